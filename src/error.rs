@@ -1,0 +1,121 @@
+//! One error type with a few kinds; a kind exists because someone reacts differently to it.
+//!
+//! A bad record is not an error: it is a `record::Rejected`. Messages are lowercase, one line, say
+//! what is wrong and hold no record contents and no secrets; `place` says where and `help` what to
+//! do. The cause is kept as `source` and printed once, at the end of the line.
+
+use std::fmt;
+
+use crate::record::{ErrorType, Place};
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The settings or the usage are wrong: nothing was started. Exit 2.
+    Config,
+    /// The data cannot be taken as it is. Exit 3.
+    Data,
+    /// The other side did not answer or refused for now: worth another try. Exit 4.
+    Unavailable,
+    /// The other side answered that it has too much to do: worth another try, later. Exit 4.
+    Overloaded,
+    /// A commit was sent and its answer is lost: look before trying again. Exit 4.
+    Unknown,
+    /// A local file or disk failed. Exit 5.
+    LocalIo,
+    /// Another run holds the job. Exit 75.
+    Locked,
+    /// The reader of our standard output went away. Exit 141.
+    OutputClosed,
+    /// A promise of our own was broken: a bug. Exit 1.
+    Internal,
+}
+
+#[derive(Debug)]
+pub struct Error {
+    pub kind: Kind,
+    pub error_type: ErrorType,
+    message: String,
+    place: Option<Place>,
+    help: Option<String>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    pub fn new(kind: Kind, error_type: ErrorType, message: impl Into<String>) -> Error {
+        Error { kind, error_type, message: message.into(), place: None, help: None, source: None }
+    }
+
+    pub fn config(message: impl Into<String>) -> Error {
+        Error::new(Kind::Config, ErrorType::Other, message)
+    }
+
+    pub fn data(error_type: ErrorType, message: impl Into<String>) -> Error {
+        Error::new(Kind::Data, error_type, message)
+    }
+
+    pub fn local_io(message: impl Into<String>, cause: std::io::Error) -> Error {
+        Error::new(Kind::LocalIo, ErrorType::Disk, message).because(cause)
+    }
+
+    pub fn internal(message: impl Into<String>) -> Error {
+        Error::new(Kind::Internal, ErrorType::Other, message)
+            .help("this is a bug in flowgauge, please report it")
+    }
+
+    pub fn at(mut self, place: Place) -> Error {
+        self.place = Some(place);
+        self
+    }
+
+    pub fn help(mut self, help: impl Into<String>) -> Error {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub fn because(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        self.source = Some(cause.into());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        f.write_str(&self.message)?;
+        if let Some(source) = &self.source {
+            write!(f, ": {}", source.to_string().replace('\n', " "))?;
+        }
+        if let Some(help) = &self.help {
+            write!(f, "; {help}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_of_where_what_why_and_what_to_do() {
+        let place = Place { line: Some(3), byte: Some(17), ..Place::split("a.csv") };
+        let error = Error::data(ErrorType::Parse, "a quote is never closed")
+            .at(place.column("x\ny"))
+            .because(std::io::Error::other("two\nlines"))
+            .help("set --csv-quote");
+        assert_eq!(
+            error.to_string(),
+            "a.csv, line 3, byte 17, column 'x\\ny': a quote is never closed: two lines; set --csv-quote"
+        );
+    }
+}

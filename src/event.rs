@@ -1,0 +1,201 @@
+//! What can happen in a run, in the words of the problem, and who may listen.
+//!
+//! The pipeline tells events, once a segment and never once a record. Metrics, log, progress and
+//! report are all readers of the same events, so they cannot disagree. Gauges that only matter at
+//! the moment somebody looks are not events: they stand in `Vitals`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::record::{Counts, ErrorType, Flush};
+use crate::report::Outcome;
+
+/// Hears what happened. It cannot fail, does not block, and is called from many threads at once.
+pub trait Observer: Send + Sync {
+    fn notice(&self, event: &Event);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Starting,
+    Running,
+    Draining,
+    Stopped,
+    Error,
+}
+
+impl State {
+    pub const ALL: [State; 5] =
+        [State::Starting, State::Running, State::Draining, State::Stopped, State::Error];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Starting => "starting",
+            State::Running => "running",
+            State::Draining => "draining",
+            State::Stopped => "stopped",
+            State::Error => "error",
+        }
+    }
+}
+
+/// The parts of the path whose time is counted apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Reading the source and finding record boundaries.
+    Fetch,
+    /// Decode, convert and prepare, in the workers.
+    Convert,
+    /// Commit, in the lanes.
+    Insert,
+}
+
+impl Stage {
+    pub const ALL: [Stage; 3] = [Stage::Fetch, Stage::Convert, Stage::Insert];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Stage::Fetch => "fetch",
+            Stage::Convert => "convert",
+            Stage::Insert => "insert",
+        }
+    }
+}
+
+/// What a stage waited for while it did nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    Input,
+    /// Room further down: the next queue, or the memory budget.
+    Output,
+    Retry,
+    Throttle,
+}
+
+impl Wait {
+    pub const ALL: [Wait; 4] = [Wait::Input, Wait::Output, Wait::Retry, Wait::Throttle];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Wait::Input => "input",
+            Wait::Output => "output",
+            Wait::Retry => "retry",
+            Wait::Throttle => "throttle",
+        }
+    }
+}
+
+/// How a file of a source with several files ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileEnd {
+    Processed,
+    Failed,
+}
+
+/// How much there is to read, as far as the source can tell beforehand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    pub records: Option<u64>,
+    /// Bytes as they are stored, before decompression.
+    pub stored_bytes: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Event {
+    Entered(State),
+    /// Both ends are open; the first segment is about to be read.
+    Opened(Expected),
+    /// The source handed out a segment.
+    Fetched {
+        records: u64,
+        /// Bytes of the decoded stream.
+        bytes: u64,
+        /// Bytes of the stored input consumed so far by the whole source.
+        stored_position: u64,
+        took: Duration,
+        flush: Flush,
+    },
+    /// A worker decoded, converted and prepared a segment.
+    Prepared {
+        took: Duration,
+    },
+    /// A lane was busy with a commit or a mark, whether it succeeded or not.
+    Committed {
+        took: Duration,
+    },
+    /// A segment became durable in the sink, or all its records were rejected.
+    Settled {
+        counts: Counts,
+        /// Bytes of the segment in the decoded stream of the source.
+        bytes: u64,
+        bytes_written: u64,
+        /// From the start of its commit until it was durable.
+        insert: Duration,
+        /// From leaving the queue until it was durable.
+        batch: Duration,
+    },
+    /// A record was rejected; told when it is decided, counted as failed when settled.
+    Rejected {
+        stage: Stage,
+        error_type: ErrorType,
+    },
+    /// Something other than a record failed, whether it is tried again or not.
+    Failed {
+        stage: Stage,
+        error_type: ErrorType,
+    },
+    Retrying {
+        stage: Stage,
+        error_type: ErrorType,
+        attempt: u32,
+        wait: Duration,
+    },
+    RateLimited {
+        stage: Stage,
+    },
+    Waited {
+        stage: Stage,
+        wait: Wait,
+        took: Duration,
+    },
+    FileEnded(FileEnd),
+    /// The run is over and nothing will follow.
+    Ended {
+        outcome: Outcome,
+        took: Duration,
+    },
+}
+
+/// Gauges of the moment, written by the pipeline and read at a scrape.
+#[derive(Debug, Default)]
+pub struct Vitals {
+    pub worker_count: u64,
+    pub lane_count: u64,
+    pub queue_capacity: u64,
+    pub memory_budget_bytes: u64,
+    pub active_workers: Gauge,
+    pub queue_depth: Gauge,
+    pub queue_bytes: Gauge,
+    pub memory_used_bytes: Gauge,
+}
+
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    pub fn add(&self, value: u64) {
+        self.0.fetch_add(value, Ordering::Relaxed);
+    }
+
+    pub fn sub(&self, value: u64) {
+        self.0.fetch_sub(value, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,15 @@
+//! flowgauge moves records from a source to a sink and measures every step.
+//!
+//! The path of one record, which is also the order of these modules: settings say what to do
+//! (`config`); a `source` finds segments; workers decode, `convert` and prepare them; the
+//! `pipeline` keeps order, memory and retries; a `sink` commits; what was refused goes to
+//! `rejects`; what happened becomes a `report`. `observe` listens. See ARCHITECTURE.md.
+
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod event;
+pub mod record;
+pub mod report;
+pub mod sink;
+pub mod source;

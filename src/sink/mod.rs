@@ -1,0 +1,136 @@
+//! Where records go. A sink prepares rows for the wire - pure, in parallel - and opens lanes, and
+//! a lane commits one prepared segment at a time.
+//!
+//! A sink does not know the source, the pipeline or metrics.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::record::{Counts, ErrorType, Rows};
+
+/// A future that a trait object returns.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Something records can be written to.
+///
+/// Opened by its constructor, which checks everything that can be checked without writing. Three
+/// facts are kept apart: a segment is *accepted* when `Lane::commit` took it, *durable* when it
+/// would survive a power cut, and the output is *published* when readers find it. A sink that
+/// others can see at once, such as a table, is published by each commit.
+pub trait Sink: Send + Sync {
+    /// The most bytes `prepare` can return for this many bytes and records of source. It is
+    /// reserved before they are read, so that memory cannot run out halfway.
+    fn footprint(&self, bytes: usize, records: u64) -> usize;
+
+    /// Turns rows into what goes over the wire. Pure, called by all workers at once. `buffer` is
+    /// empty; its memory comes back with the payload. A row the sink cannot take is pushed to
+    /// `refused` with its index in `rows` and left out.
+    fn prepare(&self, rows: &Rows, buffer: Vec<u8>, refused: &mut Vec<Refused>) -> Result<Payload>;
+
+    /// How many lanes may be open at once. One, where order matters.
+    fn lanes_max(&self) -> usize;
+
+    /// Whether a lane may still refuse single rows; if so the source bytes are kept until then.
+    fn refuses_late(&self) -> bool {
+        false
+    }
+
+    fn open(&self) -> Later<'_, Result<Box<dyn Lane>>>;
+
+    /// Called once, after all lanes have finished and the balance has closed. Makes the output
+    /// appear under its name, and says what it did.
+    fn publish(&self) -> Later<'_, Result<Published>>;
+
+    /// Called instead of `publish` when the run did not get there. Removes what nobody should
+    /// find; what was already durable and public stays.
+    fn abandon(&self) -> Later<'_, ()>;
+}
+
+/// One ordered way into the sink.
+///
+/// Used by one task at a time. `commit` is given segments in the order the sequencer chose.
+/// Dropping a lane, or a future of it, leaves nothing half-visible.
+pub trait Lane: Send {
+    /// Takes one segment. `Durable` promises that it survives a power cut; `Accepted` that a later
+    /// `mark` will make it so.
+    ///
+    /// After an error of kind `Unavailable` or `Overloaded`, nothing of the segment was taken and
+    /// the same segment may come again. After `Unknown` the caller asks `find` first. Any other
+    /// error is final.
+    fn commit<'a>(&'a mut self, payload: &'a Payload) -> Later<'a, Result<Commit>>;
+
+    /// Starts to make everything accepted so far durable and says how many of the accepted
+    /// segments, oldest first, have become so since the last call. With `Mark::Wait` it returns
+    /// only when all have. Lanes whose commits are durable keep this default.
+    fn mark(&mut self, _mark: Mark) -> Later<'_, Result<Marked>> {
+        Box::pin(std::future::ready(Ok(Marked::default())))
+    }
+
+    /// Whether a segment whose commit has an unknown outcome was in fact taken.
+    fn find<'a>(&'a mut self, _payload: &'a Payload) -> Later<'a, Result<Option<Commit>>> {
+        Box::pin(std::future::ready(Err(Error::internal("this lane cannot look for a segment"))))
+    }
+}
+
+/// What `prepare` made of a segment: opaque to the pipeline.
+#[derive(Debug, Default)]
+pub struct Payload {
+    pub bytes: Vec<u8>,
+    pub rows: u64,
+    /// Set by the pipeline: the segment's place in the order of the run.
+    pub ticket: u64,
+}
+
+/// A row that the sink does not take.
+#[derive(Debug)]
+pub struct Refused {
+    pub row: usize,
+    pub column: Option<String>,
+    pub error_type: ErrorType,
+    pub reason: String,
+}
+
+#[derive(Debug)]
+pub enum Commit {
+    Accepted,
+    Durable(Receipt),
+}
+
+/// What became of the rows of one durable segment.
+#[derive(Debug, Default)]
+pub struct Receipt {
+    /// Without `failed`: that is the number of `refused`.
+    pub counts: Counts,
+    pub bytes_written: u64,
+    pub refused: Vec<Refused>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    Start,
+    Wait,
+}
+
+/// Receipts of the segments that became durable, oldest first.
+#[derive(Debug, Default)]
+pub struct Marked {
+    pub receipts: Vec<Receipt>,
+}
+
+/// What `publish` did, in words for the log and the summary.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    /// The name readers find, where there is one.
+    pub name: Option<String>,
+    /// Size of what was there before and is now replaced.
+    pub replaced_bytes: Option<u64>,
+}
+
+/// When accepted segments are made durable: by size, or by age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MarkPolicy {
+    pub bytes: u64,
+    pub age: Duration,
+}
