@@ -3,6 +3,11 @@
 //!
 //! A source finds boundaries and counts. It does not know the sink, the pipeline or metrics.
 
+pub mod csv;
+pub mod jsonl;
+pub mod memory;
+pub mod text;
+
 use std::sync::Arc;
 
 use crate::error::Result;

@@ -1,0 +1,295 @@
+//! The text of a value to what it means, or the reason why it cannot be that. Pure.
+//!
+//! CSV has only text, and text it stays unless somebody said otherwise. Nothing is cut, rounded or
+//! guessed here: a number keeps its exact words, and a value that does not fit rejects its record.
+
+mod number;
+
+use crate::error::{Error, Result};
+use crate::record::{ErrorType, Rows};
+
+/// What a column of text holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    Text,
+    Int,
+    Decimal,
+    Float,
+    Bool,
+    Json,
+}
+
+impl Type {
+    pub const ALL: [Type; 6] =
+        [Type::Text, Type::Int, Type::Decimal, Type::Float, Type::Bool, Type::Json];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Type::Text => "text",
+            Type::Int => "int",
+            Type::Decimal => "decimal",
+            Type::Float => "float",
+            Type::Bool => "bool",
+            Type::Json => "json",
+        }
+    }
+
+    fn fits(self, value: &[u8]) -> bool {
+        match self {
+            Type::Text => true,
+            Type::Int => number::is_int(value),
+            Type::Decimal => number::is_decimal(value),
+            Type::Float => number::is_number(value),
+            Type::Bool => parse_bool(value).is_some(),
+            Type::Json => compact_json(value).is_ok(),
+        }
+    }
+}
+
+/// What the user said about types.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Typing {
+    pub declared: Vec<(String, Type)>,
+    /// Guess the others from a sample.
+    pub infer: bool,
+}
+
+/// Why a value is not what its column holds.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Unfit {
+    pub error_type: ErrorType,
+    pub reason: String,
+}
+
+/// How the values of a run's columns are understood.
+#[derive(Clone, Debug)]
+pub struct Values {
+    columns: Vec<Column>,
+    /// This text is NULL, in every column.
+    null: Option<Vec<u8>>,
+}
+
+#[derive(Clone, Debug)]
+struct Column {
+    name: String,
+    kind: Type,
+    is_declared: bool,
+}
+
+impl Values {
+    pub fn text(columns: &[String], null: Option<String>) -> Values {
+        let column = |name: &String| Column { name: name.clone(), kind: Type::Text, is_declared: false };
+        Values { columns: columns.iter().map(column).collect(), null: null.map(String::into_bytes) }
+    }
+
+    pub fn set(&mut self, declared: &[(String, Type)]) -> Result<()> {
+        for (name, kind) in declared {
+            let names = || self.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>();
+            let Some(index) = self.columns.iter().position(|column| column.name == *name) else {
+                return Err(Error::config(format!("--types names '{name}', which is no column"))
+                    .help(format!("the columns are {}", names().join(", "))));
+            };
+            self.columns[index].kind = *kind;
+            self.columns[index].is_declared = true;
+        }
+        Ok(())
+    }
+
+    pub fn kinds(&self) -> impl Iterator<Item = (&str, Type)> {
+        self.columns.iter().map(|column| (column.name.as_str(), column.kind))
+    }
+
+    /// Values can be stored without a look at each.
+    pub fn are_all_plain_text(&self) -> bool {
+        self.null.is_none() && self.columns.iter().all(|column| column.kind == Type::Text)
+    }
+
+    /// Stores a value, which is UTF-8, as its column's type.
+    pub fn put(&self, column: usize, value: &[u8], rows: &mut Rows) -> std::result::Result<(), Unfit> {
+        if self.null.as_deref() == Some(value) {
+            rows.null();
+            return Ok(());
+        }
+        let kind = self.columns[column].kind;
+        if kind != Type::Text && value.is_empty() {
+            rows.null();
+            return Ok(());
+        }
+        match kind {
+            Type::Text => rows.text(value),
+            Type::Int | Type::Decimal | Type::Float => {
+                if !kind.fits(value) {
+                    return Err(unfit(kind));
+                }
+                rows.number(value);
+            }
+            Type::Bool => rows.bool(parse_bool(value).ok_or_else(|| unfit(kind))?),
+            Type::Json => {
+                let compact = compact_json(value).map_err(|cause| Unfit {
+                    error_type: ErrorType::TypeMismatch,
+                    reason: format!("not valid JSON: {cause}"),
+                })?;
+                rows.json(&compact);
+            }
+        }
+        Ok(())
+    }
+
+    pub fn guess(&self) -> Guess {
+        Guess { columns: vec![GUESSES.to_vec(); self.columns.len()], seen: vec![0; self.columns.len()] }
+    }
+
+    /// Takes a guess over for the columns whose type nobody declared.
+    pub fn adopt(&mut self, guess: Guess) {
+        for (index, column) in self.columns.iter_mut().enumerate() {
+            if !column.is_declared && guess.seen[index] > 0 {
+                column.kind = guess.columns[index].first().copied().unwrap_or(Type::Text);
+            }
+        }
+    }
+}
+
+/// Types a guess may end in, narrowest first. JSON and floats are never guessed: too much is
+/// either by accident.
+const GUESSES: [Type; 3] = [Type::Int, Type::Decimal, Type::Bool];
+
+/// What the values seen so far could all be.
+pub struct Guess {
+    columns: Vec<Vec<Type>>,
+    seen: Vec<u64>,
+}
+
+impl Guess {
+    pub fn see(&mut self, column: usize, value: &[u8]) {
+        if value.is_empty() {
+            return;
+        }
+        self.seen[column] += 1;
+        self.columns[column].retain(|kind| match kind {
+            // One and nought are numbers before they are yes and no.
+            Type::Bool => matches!(value, b"true" | b"false"),
+            kind => kind.fits(value),
+        });
+    }
+}
+
+fn unfit(kind: Type) -> Unfit {
+    let reason = match kind {
+        Type::Int => "not an int: digits with an optional minus, no leading zeros, no separators",
+        Type::Decimal => "not a decimal: digits, a point and digits, no separators, no exponent",
+        Type::Float => "not a number as JSON writes it",
+        Type::Bool => "not a bool: true, false, 1 or 0",
+        Type::Json => "not valid JSON",
+        Type::Text => "not text",
+    };
+    Unfit { error_type: ErrorType::TypeMismatch, reason: reason.to_string() }
+}
+
+fn parse_bool(value: &[u8]) -> Option<bool> {
+    match value {
+        b"1" => Some(true),
+        b"0" => Some(false),
+        _ if value.eq_ignore_ascii_case(b"true") => Some(true),
+        _ if value.eq_ignore_ascii_case(b"false") => Some(false),
+        _ => None,
+    }
+}
+
+/// A JSON value on one line, otherwise in its own words.
+pub fn compact_json(value: &[u8]) -> std::result::Result<Vec<u8>, String> {
+    let text = std::str::from_utf8(value).map_err(|_| "not UTF-8".to_string())?;
+    serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(|cause| cause.to_string())?;
+    Ok(without_line_ends(text.trim().as_bytes()))
+}
+
+/// In valid JSON a line end stands only between tokens, where any white space will do.
+pub fn without_line_ends(json: &[u8]) -> Vec<u8> {
+    json.iter().copied().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Shape, Value};
+
+    fn put(kind: Type, null: Option<&str>, value: &str) -> std::result::Result<String, String> {
+        let columns = vec!["a".to_string()];
+        let mut values = Values::text(&columns, null.map(String::from));
+        values.set(&[("a".to_string(), kind)]).unwrap();
+        let mut rows = Rows::new(Shape::Columns(columns.into()));
+        rows.begin(0, 0);
+        values.put(0, value.as_bytes(), &mut rows).map_err(|unfit| unfit.reason)?;
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        Ok(match rows.row(0).next().unwrap() {
+            Value::Null => "NULL".to_string(),
+            Value::Absent => "ABSENT".to_string(),
+            Value::Bool(value) => value.to_string(),
+            Value::Text(bytes) => format!("'{}'", text(bytes)),
+            Value::Number(bytes) | Value::Json(bytes) => text(bytes),
+        })
+    }
+
+    #[test]
+    fn values_keep_their_words_or_are_refused() {
+        for (kind, value, expected) in [
+            (Type::Text, "", Some("''")),
+            (Type::Text, " 1 ", Some("' 1 '")),
+            (Type::Int, "", Some("NULL")),
+            (Type::Int, "-0", Some("-0")),
+            (Type::Int, "12345678901234567890123", Some("12345678901234567890123")),
+            (Type::Int, "007", None),
+            (Type::Int, "1.0", None),
+            (Type::Decimal, "0.10", Some("0.10")),
+            (Type::Decimal, "1,234.5", None),
+            (Type::Decimal, "1e3", None),
+            (Type::Float, "1e3", Some("1e3")),
+            (Type::Float, "NaN", None),
+            (Type::Bool, "TRUE", Some("true")),
+            (Type::Bool, "0", Some("false")),
+            (Type::Bool, "yes", None),
+            (Type::Json, "{\"a\": 1,\n \"b\":[1.50]}", Some("{\"a\": 1, \"b\":[1.50]}")),
+            (Type::Json, "{\"a\":}", None),
+        ] {
+            let found = put(kind, None, value).ok();
+            assert_eq!(found.as_deref(), expected, "{kind:?} {value:?}");
+        }
+    }
+
+    #[test]
+    fn the_null_text_is_null_everywhere() {
+        assert_eq!(put(Type::Text, Some("\\N"), "\\N").unwrap(), "NULL");
+        assert_eq!(put(Type::Text, Some(""), "").unwrap(), "NULL");
+        assert_eq!(put(Type::Int, Some("-"), "-").unwrap(), "NULL");
+        assert_eq!(put(Type::Text, Some("\\N"), "").unwrap(), "''");
+    }
+
+    #[test]
+    fn a_guess_is_the_narrowest_type_that_fits_all() {
+        for (seen, expected) in [
+            (&["1", "", "-2"][..], Type::Int),
+            (&["1", "2.5"], Type::Decimal),
+            (&["true", "false"], Type::Bool),
+            (&["0", "1"], Type::Int),
+            (&["007"], Type::Text),
+            (&["1", "x"], Type::Text),
+            (&["", ""], Type::Text),
+            (&["1e5"], Type::Text),
+        ] {
+            let mut values = Values::text(&["a".to_string()], None);
+            let mut guess = values.guess();
+            seen.iter().for_each(|value| guess.see(0, value.as_bytes()));
+            values.adopt(guess);
+            assert_eq!(values.kinds().next(), Some(("a", expected)), "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn a_declared_type_is_not_guessed_over() {
+        let mut values = Values::text(&["zip".to_string()], None);
+        values.set(&[("zip".to_string(), Type::Text)]).unwrap();
+        let mut guess = values.guess();
+        guess.see(0, b"12345");
+        values.adopt(guess);
+        assert_eq!(values.kinds().next(), Some(("zip", Type::Text)));
+    }
+}

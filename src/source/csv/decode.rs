@@ -1,0 +1,354 @@
+//! A CSV segment to rows, by the crate `csv`. Pure.
+
+use std::sync::Arc;
+
+use super::{Dialect, InvalidText, Quoting, Ragged, guard};
+use crate::convert::{Unfit, Values};
+use crate::error::{Error, Result};
+use crate::record::{ErrorType, Flaw, Place, Rejected, Rows, Segment, Shape};
+use crate::source::Decode;
+use crate::source::text::decode_value;
+
+pub struct CsvDecode {
+    pub dialect: Dialect,
+    pub columns: Arc<[String]>,
+    /// By split.
+    pub layouts: Vec<Layout>,
+    /// What the splits are called.
+    pub names: Vec<String>,
+    pub values: Values,
+    pub ragged: Ragged,
+    pub invalid_text: InvalidText,
+    /// Values are turned from this encoding one by one.
+    pub encoding: Option<&'static encoding_rs::Encoding>,
+}
+
+/// Where one file keeps the columns of the run.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// Fields in each of the file's records.
+    pub width: usize,
+    /// The field of each column; none where they agree one to one.
+    pub map: Option<Vec<usize>>,
+}
+
+/// Records looked at to guess a column's type.
+const INFER_RECORDS_MAX: usize = 1000;
+
+/// Why a record is not a row.
+struct Refusal {
+    error_type: ErrorType,
+    reason: String,
+    column: Option<usize>,
+}
+
+impl Refusal {
+    fn parse(reason: impl Into<String>) -> Refusal {
+        Refusal { error_type: ErrorType::Parse, reason: reason.into(), column: None }
+    }
+
+    fn encoding(field: usize, byte: usize) -> Refusal {
+        let reason = format!(
+            "not valid UTF-8 at byte {byte} of the field; if the file is in another encoding, set --csv-encoding, for example windows-1252"
+        );
+        Refusal { error_type: ErrorType::Encoding, reason, column: Some(field) }
+    }
+}
+
+impl Decode for CsvDecode {
+    fn shape(&self) -> Shape {
+        Shape::Columns(Arc::clone(&self.columns))
+    }
+
+    fn decode(&self, segment: &Segment, rows: &mut Rows) -> Result<()> {
+        let is_ascii = self.encoding.is_none() && segment.bytes.is_ascii();
+        let mut flaws = segment.flaws.iter().peekable();
+        let mut scratch = Scratch::default();
+        let bytes = &segment.bytes;
+        let guard = guard(bytes);
+        let mut reader = self.dialect.reader(bytes);
+        let mut record = csv::ByteRecord::new();
+        let mut index = 0;
+        loop {
+            let before = (reader.position().byte() as usize).saturating_sub(guard);
+            let is_record = reader.read_byte_record(&mut record).map_err(|cause| {
+                Error::internal("the csv crate refused a record").because(cause)
+            })?;
+            if !is_record {
+                return Ok(());
+            }
+            let offset = self.record_start(bytes, before);
+            if offset == bytes.len() {
+                // To the crate, a comment that the end of the file ends is a record.
+                return Ok(());
+            }
+            let flaw = flaws.next_if(|(flawed, _)| *flawed == index).map(|(_, flaw)| *flaw);
+            rows.begin(index, offset);
+            let outcome = self
+                .check_flaw(flaw)
+                .and_then(|()| self.row(segment.split, &record, is_ascii, &mut scratch, rows));
+            if let Err(refusal) = outcome {
+                rows.abandon();
+                let end = reader.position().byte() as usize - guard;
+                let rejected = self.reject(segment, index, offset..end, refusal);
+                rows.rejected.push(rejected);
+            }
+            index += 1;
+        }
+    }
+}
+
+/// Memory for one record that must be changed before it is stored.
+#[derive(Default)]
+struct Scratch {
+    text: Vec<u8>,
+}
+
+impl CsvDecode {
+    /// Guesses the types of undeclared columns from the first records of a file.
+    pub fn infer(&mut self, sample: &[u8]) {
+        let Some(layout) = self.layouts.first() else { return };
+        let mut reader = self.dialect.reader(sample);
+        let mut guess = self.values.guess();
+        let mut records = Vec::new();
+        for record in reader.byte_records().take(INFER_RECORDS_MAX).map_while(|record| record.ok()) {
+            records.push(record);
+        }
+        // The last record of a sample may be cut off.
+        if records.len() > 1 && records.len() < INFER_RECORDS_MAX {
+            records.pop();
+        }
+        for record in records.iter().filter(|record| record.len() == layout.width) {
+            for column in 0..self.columns.len() {
+                let field = layout.map.as_ref().map_or(column, |map| map[column]);
+                guess.see(column, &record[field]);
+            }
+        }
+        self.values.adopt(guess);
+    }
+
+    fn check_flaw(&self, flaw: Option<Flaw>) -> std::result::Result<(), Refusal> {
+        match (flaw, self.dialect.quoting) {
+            (Some(Flaw::TextAfterQuote), Quoting::Normal | Quoting::Strict) => Err(Refusal::parse(
+                "text after a closing quote; --csv-quotes lenient takes it as it is",
+            )),
+            (Some(Flaw::StrayQuote), Quoting::Strict) => {
+                Err(Refusal::parse("a quote inside a field that does not begin with one"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn row(
+        &self,
+        split: usize,
+        record: &csv::ByteRecord,
+        is_ascii: bool,
+        scratch: &mut Scratch,
+        rows: &mut Rows,
+    ) -> std::result::Result<(), Refusal> {
+        let layout = &self.layouts[split];
+        self.check_width(layout, record.len())?;
+        if !is_ascii && self.encoding.is_none() && self.invalid_text == InvalidText::Reject {
+            check_utf8(record)?;
+        }
+        let is_plain = layout.map.is_none()
+            && record.len() == layout.width
+            && self.values.are_all_plain_text()
+            && self.encoding.is_none()
+            && (is_ascii || self.invalid_text == InvalidText::Reject);
+        if is_plain {
+            rows.texts(record.as_slice(), record.iter().map(<[u8]>::len));
+            return Ok(());
+        }
+        for column in 0..self.columns.len() {
+            let field = layout.map.as_ref().map_or(column, |map| map[column]);
+            let raw = record.get(field).unwrap_or(b"");
+            let value = self.value(raw, is_ascii, field, &mut scratch.text)?;
+            self.values.put(column, value, rows).map_err(|unfit: Unfit| Refusal {
+                error_type: unfit.error_type,
+                reason: unfit.reason,
+                column: Some(field),
+            })?;
+        }
+        Ok(())
+    }
+
+    fn check_width(&self, layout: &Layout, found: usize) -> std::result::Result<(), Refusal> {
+        let is_fitting = match self.ragged {
+            Ragged::Reject => found == layout.width,
+            Ragged::Pad => found <= layout.width,
+            Ragged::Truncate => found >= layout.width,
+        };
+        if is_fitting {
+            return Ok(());
+        }
+        let fields = if found == 1 { "field" } else { "fields" };
+        Err(Refusal::parse(format!("{found} {fields} where there are {} columns", layout.width)))
+    }
+
+    /// The field as UTF-8.
+    fn value<'a>(
+        &self,
+        raw: &'a [u8],
+        is_ascii: bool,
+        field: usize,
+        scratch: &'a mut Vec<u8>,
+    ) -> std::result::Result<&'a [u8], Refusal> {
+        if let Some(encoding) = self.encoding {
+            scratch.clear();
+            decode_value(encoding, raw, scratch).map_err(|_| Refusal {
+                error_type: ErrorType::Encoding,
+                reason: format!("not {}; check --csv-encoding", encoding.name()),
+                column: Some(field),
+            })?;
+            return Ok(scratch);
+        }
+        if is_ascii || self.invalid_text == InvalidText::Reject || std::str::from_utf8(raw).is_ok() {
+            return Ok(raw);
+        }
+        scratch.clear();
+        scratch.extend_from_slice(String::from_utf8_lossy(raw).as_bytes());
+        Ok(scratch)
+    }
+
+    /// The crate counts line ends and comments before a record as its beginning; we do not.
+    fn record_start(&self, bytes: &[u8], mut at: usize) -> usize {
+        loop {
+            match bytes.get(at) {
+                Some(b'\n' | b'\r') => at += 1,
+                Some(&first) if Some(first) == self.dialect.comment => {
+                    at += memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len() - at, |end| end + 1);
+                }
+                _ => return at,
+            }
+        }
+    }
+
+    fn reject(
+        &self,
+        segment: &Segment,
+        index: u64,
+        range: std::ops::Range<usize>,
+        refusal: Refusal,
+    ) -> Rejected {
+        let mut place = Place::of(&self.names[segment.split], segment, index, range.start);
+        if let Some(field) = refusal.column {
+            place = place.column(self.column_name(segment.split, field));
+        }
+        let raw = &segment.bytes[range];
+        let end = raw.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |at| at + 1);
+        Rejected {
+            place,
+            error_type: refusal.error_type,
+            reason: refusal.reason,
+            raw: raw[..end].to_vec(),
+        }
+    }
+
+    fn column_name(&self, split: usize, field: usize) -> String {
+        let column = match &self.layouts[split].map {
+            None => Some(field),
+            Some(map) => map.iter().position(|&mapped| mapped == field),
+        };
+        match column.and_then(|column| self.columns.get(column)) {
+            Some(name) => name.clone(),
+            None => format!("{}", field + 1),
+        }
+    }
+}
+
+/// All fields are checked at once; that fields do not share a character is checked where one begins.
+fn check_utf8(record: &csv::ByteRecord) -> std::result::Result<(), Refusal> {
+    let is_continuation = |byte: &u8| byte & 0xc0 == 0x80;
+    let is_valid = std::str::from_utf8(record.as_slice()).is_ok()
+        && !record.iter().any(|field| field.first().is_some_and(is_continuation));
+    if is_valid {
+        return Ok(());
+    }
+    for (index, field) in record.iter().enumerate() {
+        if let Err(error) = std::str::from_utf8(field) {
+            return Err(Refusal::encoding(index, error.valid_up_to()));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Flush, Value};
+
+    fn decode(text: &[u8], ragged: Ragged, invalid_text: InvalidText) -> Rows {
+        let columns: Arc<[String]> = ["a", "b"].map(String::from).into();
+        let decoder = CsvDecode {
+            dialect: Dialect::default(),
+            values: Values::text(&columns, None),
+            columns,
+            layouts: vec![Layout { width: 2, map: None }],
+            names: vec!["x.csv".to_string()],
+            ragged,
+            invalid_text,
+            encoding: None,
+        };
+        let segment = Segment {
+            split: 0,
+            from: 100,
+            to: 100 + text.len() as u64,
+            first_record: 11,
+            first_line: 21,
+            records: 0,
+            bytes: text.to_vec(),
+            flaws: Vec::new(),
+            flush: Flush::End,
+        };
+        let mut rows = Rows::new(decoder.shape());
+        decoder.decode(&segment, &mut rows).unwrap();
+        rows
+    }
+
+    fn texts(rows: &Rows) -> Vec<Vec<&[u8]>> {
+        let text = |value| match value {
+            Value::Text(text) => text,
+            other => panic!("{other:?} is not text"),
+        };
+        (0..rows.len()).map(|row| rows.row(row).map(text).collect()).collect()
+    }
+
+    #[test]
+    fn fields_become_cells_and_bad_records_rejections() {
+        let rows = decode(b"1,x\r\n2\r\n\"3\",\"y\"\"\n\"\r\n4,\xff\n", Ragged::Reject, InvalidText::Reject);
+        assert_eq!(texts(&rows), [[&b"1"[..], b"x"], [b"3", b"y\"\n"]]);
+        assert_eq!((rows.record(1), rows.offset(1)), (2, 8));
+        let [short, foreign] = &rows.rejected[..] else { panic!("{:?}", rows.rejected) };
+        assert_eq!(short.place.to_string(), "x.csv, line 22, byte 105");
+        assert_eq!(short.reason, "1 field where there are 2 columns");
+        assert_eq!(short.raw, b"2");
+        assert_eq!(foreign.place.to_string(), "x.csv, line 25, byte 120, column 'b'");
+        assert_eq!(foreign.raw, b"4,\xff");
+    }
+
+    #[test]
+    fn a_character_torn_over_two_fields_is_not_utf8() {
+        let rows = decode(b"\xc3,\xa9\n", Ragged::Reject, InvalidText::Reject);
+        assert_eq!(rows.rejected.len(), 1);
+    }
+
+    #[test]
+    fn a_mark_in_the_middle_of_a_file_is_data() {
+        let rows = decode(b"\xef\xbb\xbf1,x\n\xef\xbb\xbf2,y\n", Ragged::Reject, InvalidText::Reject);
+        assert_eq!(texts(&rows), [["\u{feff}1".as_bytes(), b"x"], ["\u{feff}2".as_bytes(), b"y"]]);
+        assert_eq!((rows.offset(0), rows.offset(1)), (0, 7));
+    }
+
+    #[test]
+    fn what_to_do_with_the_rest_is_a_choice() {
+        let pad = decode(b"1\n1,2,3\n", Ragged::Pad, InvalidText::Reject);
+        assert_eq!(texts(&pad), [[&b"1"[..], b""]]);
+        assert_eq!(pad.rejected.len(), 1);
+        let truncate = decode(b"1\n1,2,3\n", Ragged::Truncate, InvalidText::Reject);
+        assert_eq!(texts(&truncate), [[&b"1"[..], b"2"]]);
+        let replace = decode(b"1,\xff\n", Ragged::Reject, InvalidText::Replace);
+        assert_eq!(texts(&replace), [[&b"1"[..], "\u{fffd}".as_bytes()]]);
+    }
+}

@@ -1,0 +1,308 @@
+//! CSV files. The reader finds record boundaries (`scan`), the workers decode with the crate `csv`
+//! (`decode`), and what the first record says is settled before anything moves (`header`).
+
+mod decode;
+mod header;
+mod scan;
+
+use std::io::{Chain, Read};
+use std::sync::{Arc, Mutex};
+
+use self::decode::{CsvDecode, Layout};
+use self::header::Head;
+use super::text::{FileCursor, Input, Stream, StreamSettings, find};
+use super::{Cursor, Decode, SegmentLimit, Source, Split};
+use crate::convert::{Typing, Values};
+use crate::error::{Error, Kind, Result};
+use crate::event::Expected;
+use crate::record::{ErrorType, Place};
+use crate::source::text::Encoding;
+
+/// How fields and records are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dialect {
+    pub delimiter: u8,
+    pub quote: Option<u8>,
+    pub escape: Option<u8>,
+    pub comment: Option<u8>,
+    pub quoting: Quoting,
+}
+
+/// What a misplaced quote does to its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quoting {
+    /// Text after a closing quote is taken as it is.
+    Lenient,
+    /// Text after a closing quote rejects the record; a quote within a field is a character.
+    Normal,
+    /// Both reject the record.
+    Strict,
+}
+
+impl Default for Dialect {
+    fn default() -> Dialect {
+        Dialect {
+            delimiter: b',',
+            quote: Some(b'"'),
+            escape: None,
+            comment: None,
+            quoting: Quoting::Normal,
+        }
+    }
+}
+
+impl Dialect {
+    /// A reader of whole records. Its positions are `guard(bytes)` bytes ahead.
+    fn reader<'a>(&self, bytes: &'a [u8]) -> csv::Reader<Chain<&'a [u8], &'a [u8]>> {
+        let mut builder = csv::ReaderBuilder::new();
+        builder
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(self.delimiter)
+            .escape(self.escape)
+            .comment(self.comment)
+            .buffer_capacity(DECODE_BUFFER_BYTES.min(bytes.len().max(1)));
+        match self.quote {
+            Some(quote) => builder.quote(quote),
+            None => builder.quoting(false),
+        };
+        let guard: &[u8] = if guard(bytes) == 1 { b"\n" } else { b"" };
+        builder.from_reader(guard.chain(bytes))
+    }
+}
+
+/// The crate takes a byte order mark off whatever it is given; behind the beginning of a file it is
+/// a character of the data. An empty line before it keeps it there: this is its length.
+fn guard(bytes: &[u8]) -> usize {
+    usize::from(bytes.starts_with(b"\xef\xbb\xbf"))
+}
+
+/// The crate copies its input through a buffer; this much stays in the first-level cache.
+const DECODE_BUFFER_BYTES: usize = 16 * 1024;
+
+/// What to do with a record that has fewer or more fields than there are columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ragged {
+    Reject,
+    /// Missing fields become empty; more fields than columns reject the record.
+    Pad,
+    /// Fields beyond the columns are dropped; fewer fields than columns reject the record.
+    Truncate,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidText {
+    Reject,
+    /// What is no UTF-8 becomes U+FFFD.
+    Replace,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderNames {
+    /// Empty or repeated names are an error.
+    Strict,
+    /// Empty ones are named `column_N`, repeated ones get `_2`, `_3`.
+    Repair,
+}
+
+#[derive(Clone, Debug)]
+pub struct CsvSettings {
+    pub files: Vec<String>,
+    pub dialect: Dialect,
+    /// The delimiter was written, so it is not questioned.
+    pub is_delimiter_sure: bool,
+    pub has_header: bool,
+    /// Names that replace the header, or stand in for one.
+    pub columns: Option<Vec<String>>,
+    pub header_names: HeaderNames,
+    pub null: Option<String>,
+    pub ragged: Ragged,
+    pub invalid_text: InvalidText,
+    pub allow_empty: bool,
+    pub typing: Typing,
+    pub stream: StreamSettings,
+    pub limit: SegmentLimit,
+    /// Which columns are wanted, in which order; all of them in the file's order without.
+    pub pick: Option<Vec<String>>,
+}
+
+pub struct CsvSource {
+    splits: Vec<Split>,
+    files: Vec<CsvFile>,
+    settings: CsvSettings,
+    decoder: Arc<CsvDecode>,
+    /// The first records of the first file, for `check` and for guessing types.
+    sample: Vec<u8>,
+}
+
+struct CsvFile {
+    input: Input,
+    head: Head,
+    /// The opened stream of an input that can be read only once.
+    opened: Mutex<Option<(Stream, Vec<u8>)>>,
+}
+
+impl CsvSource {
+    /// Opens every file once, reads its header, and holds the headers against each other.
+    pub fn open(settings: CsvSettings) -> Result<CsvSource> {
+        let inputs = find(&settings.files, "csv-file")?;
+        let mut files = Vec::new();
+        let mut sample = Vec::new();
+        for input in inputs {
+            let mut stream = Stream::open(&input, &settings.stream)?;
+            let (head, ahead) = header::read(&mut stream, &settings)?;
+            if sample.is_empty() {
+                sample = ahead[head.start.byte as usize..].to_vec();
+            }
+            let opened = (!input.is_rereadable()).then_some((stream, ahead));
+            files.push(CsvFile { input, head, opened: Mutex::new(opened) });
+        }
+        let (columns, layouts) = lay_out(&files, &settings)?;
+        let mut values = Values::text(&columns, settings.null.clone());
+        values.set(&settings.typing.declared)?;
+        let mut decoder = CsvDecode {
+            dialect: settings.dialect,
+            columns: columns.into(),
+            layouts,
+            names: files.iter().map(|file| file.input.name.clone()).collect(),
+            values,
+            ragged: settings.ragged,
+            invalid_text: settings.invalid_text,
+            encoding: match settings.stream.encoding {
+                Encoding::SingleByte(encoding) => Some(encoding),
+                _ => None,
+            },
+        };
+        if settings.typing.infer {
+            decoder.infer(&sample);
+        }
+        Ok(CsvSource {
+            splits: files.iter().map(|file| Split { name: file.input.name.clone() }).collect(),
+            files,
+            settings,
+            decoder: Arc::new(decoder),
+            sample,
+        })
+    }
+
+    /// The bytes after the header of the first file, as far as they were read already.
+    pub fn sample(&self) -> &[u8] {
+        &self.sample
+    }
+
+    pub fn values(&self) -> &Values {
+        &self.decoder.values
+    }
+
+    pub fn inputs(&self) -> impl Iterator<Item = &Input> {
+        self.files.iter().map(|file| &file.input)
+    }
+}
+
+/// The columns of the run, and where each file keeps them.
+fn lay_out(files: &[CsvFile], settings: &CsvSettings) -> Result<(Vec<String>, Vec<Layout>)> {
+    let Some(first) = files.iter().find(|file| !file.head.names.is_empty()) else {
+        return Ok((settings.pick.clone().unwrap_or_default(), vec![
+            Layout { width: 0, map: None };
+            files.len()
+        ]));
+    };
+    let columns = match &settings.pick {
+        Some(pick) => pick.clone(),
+        None => first.head.names.clone(),
+    };
+    let mut layouts = Vec::new();
+    for file in files {
+        let names = &file.head.names;
+        if names.is_empty() {
+            layouts.push(Layout { width: columns.len(), map: None });
+            continue;
+        }
+        check_same_names(first, file)?;
+        let map = columns.iter().map(|column| position(column, file)).collect::<Result<Vec<_>>>()?;
+        let is_identity = map.len() == names.len() && map.iter().copied().eq(0..names.len());
+        layouts.push(Layout { width: names.len(), map: (!is_identity).then_some(map) });
+    }
+    Ok((columns, layouts))
+}
+
+fn position(column: &str, file: &CsvFile) -> Result<usize> {
+    file.head.names.iter().position(|name| name == column).ok_or_else(|| {
+        Error::config(format!("there is no column '{column}'"))
+            .at(Place::split(&file.input.name))
+            .help(format!("the columns are {}; check --select", file.head.names.join(", ")))
+    })
+}
+
+/// Several files are one table only if their headers hold the same names, in whatever order.
+fn check_same_names(first: &CsvFile, file: &CsvFile) -> Result<()> {
+    let missing: Vec<_> =
+        first.head.names.iter().filter(|name| !file.head.names.contains(name)).collect();
+    let extra: Vec<_> =
+        file.head.names.iter().filter(|name| !first.head.names.contains(name)).collect();
+    if missing.is_empty() && extra.is_empty() {
+        return Ok(());
+    }
+    let mut differences = Vec::new();
+    if !missing.is_empty() {
+        differences.push(format!("lacks {}", join(&missing)));
+    }
+    if !extra.is_empty() {
+        differences.push(format!("also has {}", join(&extra)));
+    }
+    Err(Error::new(
+        Kind::Data,
+        ErrorType::Parse,
+        format!("the header differs from that of '{}': it {}", first.input.name, differences.join(" and ")),
+    )
+    .at(Place::split(&file.input.name))
+    .help("name files of one kind only, or load them in runs of their own"))
+}
+
+fn join(names: &[&String]) -> String {
+    names.iter().map(|name| format!("'{}'", name.escape_default())).collect::<Vec<_>>().join(", ")
+}
+
+impl Source for CsvSource {
+    fn splits(&self) -> &[Split] {
+        &self.splits
+    }
+
+    fn open(&self, split: usize) -> Result<Box<dyn Cursor + '_>> {
+        let file = &self.files[split];
+        let kept = file.opened.lock().expect("nobody panics while opening a file").take();
+        let (stream, ahead, start) = match kept {
+            Some((stream, mut ahead)) => {
+                ahead.drain(..file.head.start.byte as usize);
+                (stream, ahead, file.head.start)
+            }
+            None => {
+                let mut stream = Stream::open(&file.input, &self.settings.stream)?;
+                let mut ahead = Vec::new();
+                stream.fill(&mut ahead, file.head.start.byte as usize)?;
+                if ahead.len() as u64 != file.head.start.byte
+                    || header::digest(&ahead) != file.head.digest
+                {
+                    return Err(Error::data(
+                        ErrorType::PartialResult,
+                        "the file changed after its header was read",
+                    )
+                    .at(Place::split(&file.input.name))
+                    .help("run again when nobody writes to it"));
+                }
+                (stream, Vec::new(), file.head.start)
+            }
+        };
+        let limit = self.settings.limit;
+        Ok(Box::new(FileCursor::new(split, stream, self.settings.dialect, limit, ahead, start)))
+    }
+
+    fn decoder(&self) -> Arc<dyn Decode> {
+        Arc::clone(&self.decoder) as Arc<dyn Decode>
+    }
+
+    fn expected(&self) -> Expected {
+        let sizes = self.files.iter().map(|file| file.input.size);
+        Expected { records: None, stored_bytes: sizes.sum() }
+    }
+}

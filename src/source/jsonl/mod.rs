@@ -1,0 +1,149 @@
+//! JSON lines: one object a line. Where the sink takes whole documents they travel as they are,
+//! checked and not printed again; where it wants columns, they are taken apart in the workers.
+
+mod decode;
+
+use std::sync::{Arc, Mutex};
+
+use self::decode::JsonDecode;
+pub use self::decode::Fields;
+use super::text::{Boundaries, FileCursor, Input, Scan, Start, Stream, StreamSettings, find};
+use super::{Cursor, Decode, SegmentLimit, Source, Split};
+use crate::error::Result;
+use crate::event::Expected;
+
+#[derive(Clone, Debug)]
+pub struct JsonlSettings {
+    pub files: Vec<String>,
+    pub stream: StreamSettings,
+    pub limit: SegmentLimit,
+    pub fields: Fields,
+}
+
+pub struct JsonlSource {
+    splits: Vec<Split>,
+    files: Vec<JsonlFile>,
+    settings: JsonlSettings,
+    decoder: Arc<JsonDecode>,
+    sample: Vec<u8>,
+}
+
+struct JsonlFile {
+    input: Input,
+    /// The opened stream of an input that can be read only once.
+    opened: Mutex<Option<(Stream, Vec<u8>)>>,
+}
+
+/// Enough records to learn the names of the fields from.
+const SAMPLE_BYTES: usize = 256 * 1024;
+
+impl JsonlSource {
+    pub fn open(settings: JsonlSettings) -> Result<JsonlSource> {
+        let inputs = find(&settings.files, "jsonl-file")?;
+        let mut files = Vec::new();
+        let mut sample = Vec::new();
+        for input in inputs {
+            let mut stream = Stream::open(&input, &settings.stream)?;
+            let needs_sample = sample.is_empty();
+            let mut ahead = Vec::new();
+            if needs_sample || !input.is_rereadable() {
+                stream.fill(&mut ahead, SAMPLE_BYTES)?;
+            }
+            if needs_sample {
+                sample = ahead.clone();
+            }
+            let opened = (!input.is_rereadable()).then_some((stream, ahead));
+            files.push(JsonlFile { input, opened: Mutex::new(opened) });
+        }
+        let names = files.iter().map(|file| file.input.name.clone()).collect();
+        let decoder = JsonDecode::new(&settings.fields, names, &sample)?;
+        Ok(JsonlSource {
+            splits: files.iter().map(|file| Split { name: file.input.name.clone() }).collect(),
+            files,
+            settings,
+            decoder: Arc::new(decoder),
+            sample,
+        })
+    }
+
+    pub fn sample(&self) -> &[u8] {
+        &self.sample
+    }
+
+    pub fn inputs(&self) -> impl Iterator<Item = &Input> {
+        self.files.iter().map(|file| &file.input)
+    }
+}
+
+impl Source for JsonlSource {
+    fn splits(&self) -> &[Split] {
+        &self.splits
+    }
+
+    fn open(&self, split: usize) -> Result<Box<dyn Cursor + '_>> {
+        let file = &self.files[split];
+        let kept = file.opened.lock().expect("nobody panics while opening a file").take();
+        let (stream, ahead) = match kept {
+            Some(kept) => kept,
+            None => (Stream::open(&file.input, &self.settings.stream)?, Vec::new()),
+        };
+        let start = Start { byte: 0, line: 1 };
+        Ok(Box::new(FileCursor::new(split, stream, Lines, self.settings.limit, ahead, start)))
+    }
+
+    fn decoder(&self) -> Arc<dyn Decode> {
+        Arc::clone(&self.decoder) as Arc<dyn Decode>
+    }
+
+    fn expected(&self) -> Expected {
+        let sizes = self.files.iter().map(|file| file.input.size);
+        Expected { records: None, stored_bytes: sizes.sum() }
+    }
+}
+
+/// A record a line; JSON escapes line ends in strings, so every line feed ends one.
+pub struct Lines;
+
+impl Boundaries for Lines {
+    fn scan(&self, bytes: &[u8], is_last: bool, records_max: u64) -> Scan {
+        let mut scan = Scan::default();
+        while scan.records < records_max && scan.end < bytes.len() {
+            let rest = &bytes[scan.end..];
+            let (length, ended) = match memchr::memchr(b'\n', rest) {
+                Some(at) => (at + 1, true),
+                None if is_last => (rest.len(), false),
+                None => break,
+            };
+            if is_blank(&rest[..length]) {
+                scan.blank_lines += 1;
+            } else {
+                scan.records += 1;
+            }
+            scan.lines += u64::from(ended);
+            scan.end += length;
+        }
+        scan
+    }
+}
+
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_records_and_blank_ones_are_not() {
+        for (text, is_last, records, lines, end) in [
+            ("", true, 0, 0, 0),
+            ("{}\n\n{}", true, 2, 2, 6),
+            ("{}\n\n{}", false, 1, 2, 4),
+            ("{}\r\n \t\r\n", true, 1, 2, 8),
+        ] {
+            let scan = Lines.scan(text.as_bytes(), is_last, u64::MAX);
+            assert_eq!((scan.records, scan.lines, scan.end), (records, lines, end), "{text:?}");
+        }
+    }
+}
