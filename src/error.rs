@@ -36,6 +36,12 @@ pub enum Kind {
 pub struct Error {
     pub kind: Kind,
     pub error_type: ErrorType,
+    /// Boxed, so that a `Result` stays small where nothing is wrong.
+    words: Box<Words>,
+}
+
+#[derive(Debug, Default)]
+struct Words {
     message: String,
     place: Option<Place>,
     help: Option<String>,
@@ -44,7 +50,8 @@ pub struct Error {
 
 impl Error {
     pub fn new(kind: Kind, error_type: ErrorType, message: impl Into<String>) -> Error {
-        Error { kind, error_type, message: message.into(), place: None, help: None, source: None }
+        let words = Words { message: message.into(), ..Words::default() };
+        Error { kind, error_type, words: Box::new(words) }
     }
 
     pub fn config(message: impl Into<String>) -> Error {
@@ -65,31 +72,31 @@ impl Error {
     }
 
     pub fn at(mut self, place: Place) -> Error {
-        self.place = Some(place);
+        self.words.place = Some(place);
         self
     }
 
     pub fn help(mut self, help: impl Into<String>) -> Error {
-        self.help = Some(help.into());
+        self.words.help = Some(help.into());
         self
     }
 
     pub fn because(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-        self.source = Some(cause.into());
+        self.words.source = Some(cause.into());
         self
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(place) = &self.place {
+        if let Some(place) = &self.words.place {
             write!(f, "{place}: ")?;
         }
-        f.write_str(&self.message)?;
-        if let Some(source) = &self.source {
+        f.write_str(&self.words.message)?;
+        if let Some(source) = &self.words.source {
             write!(f, ": {}", source.to_string().replace('\n', " "))?;
         }
-        if let Some(help) = &self.help {
+        if let Some(help) = &self.words.help {
             write!(f, "; {help}")?;
         }
         Ok(())
@@ -98,7 +105,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
+        self.words.source.as_deref().map(|source| source as _)
     }
 }
 

@@ -10,7 +10,9 @@
 pub mod convert;
 pub mod error;
 pub mod event;
+pub mod pipeline;
 pub mod record;
+pub mod rejects;
 pub mod report;
 pub mod sink;
 pub mod source;

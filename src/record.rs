@@ -68,6 +68,12 @@ pub fn lines_in(bytes: &[u8]) -> u64 {
     (line_feeds + lone_returns) as u64
 }
 
+/// A record without what ends its line.
+pub fn without_line_end(record: &[u8]) -> &[u8] {
+    let end = record.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r'));
+    &record[..end.map_or(0, |last| last + 1)]
+}
+
 /// What a row is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shape {

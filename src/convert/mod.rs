@@ -78,13 +78,15 @@ struct Column {
 
 impl Values {
     pub fn text(columns: &[String], null: Option<String>) -> Values {
-        let column = |name: &String| Column { name: name.clone(), kind: Type::Text, is_declared: false };
+        let column =
+            |name: &String| Column { name: name.clone(), kind: Type::Text, is_declared: false };
         Values { columns: columns.iter().map(column).collect(), null: null.map(String::into_bytes) }
     }
 
     pub fn set(&mut self, declared: &[(String, Type)]) -> Result<()> {
         for (name, kind) in declared {
-            let names = || self.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>();
+            let names =
+                || self.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>();
             let Some(index) = self.columns.iter().position(|column| column.name == *name) else {
                 return Err(Error::config(format!("--types names '{name}', which is no column"))
                     .help(format!("the columns are {}", names().join(", "))));
@@ -105,7 +107,12 @@ impl Values {
     }
 
     /// Stores a value, which is UTF-8, as its column's type.
-    pub fn put(&self, column: usize, value: &[u8], rows: &mut Rows) -> std::result::Result<(), Unfit> {
+    pub fn put(
+        &self,
+        column: usize,
+        value: &[u8],
+        rows: &mut Rows,
+    ) -> std::result::Result<(), Unfit> {
         if self.null.as_deref() == Some(value) {
             rows.null();
             return Ok(());
@@ -136,7 +143,10 @@ impl Values {
     }
 
     pub fn guess(&self) -> Guess {
-        Guess { columns: vec![GUESSES.to_vec(); self.columns.len()], seen: vec![0; self.columns.len()] }
+        Guess {
+            columns: vec![GUESSES.to_vec(); self.columns.len()],
+            seen: vec![0; self.columns.len()],
+        }
     }
 
     /// Takes a guess over for the columns whose type nobody declared.

@@ -12,10 +12,7 @@ pub fn is_decimal(value: &[u8]) -> bool {
 
 /// `DECIMAL([eE][+-]?[0-9]+)?`
 pub fn is_number(value: &[u8]) -> bool {
-    after_int(value)
-        .and_then(after_fraction)
-        .and_then(after_exponent)
-        .is_some_and(<[u8]>::is_empty)
+    after_int(value).and_then(after_fraction).and_then(after_exponent).is_some_and(<[u8]>::is_empty)
 }
 
 fn after_int(value: &[u8]) -> Option<&[u8]> {
@@ -77,7 +74,8 @@ mod tests {
             ("--5", false, false, false),
             ("", false, false, false),
         ] {
-            let found = (is_int(text.as_bytes()), is_decimal(text.as_bytes()), is_number(text.as_bytes()));
+            let found =
+                (is_int(text.as_bytes()), is_decimal(text.as_bytes()), is_number(text.as_bytes()));
             assert_eq!(found, (int, decimal, number), "{text:?}");
         }
     }

@@ -98,7 +98,7 @@ impl Snapshot {
     /// Time left at the average rate so far.
     pub fn eta(&self) -> Option<Duration> {
         let done = self.progress().filter(|&done| done > 0.0)?;
-        Some(self.elapsed.mul_f64((1.0 - done) / done))
+        Duration::try_from_secs_f64(self.elapsed.as_secs_f64() * (1.0 - done) / done).ok()
     }
 
     /// Settled records a second, over the whole run so far.

@@ -3,6 +3,8 @@
 //!
 //! A sink does not know the source, the pipeline or metrics.
 
+pub mod file;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;

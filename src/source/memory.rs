@@ -20,7 +20,9 @@ pub struct MemorySource {
 impl MemorySource {
     pub fn new(texts: &[&str], records_max: u64) -> MemorySource {
         MemorySource {
-            splits: (0..texts.len()).map(|split| Split { name: format!("split {split}") }).collect(),
+            splits: (0..texts.len())
+                .map(|split| Split { name: format!("split {split}") })
+                .collect(),
             texts: texts.iter().map(|text| text.to_string()).collect(),
             limit: SegmentLimit { records: records_max, bytes: 1 << 20, record_bytes: 1 << 20 },
             miscount: 0,

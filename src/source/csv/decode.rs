@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Dialect, InvalidText, Quoting, Ragged, guard};
 use crate::convert::{Unfit, Values};
 use crate::error::{Error, Result};
-use crate::record::{ErrorType, Flaw, Place, Rejected, Rows, Segment, Shape};
+use crate::record::{ErrorType, Flaw, Place, Rejected, Rows, Segment, Shape, without_line_end};
 use crate::source::Decode;
 use crate::source::text::decode_value;
 
@@ -111,7 +111,8 @@ impl CsvDecode {
         let mut reader = self.dialect.reader(sample);
         let mut guess = self.values.guess();
         let mut records = Vec::new();
-        for record in reader.byte_records().take(INFER_RECORDS_MAX).map_while(|record| record.ok()) {
+        for record in reader.byte_records().take(INFER_RECORDS_MAX).map_while(|record| record.ok())
+        {
             records.push(record);
         }
         // The last record of a sample may be cut off.
@@ -204,7 +205,8 @@ impl CsvDecode {
             })?;
             return Ok(scratch);
         }
-        if is_ascii || self.invalid_text == InvalidText::Reject || std::str::from_utf8(raw).is_ok() {
+        if is_ascii || self.invalid_text == InvalidText::Reject || std::str::from_utf8(raw).is_ok()
+        {
             return Ok(raw);
         }
         scratch.clear();
@@ -218,7 +220,8 @@ impl CsvDecode {
             match bytes.get(at) {
                 Some(b'\n' | b'\r') => at += 1,
                 Some(&first) if Some(first) == self.dialect.comment => {
-                    at += memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len() - at, |end| end + 1);
+                    at +=
+                        memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len() - at, |end| end + 1);
                 }
                 _ => return at,
             }
@@ -236,13 +239,11 @@ impl CsvDecode {
         if let Some(field) = refusal.column {
             place = place.column(self.column_name(segment.split, field));
         }
-        let raw = &segment.bytes[range];
-        let end = raw.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |at| at + 1);
         Rejected {
             place,
             error_type: refusal.error_type,
             reason: refusal.reason,
-            raw: raw[..end].to_vec(),
+            raw: without_line_end(&segment.bytes[range]).to_vec(),
         }
     }
 
@@ -317,7 +318,11 @@ mod tests {
 
     #[test]
     fn fields_become_cells_and_bad_records_rejections() {
-        let rows = decode(b"1,x\r\n2\r\n\"3\",\"y\"\"\n\"\r\n4,\xff\n", Ragged::Reject, InvalidText::Reject);
+        let rows = decode(
+            b"1,x\r\n2\r\n\"3\",\"y\"\"\n\"\r\n4,\xff\n",
+            Ragged::Reject,
+            InvalidText::Reject,
+        );
         assert_eq!(texts(&rows), [[&b"1"[..], b"x"], [b"3", b"y\"\n"]]);
         assert_eq!((rows.record(1), rows.offset(1)), (2, 8));
         let [short, foreign] = &rows.rejected[..] else { panic!("{:?}", rows.rejected) };
@@ -336,7 +341,8 @@ mod tests {
 
     #[test]
     fn a_mark_in_the_middle_of_a_file_is_data() {
-        let rows = decode(b"\xef\xbb\xbf1,x\n\xef\xbb\xbf2,y\n", Ragged::Reject, InvalidText::Reject);
+        let rows =
+            decode(b"\xef\xbb\xbf1,x\n\xef\xbb\xbf2,y\n", Ragged::Reject, InvalidText::Reject);
         assert_eq!(texts(&rows), [["\u{feff}1".as_bytes(), b"x"], ["\u{feff}2".as_bytes(), b"y"]]);
         assert_eq!((rows.offset(0), rows.offset(1)), (0, 7));
     }

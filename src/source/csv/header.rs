@@ -91,11 +91,7 @@ fn no_header(
         .help("use --allow-empty if that is right"))
 }
 
-fn names(
-    record: &csv::ByteRecord,
-    place: &Place,
-    settings: &CsvSettings,
-) -> Result<Vec<String>> {
+fn names(record: &csv::ByteRecord, place: &Place, settings: &CsvSettings) -> Result<Vec<String>> {
     if let Some(columns) = &settings.columns {
         if columns.len() != record.len() {
             return Err(Error::config(format!(
@@ -143,9 +139,9 @@ fn check_delimiter(names: &[String], place: &Place, settings: &CsvSettings) -> R
         return Ok(());
     };
     let other = if other == '\t' { "tab".to_string() } else { format!("'{other}'") };
-    Err(Error::config("found 1 column")
-        .at(place.clone())
-        .help(format!("did you mean --csv-delimiter {other}? with --csv-delimiter ',' it stays one")))
+    Err(Error::config("found 1 column").at(place.clone()).help(format!(
+        "did you mean --csv-delimiter {other}? with --csv-delimiter ',' it stays one"
+    )))
 }
 
 fn check_names(names: &[String], place: &Place) -> Result<()> {

@@ -202,10 +202,10 @@ impl CsvSource {
 /// The columns of the run, and where each file keeps them.
 fn lay_out(files: &[CsvFile], settings: &CsvSettings) -> Result<(Vec<String>, Vec<Layout>)> {
     let Some(first) = files.iter().find(|file| !file.head.names.is_empty()) else {
-        return Ok((settings.pick.clone().unwrap_or_default(), vec![
-            Layout { width: 0, map: None };
-            files.len()
-        ]));
+        return Ok((
+            settings.pick.clone().unwrap_or_default(),
+            vec![Layout { width: 0, map: None }; files.len()],
+        ));
     };
     let columns = match &settings.pick {
         Some(pick) => pick.clone(),
@@ -219,7 +219,8 @@ fn lay_out(files: &[CsvFile], settings: &CsvSettings) -> Result<(Vec<String>, Ve
             continue;
         }
         check_same_names(first, file)?;
-        let map = columns.iter().map(|column| position(column, file)).collect::<Result<Vec<_>>>()?;
+        let map =
+            columns.iter().map(|column| position(column, file)).collect::<Result<Vec<_>>>()?;
         let is_identity = map.len() == names.len() && map.iter().copied().eq(0..names.len());
         layouts.push(Layout { width: names.len(), map: (!is_identity).then_some(map) });
     }
@@ -253,7 +254,11 @@ fn check_same_names(first: &CsvFile, file: &CsvFile) -> Result<()> {
     Err(Error::new(
         Kind::Data,
         ErrorType::Parse,
-        format!("the header differs from that of '{}': it {}", first.input.name, differences.join(" and ")),
+        format!(
+            "the header differs from that of '{}': it {}",
+            first.input.name,
+            differences.join(" and ")
+        ),
     )
     .at(Place::split(&file.input.name))
     .help("name files of one kind only, or load them in runs of their own"))

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
-
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -12,7 +11,7 @@ use serde_json::value::RawValue;
 use super::is_blank;
 use crate::convert::without_line_ends;
 use crate::error::Result;
-use crate::record::{ErrorType, Place, Rejected, Rows, Segment, Shape};
+use crate::record::{ErrorType, Place, Rejected, Rows, Segment, Shape, without_line_end};
 use crate::source::Decode;
 
 /// What the sink takes.
@@ -124,7 +123,10 @@ impl Decode for JsonDecode {
                     Ok(text) => self.row(text, rows),
                     Err(error) => Err(Refusal {
                         error_type: ErrorType::Encoding,
-                        reason: format!("not valid UTF-8 at byte {} of the line", error.valid_up_to()),
+                        reason: format!(
+                            "not valid UTF-8 at byte {} of the line",
+                            error.valid_up_to()
+                        ),
                         column: None,
                     }),
                 };
@@ -150,7 +152,6 @@ impl JsonDecode {
         refusal: Refusal,
     ) -> Rejected {
         let place = Place::of(&self.names[segment.split], segment, index, offset);
-        let end = line.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |at| at + 1);
         Rejected {
             place: match refusal.column {
                 Some(column) => place.column(column),
@@ -158,7 +159,7 @@ impl JsonDecode {
             },
             error_type: refusal.error_type,
             reason: refusal.reason,
-            raw: line[..end].to_vec(),
+            raw: without_line_end(line).to_vec(),
         }
     }
 }
@@ -185,9 +186,10 @@ fn put(value: Option<&RawValue>, rows: &mut Rows) -> std::result::Result<(), Str
         b't' => rows.bool(true),
         b'f' => rows.bool(false),
         b'"' => {
-            let text: Cow<str> = serde_json::from_str::<Text>(value.get())
-                .map(|text| text.0)
-                .map_err(|_| "the string holds half of a surrogate pair, which is no text".to_string())?;
+            let text: Cow<str> =
+                serde_json::from_str::<Text>(value.get()).map(|text| text.0).map_err(|_| {
+                    "the string holds half of a surrogate pair, which is no text".to_string()
+                })?;
             rows.text(text.as_bytes());
         }
         b'{' | b'[' => rows.json(&without_line_ends(words)),
@@ -244,7 +246,6 @@ impl<'de> Deserialize<'de> for Object<'de> {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,7 +270,10 @@ mod tests {
     }
 
     fn reasons(rows: &Rows) -> Vec<String> {
-        rows.rejected.iter().map(|rejected| format!("{}: {}", rejected.place, rejected.reason)).collect()
+        rows.rejected
+            .iter()
+            .map(|rejected| format!("{}: {}", rejected.place, rejected.reason))
+            .collect()
     }
 
     #[test]
@@ -277,23 +281,32 @@ mod tests {
         let rows = decode(&Fields::Documents, " {\"a\": 1.50,\"a\":2} \r\n\n[1]\n{\"b\"\n{}");
         assert_eq!(rows.row(0).next(), Some(Value::Json(b"{\"a\": 1.50,\"a\":2}")));
         assert_eq!(rows.row(1).next(), Some(Value::Json(b"{}")));
-        assert_eq!(reasons(&rows), [
-            "x, line 3, byte 22: not a JSON object",
-            "x, line 4, byte 26: not valid JSON at byte 4 of the line: EOF while parsing an object",
-        ]);
+        assert_eq!(
+            reasons(&rows),
+            [
+                "x, line 3, byte 22: not a JSON object",
+                "x, line 4, byte 26: not valid JSON at byte 4 of the line: EOF while parsing an object",
+            ]
+        );
     }
 
     #[test]
     fn fields_become_cells_of_their_own_type() {
         let chosen = Fields::Chosen(["t", "n", "o", "z", "gone"].map(String::from).to_vec());
-        let rows = decode(&chosen, "{\"n\":1e400,\"t\":\"a\\u00e9\\n\",\"o\":{\"x\": [1]},\"z\":null,\"more\":1}\n");
-        assert_eq!(rows.row(0).collect::<Vec<_>>(), [
-            Value::Text("aé\n".as_bytes()),
-            Value::Number(b"1e400"),
-            Value::Json(b"{\"x\": [1]}"),
-            Value::Null,
-            Value::Absent,
-        ]);
+        let rows = decode(
+            &chosen,
+            "{\"n\":1e400,\"t\":\"a\\u00e9\\n\",\"o\":{\"x\": [1]},\"z\":null,\"more\":1}\n",
+        );
+        assert_eq!(
+            rows.row(0).collect::<Vec<_>>(),
+            [
+                Value::Text("aé\n".as_bytes()),
+                Value::Number(b"1e400"),
+                Value::Json(b"{\"x\": [1]}"),
+                Value::Null,
+                Value::Absent,
+            ]
+        );
     }
 
     #[test]
@@ -302,10 +315,13 @@ mod tests {
             &Fields::Chosen(vec!["a".to_string()]),
             "{\"a\":1,\"a\":2}\n{\"a\":\"\\ud800\"}\n3\n",
         );
-        assert_eq!(reasons(&rows), [
-            "x, line 1, byte 0, column 'a': the field occurs twice in one object",
-            "x, line 2, byte 14, column 'a': the string holds half of a surrogate pair, which is no text",
-            "x, line 3, byte 29: not a JSON object",
-        ]);
+        assert_eq!(
+            reasons(&rows),
+            [
+                "x, line 1, byte 0, column 'a': the field occurs twice in one object",
+                "x, line 2, byte 14, column 'a': the string holds half of a surrogate pair, which is no text",
+                "x, line 3, byte 29: not a JSON object",
+            ]
+        );
     }
 }

@@ -5,8 +5,8 @@ mod decode;
 
 use std::sync::{Arc, Mutex};
 
-use self::decode::JsonDecode;
 pub use self::decode::Fields;
+use self::decode::JsonDecode;
 use super::text::{Boundaries, FileCursor, Input, Scan, Start, Stream, StreamSettings, find};
 use super::{Cursor, Decode, SegmentLimit, Source, Split};
 use crate::error::Result;

@@ -91,9 +91,8 @@ impl<B: Boundaries> FileCursor<B> {
         let window = &pending[..pending.len().min(self.limit.bytes)];
         let is_last = self.is_ended && window.len() == pending.len();
         let scan = self.boundaries.scan(window, is_last, self.limit.records);
-        let is_full = scan.records == self.limit.records
-            || window.len() == self.limit.bytes
-            || self.is_ended;
+        let is_full =
+            scan.records == self.limit.records || window.len() == self.limit.bytes || self.is_ended;
         if !is_full || scan.end == 0 {
             return None;
         }

@@ -222,7 +222,9 @@ impl Stream {
         let (Some(file), Some(size)) = (&self.file, self.input.size) else { return Ok(()) };
         let now = file
             .metadata()
-            .map_err(|cause| Error::local_io(format!("cannot look at '{}'", self.input.name), cause))?
+            .map_err(|cause| {
+                Error::local_io(format!("cannot look at '{}'", self.input.name), cause)
+            })?
             .size();
         if self.stored_bytes() < size {
             return Err(Error::data(
@@ -243,10 +245,7 @@ impl Stream {
 
     /// What a failed read means: bad content, or a bad disk.
     fn translate(&self, cause: io::Error) -> Error {
-        let place = Place {
-            byte: Some(self.decoded),
-            ..Place::split(&self.input.name)
-        };
+        let place = Place { byte: Some(self.decoded), ..Place::split(&self.input.name) };
         if cause.get_ref().is_some_and(|inner| inner.is::<NotDecodable>()) {
             return Error::data(ErrorType::Encoding, "the text cannot be decoded")
                 .at(Place::split(&self.input.name))

@@ -1,0 +1,97 @@
+//! The queue between the reader and the workers: bounded in number here and in bytes by the
+//! budget, closed from either end, with its depth in sight.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+use crate::event::Vitals;
+use crate::pipeline::budget::Reservation;
+use crate::record::Segment;
+
+/// A segment on its way, with its place in the order of the run.
+pub struct Job {
+    pub ticket: u64,
+    pub segment: Segment,
+    pub reservation: Reservation,
+}
+
+pub struct Queue {
+    capacity: usize,
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+    vitals: Arc<Vitals>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: VecDeque<Job>,
+    next_ticket: u64,
+    is_closed: bool,
+}
+
+impl Queue {
+    pub fn new(capacity: usize, vitals: Arc<Vitals>) -> Arc<Queue> {
+        Arc::new(Queue { capacity, waiting: Mutex::default(), changed: Condvar::new(), vitals })
+    }
+
+    /// Waits for a place and gives out the ticket; false once the queue is closed.
+    pub fn push(&self, segment: Segment, reservation: Reservation) -> bool {
+        let mut waiting =
+            self.wait_while(|waiting| waiting.jobs.len() >= self.capacity && !waiting.is_closed);
+        if waiting.is_closed {
+            return false;
+        }
+        let ticket = waiting.next_ticket;
+        waiting.next_ticket += 1;
+        self.vitals.queue_depth.add(1);
+        self.vitals.queue_bytes.add(segment.bytes.len() as u64);
+        waiting.jobs.push_back(Job { ticket, segment, reservation });
+        drop(waiting);
+        self.changed.notify_all();
+        true
+    }
+
+    /// Waits for a job; none once the queue is closed and empty.
+    pub fn pop(&self) -> Option<Job> {
+        let mut waiting = self.wait_while(|waiting| waiting.jobs.is_empty() && !waiting.is_closed);
+        let job = waiting.jobs.pop_front()?;
+        self.forget(&job);
+        drop(waiting);
+        self.changed.notify_all();
+        Some(job)
+    }
+
+    /// Takes nothing more; what is in it will still be taken out.
+    pub fn close(&self) {
+        self.lock().is_closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Closes and throws away what is in it.
+    pub fn abandon(&self) {
+        let mut waiting = self.lock();
+        waiting.is_closed = true;
+        waiting.jobs.iter().for_each(|job| self.forget(job));
+        // The jobs' memory goes back to the budget, which has a lock of its own.
+        let abandoned = std::mem::take(&mut waiting.jobs);
+        drop(waiting);
+        drop(abandoned);
+        self.changed.notify_all();
+    }
+
+    fn forget(&self, job: &Job) {
+        self.vitals.queue_depth.sub(1);
+        self.vitals.queue_bytes.sub(job.segment.bytes.len() as u64);
+    }
+
+    fn wait_while(&self, condition: impl Fn(&Waiting) -> bool) -> MutexGuard<'_, Waiting> {
+        let waiting = self.lock();
+        self.changed
+            .wait_while(waiting, |waiting| condition(waiting))
+            .expect("nobody panics while holding the queue")
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().expect("nobody panics while holding the queue")
+    }
+}

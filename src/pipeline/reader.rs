@@ -1,0 +1,106 @@
+//! The sequential part of a run: one cursor after another, segment after segment onto the queue.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Run, pool::Pool};
+use crate::error::Result;
+use crate::event::{Event, FileEnd, Stage, Wait};
+use crate::pipeline::budget::Budget;
+use crate::pipeline::queue::Queue;
+use crate::pipeline::settle::Ledger;
+use crate::source::Tally;
+
+/// What the source says it held, when all of it was read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReadToEnd {
+    pub records: u64,
+}
+
+pub struct Reader<'a> {
+    pub run: &'a Run,
+    pub queue: &'a Queue,
+    pub budget: &'a Arc<Budget>,
+    pub pool: &'a Pool,
+    pub ledger: &'a Ledger,
+}
+
+impl Reader<'_> {
+    /// Reads all splits in order. None when it was stopped before the end.
+    pub fn read(&self) -> Result<Option<ReadToEnd>> {
+        let mut end = ReadToEnd::default();
+        let mut stored_before = 0;
+        let mut tickets = 0;
+        for split in 0..self.run.source.splits().len() {
+            let Some(tally) = self.read_split(split, stored_before, &mut tickets)? else {
+                return Ok(None);
+            };
+            end.records += tally.records;
+            stored_before += tally.stored_bytes;
+            self.ledger.split_ended(split, tickets);
+        }
+        Ok(Some(end))
+    }
+
+    fn read_split(
+        &self,
+        split: usize,
+        stored_before: u64,
+        tickets: &mut u64,
+    ) -> Result<Option<Tally>> {
+        let observer = &self.run.observer;
+        let failed = |error| {
+            observer.notice(&Event::FileEnded(FileEnd::Failed));
+            error
+        };
+        let mut cursor = self.run.source.open(split).map_err(failed)?;
+        loop {
+            if self.run.stop.is_stopping() {
+                return Ok(None);
+            }
+            let asked = Instant::now();
+            let worst = self.footprint(self.run.limit.bytes, self.run.limit.records);
+            let Some(mut reservation) = self.budget.reserve(worst) else { return Ok(None) };
+            self.waited(asked.elapsed());
+            let started = Instant::now();
+            let mut waited = Duration::ZERO;
+            let mut room = |bytes| {
+                let asked = Instant::now();
+                reservation.grow(self.footprint(bytes, 1));
+                waited += asked.elapsed();
+            };
+            let segment = cursor.next(self.pool.take(), &mut room).map_err(failed)?;
+            let took = started.elapsed().saturating_sub(waited);
+            self.waited(waited);
+            let Some(segment) = segment else { return Ok(Some(cursor.tally())) };
+            reservation.shrink(self.footprint(segment.bytes.len(), segment.records));
+            observer.notice(&Event::Fetched {
+                records: segment.records,
+                bytes: segment.bytes.len() as u64,
+                stored_position: stored_before + cursor.tally().stored_bytes,
+                took,
+                flush: segment.flush,
+            });
+            let asked = Instant::now();
+            if !self.queue.push(segment, reservation) {
+                return Ok(None);
+            }
+            self.waited(asked.elapsed());
+            *tickets += 1;
+        }
+    }
+
+    /// What a segment needs at worst, all the way: its bytes, its rows, and what is prepared of
+    /// them or kept of them as rejected.
+    fn footprint(&self, bytes: usize, records: u64) -> usize {
+        let rows = bytes + records as usize * ROW_BYTES;
+        bytes + rows + self.run.sink.footprint(bytes, records)
+    }
+
+    fn waited(&self, took: Duration) {
+        self.run.observer.notice(&Event::Waited { stage: Stage::Fetch, wait: Wait::Output, took });
+    }
+}
+
+/// Offsets of a row's record and cells, as far as they do not depend on its width.
+const ROW_BYTES: usize = 64;

@@ -1,0 +1,163 @@
+//! Where a durable segment becomes counts and rejected records: the one place that keeps the books
+//! of a run.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::Run;
+use super::worker::Prepared;
+use crate::error::{Error, Result};
+use crate::event::{Event, FileEnd, Stage};
+use crate::record::{Counts, Rejected};
+use crate::rejects::RejectLog;
+use crate::sink::Receipt;
+
+/// A segment that would survive a power cut.
+pub struct Durable {
+    pub segment: Prepared,
+    pub receipt: Receipt,
+    /// From the start of its commit.
+    pub insert: Duration,
+}
+
+/// The books: what became of the records, and which tickets are closed.
+#[derive(Default)]
+pub struct Books {
+    pub totals: Counts,
+    /// Tickets below this are all settled.
+    watermark: u64,
+    beyond: BTreeSet<u64>,
+    /// Splits that were read to their end, with the first ticket behind them.
+    ended: Vec<(usize, u64)>,
+}
+
+impl Books {
+    /// Closes a ticket, and says which splits are thereby settled.
+    fn close(&mut self, ticket: u64) -> Vec<usize> {
+        self.beyond.insert(ticket);
+        while self.beyond.remove(&self.watermark) {
+            self.watermark += 1;
+        }
+        self.settled_splits()
+    }
+
+    fn settled_splits(&mut self) -> Vec<usize> {
+        let watermark = self.watermark;
+        let (settled, open) = self.ended.iter().partition(|(_, end)| *end <= watermark);
+        self.ended = open;
+        let settled: Vec<(usize, u64)> = settled;
+        settled.into_iter().map(|(split, _)| split).collect()
+    }
+}
+
+/// Shared by the room that settles and the reader, who says where splits end.
+pub struct Ledger {
+    run: Arc<Run>,
+    books: Mutex<Books>,
+    rejects: Mutex<Box<dyn RejectLog>>,
+}
+
+impl Ledger {
+    pub fn new(run: &Arc<Run>, rejects: Box<dyn RejectLog>) -> Ledger {
+        Ledger { run: Arc::clone(run), books: Mutex::default(), rejects: Mutex::new(rejects) }
+    }
+
+    pub fn settle(&self, durable: Durable) -> Result<()> {
+        let Durable { segment, receipt, insert } = durable;
+        let Receipt { mut counts, bytes_written, refused } = receipt;
+        let mut rejected = segment.rejected;
+        for refused in refused {
+            let Some(origin) = &segment.origin else {
+                return Err(Error::internal(
+                    "a lane refused a row, which its sink said it never does",
+                ));
+            };
+            let late = origin.reject(&self.run, refused);
+            let error_type = late.error_type;
+            self.run.observer.notice(&Event::Rejected { stage: Stage::Insert, error_type });
+            (self.run.on_rejected)(&late);
+            rejected.push(late);
+        }
+        counts.failed += rejected.len() as u64;
+        if counts.processed() != segment.records {
+            return Err(Error::internal(format!(
+                "a segment of {} records was settled with {}",
+                segment.records,
+                counts.processed()
+            )));
+        }
+        self.keep(&rejected)?;
+        let settled = {
+            let mut books = self.books();
+            books.totals.add(&counts);
+            books.close(segment.ticket)
+        };
+        self.run.observer.notice(&Event::Settled {
+            counts,
+            bytes: segment.bytes,
+            bytes_written,
+            insert,
+            batch: segment.started.elapsed(),
+        });
+        self.tell_ended(settled);
+        Ok(())
+    }
+
+    pub fn keep(&self, rejected: &[Rejected]) -> Result<()> {
+        self.rejects().append(rejected)
+    }
+
+    /// The reader has read a split to its end; `tickets` were given out until then.
+    pub fn split_ended(&self, split: usize, tickets: u64) {
+        let settled = {
+            let mut books = self.books();
+            books.ended.push((split, tickets));
+            books.settled_splits()
+        };
+        self.tell_ended(settled);
+    }
+
+    pub fn totals(&self) -> Counts {
+        self.books().totals
+    }
+
+    pub fn publish_rejects(&self) -> Result<Option<PathBuf>> {
+        self.rejects().publish()
+    }
+
+    pub fn discard_rejects(&self) {
+        self.rejects().discard();
+    }
+
+    fn tell_ended(&self, splits: Vec<usize>) {
+        for _ in splits {
+            self.run.observer.notice(&Event::FileEnded(FileEnd::Processed));
+        }
+    }
+
+    fn books(&self) -> std::sync::MutexGuard<'_, Books> {
+        self.books.lock().expect("nobody panics while holding the books")
+    }
+
+    fn rejects(&self) -> std::sync::MutexGuard<'_, Box<dyn RejectLog>> {
+        self.rejects.lock().expect("nobody panics while holding the rejects")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_split_is_settled_with_its_last_ticket_whatever_the_order() {
+        let mut books = Books::default();
+        books.ended = vec![(0, 2), (1, 3)];
+        assert_eq!(books.close(1), []);
+        assert_eq!(books.close(2), []);
+        assert_eq!(books.close(0), [0, 1]);
+        books.ended.push((2, 3));
+        assert_eq!(books.settled_splits(), [2]);
+    }
+}

@@ -1,0 +1,148 @@
+//! A worker: decode, convert and prepare, one segment after another. A thread, because it computes.
+
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+
+use super::Run;
+use super::pool::Pool;
+use super::queue::{Job, Queue};
+use crate::error::{Error, Result};
+use crate::event::{Event, Stage, Wait};
+use crate::pipeline::budget::Reservation;
+use crate::record::{Place, Rejected, Rows, Segment, without_line_end};
+use crate::sink::{Payload, Refused};
+use crate::source::Decode;
+
+/// A segment that is ready for a lane.
+pub struct Prepared {
+    pub ticket: u64,
+    pub payload: Payload,
+    pub rejected: Vec<Rejected>,
+    /// Records and bytes of the segment, as the source counted them.
+    pub records: u64,
+    pub bytes: u64,
+    /// When it left the queue.
+    pub started: Instant,
+    /// Kept where the lane may still refuse rows.
+    pub origin: Option<Origin>,
+    /// None once its memory was given back.
+    pub reservation: Option<Reservation>,
+}
+
+/// What is needed to say of a row where it came from, after its rows are gone.
+pub struct Origin {
+    segment: Segment,
+    /// Where each record of the segment starts.
+    starts: Vec<usize>,
+    /// The index of each row's record.
+    rows: Vec<u64>,
+}
+
+pub fn work(
+    run: &Run,
+    decoder: &dyn Decode,
+    queue: &Queue,
+    pool: &Pool,
+    prepared: &mpsc::Sender<Prepared>,
+) -> Result<()> {
+    let mut rows = Rows::new(decoder.shape());
+    loop {
+        let asked = Instant::now();
+        let job = queue.pop();
+        let waited = |wait, since: Instant| {
+            let took = since.elapsed();
+            run.observer.notice(&Event::Waited { stage: Stage::Convert, wait, took });
+        };
+        waited(Wait::Input, asked);
+        let Some(job) = job else { return Ok(()) };
+        run.vitals.active_workers.add(1);
+        let started = Instant::now();
+        let outcome = prepare(run, decoder, job, &mut rows, pool, started);
+        run.observer.notice(&Event::Prepared { took: started.elapsed() });
+        run.vitals.active_workers.sub(1);
+        let asked = Instant::now();
+        if prepared.blocking_send(outcome?).is_err() {
+            return Ok(());
+        }
+        waited(Wait::Output, asked);
+    }
+}
+
+fn prepare(
+    run: &Run,
+    decoder: &dyn Decode,
+    job: Job,
+    rows: &mut Rows,
+    pool: &Pool,
+    started: Instant,
+) -> Result<Prepared> {
+    let Job { ticket, segment, mut reservation } = job;
+    rows.clear();
+    decoder.decode(&segment, rows)?;
+    let found = (rows.len() + rows.rejected.len()) as u64;
+    if found != segment.records {
+        let names = run.source.splits();
+        return Err(Error::internal(format!(
+            "the scan counted {} records and the decoder {found}",
+            segment.records
+        ))
+        .at(Place::of(&names[segment.split].name, &segment, 0, 0)));
+    }
+    let mut refused = Vec::new();
+    let mut payload = run.sink.prepare(rows, pool.take(), &mut refused)?;
+    payload.ticket = ticket;
+    let (records, bytes) = (segment.records, segment.bytes.len() as u64);
+    let mut rejected = std::mem::take(&mut rows.rejected);
+    let origin = if !refused.is_empty() || run.sink.refuses_late() {
+        let origin = Origin::new(segment, rows, &rejected);
+        rejected.extend(refused.into_iter().map(|row| origin.reject(run, row)));
+        rejected.sort_by_key(|rejected| rejected.place.record);
+        Some(origin).filter(|_| run.sink.refuses_late())
+    } else {
+        pool.give(segment.bytes);
+        None
+    };
+    if origin.is_none() {
+        let kept: usize = rejected.iter().map(|rejected| rejected.raw.len() + REJECTED_BYTES).sum();
+        reservation.shrink(payload.bytes.len() + kept);
+    }
+    let reservation = Some(reservation);
+    Ok(Prepared { ticket, payload, rejected, records, bytes, started, origin, reservation })
+}
+
+/// A rejection's place and reason, about.
+const REJECTED_BYTES: usize = 256;
+
+impl Origin {
+    fn new(segment: Segment, rows: &Rows, rejected: &[Rejected]) -> Origin {
+        let mut starts = vec![0; segment.records as usize];
+        for row in 0..rows.len() {
+            starts[rows.record(row) as usize] = rows.offset(row);
+        }
+        for place in rejected.iter().map(|rejected| &rejected.place) {
+            if let (Some(record), Some(byte)) = (place.record, place.byte) {
+                starts[(record - segment.first_record) as usize] = (byte - segment.from) as usize;
+            }
+        }
+        Origin { segment, starts, rows: (0..rows.len()).map(|row| rows.record(row)).collect() }
+    }
+
+    /// The record behind a row that the sink refused.
+    pub fn reject(&self, run: &Run, refused: Refused) -> Rejected {
+        let record = self.rows[refused.row];
+        let start = self.starts[record as usize];
+        let end = self.starts.get(record as usize + 1).copied().unwrap_or(self.segment.bytes.len());
+        let name = &run.source.splits()[self.segment.split].name;
+        let place = Place::of(name, &self.segment, record, start);
+        Rejected {
+            place: match refused.column {
+                Some(column) => place.column(column),
+                None => place,
+            },
+            error_type: refused.error_type,
+            reason: refused.reason,
+            raw: without_line_end(&self.segment.bytes[start..end]).to_vec(),
+        }
+    }
+}

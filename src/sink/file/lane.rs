@@ -1,0 +1,115 @@
+//! The one lane into a file, and the one into standard output.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use tokio::task::{JoinHandle, block_in_place, spawn_blocking};
+
+use super::part::PartFile;
+use crate::error::{Error, Kind, Result};
+use crate::record::{Counts, ErrorType};
+use crate::sink::{Commit, Lane, Later, Mark, Marked, Payload, Receipt};
+
+/// Appends to the part file; a sync runs beside the appending, because the disk is slower than the
+/// page cache and neither should wait for the other.
+pub struct FileLane {
+    part: Arc<PartFile>,
+    /// Receipts of segments that are accepted and not yet durable, oldest first.
+    accepted: VecDeque<Receipt>,
+    syncing: Option<Sync>,
+}
+
+struct Sync {
+    task: JoinHandle<Result<()>>,
+    /// How many of the accepted segments it makes durable.
+    covers: usize,
+}
+
+impl FileLane {
+    pub fn open(part: Arc<PartFile>, preamble: &[u8]) -> Result<FileLane> {
+        part.append(preamble)?;
+        Ok(FileLane { part, accepted: VecDeque::new(), syncing: None })
+    }
+
+    /// A sync of everything accepted so far.
+    fn start(&mut self) {
+        let part = Arc::clone(&self.part);
+        let covers = self.accepted.len();
+        self.syncing = Some(Sync { task: spawn_blocking(move || part.sync()), covers });
+    }
+
+    async fn finish(&mut self) -> Result<Marked> {
+        let Some(sync) = self.syncing.take() else { return Ok(Marked::default()) };
+        sync.task.await.map_err(|cause| Error::internal("a sync broke off").because(cause))??;
+        Ok(Marked { receipts: self.accepted.drain(..sync.covers).collect() })
+    }
+}
+
+impl Lane for FileLane {
+    fn commit<'a>(&'a mut self, payload: &'a Payload) -> Later<'a, Result<Commit>> {
+        Box::pin(async {
+            block_in_place(|| self.part.append(&payload.bytes))?;
+            self.accepted.push_back(receipt(payload));
+            Ok(Commit::Accepted)
+        })
+    }
+
+    fn mark(&mut self, mark: Mark) -> Later<'_, Result<Marked>> {
+        Box::pin(async move {
+            if mark == Mark::Start {
+                let is_busy = self.syncing.as_ref().is_some_and(|sync| !sync.task.is_finished());
+                if is_busy {
+                    return Ok(Marked::default());
+                }
+                let marked = self.finish().await?;
+                if !self.accepted.is_empty() {
+                    self.start();
+                }
+                return Ok(marked);
+            }
+            let mut marked = self.finish().await?;
+            self.start();
+            marked.receipts.extend(self.finish().await?.receipts);
+            Ok(marked)
+        })
+    }
+}
+
+/// Standard output: what was written is out of our hands, so nothing can be made durable.
+pub struct StdoutLane;
+
+impl StdoutLane {
+    pub fn open(preamble: &[u8]) -> Result<StdoutLane> {
+        write(preamble)?;
+        Ok(StdoutLane)
+    }
+}
+
+impl Lane for StdoutLane {
+    fn commit<'a>(&'a mut self, payload: &'a Payload) -> Later<'a, Result<Commit>> {
+        Box::pin(async {
+            block_in_place(|| write(&payload.bytes))?;
+            Ok(Commit::Durable(receipt(payload)))
+        })
+    }
+}
+
+fn write(bytes: &[u8]) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|cause| {
+        if cause.kind() == io::ErrorKind::BrokenPipe {
+            let message = "the reader of standard output went away";
+            return Error::new(Kind::OutputClosed, ErrorType::Other, message);
+        }
+        Error::local_io("cannot write standard output", cause)
+    })
+}
+
+fn receipt(payload: &Payload) -> Receipt {
+    Receipt {
+        counts: Counts { inserted: payload.rows, ..Counts::default() },
+        bytes_written: payload.bytes.len() as u64,
+        refused: Vec::new(),
+    }
+}

@@ -1,0 +1,180 @@
+//! Files as a sink: JSON lines or CSV, plain, gzip or zstd, in the order of the source.
+//!
+//! The workers encode and compress (`json`, `csv`, `compress`); one lane appends to a hidden part
+//! file (`part`), makes it durable at marks, and the name appears only when the file is whole.
+
+mod compress;
+mod csv;
+mod json;
+mod lane;
+mod part;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use self::compress::Compression;
+use self::csv::CsvEncoder;
+use self::json::JsonEncoder;
+use self::lane::{FileLane, StdoutLane};
+use self::part::PartFile;
+pub use self::part::{IfExists, is_same_file};
+use super::{Lane, Later, Payload, Published, Refused, Sink};
+use crate::error::Result;
+use crate::record::{Rows, Shape};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    JsonLines,
+    Csv,
+}
+
+impl Format {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Format::JsonLines => "jsonl",
+            Format::Csv => "csv",
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct FileSettings {
+    /// None for standard output.
+    pub path: Option<PathBuf>,
+    pub format: Format,
+    pub compression: Compression,
+    pub if_exists: IfExists,
+    /// What NULL looks like in CSV.
+    pub null: String,
+}
+
+pub struct FileSink {
+    encoder: Encoder,
+    compression: Compression,
+    target: Target,
+}
+
+enum Encoder {
+    Json(JsonEncoder),
+    Csv(CsvEncoder),
+}
+
+enum Target {
+    Stdout,
+    File(Arc<PartFile>),
+}
+
+impl FileSink {
+    /// `names` are what the columns are called in the output. Takes the lock on the part file, so
+    /// a second run with the same output stops here.
+    pub fn open(settings: &FileSettings, shape: &Shape, names: &[String]) -> Result<FileSink> {
+        let encoder = match settings.format {
+            Format::JsonLines => Encoder::Json(JsonEncoder::new(shape, names)),
+            Format::Csv => Encoder::Csv(CsvEncoder::new(names, &settings.null)),
+        };
+        let target = match &settings.path {
+            None => Target::Stdout,
+            Some(path) => Target::File(Arc::new(PartFile::create(path, settings.if_exists)?)),
+        };
+        Ok(FileSink { encoder, compression: settings.compression, target })
+    }
+
+    /// What the file begins with, before any record.
+    fn preamble(&self) -> Vec<u8> {
+        match &self.encoder {
+            Encoder::Json(_) => Vec::new(),
+            Encoder::Csv(csv) => self.compression.apply(csv.header().to_vec()),
+        }
+    }
+}
+
+impl Sink for FileSink {
+    fn footprint(&self, bytes: usize, records: u64) -> usize {
+        let encoded = match &self.encoder {
+            Encoder::Json(json) => json.footprint(bytes, records),
+            Encoder::Csv(csv) => csv.footprint(bytes, records),
+        };
+        self.compression.footprint(encoded)
+    }
+
+    fn prepare(
+        &self,
+        rows: &Rows,
+        mut buffer: Vec<u8>,
+        _refused: &mut Vec<Refused>,
+    ) -> Result<Payload> {
+        match &self.encoder {
+            Encoder::Json(json) => json.encode(rows, &mut buffer),
+            Encoder::Csv(csv) => csv.encode(rows, &mut buffer),
+        }
+        let bytes = if buffer.is_empty() { buffer } else { self.compression.apply(buffer) };
+        Ok(Payload { bytes, rows: rows.len() as u64, ticket: 0 })
+    }
+
+    fn lanes_max(&self) -> usize {
+        1
+    }
+
+    fn open(&self) -> Later<'_, Result<Box<dyn Lane>>> {
+        Box::pin(async {
+            let preamble = self.preamble();
+            Ok(match &self.target {
+                Target::Stdout => Box::new(StdoutLane::open(&preamble)?) as Box<dyn Lane>,
+                Target::File(part) => Box::new(FileLane::open(Arc::clone(part), &preamble)?),
+            })
+        })
+    }
+
+    fn publish(&self) -> Later<'_, Result<Published>> {
+        Box::pin(async {
+            match &self.target {
+                Target::Stdout => Ok(Published::default()),
+                Target::File(part) => {
+                    part.append_if_empty(&self.compression.apply(Vec::new()))?;
+                    part.publish()
+                }
+            }
+        })
+    }
+
+    fn abandon(&self) -> Later<'_, ()> {
+        Box::pin(async {
+            if let Target::File(part) = &self.target {
+                part.remove();
+            }
+        })
+    }
+}
+
+/// The format and compression that a file's name asks for, each unless it is chosen otherwise.
+pub fn by_name(path: &Path) -> (Format, Compression) {
+    let name =
+        path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let (stem, compression) = if let Some(stem) = name.strip_suffix(".gz") {
+        (stem, Compression::Gzip)
+    } else if let Some(stem) = name.strip_suffix(".zst") {
+        (stem, Compression::Zstd)
+    } else {
+        (name.as_str(), Compression::None)
+    };
+    let format = if stem.ends_with(".csv") { Format::Csv } else { Format::JsonLines };
+    (format, compression)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_chooses_format_and_compression() {
+        for (name, format, compression) in [
+            ("out.jsonl", Format::JsonLines, Compression::None),
+            ("out", Format::JsonLines, Compression::None),
+            ("dir.csv/out.JSON.GZ", Format::JsonLines, Compression::Gzip),
+            ("out.csv.zst", Format::Csv, Compression::Zstd),
+            ("out.CSV", Format::Csv, Compression::None),
+        ] {
+            assert_eq!(by_name(Path::new(name)), (format, compression), "{name}");
+        }
+    }
+}
