@@ -9,6 +9,7 @@
 
 pub mod error;
 pub mod event;
+pub mod observe;
 pub mod record;
 pub mod report;
 pub mod sink;
