@@ -174,6 +174,10 @@ impl Stats {
         self.started_at
     }
 
+    pub fn state(&self) -> State {
+        State::ALL[usize::from(self.state.load(Acquire))]
+    }
+
     /// Unknown while the run is on.
     pub fn ended_at(&self) -> Option<SystemTime> {
         self.ended.get().map(|end| end.at)
@@ -187,7 +191,7 @@ impl Stats {
     /// more than it has read.
     pub fn snapshot(&self) -> Snapshot {
         let ended = self.ended.get().copied();
-        let state = State::ALL[usize::from(self.state.load(Acquire))];
+        let state = self.state();
         let counts = self.settled.read();
         let records_read = self.records_read.load(Acquire);
         let expected = self.expected.get().copied().unwrap_or_default();
