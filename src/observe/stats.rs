@@ -188,12 +188,12 @@ impl Stats {
     ///
     /// The order of the loads is a promise. The end comes first, so that a snapshot with an outcome
     /// has everything; what is settled comes before what was read, so that no snapshot has settled
-    /// more than it has read.
+    /// more than it has read. It rests on `Fetched` being told before its segment is handed on.
     pub fn snapshot(&self) -> Snapshot {
         let ended = self.ended.get().copied();
         let state = self.state();
         let counts = self.settled.read();
-        let records_read = self.records_read.load(Acquire);
+        let records_read = self.records_read.load(Relaxed);
         let expected = self.expected.get().copied().unwrap_or_default();
         Snapshot {
             state,
@@ -236,7 +236,7 @@ impl Observer for Stats {
                 self.expected.get_or_init(|| expected);
             }
             Event::Fetched { records, bytes, stored_position, took, flush } => {
-                self.records_read.fetch_add(records, Release);
+                self.records_read.fetch_add(records, Relaxed);
                 self.bytes_read.fetch_add(bytes, Relaxed);
                 self.stored_position.fetch_max(stored_position, Relaxed);
                 self.stages[Stage::Fetch as usize].busy(took);
@@ -284,7 +284,7 @@ impl Observer for Stats {
 }
 
 /// What became of the records. Written with release and read with acquire: whoever sees a record
-/// settled also sees that it was read before.
+/// settled also sees all that its thread had seen, that it was read among it.
 #[derive(Debug, Default)]
 struct Settled {
     inserted: AtomicU64,
