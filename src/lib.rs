@@ -11,6 +11,7 @@ pub mod convert;
 pub mod error;
 pub mod event;
 pub mod pipeline;
+pub mod observe;
 pub mod record;
 pub mod rejects;
 pub mod report;

@@ -1,0 +1,402 @@
+//! Every metric on one page: its name, type and labels, what it means, and where its value is read.
+//!
+//! The names are a contract with dashboards and alerts. Every series also carries `pipeline_id`.
+//! Counters and histograms stand at 0 from the start, because the first sample of a counter adds
+//! nothing to `increase()`; a gauge whose value is unknown is absent.
+
+use crate::event::{Stage, State, Wait};
+use crate::observe::reading::{Reading, Sample, latencies, maybe, one, quantiles, sample, sizes};
+use crate::record::ErrorType;
+use crate::report::Outcome;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    Counter,
+    Gauge,
+    Histogram,
+    Summary,
+}
+
+impl Type {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Type::Counter => "counter",
+            Type::Gauge => "gauge",
+            Type::Histogram => "histogram",
+            Type::Summary => "summary",
+        }
+    }
+}
+
+/// One line of the catalogue.
+#[derive(Debug)]
+pub struct Metric {
+    pub name: &'static str,
+    pub kind: Type,
+    /// The labels it has beside `pipeline_id`.
+    pub labels: &'static [&'static str],
+    pub help: &'static str,
+    /// Its series in one reading; none while it is unknown.
+    pub read: Read,
+}
+
+pub type Read = for<'a> fn(&'a Reading<'a>) -> Vec<Sample<'a>>;
+
+pub const CATALOGUE: &[Metric] = &[
+    // Records. Inserted means durable: committed, or covered by an fsync.
+    counter(
+        "pipeline_records_read_total",
+        &[],
+        "Records found by the source itself, counted apart from everything downstream.",
+        |now| one(now.run.records_read),
+    ),
+    counter(
+        "pipeline_records_processed_total",
+        &[],
+        "Records settled, whatever became of them.",
+        |now| one(now.run.counts.processed()),
+    ),
+    counter(
+        "pipeline_records_inserted_total",
+        &[],
+        "New rows or lines, durable in the sink.",
+        |now| one(now.run.counts.inserted),
+    ),
+    counter(
+        "pipeline_records_updated_total",
+        &[],
+        "Rows changed by an upsert, durable in the sink.",
+        |now| one(now.run.counts.updated),
+    ),
+    counter(
+        "pipeline_records_skipped_total",
+        &["reason"],
+        "Records left out on purpose, by reason.",
+        |now| {
+            vec![
+                sample(&["duplicate"], now.run.counts.duplicate),
+                sample(&["unchanged"], now.run.counts.unchanged),
+                sample(&["filtered"], now.run.counts.filtered),
+            ]
+        },
+    ),
+    counter(
+        "pipeline_records_failed_total",
+        &[],
+        "Records rejected, each in the reject file with its reason.",
+        |now| one(now.run.counts.failed),
+    ),
+    gauge(
+        "pipeline_records_residual",
+        &[],
+        "Records read and not yet settled; anything but 0 after a complete run is a bug.",
+        |now| one(now.run.residual()),
+    ),
+    gauge(
+        "pipeline_records_expected",
+        &[],
+        "Records the source said it has; absent while unknown.",
+        |now| maybe(now.run.records_expected),
+    ),
+    gauge(
+        "pipeline_progress_ratio",
+        &[],
+        "Share of the source that is done, from 0 to 1; absent while unknown.",
+        |now| maybe(now.run.progress()),
+    ),
+    gauge(
+        "pipeline_eta_seconds",
+        &[],
+        "Time left at the average rate so far; absent while unknown and after the end.",
+        |now| maybe(now.run.eta().filter(|_| now.run.outcome.is_none())),
+    ),
+    // What went wrong.
+    counter(
+        "pipeline_errors_total",
+        &["stage", "error_type"],
+        "Errors and rejected records, by stage and type.",
+        |now| by_error(&now.run.errors),
+    ),
+    counter(
+        "pipeline_retries_total",
+        &["stage", "error_type"],
+        "Attempts that were made again, by stage and the type of the error before.",
+        |now| by_error(&now.run.retries),
+    ),
+    counter(
+        "pipeline_rate_limited_total",
+        &["stage"],
+        "Times the other side asked for less, by stage.",
+        |now| {
+            let stages = Stage::ALL.iter().zip(now.run.rate_limited);
+            stages.map(|(stage, count)| sample(&[stage.as_str()], count)).collect()
+        },
+    ),
+    // Latencies and sizes.
+    histogram(
+        "pipeline_fetch_duration_seconds",
+        "Time to read one chunk from the source.",
+        |now| latencies(&now.run.fetch),
+    ),
+    histogram("pipeline_insert_duration_seconds", "Time to make one batch durable.", |now| {
+        latencies(&now.run.insert)
+    }),
+    histogram(
+        "pipeline_batch_duration_seconds",
+        "Time from taking one batch off the queue until it is settled.",
+        |now| latencies(&now.run.batch),
+    ),
+    histogram(
+        "pipeline_run_duration_seconds",
+        "Time of a whole run, observed once at its end.",
+        |now| latencies(&now.run.run),
+    ),
+    Metric {
+        name: "pipeline_stage_latency_seconds",
+        kind: Type::Summary,
+        labels: &["stage"],
+        help: "Latencies of fetch, insert and batch as quantiles over the whole run.",
+        read: |now| {
+            vec![
+                quantiles("fetch", &now.run.fetch),
+                quantiles("insert", &now.run.insert),
+                quantiles("batch", &now.run.batch),
+            ]
+        },
+    },
+    histogram("pipeline_batch_size_records", "Records in one batch.", |now| {
+        sizes(&now.run.batch_records)
+    }),
+    histogram("pipeline_batch_size_bytes", "Bytes of the source in one batch.", |now| {
+        sizes(&now.run.batch_bytes)
+    }),
+    counter(
+        "pipeline_bytes_read_total",
+        &["format"],
+        "Bytes read from the source, after decompression.",
+        |now| vec![sample(&[now.identity.source_format], now.run.bytes_read)],
+    ),
+    counter(
+        "pipeline_bytes_written_total",
+        &["format"],
+        "Bytes made durable in the sink.",
+        |now| vec![sample(&[now.identity.sink_format], now.run.bytes_written)],
+    ),
+    // The moment.
+    gauge("pipeline_active_workers", &[], "Workers that are working now.", |now| {
+        one(now.vitals.active_workers.get())
+    }),
+    gauge("pipeline_workers", &[], "Workers configured.", |now| one(now.vitals.worker_count)),
+    gauge("pipeline_queue_depth", &[], "Batches waiting in the queue.", |now| {
+        one(now.vitals.queue_depth.get())
+    }),
+    gauge("pipeline_queue_capacity", &[], "Batches the queue can hold.", |now| {
+        one(now.vitals.queue_capacity)
+    }),
+    gauge("pipeline_queue_bytes", &[], "Bytes waiting in the queue.", |now| {
+        one(now.vitals.queue_bytes.get())
+    }),
+    gauge("pipeline_memory_budget_bytes", &[], "Bytes the records in flight may take.", |now| {
+        one(now.vitals.memory_budget_bytes)
+    }),
+    gauge("pipeline_memory_used_bytes", &[], "Bytes the records in flight take now.", |now| {
+        one(now.vitals.memory_used_bytes.get())
+    }),
+    counter(
+        "pipeline_stage_busy_seconds_total",
+        &["stage"],
+        "Time each stage worked, summed over its threads.",
+        |now| Stage::ALL.iter().map(|s| sample(&[s.as_str()], now.run.stage(*s).busy)).collect(),
+    ),
+    counter(
+        "pipeline_stage_wait_seconds_total",
+        &["stage", "for"],
+        "Time each stage waited, by what for, summed over its threads.",
+        stage_waits,
+    ),
+    gauge("pipeline_state", &["state"], "State of the run: exactly one series is 1.", |now| {
+        State::ALL.iter().map(|s| sample(&[s.as_str()], *s == now.run.state)).collect()
+    }),
+    // Files.
+    counter("pipeline_files_processed_total", &[], "Files read to their end.", |now| {
+        one(now.run.files_processed)
+    }),
+    counter(
+        "pipeline_files_failed_total",
+        &[],
+        "Files that could not be read to their end.",
+        |now| one(now.run.files_failed),
+    ),
+    counter("pipeline_files_skipped_total", &[], "Files unchanged since the last run.", |_| one(0)),
+    // The run that ended last, for rules about scheduled runs.
+    gauge(
+        "pipeline_last_run_outcome",
+        &["outcome"],
+        "How the run ended: exactly one series is 1; absent while it is on.",
+        last_outcome,
+    ),
+    gauge(
+        "pipeline_last_run_duration_seconds",
+        &[],
+        "How long the run took; absent while it is on.",
+        |now| maybe(now.run.outcome.map(|_| now.run.elapsed)),
+    ),
+    gauge(
+        "pipeline_last_run_records",
+        &["result"],
+        "Records of the run by what became of them; absent while it is on.",
+        last_records,
+    ),
+    gauge(
+        "pipeline_last_completion_timestamp_seconds",
+        &[],
+        "When the run ended, however it did; absent while it is on.",
+        |now| maybe(now.ended_at),
+    ),
+    gauge("pipeline_start_timestamp_seconds", &[], "When the run started.", |now| {
+        one(now.started_at)
+    }),
+    gauge(
+        "pipeline_expected_interval_seconds",
+        &[],
+        "How often a run is expected; absent without --expect-every.",
+        |now| maybe(now.identity.expected_interval),
+    ),
+    gauge(
+        "pipeline_build_info",
+        &["version", "revision"],
+        "Always 1; the labels say what is running.",
+        |now| vec![sample(&[now.identity.version, now.identity.revision], 1)],
+    ),
+    // The process. A number the kernel does not give is absent.
+    counter("process_cpu_seconds_total", &[], "CPU time of the process, user and system.", |now| {
+        maybe(now.process.cpu_seconds)
+    }),
+    gauge("process_resident_memory_bytes", &[], "Resident memory of the process.", |now| {
+        maybe(now.process.resident_bytes)
+    }),
+    gauge("process_virtual_memory_bytes", &[], "Virtual memory of the process.", |now| {
+        maybe(now.process.virtual_bytes)
+    }),
+    gauge("process_open_fds", &[], "File descriptors the process has open.", |now| {
+        maybe(now.process.open_fds)
+    }),
+    gauge("process_max_fds", &[], "File descriptors the process may have open.", |now| {
+        maybe(now.process.max_fds)
+    }),
+    gauge("process_threads", &[], "Threads of the process.", |now| maybe(now.process.threads)),
+    gauge("process_start_time_seconds", &[], "When the process started.", |now| {
+        maybe(now.process.start_seconds)
+    }),
+    counter(
+        "process_io_read_bytes_total",
+        &[],
+        "Bytes the process made the storage read; the page cache is not storage.",
+        |now| maybe(now.process.read_bytes),
+    ),
+    counter(
+        "process_io_written_bytes_total",
+        &[],
+        "Bytes the process made the storage write.",
+        |now| maybe(now.process.written_bytes),
+    ),
+];
+
+/// The catalogue as the lines of a Markdown table, in its own order.
+pub fn describe() -> String {
+    let mut page = String::from("| metric | type | labels | meaning |\n|---|---|---|---|\n");
+    for Metric { name, kind, labels, help, .. } in CATALOGUE {
+        let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
+        let (kind, labels) = (kind.as_str(), labels.join(", "));
+        page.push_str(&format!("| `{name}` | {kind} | {labels} | {help} |\n"));
+    }
+    page
+}
+
+const fn counter(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+    read: Read,
+) -> Metric {
+    Metric { name, kind: Type::Counter, labels, help, read }
+}
+
+const fn gauge(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+    read: Read,
+) -> Metric {
+    Metric { name, kind: Type::Gauge, labels, help, read }
+}
+
+const fn histogram(name: &'static str, help: &'static str, read: Read) -> Metric {
+    Metric { name, kind: Type::Histogram, labels: &[], help, read }
+}
+
+fn by_error(counts: &[(Stage, ErrorType, u64)]) -> Vec<Sample<'_>> {
+    let series = counts.iter();
+    series.map(|(stage, error, count)| sample(&[stage.as_str(), error.as_str()], *count)).collect()
+}
+
+fn stage_waits<'a>(now: &'a Reading<'a>) -> Vec<Sample<'a>> {
+    let mut series = Vec::new();
+    for stage in Stage::ALL {
+        for wait in Wait::ALL {
+            let waited = now.run.stage(stage).waited(wait);
+            series.push(sample(&[stage.as_str(), wait.as_str()], waited));
+        }
+    }
+    series
+}
+
+fn last_outcome<'a>(now: &'a Reading<'a>) -> Vec<Sample<'a>> {
+    let Some(outcome) = now.run.outcome else { return Vec::new() };
+    let outcomes = Outcome::ALL.iter();
+    outcomes.map(|other| sample(&[other.as_str()], *other == outcome)).collect()
+}
+
+fn last_records<'a>(now: &'a Reading<'a>) -> Vec<Sample<'a>> {
+    if now.run.outcome.is_none() {
+        return Vec::new();
+    }
+    let counts = &now.run.counts;
+    vec![
+        sample(&["inserted"], counts.inserted),
+        sample(&["updated"], counts.updated),
+        sample(&["skipped"], counts.skipped()),
+        sample(&["failed"], counts.failed),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_follow_the_rules() {
+        let mut names = HashSet::new();
+        for metric in CATALOGUE {
+            let name = metric.name;
+            assert!(names.insert(name), "{name} stands twice");
+            assert!(name.starts_with("pipeline_") || name.starts_with("process_"), "{name}");
+            assert_eq!(name.ends_with("_total"), metric.kind == Type::Counter, "{name}");
+            for taken in ["_count", "_sum", "_bucket", "_created"] {
+                assert!(!name.ends_with(taken), "{name}");
+            }
+            assert!(!metric.labels.contains(&"pipeline_id"), "{name}");
+            assert!(metric.help.ends_with('.') && !metric.help.contains('|'), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_description_has_a_line_for_each() {
+        let page = describe();
+        assert_eq!(page.lines().count(), CATALOGUE.len() + 2);
+        assert!(page.contains("| `pipeline_retries_total` | counter | `stage`, `error_type` | "));
+        assert!(page.contains("| `pipeline_workers` | gauge |  | Workers configured. |"));
+    }
+}

@@ -1,0 +1,56 @@
+//! Who listens to a run: the numbers (`stats`), the catalogue of metrics and its exposition
+//! (`catalogue`, `metrics`, `openmetrics`), and the HTTP server that answers scrapes (`pages`,
+//! `server`).
+//!
+//! Nothing here touches the data path: it hears events, which cannot fail and do not block, and
+//! reads snapshots. The crate `prometheus` is known in this folder and nowhere else.
+
+pub mod catalogue;
+pub mod latency;
+pub mod metrics;
+pub mod openmetrics;
+pub mod pages;
+pub mod process;
+pub mod reading;
+pub mod server;
+pub mod stats;
+
+use std::sync::Arc;
+
+use crate::event::{Event, Observer};
+
+pub use catalogue::{CATALOGUE, describe};
+pub use metrics::Metrics;
+pub use pages::Pages;
+pub use reading::{Identity, REVISION};
+pub use server::{Bound, Server, bind};
+pub use stats::Stats;
+
+/// Tells every event to several observers, in their order.
+pub struct Fanout(Vec<Arc<dyn Observer>>);
+
+impl Fanout {
+    pub fn new(observers: Vec<Arc<dyn Observer>>) -> Fanout {
+        Fanout(observers)
+    }
+}
+
+impl Observer for Fanout {
+    fn notice(&self, event: &Event) {
+        self.0.iter().for_each(|observer| observer.notice(event));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{FileEnd, Vitals};
+
+    #[test]
+    fn a_fanout_tells_everybody() {
+        let all = [(); 2].map(|()| Arc::new(Stats::new(Arc::new(Vitals::default()))));
+        let fanout = Fanout::new(all.iter().map(|stats| stats.clone() as _).collect());
+        fanout.notice(&Event::FileEnded(FileEnd::Processed));
+        assert_eq!(all.map(|stats| stats.snapshot().files_processed), [1, 1]);
+    }
+}

@@ -1,0 +1,520 @@
+//! The numbers of a run while it runs: folds every event into relaxed atomics and gives them out
+//! as one `Snapshot`.
+//!
+//! All other readers of numbers go through here. It holds no lock, keeps no time series and
+//! formats nothing.
+
+use std::sync::atomic::{
+    AtomicU8, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::event::{Event, Expected, FileEnd, Observer, Stage, State, Vitals};
+use crate::observe::latency::{Amounts, Durations};
+use crate::record::{Counts, ErrorType};
+use crate::report::{Outcome, Snapshot, StageTime};
+
+/// From a local page to a batch that a busy server sat on, in seconds.
+const STEP_SECONDS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
+
+/// From a second to a day.
+const RUN_SECONDS: &[f64] = &[
+    1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 28_800.0, 43_200.0,
+    86_400.0,
+];
+
+const BATCH_RECORDS: &[u64] =
+    &[1, 10, 100, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000];
+
+/// From 1 KiB to 256 MiB.
+const BATCH_BYTES: &[u64] = &[
+    1 << 10,
+    1 << 12,
+    1 << 14,
+    1 << 16,
+    1 << 18,
+    1 << 19,
+    1 << 20,
+    1 << 21,
+    1 << 22,
+    1 << 23,
+    1 << 24,
+    1 << 26,
+    1 << 28,
+];
+
+/// What can go wrong in each stage, indexed as `Stage::ALL`. The lists are closed so that every
+/// series stands at 0 before it is needed; what is not listed counts as the stage's `other`.
+const ERRORS: [&[ErrorType]; 3] = {
+    use ErrorType::*;
+    [
+        &[
+            Connection,
+            Timeout,
+            Overloaded,
+            Auth,
+            Parse,
+            Encoding,
+            TooLarge,
+            Disk,
+            PartialResult,
+            Protocol,
+            Other,
+        ],
+        &[Parse, TypeMismatch, OutOfRange, Null, Encoding, TooLarge, DuplicateKey, Other],
+        &[
+            Connection,
+            Timeout,
+            Overloaded,
+            Auth,
+            TypeMismatch,
+            OutOfRange,
+            Null,
+            DuplicateKey,
+            Constraint,
+            Encoding,
+            TooLarge,
+            Deadlock,
+            LockTimeout,
+            Disk,
+            Protocol,
+            Other,
+        ],
+    ]
+};
+
+/// What is tried again, in the same way. Converting is pure: a second try would fail like the first.
+const RETRIES: [&[ErrorType]; 3] = {
+    use ErrorType::*;
+    [
+        &[Connection, Timeout, Overloaded, PartialResult, Protocol, Other],
+        &[],
+        &[Connection, Timeout, Overloaded, Deadlock, LockTimeout, Other],
+    ]
+};
+
+/// The counters of one run.
+#[derive(Debug)]
+pub struct Stats {
+    vitals: Arc<Vitals>,
+    started: Instant,
+    started_at: SystemTime,
+    ended: OnceLock<End>,
+    expected: OnceLock<Expected>,
+    /// Index into `State::ALL`.
+    state: AtomicU8,
+    records_read: AtomicU64,
+    settled: Settled,
+    bytes_read: AtomicU64,
+    bytes_written: AtomicU64,
+    stored_position: AtomicU64,
+    files_processed: AtomicU64,
+    files_failed: AtomicU64,
+    fetch: Durations,
+    insert: Durations,
+    batch: Durations,
+    run: Durations,
+    batch_records: Amounts,
+    batch_bytes: Amounts,
+    stages: [Spent; 3],
+    errors: Table,
+    retries: Table,
+    /// Indexed as `ErrorType::ALL`.
+    rejected: [AtomicU64; 18],
+    rate_limited: [AtomicU64; 3],
+    flushes: [AtomicU64; 4],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct End {
+    outcome: Outcome,
+    took: Duration,
+    at: SystemTime,
+}
+
+impl Stats {
+    pub fn new(vitals: Arc<Vitals>) -> Stats {
+        Stats {
+            vitals,
+            started: Instant::now(),
+            started_at: SystemTime::now(),
+            ended: OnceLock::new(),
+            expected: OnceLock::new(),
+            state: AtomicU8::new(State::Starting as u8),
+            records_read: AtomicU64::default(),
+            settled: Settled::default(),
+            bytes_read: AtomicU64::default(),
+            bytes_written: AtomicU64::default(),
+            stored_position: AtomicU64::default(),
+            files_processed: AtomicU64::default(),
+            files_failed: AtomicU64::default(),
+            fetch: Durations::new(STEP_SECONDS),
+            insert: Durations::new(STEP_SECONDS),
+            batch: Durations::new(STEP_SECONDS),
+            run: Durations::new(RUN_SECONDS),
+            batch_records: Amounts::new(BATCH_RECORDS),
+            batch_bytes: Amounts::new(BATCH_BYTES),
+            stages: Default::default(),
+            errors: Table::new(ERRORS),
+            retries: Table::new(RETRIES),
+            rejected: Default::default(),
+            rate_limited: Default::default(),
+            flushes: Default::default(),
+        }
+    }
+
+    pub fn vitals(&self) -> &Vitals {
+        &self.vitals
+    }
+
+    pub fn started_at(&self) -> SystemTime {
+        self.started_at
+    }
+
+    pub fn state(&self) -> State {
+        State::ALL[usize::from(self.state.load(Acquire))]
+    }
+
+    /// Unknown while the run is on.
+    pub fn ended_at(&self) -> Option<SystemTime> {
+        self.ended.get().map(|end| end.at)
+    }
+
+    /// The numbers of this moment. Once the run has ended, `elapsed` is what its end said, and
+    /// every snapshot is the same.
+    ///
+    /// The order of the loads is a promise. The end comes first, so that a snapshot with an outcome
+    /// has everything; what is settled comes before what was read, so that no snapshot has settled
+    /// more than it has read. It rests on `Fetched` being told before its segment is handed on.
+    pub fn snapshot(&self) -> Snapshot {
+        let ended = self.ended.get().copied();
+        let state = self.state();
+        let counts = self.settled.read();
+        let records_read = self.records_read.load(Relaxed);
+        let expected = self.expected.get().copied().unwrap_or_default();
+        Snapshot {
+            state,
+            outcome: ended.map(|end| end.outcome),
+            elapsed: ended.map_or_else(|| self.started.elapsed(), |end| end.took),
+            records_read,
+            counts,
+            bytes_read: self.bytes_read.load(Relaxed),
+            bytes_written: self.bytes_written.load(Relaxed),
+            stored_position: self.stored_position.load(Relaxed),
+            stored_expected: expected.stored_bytes,
+            records_expected: expected.records,
+            files_processed: self.files_processed.load(Relaxed),
+            files_failed: self.files_failed.load(Relaxed),
+            fetch: self.fetch.read(),
+            insert: self.insert.read(),
+            batch: self.batch.read(),
+            run: self.run.read(),
+            batch_records: self.batch_records.read(),
+            batch_bytes: self.batch_bytes.read(),
+            stages: self.stages.each_ref().map(Spent::read),
+            errors: self.errors.read(),
+            retries: self.retries.read(),
+            rejected: (ErrorType::ALL.iter().zip(&self.rejected))
+                .map(|(&error_type, count)| (error_type, count.load(Relaxed)))
+                .filter(|&(_, count)| count > 0)
+                .collect(),
+            rate_limited: self.rate_limited.each_ref().map(|count| count.load(Relaxed)),
+            flushes: self.flushes.each_ref().map(|count| count.load(Relaxed)),
+        }
+    }
+}
+
+impl Observer for Stats {
+    fn notice(&self, event: &Event) {
+        match *event {
+            Event::Entered(state) => self.state.store(state as u8, Release),
+            // A source is opened once; should it be told twice, the first word stands.
+            Event::Opened(expected) => {
+                self.expected.get_or_init(|| expected);
+            }
+            Event::Fetched { records, bytes, stored_position, took, flush } => {
+                self.records_read.fetch_add(records, Relaxed);
+                self.bytes_read.fetch_add(bytes, Relaxed);
+                self.stored_position.fetch_max(stored_position, Relaxed);
+                self.stages[Stage::Fetch as usize].busy(took);
+                self.fetch.record(took);
+                self.flushes[flush as usize].fetch_add(1, Relaxed);
+            }
+            Event::Prepared { took } => self.stages[Stage::Convert as usize].busy(took),
+            Event::Committed { took } => self.stages[Stage::Insert as usize].busy(took),
+            Event::Settled { counts, bytes, bytes_written, insert, batch } => {
+                self.bytes_written.fetch_add(bytes_written, Relaxed);
+                self.batch.record(batch);
+                self.batch_records.record(counts.processed());
+                self.batch_bytes.record(bytes);
+                // A segment whose records were all rejected on the way never met the sink.
+                let met_the_sink = counts.failed < counts.processed() || !insert.is_zero();
+                if met_the_sink {
+                    self.insert.record(insert);
+                }
+                self.settled.add(&counts);
+            }
+            Event::Rejected { stage, error_type } => {
+                self.errors.count(stage, error_type);
+                self.rejected[error_type as usize].fetch_add(1, Relaxed);
+            }
+            Event::Failed { stage, error_type } => self.errors.count(stage, error_type),
+            Event::Retrying { stage, error_type, .. } => self.retries.count(stage, error_type),
+            Event::RateLimited { stage } => {
+                self.rate_limited[stage as usize].fetch_add(1, Relaxed);
+            }
+            Event::Waited { stage, wait, took } => {
+                add(&self.stages[stage as usize].waits[wait as usize], took);
+            }
+            Event::FileEnded(FileEnd::Processed) => {
+                self.files_processed.fetch_add(1, Relaxed);
+            }
+            Event::FileEnded(FileEnd::Failed) => {
+                self.files_failed.fetch_add(1, Relaxed);
+            }
+            Event::Ended { outcome, took } => {
+                self.run.record(took);
+                self.ended.get_or_init(|| End { outcome, took, at: SystemTime::now() });
+            }
+        }
+    }
+}
+
+/// What became of the records. Written with release and read with acquire: whoever sees a record
+/// settled also sees all that its thread had seen, that it was read among it.
+#[derive(Debug, Default)]
+struct Settled {
+    inserted: AtomicU64,
+    updated: AtomicU64,
+    duplicate: AtomicU64,
+    unchanged: AtomicU64,
+    filtered: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Settled {
+    fn add(&self, counts: &Counts) {
+        self.inserted.fetch_add(counts.inserted, Release);
+        self.updated.fetch_add(counts.updated, Release);
+        self.duplicate.fetch_add(counts.duplicate, Release);
+        self.unchanged.fetch_add(counts.unchanged, Release);
+        self.filtered.fetch_add(counts.filtered, Release);
+        self.failed.fetch_add(counts.failed, Release);
+    }
+
+    fn read(&self) -> Counts {
+        Counts {
+            inserted: self.inserted.load(Acquire),
+            updated: self.updated.load(Acquire),
+            duplicate: self.duplicate.load(Acquire),
+            unchanged: self.unchanged.load(Acquire),
+            filtered: self.filtered.load(Acquire),
+            failed: self.failed.load(Acquire),
+        }
+    }
+}
+
+/// The time of one stage, in nanoseconds.
+#[derive(Debug, Default)]
+struct Spent {
+    busy: AtomicU64,
+    waits: [AtomicU64; 4],
+}
+
+impl Spent {
+    fn busy(&self, took: Duration) {
+        add(&self.busy, took);
+    }
+
+    fn read(&self) -> StageTime {
+        let read = |nanos: &AtomicU64| Duration::from_nanos(nanos.load(Relaxed));
+        StageTime { busy: read(&self.busy), waits: self.waits.each_ref().map(read) }
+    }
+}
+
+fn add(nanos: &AtomicU64, took: Duration) {
+    nanos.fetch_add(took.as_nanos() as u64, Relaxed);
+}
+
+/// Counts by stage and error type, over a closed list of pairs.
+#[derive(Debug)]
+struct Table {
+    pairs: [&'static [ErrorType]; 3],
+    counts: [[AtomicU64; 18]; 3],
+}
+
+impl Table {
+    fn new(pairs: [&'static [ErrorType]; 3]) -> Table {
+        Table { pairs, counts: Default::default() }
+    }
+
+    fn count(&self, stage: Stage, error_type: ErrorType) {
+        let listed = self.pairs[stage as usize].contains(&error_type);
+        let error_type = if listed { error_type } else { ErrorType::Other };
+        self.counts[stage as usize][error_type as usize].fetch_add(1, Relaxed);
+    }
+
+    fn read(&self) -> Vec<(Stage, ErrorType, u64)> {
+        let of_stage = |stage: Stage| {
+            self.pairs[stage as usize].iter().map(move |&error_type| {
+                let count = &self.counts[stage as usize][error_type as usize];
+                (stage, error_type, count.load(Relaxed))
+            })
+        };
+        Stage::ALL.into_iter().flat_map(of_stage).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::event::Wait;
+    use crate::record::Flush;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn stats() -> Stats {
+        Stats::new(Arc::new(Vitals::default()))
+    }
+
+    fn fetched(records: u64) -> Event {
+        Event::Fetched { records, bytes: 100, stored_position: 40, took: MS, flush: Flush::Large }
+    }
+
+    fn settled(counts: Counts) -> Event {
+        Event::Settled { counts, bytes: 100, bytes_written: 150, insert: 2 * MS, batch: 3 * MS }
+    }
+
+    #[test]
+    fn every_event_lands_where_it_belongs() {
+        let stats = stats();
+        let expected = Expected { records: None, stored_bytes: Some(80) };
+        let insert = Stage::Insert;
+        for event in [
+            Event::Entered(State::Running),
+            Event::Opened(expected),
+            fetched(10),
+            Event::Prepared { took: 4 * MS },
+            Event::Committed { took: 5 * MS },
+            settled(Counts { inserted: 6, duplicate: 1, failed: 2, ..Counts::default() }),
+            Event::Rejected { stage: Stage::Convert, error_type: ErrorType::Null },
+            Event::Failed { stage: insert, error_type: ErrorType::Deadlock },
+            Event::Retrying {
+                stage: insert,
+                error_type: ErrorType::Deadlock,
+                attempt: 1,
+                wait: MS,
+            },
+            Event::RateLimited { stage: insert },
+            Event::Waited { stage: Stage::Convert, wait: Wait::Output, took: 7 * MS },
+            Event::FileEnded(FileEnd::Processed),
+            Event::FileEnded(FileEnd::Failed),
+        ] {
+            stats.notice(&event);
+        }
+        let now = stats.snapshot();
+        assert_eq!((now.state, now.outcome), (State::Running, None));
+        assert_eq!((now.records_read, now.counts.processed(), now.residual()), (10, 9, 1));
+        assert_eq!((now.counts.inserted, now.counts.duplicate, now.counts.failed), (6, 1, 2));
+        assert_eq!((now.bytes_read, now.bytes_written), (100, 150));
+        assert_eq!(now.progress(), Some(0.5));
+        assert_eq!((now.files_processed, now.files_failed), (1, 1));
+        assert_eq!((now.fetch.sum, now.insert.sum, now.batch.sum), (MS, 2 * MS, 3 * MS));
+        assert_eq!((now.batch_records.sum, now.batch_bytes.sum, now.run.count), (9, 100, 0));
+        assert_eq!(Stage::ALL.map(|stage| now.stage(stage).busy), [MS, 4 * MS, 5 * MS]);
+        assert_eq!(now.stage(Stage::Convert).waited(Wait::Output), 7 * MS);
+        assert_eq!(count_of(&now.errors, Stage::Convert, ErrorType::Null), Some(1));
+        assert_eq!(count_of(&now.errors, insert, ErrorType::Deadlock), Some(1));
+        assert_eq!(count_of(&now.retries, insert, ErrorType::Deadlock), Some(1));
+        assert_eq!(now.rejected, [(ErrorType::Null, 1)]);
+        assert_eq!((now.rate_limited, now.flushes), ([0, 0, 1], [0, 0, 1, 0]));
+    }
+
+    fn count_of(list: &[(Stage, ErrorType, u64)], stage: Stage, error: ErrorType) -> Option<u64> {
+        list.iter().find(|entry| (entry.0, entry.1) == (stage, error)).map(|entry| entry.2)
+    }
+
+    #[test]
+    fn a_pair_that_is_not_listed_counts_as_other() {
+        let stats = stats();
+        stats.notice(&Event::Failed { stage: Stage::Convert, error_type: ErrorType::Disk });
+        stats.notice(&Event::Rejected { stage: Stage::Fetch, error_type: ErrorType::Null });
+        let now = stats.snapshot();
+        assert_eq!(count_of(&now.errors, Stage::Convert, ErrorType::Disk), None);
+        assert_eq!(count_of(&now.errors, Stage::Convert, ErrorType::Other), Some(1));
+        assert_eq!(count_of(&now.errors, Stage::Fetch, ErrorType::Other), Some(1));
+        assert_eq!(now.rejected, [(ErrorType::Null, 1)]);
+    }
+
+    #[test]
+    fn the_lists_are_closed_at_both_ends() {
+        for (stage, errors) in Stage::ALL.into_iter().zip(ERRORS) {
+            let retries = RETRIES[stage as usize];
+            assert!(errors.contains(&ErrorType::Other), "{stage:?}");
+            assert!(retries.iter().all(|retry| errors.contains(retry)), "{stage:?}");
+        }
+        for (index, error_type) in ErrorType::ALL.into_iter().enumerate() {
+            assert_eq!(error_type as usize, index);
+        }
+        for (index, state) in State::ALL.into_iter().enumerate() {
+            assert_eq!(state as usize, index);
+        }
+    }
+
+    #[test]
+    fn the_end_freezes_the_clock() {
+        let stats = stats();
+        assert_eq!(stats.ended_at(), None);
+        stats.notice(&Event::Ended { outcome: Outcome::Data, took: 90 * MS });
+        let now = stats.snapshot();
+        assert_eq!((now.outcome, now.elapsed, now.run.count), (Some(Outcome::Data), 90 * MS, 1));
+        assert_eq!(stats.snapshot().elapsed, 90 * MS);
+        assert!(stats.ended_at().is_some_and(|at| at >= stats.started_at()));
+    }
+
+    #[test]
+    fn a_segment_that_never_met_the_sink_has_no_insert_latency() {
+        let stats = stats();
+        let counts = Counts { failed: 3, ..Counts::default() };
+        let (insert, batch) = (Duration::ZERO, MS);
+        stats.notice(&Event::Settled { counts, bytes: 9, bytes_written: 0, insert, batch });
+        let now = stats.snapshot();
+        assert_eq!((now.insert.count, now.batch.count, now.counts.failed), (0, 1, 3));
+    }
+
+    #[test]
+    fn no_snapshot_has_settled_more_than_it_has_read() {
+        const SEGMENTS: u64 = 20_000;
+        let stats = stats();
+        let (reader, lane) = mpsc::sync_channel(4);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in 0..SEGMENTS {
+                    stats.notice(&fetched(2));
+                    reader.send(number).unwrap();
+                }
+                drop(reader);
+            });
+            scope.spawn(|| {
+                for number in lane {
+                    let odd = number % 2;
+                    let counts = Counts { inserted: 2 - odd, failed: odd, ..Counts::default() };
+                    stats.notice(&settled(counts));
+                }
+            });
+            loop {
+                let now = stats.snapshot();
+                assert!(now.counts.processed() <= now.records_read, "{now:?}");
+                if now.counts.processed() == 2 * SEGMENTS {
+                    break;
+                }
+            }
+        });
+        assert_eq!(stats.snapshot().residual(), 0);
+    }
+}
