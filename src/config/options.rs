@@ -1,0 +1,296 @@
+//! Every option there is, once: the command line, the environment, the configuration file, the
+//! help, the man page and the completions are made from this table.
+
+/// What may follow an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// One value; the name stands in the help.
+    One(&'static str),
+    /// Values that add up: the option may be repeated, a configuration may hold a list.
+    Many(&'static str),
+    /// Nothing on the command line, true or false elsewhere.
+    Nothing,
+    /// One of these.
+    Choice(&'static [&'static str]),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Theme {
+    Source,
+    Csv,
+    Sink,
+    Records,
+    Run,
+    Metrics,
+    Reporting,
+    Configuration,
+}
+
+impl Theme {
+    pub fn heading(self) -> &'static str {
+        match self {
+            Theme::Source => "Source",
+            Theme::Csv => "Source: CSV",
+            Theme::Sink => "Sink",
+            Theme::Records => "Records",
+            Theme::Run => "Run",
+            Theme::Metrics => "Metrics",
+            Theme::Reporting => "Reporting",
+            Theme::Configuration => "Configuration",
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Opt {
+    /// As written behind `--`; other spellings follow from it.
+    pub name: &'static str,
+    pub takes: Takes,
+    pub theme: Theme,
+    pub help: &'static str,
+}
+
+impl Opt {
+    pub fn find(name: &str) -> Option<&'static Opt> {
+        let name = name.replace('_', "-");
+        OPTIONS.iter().find(|option| option.name == name)
+    }
+
+    pub fn flag(&self) -> String {
+        format!("--{}", self.name)
+    }
+
+    pub fn variable(&self) -> String {
+        format!("FLOWGAUGE_{}", self.name.replace('-', "_").to_uppercase())
+    }
+
+    pub fn key(&self) -> String {
+        self.name.replace('-', "_")
+    }
+}
+
+const fn one(
+    theme: Theme,
+    name: &'static str,
+    value: &'static str,
+    help: &'static str,
+) -> Opt {
+    Opt { name, takes: Takes::One(value), theme, help }
+}
+
+const fn many(
+    theme: Theme,
+    name: &'static str,
+    value: &'static str,
+    help: &'static str,
+) -> Opt {
+    Opt { name, takes: Takes::Many(value), theme, help }
+}
+
+const fn switch(theme: Theme, name: &'static str, help: &'static str) -> Opt {
+    Opt { name, takes: Takes::Nothing, theme, help }
+}
+
+const fn choice(
+    theme: Theme,
+    name: &'static str,
+    choices: &'static [&'static str],
+    help: &'static str,
+) -> Opt {
+    Opt { name, takes: Takes::Choice(choices), theme, help }
+}
+
+pub const OPTIONS: &[Opt] = &[
+    choice(Theme::Source, "source-type", &["csv", "jsonl"], "What to read"),
+    many(
+        Theme::Source,
+        "csv-file",
+        "FILE",
+        "CSV file, glob in quotes, or - for standard input; may be repeated; gzip and zstd are known by content",
+    ),
+    many(
+        Theme::Source,
+        "jsonl-file",
+        "FILE",
+        "File of JSON lines, glob in quotes, or - for standard input; may be repeated",
+    ),
+    one(
+        Theme::Source,
+        "max-record-bytes",
+        "SIZE",
+        "A record larger than this ends the run [default: 16MiB, or 1/16 of --memory-limit]",
+    ),
+    one(
+        Theme::Source,
+        "max-expansion",
+        "N",
+        "Most bytes that one compressed byte may become; 0 for no limit [default: 1000]",
+    ),
+    one(Theme::Csv, "csv-delimiter", "CHAR", "One byte between fields, or 'tab' [default: ,]"),
+    one(Theme::Csv, "csv-quote", "CHAR", "One byte around fields, or 'none' [default: \"]"),
+    one(Theme::Csv, "csv-escape", "CHAR", "One byte before a literal one, in quoted fields"),
+    one(Theme::Csv, "csv-comment", "CHAR", "A line that begins with this byte is left out"),
+    switch(Theme::Csv, "csv-no-header", "The first record is data; columns are c1, c2, ..."),
+    many(
+        Theme::Csv,
+        "csv-columns",
+        "NAMES",
+        "Column names, parted by commas; they replace the header if there is one",
+    ),
+    one(
+        Theme::Csv,
+        "csv-null",
+        "TEXT",
+        "This text is NULL in every column; it may be empty [default: no text is]",
+    ),
+    one(
+        Theme::Csv,
+        "csv-encoding",
+        "NAME",
+        "Encoding of the files, such as utf-16le or windows-1252 [default: auto: UTF-8, or UTF-16 with a mark]",
+    ),
+    choice(
+        Theme::Csv,
+        "csv-ragged",
+        &["reject", "pad", "truncate"],
+        "Records with fewer or more fields than columns [default: reject]",
+    ),
+    choice(
+        Theme::Csv,
+        "csv-quotes",
+        &["normal", "strict", "lenient"],
+        "Misplaced quotes: normal rejects text after a closing quote, strict also a quote within a field, lenient neither [default: normal]",
+    ),
+    choice(
+        Theme::Csv,
+        "csv-headers",
+        &["strict", "repair"],
+        "Empty and repeated column names: an error, or renamed to column_N and NAME_2 [default: strict]",
+    ),
+    choice(
+        Theme::Csv,
+        "csv-invalid-utf8",
+        &["reject", "replace"],
+        "Fields that are not UTF-8: their record is rejected, or they get U+FFFD [default: reject]",
+    ),
+    switch(Theme::Csv, "allow-empty", "A file without a header holds no records and is no error"),
+    switch(Theme::Csv, "infer", "Guess the types of columns from the first records"),
+    many(
+        Theme::Csv,
+        "types",
+        "COL=TYPE",
+        "Types of columns, parted by commas: text, int, decimal, float, bool, json",
+    ),
+    choice(Theme::Sink, "sink-type", &["file"], "Where to write"),
+    one(
+        Theme::Sink,
+        "output-file",
+        "FILE",
+        "The file, which appears when it is whole, or - for standard output",
+    ),
+    choice(
+        Theme::Sink,
+        "output-format",
+        &["jsonl", "csv"],
+        "[default: csv for names in .csv, else jsonl]",
+    ),
+    choice(
+        Theme::Sink,
+        "output-compression",
+        &["none", "gzip", "zstd"],
+        "[default: by the name: .gz, .zst]",
+    ),
+    one(Theme::Sink, "output-null", "TEXT", "What NULL looks like in CSV [default: nothing]"),
+    choice(
+        Theme::Sink,
+        "if-exists",
+        &["replace", "refuse"],
+        "A file that has the name already: replaced at the end on success, or left alone [default: replace]",
+    ),
+    many(
+        Theme::Records,
+        "select",
+        "COLS",
+        "Columns to write and their order, parted by commas; NEW=OLD renames",
+    ),
+    one(
+        Theme::Records,
+        "max-errors",
+        "N|N%",
+        "Rejected records that are put up with, or their share [default: 0]",
+    ),
+    one(
+        Theme::Records,
+        "rejects",
+        "FILE",
+        "Where rejected records go, as JSON lines [default: a file for each run in the state directory]",
+    ),
+    one(
+        Theme::Run,
+        "pipeline-id",
+        "NAME",
+        "Name of the pipeline in metrics and logs [default: default]",
+    ),
+    one(Theme::Run, "workers", "N", "Threads that decode and convert [default: cores]"),
+    one(Theme::Run, "lanes", "N", "Commits at the same time; a file has one [default: min(4, cores)]"),
+    one(Theme::Run, "batch-size", "N", "Most records in a segment [default: 50000]"),
+    one(Theme::Run, "batch-bytes", "SIZE", "Most bytes in a segment [default: 1MiB]"),
+    one(Theme::Run, "memory-limit", "SIZE", "Memory for records under way [default: 256MiB]"),
+    one(
+        Theme::Run,
+        "drain-timeout",
+        "TIME",
+        "How long to finish what is under way after a signal [default: 20s]",
+    ),
+    one(
+        Theme::Run,
+        "state-dir",
+        "DIR",
+        "For rejected records [default: $STATE_DIRECTORY, $XDG_STATE_HOME/flowgauge or ~/.local/state/flowgauge]",
+    ),
+    one(Theme::Metrics, "metrics-port", "PORT", "Serve /metrics, /health, /ready and /info"),
+    one(
+        Theme::Metrics,
+        "metrics-host",
+        "ADDRESS",
+        "Address to serve them on [default: 127.0.0.1]",
+    ),
+    one(
+        Theme::Metrics,
+        "expect-every",
+        "TIME",
+        "How often this pipeline is meant to run, for the alert on a run that did not",
+    ),
+    switch(Theme::Reporting, "quiet", "Print nothing but errors"),
+    one(Theme::Reporting, "summary-json", "FILE", "Write the summary as JSON, or - for standard output"),
+    choice(Theme::Reporting, "log-format", &["text", "json"], "[default: text]"),
+    choice(
+        Theme::Reporting,
+        "log-level",
+        &["error", "warn", "info", "debug"],
+        "[default: info]",
+    ),
+    one(
+        Theme::Configuration,
+        "config",
+        "FILE",
+        "TOML with settings, connections and pipelines; flags and environment go before it",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_regular() {
+        for (index, option) in OPTIONS.iter().enumerate() {
+            assert!(OPTIONS[..index].iter().all(|other| other.name != option.name));
+            assert!(option.name.bytes().all(|byte| byte.is_ascii_lowercase() || b"-8".contains(&byte)));
+        }
+        let option = Opt::find("csv_file").unwrap();
+        assert_eq!(option.flag(), "--csv-file");
+        assert_eq!(option.variable(), "FLOWGAUGE_CSV_FILE");
+        assert_eq!(option.key(), "csv_file");
+    }
+}

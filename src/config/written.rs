@@ -1,0 +1,85 @@
+//! What was written: texts from flags, environment and configuration file, with where each came
+//! from. Nothing is understood here; `settings` does that.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::options::Opt;
+
+/// Where a text was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Flag,
+    Variable,
+    /// The table of the configuration file, such as `pipelines.orders`.
+    File(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    pub values: Vec<String>,
+    pub origin: Origin,
+}
+
+/// Texts by option name. Those set first win.
+#[derive(Clone, Debug, Default)]
+pub struct Written {
+    texts: BTreeMap<&'static str, Text>,
+}
+
+impl Written {
+    /// Sets an option that nothing of higher rank has set.
+    pub fn set(&mut self, option: &'static Opt, values: Vec<String>, origin: Origin) {
+        self.texts.entry(option.name).or_insert(Text { values, origin });
+    }
+
+    /// Adds what a layer of lower rank holds.
+    pub fn fall_back_on(&mut self, lower: Written) {
+        for (name, text) in lower.texts {
+            self.texts.entry(name).or_insert(text);
+        }
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Text> {
+        self.texts.get(name)
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.texts.keys().copied()
+    }
+}
+
+/// All the spellings of an option, the one that was used first.
+pub struct Spellings<'a>(pub &'a Opt, pub Option<&'a Origin>);
+
+impl fmt::Display for Spellings<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (flag, variable, key) = (self.0.flag(), self.0.variable(), self.0.key());
+        match self.1 {
+            None | Some(Origin::Flag) => write!(f, "{flag} ({variable}, {key})"),
+            Some(Origin::Variable) => write!(f, "{variable} ({flag}, {key})"),
+            Some(Origin::File(table)) if table.is_empty() => write!(f, "{key} ({flag}, {variable})"),
+            Some(Origin::File(table)) => write!(f, "{key} in [{table}] ({flag}, {variable})"),
+        }
+    }
+}
+
+/// The environment's layer. `variable` looks one up.
+pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Written {
+    let mut written = Written::default();
+    for option in super::options::OPTIONS {
+        let Some(value) = variable(&option.variable()) else { continue };
+        // Kubernetes sets such for a Service that is called like us, without being asked.
+        let is_injected = option.name.ends_with("-port") && value.starts_with("tcp://");
+        if is_injected {
+            tracing::warn!("{} holds '{value}', which is no port; ignored", option.variable());
+            continue;
+        }
+        let values = match option.takes {
+            super::options::Takes::Many(_) => super::split_list(&value),
+            _ => vec![value],
+        };
+        written.set(option, values, Origin::Variable);
+    }
+    written
+}
