@@ -1,0 +1,77 @@
+//! A folder of its own for every test, gone when the test is over.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Flowgauge, assert_same_text};
+
+pub struct Workdir {
+    folder: tempfile::TempDir,
+}
+
+impl Workdir {
+    /// `workdir!()` passes the name of the test, so that a folder left behind by a killed test
+    /// says whose it is.
+    pub fn new(test: &str) -> Workdir {
+        let prefix = format!("flowgauge-{}-", test.replace("::", "-"));
+        let folder = tempfile::Builder::new().prefix(&prefix).tempdir().unwrap();
+        Workdir { folder }
+    }
+
+    pub fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root().join(name)
+    }
+
+    /// Writes a file and the folders above it.
+    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, contents).unwrap();
+        path
+    }
+
+    #[track_caller]
+    pub fn read(&self, name: &str) -> String {
+        match fs::read_to_string(self.path(name)) {
+            Ok(text) => text,
+            Err(error) => panic!("cannot read {name}: {error}; there is {:?}", self.names()),
+        }
+    }
+
+    pub fn exists(&self, name: &str) -> bool {
+        self.path(name).exists()
+    }
+
+    /// All files below, by relative path, sorted: what a run left behind.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut folders = vec![self.root().to_path_buf()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let name = path.strip_prefix(self.root()).unwrap();
+                    names.push(name.to_str().unwrap().to_owned());
+                }
+            }
+        }
+        names.sort();
+        names
+    }
+
+    #[track_caller]
+    pub fn assert_file(&self, name: &str, expected: &str) {
+        assert_same_text(name, expected, &self.read(name));
+    }
+
+    /// The program, started in this folder and knowing nothing of the machine outside.
+    pub fn flowgauge(&self) -> Flowgauge {
+        Flowgauge::new(env!("CARGO_BIN_EXE_flowgauge"), self)
+    }
+}

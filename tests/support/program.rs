@@ -1,0 +1,244 @@
+//! The program as a process: started with an empty environment, watched while it runs, and never
+//! left behind.
+//!
+//! `Flowgauge` is what is typed, `Running` a process in the background, `Finished` what it said.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{PATIENCE, Workdir, assert_same_text};
+
+pub struct Flowgauge {
+    command: Command,
+    stdin: Vec<u8>,
+}
+
+impl Flowgauge {
+    /// `Workdir::flowgauge` starts our own binary; the harness tests itself with a shell.
+    pub fn new(binary: impl AsRef<OsStr>, workdir: &Workdir) -> Flowgauge {
+        let mut command = Command::new(binary);
+        command.current_dir(workdir.root()).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("HOME", workdir.root());
+        command.env("FLOWGAUGE_STATE_DIR", workdir.path("state"));
+        Flowgauge { command, stdin: Vec::new() }
+    }
+
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Flowgauge {
+        self.command.arg(arg);
+        self
+    }
+
+    pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Flowgauge {
+        self.command.args(args);
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Flowgauge {
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn current_dir(mut self, folder: impl AsRef<Path>) -> Flowgauge {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// What it reads from standard input, which ends there. Nothing, unless told.
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Flowgauge {
+        self.stdin = bytes.into();
+        self
+    }
+
+    /// Runs it to its end.
+    #[track_caller]
+    pub fn run(self) -> Finished {
+        self.spawn().finish()
+    }
+
+    #[track_caller]
+    pub fn spawn(mut self) -> Running {
+        let typed = typed(&self.command);
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = match self.command.spawn() {
+            Ok(child) => child,
+            Err(error) => panic!("cannot start {typed}: {error}"),
+        };
+        // A process that does not read its input closes it early; that is its own affair.
+        let mut pipe = child.stdin.take().unwrap();
+        let input = self.stdin;
+        thread::spawn(move || drop(pipe.write_all(&input)));
+
+        let stdout = lines_of(child.stdout.take().unwrap());
+        let stderr = lines_of(child.stderr.take().unwrap());
+        Running { typed, child, stdout, stderr, out: Vec::new(), err: Vec::new() }
+    }
+}
+
+/// A process in the background. Dropping it kills it.
+pub struct Running {
+    typed: String,
+    child: Child,
+    stdout: Receiver<Vec<u8>>,
+    stderr: Receiver<Vec<u8>>,
+    out: Vec<u8>,
+    err: Vec<u8>,
+}
+
+impl Running {
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Blocks until standard error brings a line with `part` in it, and returns the line. Lines
+    /// before it are passed over and kept for `Finished`.
+    #[track_caller]
+    pub fn wait_for_line(&mut self, part: &str) -> String {
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            let left = give_up.saturating_duration_since(Instant::now());
+            let why = match self.stderr.recv_timeout(left) {
+                Ok(line) => {
+                    self.err.extend_from_slice(&line);
+                    let line = String::from_utf8_lossy(&line);
+                    if line.contains(part) {
+                        return line.trim_end().to_owned();
+                    }
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => "standard error ended",
+                Err(RecvTimeoutError::Timeout) => "gave up waiting",
+            };
+            let so_far = String::from_utf8_lossy(&self.err);
+            panic!("{why}: no line with {part:?} from {}, only\n{so_far}", self.typed);
+        }
+    }
+
+    #[track_caller]
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().cast_signed()).unwrap();
+        if let Err(error) = kill_process(pid, signal) {
+            panic!("cannot send {signal:?} to {}: {error}", self.typed);
+        }
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub fn finish(mut self) -> Finished {
+        let give_up = Instant::now() + PATIENCE;
+        for (lines, kept) in [(&self.stdout, &mut self.out), (&self.stderr, &mut self.err)] {
+            loop {
+                let left = give_up.saturating_duration_since(Instant::now());
+                match lines.recv_timeout(left) {
+                    Ok(line) => kept.extend_from_slice(&line),
+                    Err(RecvTimeoutError::Disconnected) => break,
+                    Err(RecvTimeoutError::Timeout) => panic!("{} does not end", self.typed),
+                }
+            }
+        }
+        let status = self.child.wait().unwrap();
+        Finished {
+            typed: self.typed.clone(),
+            status,
+            stdout: String::from_utf8_lossy(&self.out).into_owned(),
+            stderr: String::from_utf8_lossy(&self.err).into_owned(),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail when it has already ended, which is what is wanted.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[derive(Debug)]
+pub struct Finished {
+    /// What was typed, for messages.
+    pub typed: String,
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Finished {
+    pub fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+
+    /// The signal that ended it, where one did.
+    pub fn signal(&self) -> Option<i32> {
+        self.status.signal()
+    }
+
+    #[track_caller]
+    pub fn assert_code(&self, expected: i32) -> &Finished {
+        if self.code() != Some(expected) {
+            panic!("expected exit code {expected}, but {self}");
+        }
+        self
+    }
+
+    #[track_caller]
+    pub fn assert_stdout(&self, expected: &str) -> &Finished {
+        assert_same_text("standard output", expected, &self.stdout);
+        self
+    }
+
+    #[track_caller]
+    pub fn assert_stderr(&self, expected: &str) -> &Finished {
+        assert_same_text("standard error", expected, &self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn assert_stdout_has(&self, part: &str) -> &Finished {
+        assert!(self.stdout.contains(part), "no {part:?} on standard output: {self}");
+        self
+    }
+
+    #[track_caller]
+    pub fn assert_stderr_has(&self, part: &str) -> &Finished {
+        assert!(self.stderr.contains(part), "no {part:?} on standard error: {self}");
+        self
+    }
+}
+
+impl std::fmt::Display for Finished {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Finished { typed, status, stdout, stderr } = self;
+        write!(f, "{typed}\nended with {status}\n-- stdout\n{stdout}\n-- stderr\n{stderr}")
+    }
+}
+
+fn typed(command: &Command) -> String {
+    let words: Vec<OsString> =
+        [command.get_program()].into_iter().chain(command.get_args()).map(OsString::from).collect();
+    words.join(OsStr::new(" ")).to_string_lossy().into_owned()
+}
+
+/// Reads on a thread, so that a full pipe never stops the process. Ends with the pipe.
+fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut pipe = BufReader::new(pipe);
+        loop {
+            let mut line = Vec::new();
+            match pipe.read_until(b'\n', &mut line) {
+                Ok(1..) if sender.send(line).is_ok() => {}
+                _ => return,
+            }
+        }
+    });
+    receiver
+}
