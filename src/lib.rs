@@ -7,13 +7,18 @@
 
 #![forbid(unsafe_code)]
 
+pub mod app;
+pub mod cli;
+pub mod command;
+pub mod config;
 pub mod convert;
 pub mod error;
 pub mod event;
-pub mod pipeline;
 pub mod observe;
+pub mod pipeline;
 pub mod record;
 pub mod rejects;
 pub mod report;
+pub mod signals;
 pub mod sink;
 pub mod source;

@@ -1,1 +1,133 @@
-fn main() {}
+//! Parse, settle what is meant, run, exit code.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use flowgauge::app;
+use flowgauge::cli::{self, Asked};
+use flowgauge::command::check;
+use flowgauge::config::{ConfigFile, Mistakes, Settings, Written, from_environment};
+use flowgauge::error::Error;
+use flowgauge::report::Outcome;
+
+fn main() -> ExitCode {
+    let outcome = match cli::parse(std::env::args_os()) {
+        Err(complaint) => usage(&complaint),
+        Ok(Asked::Run { name, written }) => match settings(&[name], written) {
+            Err(mistakes) => refuse(&mistakes),
+            Ok(settings) => app::run(&settings[0]),
+        },
+        Ok(Asked::Check { name, all, written }) => match checked(name, all, written) {
+            Err(mistakes) => refuse(&mistakes),
+            Ok(settings) => report_check(&settings),
+        },
+        Ok(Asked::Completions(shell)) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut cli::command(), "flowgauge", &mut script);
+            print(&script)
+        }
+        Ok(Asked::Man) => {
+            let mut page = Vec::new();
+            match clap_mangen::Man::new(cli::command()).render(&mut page) {
+                Ok(()) => print(&page),
+                Err(_) => Outcome::Internal,
+            }
+        }
+    };
+    ExitCode::from(outcome.exit_code())
+}
+
+/// Help and versions go to standard output and are no mistake.
+fn usage(complaint: &clap::Error) -> Outcome {
+    // Who closed both streams does not want to know.
+    let _ = complaint.print();
+    if complaint.use_stderr() { Outcome::Usage } else { Outcome::Complete }
+}
+
+fn refuse(mistakes: &[Error]) -> Outcome {
+    mistakes.iter().for_each(app::complain);
+    Outcome::Usage
+}
+
+fn print(bytes: &[u8]) -> Outcome {
+    match io::stdout().write_all(bytes).and_then(|()| io::stdout().flush()) {
+        Ok(()) => Outcome::Complete,
+        Err(cause) if cause.kind() == io::ErrorKind::BrokenPipe => Outcome::OutputClosed,
+        Err(_) => Outcome::LocalIo,
+    }
+}
+
+/// The settings of the named pipelines; None is the one outside of `[pipelines]`.
+fn settings(names: &[Option<String>], flags: Written) -> Result<Vec<Settings>, Vec<Error>> {
+    let mut mistakes = Mistakes::default();
+    let typed = with_environment(flags);
+    let file = config_file(&typed, &mut mistakes);
+    if file.is_none() && names.iter().any(Option::is_some) {
+        mistakes.add("a pipeline is named, and no --config (FLOWGAUGE_CONFIG) to look for it in");
+    }
+    let mut all = Vec::new();
+    for name in names {
+        let mut written = typed.clone();
+        if let Some(file) = &file {
+            written.fall_back_on(file.layer(name.as_deref(), &mut mistakes));
+        }
+        all.extend(Settings::resolve(&written, name.as_deref(), state_dir(), &mut mistakes));
+    }
+    mistakes.into_result().map(|()| all)
+}
+
+fn checked(name: Option<String>, all: bool, flags: Written) -> Result<Vec<Settings>, Vec<Error>> {
+    if !all {
+        return settings(&[name], flags);
+    }
+    let mut mistakes = Mistakes::default();
+    let typed = with_environment(flags.clone());
+    let names: Vec<_> = match config_file(&typed, &mut mistakes) {
+        Some(file) => file.names().map(|name| Some(name.to_string())).collect(),
+        None => Vec::new(),
+    };
+    if names.is_empty() {
+        mistakes
+            .add("--all checks the pipelines of --config (FLOWGAUGE_CONFIG), and there are none");
+    }
+    mistakes.into_result()?;
+    settings(&names, flags)
+}
+
+fn report_check(settings: &[Settings]) -> Outcome {
+    let (text, errors) = match settings {
+        [only] => match check::check(only) {
+            Ok(text) => (text, Vec::new()),
+            Err(error) => (String::new(), vec![error]),
+        },
+        several => check::check_all(several),
+    };
+    let printed = print(text.as_bytes());
+    errors.iter().for_each(app::complain);
+    errors.first().map_or(printed, |error| error.kind.into())
+}
+
+fn with_environment(mut flags: Written) -> Written {
+    flags.fall_back_on(from_environment(|name| std::env::var(name).ok()));
+    flags
+}
+
+fn config_file(written: &Written, mistakes: &mut Mistakes) -> Option<ConfigFile> {
+    let path = written.get("config")?.values.last()?;
+    Some(ConfigFile::read(Path::new(path), mistakes))
+}
+
+/// Where the environment wants state to be kept.
+fn state_dir() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
+    // systemd may name several directories; the first is ours.
+    let systemd = variable("STATE_DIRECTORY").map(|directories| {
+        let directories = directories.to_string_lossy().into_owned();
+        PathBuf::from(directories.split(':').next().unwrap_or_default())
+    });
+    systemd
+        .or_else(|| variable("XDG_STATE_HOME").map(|home| PathBuf::from(home).join("flowgauge")))
+        .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".local/state/flowgauge")))
+}

@@ -474,6 +474,15 @@ impl Counts {
     }
 }
 
+/// What `publish` did, in words for the log and the summary.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    /// The name readers find, where there is one.
+    pub name: Option<String>,
+    /// Size of what was there before and is now replaced.
+    pub replaced_bytes: Option<u64>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -42,6 +42,15 @@ pub struct RejectFile {
     writer: BufWriter<File>,
     keep: Keep,
     count: u64,
+    /// It has its final name, or is removed.
+    is_gone: bool,
+}
+
+/// Whatever ends a run, nothing is left behind.
+impl Drop for RejectFile {
+    fn drop(&mut self) {
+        self.discard();
+    }
 }
 
 impl RejectFile {
@@ -73,6 +82,7 @@ impl RejectFile {
             writer: BufWriter::new(file),
             keep,
             count: 0,
+            is_gone: false,
         })
     }
 
@@ -107,10 +117,14 @@ impl RejectLog for RejectFile {
             .and_then(|()| self.writer.get_ref().sync_all())
             .and_then(|()| fs::rename(&self.part, &self.path));
         published.map_err(|cause| self.failed(cause))?;
+        self.is_gone = true;
         Ok(Some(self.path.clone()))
     }
 
     fn discard(&mut self) {
+        if std::mem::replace(&mut self.is_gone, true) {
+            return;
+        }
         if let Err(cause) = fs::remove_file(&self.part) {
             tracing::warn!("cannot remove '{}': {cause}", self.part.display());
         }

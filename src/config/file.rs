@@ -70,13 +70,16 @@ impl ConfigFile {
     fn read_into(&mut self, path: &Path, depth: usize, mistakes: &mut Mistakes) {
         let shown = path.display();
         if depth > INCLUDE_DEPTH_MAX {
-            mistakes.add(format!("'{shown}' is included {depth} files deep; does it include itself?"));
+            mistakes
+                .add(format!("'{shown}' is included {depth} files deep; does it include itself?"));
             return;
         }
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(cause) => {
-                mistakes.add(format!("cannot read the configuration '{shown}': {cause}; check --config"));
+                mistakes.add(format!(
+                    "cannot read the configuration '{shown}': {cause}; check --config"
+                ));
                 return;
             }
         };
@@ -84,7 +87,8 @@ impl ConfigFile {
             Ok(table) => table,
             Err(cause) => {
                 let line = cause.span().map_or(0, |span| text[..span.start].lines().count().max(1));
-                mistakes.add(format!("'{shown}', line {line}: {}", cause.message().replace('\n', " ")));
+                mistakes
+                    .add(format!("'{shown}', line {line}: {}", cause.message().replace('\n', " ")));
                 return;
             }
         };
@@ -133,12 +137,7 @@ impl ConfigFile {
     }
 }
 
-fn named(
-    tables: Table,
-    what: &str,
-    path: &Path,
-    mistakes: &mut Mistakes,
-) -> Vec<(String, Table)> {
+fn named(tables: Table, what: &str, path: &Path, mistakes: &mut Mistakes) -> Vec<(String, Table)> {
     let mut named = Vec::new();
     for (name, value) in tables {
         match value {
@@ -167,19 +166,22 @@ fn settings_of(settings: Table, table: &str, path: &Path, mistakes: &mut Mistake
             None => mistakes.add(format!(
                 "'{}': {key}{place} must be text, a number, true or false{}",
                 path.display(),
-                if matches!(option.takes, Takes::Many(_)) { ", or a list of them" } else { "" }
+                if is_list(option) { ", or a list of them" } else { "" }
             )),
         }
     }
     written
 }
 
+fn is_list(option: &Opt) -> bool {
+    matches!(option.takes, Takes::Names(_) | Takes::Files(_))
+}
+
 fn values(option: &Opt, value: &Value) -> Option<Vec<String>> {
-    match (option.takes, value) {
-        (Takes::Many(_), Value::Array(_)) => strings(value),
-        (Takes::Many(_), Value::String(text)) => Some(super::split_list(text)),
-        (_, Value::Array(_)) => None,
-        _ => Some(vec![scalar(value)?]),
+    match value {
+        Value::Array(_) if is_list(option) => strings(value),
+        Value::Array(_) => None,
+        value => Some(option.values(&scalar(value)?)),
     }
 }
 

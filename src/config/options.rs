@@ -6,8 +6,10 @@
 pub enum Takes {
     /// One value; the name stands in the help.
     One(&'static str),
-    /// Values that add up: the option may be repeated, a configuration may hold a list.
-    Many(&'static str),
+    /// Names that add up: parted by commas, repeated, or a list in a configuration.
+    Names(&'static str),
+    /// Files that add up: repeated, or a list in a configuration. A comma is part of a name.
+    Files(&'static str),
     /// Nothing on the command line, true or false elsewhere.
     Nothing,
     /// One of these.
@@ -56,6 +58,18 @@ impl Opt {
         OPTIONS.iter().find(|option| option.name == name)
     }
 
+    /// The values that one text stands for.
+    pub fn values(&self, text: &str) -> Vec<String> {
+        match self.takes {
+            Takes::Names(_) => text
+                .split(',')
+                .map(|name| name.trim().to_string())
+                .filter(|name| !name.is_empty())
+                .collect(),
+            _ => vec![text.to_string()],
+        }
+    }
+
     pub fn flag(&self) -> String {
         format!("--{}", self.name)
     }
@@ -69,22 +83,16 @@ impl Opt {
     }
 }
 
-const fn one(
-    theme: Theme,
-    name: &'static str,
-    value: &'static str,
-    help: &'static str,
-) -> Opt {
+const fn one(theme: Theme, name: &'static str, value: &'static str, help: &'static str) -> Opt {
     Opt { name, takes: Takes::One(value), theme, help }
 }
 
-const fn many(
-    theme: Theme,
-    name: &'static str,
-    value: &'static str,
-    help: &'static str,
-) -> Opt {
-    Opt { name, takes: Takes::Many(value), theme, help }
+const fn names(theme: Theme, name: &'static str, value: &'static str, help: &'static str) -> Opt {
+    Opt { name, takes: Takes::Names(value), theme, help }
+}
+
+const fn files(theme: Theme, name: &'static str, value: &'static str, help: &'static str) -> Opt {
+    Opt { name, takes: Takes::Files(value), theme, help }
 }
 
 const fn switch(theme: Theme, name: &'static str, help: &'static str) -> Opt {
@@ -102,13 +110,13 @@ const fn choice(
 
 pub const OPTIONS: &[Opt] = &[
     choice(Theme::Source, "source-type", &["csv", "jsonl"], "What to read"),
-    many(
+    files(
         Theme::Source,
         "csv-file",
         "FILE",
         "CSV file, glob in quotes, or - for standard input; may be repeated; gzip and zstd are known by content",
     ),
-    many(
+    files(
         Theme::Source,
         "jsonl-file",
         "FILE",
@@ -131,7 +139,7 @@ pub const OPTIONS: &[Opt] = &[
     one(Theme::Csv, "csv-escape", "CHAR", "One byte before a literal one, in quoted fields"),
     one(Theme::Csv, "csv-comment", "CHAR", "A line that begins with this byte is left out"),
     switch(Theme::Csv, "csv-no-header", "The first record is data; columns are c1, c2, ..."),
-    many(
+    names(
         Theme::Csv,
         "csv-columns",
         "NAMES",
@@ -175,7 +183,7 @@ pub const OPTIONS: &[Opt] = &[
     ),
     switch(Theme::Csv, "allow-empty", "A file without a header holds no records and is no error"),
     switch(Theme::Csv, "infer", "Guess the types of columns from the first records"),
-    many(
+    names(
         Theme::Csv,
         "types",
         "COL=TYPE",
@@ -207,7 +215,7 @@ pub const OPTIONS: &[Opt] = &[
         &["replace", "refuse"],
         "A file that has the name already: replaced at the end on success, or left alone [default: replace]",
     ),
-    many(
+    names(
         Theme::Records,
         "select",
         "COLS",
@@ -232,7 +240,12 @@ pub const OPTIONS: &[Opt] = &[
         "Name of the pipeline in metrics and logs [default: default]",
     ),
     one(Theme::Run, "workers", "N", "Threads that decode and convert [default: cores]"),
-    one(Theme::Run, "lanes", "N", "Commits at the same time; a file has one [default: min(4, cores)]"),
+    one(
+        Theme::Run,
+        "lanes",
+        "N",
+        "Commits at the same time; a file has one [default: min(4, cores)]",
+    ),
     one(Theme::Run, "batch-size", "N", "Most records in a segment [default: 50000]"),
     one(Theme::Run, "batch-bytes", "SIZE", "Most bytes in a segment [default: 1MiB]"),
     one(Theme::Run, "memory-limit", "SIZE", "Memory for records under way [default: 256MiB]"),
@@ -249,12 +262,7 @@ pub const OPTIONS: &[Opt] = &[
         "For rejected records [default: $STATE_DIRECTORY, $XDG_STATE_HOME/flowgauge or ~/.local/state/flowgauge]",
     ),
     one(Theme::Metrics, "metrics-port", "PORT", "Serve /metrics, /health, /ready and /info"),
-    one(
-        Theme::Metrics,
-        "metrics-host",
-        "ADDRESS",
-        "Address to serve them on [default: 127.0.0.1]",
-    ),
+    one(Theme::Metrics, "metrics-host", "ADDRESS", "Address to serve them on [default: 127.0.0.1]"),
     one(
         Theme::Metrics,
         "expect-every",
@@ -262,14 +270,14 @@ pub const OPTIONS: &[Opt] = &[
         "How often this pipeline is meant to run, for the alert on a run that did not",
     ),
     switch(Theme::Reporting, "quiet", "Print nothing but errors"),
-    one(Theme::Reporting, "summary-json", "FILE", "Write the summary as JSON, or - for standard output"),
-    choice(Theme::Reporting, "log-format", &["text", "json"], "[default: text]"),
-    choice(
+    one(
         Theme::Reporting,
-        "log-level",
-        &["error", "warn", "info", "debug"],
-        "[default: info]",
+        "summary-json",
+        "FILE",
+        "Write the summary as JSON, or - for standard output",
     ),
+    choice(Theme::Reporting, "log-format", &["text", "json"], "[default: text]"),
+    choice(Theme::Reporting, "log-level", &["error", "warn", "info", "debug"], "[default: info]"),
     one(
         Theme::Configuration,
         "config",
@@ -286,7 +294,9 @@ mod tests {
     fn names_are_unique_and_regular() {
         for (index, option) in OPTIONS.iter().enumerate() {
             assert!(OPTIONS[..index].iter().all(|other| other.name != option.name));
-            assert!(option.name.bytes().all(|byte| byte.is_ascii_lowercase() || b"-8".contains(&byte)));
+            assert!(
+                option.name.bytes().all(|byte| byte.is_ascii_lowercase() || b"-8".contains(&byte))
+            );
         }
         let option = Opt::find("csv_file").unwrap();
         assert_eq!(option.flag(), "--csv-file");

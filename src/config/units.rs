@@ -15,7 +15,9 @@ pub fn size(text: &str) -> Result<u64, String> {
         "gb" => 1e9,
         _ => return Err(format!("'{text}' is no size; write for example 64MiB")),
     };
-    let bytes = positive(number).ok_or_else(|| format!("'{text}' is no size; write for example 64MiB"))? * factor;
+    let bytes = positive(number)
+        .ok_or_else(|| format!("'{text}' is no size; write for example 64MiB"))?
+        * factor;
     if bytes > u64::MAX as f64 / 4.0 {
         return Err(format!("'{text}' is more than any machine has"));
     }
@@ -112,9 +114,15 @@ mod tests {
 
     #[test]
     fn bytes() {
-        for (text, expected) in
-            [(";", Some(b';')), ("tab", Some(b'\t')), ("\\t", Some(b'\t')), ("é", None), ("", None), ("\n", None), (",,", None)]
-        {
+        for (text, expected) in [
+            (";", Some(b';')),
+            ("tab", Some(b'\t')),
+            ("\\t", Some(b'\t')),
+            ("é", None),
+            ("", None),
+            ("\n", None),
+            (",,", None),
+        ] {
             assert_eq!(byte(text).ok(), expected, "{text:?}");
         }
     }

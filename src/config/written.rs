@@ -58,7 +58,9 @@ impl fmt::Display for Spellings<'_> {
         match self.1 {
             None | Some(Origin::Flag) => write!(f, "{flag} ({variable}, {key})"),
             Some(Origin::Variable) => write!(f, "{variable} ({flag}, {key})"),
-            Some(Origin::File(table)) if table.is_empty() => write!(f, "{key} ({flag}, {variable})"),
+            Some(Origin::File(table)) if table.is_empty() => {
+                write!(f, "{key} ({flag}, {variable})")
+            }
             Some(Origin::File(table)) => write!(f, "{key} in [{table}] ({flag}, {variable})"),
         }
     }
@@ -75,11 +77,7 @@ pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Written {
             tracing::warn!("{} holds '{value}', which is no port; ignored", option.variable());
             continue;
         }
-        let values = match option.takes {
-            super::options::Takes::Many(_) => super::split_list(&value),
-            _ => vec![value],
-        };
-        written.set(option, values, Origin::Variable);
+        written.set(option, option.values(&value), Origin::Variable);
     }
     written
 }

@@ -1,16 +1,18 @@
 //! Who listens to a run: the numbers (`stats`), the catalogue of metrics and its exposition
 //! (`catalogue`, `metrics`, `openmetrics`), and the HTTP server that answers scrapes (`pages`,
-//! `server`).
+//! `server`), the log (`logging`) and the progress of a run (`progress`).
 //!
 //! Nothing here touches the data path: it hears events, which cannot fail and do not block, and
 //! reads snapshots. The crate `prometheus` is known in this folder and nowhere else.
 
 pub mod catalogue;
 pub mod latency;
+pub mod logging;
 pub mod metrics;
 pub mod openmetrics;
 pub mod pages;
 pub mod process;
+pub mod progress;
 pub mod reading;
 pub mod server;
 pub mod stats;

@@ -34,10 +34,10 @@ use self::settle::Ledger;
 pub use self::stop::Stop;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, State, Vitals};
-use crate::record::{Counts, ErrorType};
+use crate::record::{Counts, ErrorType, Published};
 use crate::rejects::RejectLog;
 use crate::report::Outcome;
-use crate::sink::{Lane, MarkPolicy, Published, Sink};
+use crate::sink::{Lane, MarkPolicy, Sink};
 use crate::source::{SegmentLimit, Source};
 
 /// Everything a run needs.

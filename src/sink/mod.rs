@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::record::{Counts, ErrorType, Rows};
+use crate::record::{Counts, ErrorType, Published, Rows};
 
 /// A future that a trait object returns.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -119,15 +119,6 @@ pub enum Mark {
 #[derive(Debug, Default)]
 pub struct Marked {
     pub receipts: Vec<Receipt>,
-}
-
-/// What `publish` did, in words for the log and the summary.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Published {
-    /// The name readers find, where there is one.
-    pub name: Option<String>,
-    /// Size of what was there before and is now replaced.
-    pub replaced_bytes: Option<u64>,
 }
 
 /// When accepted segments are made durable: by size, or by age.

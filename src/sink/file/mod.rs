@@ -18,9 +18,9 @@ use self::json::JsonEncoder;
 use self::lane::{FileLane, StdoutLane};
 use self::part::PartFile;
 pub use self::part::{IfExists, is_same_file};
-use super::{Lane, Later, Payload, Published, Refused, Sink};
-use crate::error::Result;
-use crate::record::{Rows, Shape};
+use super::{Lane, Later, Payload, Refused, Sink};
+use crate::error::{Error, Result};
+use crate::record::{Published, Rows, Shape};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -59,7 +59,18 @@ enum Encoder {
     Csv(CsvEncoder),
 }
 
+impl Encoder {
+    fn new(settings: &FileSettings, shape: &Shape, names: &[String]) -> Encoder {
+        match settings.format {
+            Format::JsonLines => Encoder::Json(JsonEncoder::new(shape, names)),
+            Format::Csv => Encoder::Csv(CsvEncoder::new(names, &settings.null)),
+        }
+    }
+}
+
 enum Target {
+    /// For a look at what would be written.
+    Nowhere,
     Stdout,
     File(Arc<PartFile>),
 }
@@ -68,15 +79,28 @@ impl FileSink {
     /// `names` are what the columns are called in the output. Takes the lock on the part file, so
     /// a second run with the same output stops here.
     pub fn open(settings: &FileSettings, shape: &Shape, names: &[String]) -> Result<FileSink> {
-        let encoder = match settings.format {
-            Format::JsonLines => Encoder::Json(JsonEncoder::new(shape, names)),
-            Format::Csv => Encoder::Csv(CsvEncoder::new(names, &settings.null)),
-        };
         let target = match &settings.path {
             None => Target::Stdout,
             Some(path) => Target::File(Arc::new(PartFile::create(path, settings.if_exists)?)),
         };
-        Ok(FileSink { encoder, compression: settings.compression, target })
+        Ok(FileSink {
+            encoder: Encoder::new(settings, shape, names),
+            compression: settings.compression,
+            target,
+        })
+    }
+
+    /// Checks what can be checked without writing, and prepares without compressing, to be looked
+    /// at.
+    pub fn preview(settings: &FileSettings, shape: &Shape, names: &[String]) -> Result<FileSink> {
+        if let Some(path) = &settings.path {
+            PartFile::check(path, settings.if_exists)?;
+        }
+        Ok(FileSink {
+            encoder: Encoder::new(settings, shape, names),
+            compression: Compression::None,
+            target: Target::Nowhere,
+        })
     }
 
     /// What the file begins with, before any record.
@@ -119,6 +143,7 @@ impl Sink for FileSink {
         Box::pin(async {
             let preamble = self.preamble();
             Ok(match &self.target {
+                Target::Nowhere => return Err(Error::internal("a preview was asked to write")),
                 Target::Stdout => Box::new(StdoutLane::open(&preamble)?) as Box<dyn Lane>,
                 Target::File(part) => Box::new(FileLane::open(Arc::clone(part), &preamble)?),
             })
@@ -128,7 +153,7 @@ impl Sink for FileSink {
     fn publish(&self) -> Later<'_, Result<Published>> {
         Box::pin(async {
             match &self.target {
-                Target::Stdout => Ok(Published::default()),
+                Target::Nowhere | Target::Stdout => Ok(Published::default()),
                 Target::File(part) => {
                     part.append_if_empty(&self.compression.apply(Vec::new()))?;
                     part.publish()

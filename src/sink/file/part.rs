@@ -7,12 +7,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{AtFlags, CWD, RenameFlags};
+use rustix::fs::{Access, AtFlags, CWD, RenameFlags};
 
 use crate::error::{Error, Kind, Result};
-use crate::record::ErrorType;
-use crate::sink::Published;
+use crate::record::{ErrorType, Published};
 
 /// What to do with a file that has the output's name already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +29,27 @@ pub struct PartFile {
     /// Where that really is, behind symbolic links.
     resolved: PathBuf,
     if_exists: IfExists,
+    /// It has its final name, or is removed.
+    is_gone: AtomicBool,
+}
+
+/// Whatever ends a run, nothing is left behind.
+impl Drop for PartFile {
+    fn drop(&mut self) {
+        self.remove();
+    }
 }
 
 impl PartFile {
+    /// Everything that can be found out without writing.
+    pub fn check(target: &Path, if_exists: IfExists) -> Result<()> {
+        let resolved = resolve(target)?;
+        check_target(&resolved, target, if_exists)?;
+        let directory = directory(&resolved);
+        rustix::fs::access(directory, Access::WRITE_OK | Access::EXEC_OK)
+            .map_err(|cause| unwritable(target, cause.into()))
+    }
+
     pub fn create(target: &Path, if_exists: IfExists) -> Result<PartFile> {
         let shown = target.display();
         let resolved = resolve(target)?;
@@ -54,7 +72,14 @@ impl PartFile {
             );
             file.set_len(0).map_err(|cause| unwritable(target, cause))?;
         }
-        Ok(PartFile { file, path, target: target.to_path_buf(), resolved, if_exists })
+        Ok(PartFile {
+            file,
+            path,
+            target: target.to_path_buf(),
+            resolved,
+            if_exists,
+            is_gone: AtomicBool::new(false),
+        })
     }
 
     pub fn append(&self, bytes: &[u8]) -> Result<()> {
@@ -91,6 +116,7 @@ impl PartFile {
             }
             Error::local_io(format!("cannot publish '{}'", self.target.display()), cause)
         })?;
+        self.is_gone.store(true, Ordering::Relaxed);
         let directory = directory(&self.resolved);
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(|cause| {
             Error::local_io(format!("cannot make '{}' durable", directory.display()), cause)
@@ -99,6 +125,9 @@ impl PartFile {
     }
 
     pub fn remove(&self) {
+        if self.is_gone.swap(true, Ordering::Relaxed) {
+            return;
+        }
         if let Err(cause) = fs::remove_file(&self.path) {
             tracing::warn!("cannot remove '{}': {cause}", self.path.display());
         }

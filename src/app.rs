@@ -1,0 +1,386 @@
+//! The wiring: the only place where concrete sources and sinks meet the pipeline.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
+
+use indicatif::{MultiProgress, ProgressDrawTarget};
+use tracing::level_filters::LevelFilter;
+
+use crate::config::{
+    LogFormat, LogLevel, Selection, Settings, SinkSettings, SourceSettings, Summary,
+};
+use crate::convert::Type;
+use crate::error::{Error, Result};
+use crate::event::{Observer, Vitals};
+use crate::observe::logging::{self, EventLog, Style};
+use crate::observe::progress::Progress;
+use crate::observe::{Fanout, Identity, Metrics, Pages, REVISION, Server, Stats, bind};
+use crate::pipeline::{self, Ending, ErrorBudget, OnRejected, RetryPolicy, Run, Stop};
+use crate::record::{Rejected, Shape};
+use crate::rejects::{Keep, RejectFile};
+use crate::report::{Outcome, Report, json, text};
+use crate::signals;
+use crate::sink::file::{FileSettings, FileSink, is_same_file};
+use crate::sink::{MarkPolicy, Sink};
+use crate::source::Source;
+use crate::source::csv::CsvSource;
+use crate::source::jsonl::JsonlSource;
+use crate::source::text::Input;
+
+/// What a power cut may cost of an unfinished file: by size, because a disk takes its time, and by
+/// age, because counters advance here.
+const MARK: MarkPolicy = MarkPolicy { bytes: 64 * 1024 * 1024, age: Duration::from_secs(1) };
+
+/// Rejected records that are logged; all of them are kept.
+const LOGGED_REJECTED_MAX: u64 = 10;
+
+/// Runs one sync and says how it ended. Errors are said here, once.
+pub fn run(settings: &Settings) -> Outcome {
+    let screen = MultiProgress::with_draw_target(match show_bar(settings) {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
+    });
+    let reporting = &settings.reporting;
+    let style = match reporting.log_format {
+        LogFormat::Text => Style::Text,
+        LogFormat::Json => Style::Json,
+    };
+    logging::install(style, level(settings), &screen);
+    match Session::start(settings, &screen) {
+        Ok(session) => session.finish(settings),
+        Err(error) => {
+            say(settings, &error);
+            error.kind.into()
+        }
+    }
+}
+
+fn show_bar(settings: &Settings) -> bool {
+    let reporting = &settings.reporting;
+    !reporting.is_quiet && reporting.log_format == LogFormat::Text && io::stderr().is_terminal()
+}
+
+fn level(settings: &Settings) -> LevelFilter {
+    if settings.reporting.is_quiet {
+        return LevelFilter::ERROR;
+    }
+    match settings.reporting.log_level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    }
+}
+
+/// The one line that says why.
+fn say(settings: &Settings, error: &Error) {
+    match settings.reporting.log_format {
+        LogFormat::Json => tracing::error!("{error}"),
+        LogFormat::Text => complain(error),
+    }
+}
+
+/// Says an error before there is a log.
+pub fn complain(error: &Error) {
+    // Who closed standard error does not want to know.
+    let _ = writeln!(io::stderr(), "flowgauge: {error}");
+}
+
+/// A run that has ended, with everything that still has to be told or put away.
+struct Session {
+    stats: Arc<Stats>,
+    run_id: String,
+    ending: Ending,
+    server: Option<Server>,
+}
+
+impl Session {
+    /// Opens everything, in the order in which a mistake costs least, and runs.
+    fn start(settings: &Settings, screen: &MultiProgress) -> Result<Session> {
+        let run_id = uuid::Uuid::now_v7().to_string();
+        let vitals = Arc::new(Vitals::sized(
+            settings.worker_count,
+            settings.lane_count,
+            settings.memory_limit,
+        ));
+        let stats = Arc::new(Stats::new(Arc::clone(&vitals)));
+        let serving = serve(settings, &run_id, &stats)?;
+        let rejects = open_rejects(settings, &run_id)?;
+        let opened = Opened::new(settings)?;
+        let sink = opened.sink(settings)?;
+        let stop = Arc::new(Stop::default());
+        let run = Arc::new(Run {
+            source: opened.source,
+            sink: Arc::new(sink),
+            observer: Arc::new(Fanout::new(vec![
+                Arc::clone(&stats) as Arc<dyn Observer>,
+                Arc::new(EventLog),
+            ])),
+            on_rejected: log_rejected(settings.error_budget),
+            vitals,
+            stop: Arc::clone(&stop),
+            limit: settings.limit,
+            error_budget: settings.error_budget,
+            retry: RetryPolicy::default(),
+            mark: MARK,
+            drain_timeout: settings.drain_timeout,
+        });
+        tracing::info!("{}", intent(settings, &run_id));
+        let progress = (!settings.reporting.is_quiet)
+            .then(|| Progress::start(Arc::clone(&stats), screen, show_bar(settings)));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("lanes")
+            .enable_all()
+            .build()
+            .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
+        let ending = runtime.block_on(async {
+            signals::listen(&stop)?;
+            Ok(pipeline::run(run, Box::new(rejects)).await)
+        })?;
+        // A write or sync that hangs is not waited for.
+        runtime.shutdown_background();
+        drop(progress);
+        let server = serving.map(|(pages, server)| {
+            pages.publish(ending.published.is_some());
+            server
+        });
+        Ok(Session { stats, run_id, ending, server })
+    }
+
+    fn finish(self, settings: &Settings) -> Outcome {
+        let Session { stats, run_id, ending, server } = self;
+        let outcome = ending.outcome;
+        let started = stats.started_at().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let report = Report {
+            pipeline_id: settings.pipeline_id.clone(),
+            run_id,
+            started_at_seconds: started.as_secs_f64(),
+            outcome,
+            error: ending.error.as_ref().map(ToString::to_string),
+            published: ending.published,
+            is_stream: output(settings).is_none(),
+            rejects: ending.rejects.map(|path| path.display().to_string()),
+            run: stats.snapshot(),
+        };
+        let written = write_summary(&report, settings);
+        if let Some(server) = server {
+            server.stop();
+        }
+        if let Some(error) = &ending.error {
+            say(settings, error);
+        }
+        match written {
+            Ok(()) => outcome,
+            Err(error) => {
+                say(settings, &error);
+                if outcome == Outcome::Complete { error.kind.into() } else { outcome }
+            }
+        }
+    }
+}
+
+/// The two ends of a run, and what the columns are called.
+pub struct Opened {
+    pub source: Arc<dyn Source>,
+    pub shape: Shape,
+    /// As the sink calls them.
+    pub names: Vec<String>,
+    /// What the columns hold, where the source knows.
+    pub kinds: Vec<Type>,
+    inputs: Vec<Input>,
+}
+
+impl Opened {
+    pub fn new(settings: &Settings) -> Result<Opened> {
+        let mut kinds = Vec::new();
+        let (source, inputs): (Arc<dyn Source>, Vec<Input>) = match &settings.source {
+            SourceSettings::Csv(csv) => {
+                let source = CsvSource::open(csv.clone())?;
+                kinds = source.values().kinds().map(|(_, kind)| kind).collect();
+                let inputs = source.inputs().cloned().collect();
+                (Arc::new(source), inputs)
+            }
+            SourceSettings::Jsonl(jsonl) => {
+                let source = JsonlSource::open(jsonl.clone())?;
+                let inputs = source.inputs().cloned().collect();
+                (Arc::new(source), inputs)
+            }
+        };
+        let shape = source.decoder().shape();
+        let names = match (&settings.selection, &shape) {
+            (Some(Selection { new, .. }), _) => new.clone(),
+            (None, Shape::Columns(names)) => names.to_vec(),
+            (None, Shape::Documents) => Vec::new(),
+        };
+        Ok(Opened { source, shape, names, kinds, inputs })
+    }
+
+    pub fn sink(&self, settings: &Settings) -> Result<FileSink> {
+        FileSink::open(self.file(settings)?, &self.shape, &self.names)
+    }
+
+    /// A sink that writes nothing.
+    pub fn preview(&self, settings: &Settings) -> Result<impl Sink + use<>> {
+        FileSink::preview(self.file(settings)?, &self.shape, &self.names)
+    }
+
+    fn file<'a>(&self, settings: &'a Settings) -> Result<&'a FileSettings> {
+        let SinkSettings::File(file) = &settings.sink;
+        if let Some(path) = &file.path {
+            self.refuse_own_input(path)?;
+        }
+        Ok(file)
+    }
+
+    fn refuse_own_input(&self, output: &Path) -> Result<()> {
+        let same = self
+            .inputs
+            .iter()
+            .find(|input| input.path.as_deref().is_some_and(|path| is_same_file(path, output)));
+        match same {
+            None => Ok(()),
+            Some(input) => Err(Error::config(format!(
+                "'{}' is the input '{}' itself",
+                output.display(),
+                input.name
+            ))
+            .help("choose another --output-file")),
+        }
+    }
+}
+
+/// The first line of the log: what is about to happen.
+pub fn intent(settings: &Settings, run_id: &str) -> String {
+    let source = match &settings.source {
+        SourceSettings::Csv(csv) => format!("csv {}", csv.files.join(", ")),
+        SourceSettings::Jsonl(jsonl) => format!("jsonl {}", jsonl.files.join(", ")),
+    };
+    let SinkSettings::File(file) = &settings.sink;
+    let sink = match &file.path {
+        Some(path) => format!("{} {}", file.format.as_str(), path.display()),
+        None => format!("{} standard output", file.format.as_str()),
+    };
+    format!(
+        "{}: {source} to {sink}, {} workers, run {run_id}",
+        settings.pipeline_id, settings.worker_count
+    )
+}
+
+fn output(settings: &Settings) -> Option<&Path> {
+    let SinkSettings::File(file) = &settings.sink;
+    file.path.as_deref()
+}
+
+fn serve(
+    settings: &Settings,
+    run_id: &str,
+    stats: &Arc<Stats>,
+) -> Result<Option<(Arc<Pages>, Server)>> {
+    let Some(port) = settings.metrics.port else { return Ok(None) };
+    let (source, source_format) = match settings.source {
+        SourceSettings::Csv(_) => ("csv", "csv"),
+        SourceSettings::Jsonl(_) => ("jsonl", "jsonl"),
+    };
+    let SinkSettings::File(file) = &settings.sink;
+    let identity = Identity {
+        pipeline_id: settings.pipeline_id.clone(),
+        run_id: run_id.to_string(),
+        source,
+        sink: "file",
+        source_format,
+        sink_format: file.format.as_str(),
+        version: env!("CARGO_PKG_VERSION"),
+        revision: REVISION,
+        expected_interval: settings.metrics.expected_interval,
+    };
+    let pages = Arc::new(Pages::new(Arc::new(Metrics::new(Arc::clone(stats), identity))));
+    let server = bind(&settings.metrics.host, port)?.serve(Arc::clone(&pages))?;
+    tracing::info!("metrics on http://{}/metrics", server.address());
+    Ok(Some((pages, server)))
+}
+
+fn open_rejects(settings: &Settings, run_id: &str) -> Result<RejectFile> {
+    if let Some(path) = &settings.rejects {
+        return RejectFile::create(path, Keep::Always);
+    }
+    let Some(directory) = &settings.state_dir else {
+        return Err(Error::config("there is no place for rejected records: HOME is not set")
+            .help("set --state-dir or --rejects"));
+    };
+    let id = file_name(&settings.pipeline_id);
+    let path = directory.join("rejects").join(format!("{id}-{run_id}.jsonl"));
+    RejectFile::create(&path, Keep::WhenNeeded)
+}
+
+/// A name as part of a file name.
+fn file_name(name: &str) -> String {
+    let is_safe = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    name.chars().map(|c| if is_safe(c) { c } else { '_' }).take(100).collect()
+}
+
+/// Where none is put up with, the error that ends the run says it; otherwise the log shows the
+/// first ones.
+fn log_rejected(budget: ErrorBudget) -> OnRejected {
+    let logged = AtomicU64::new(0);
+    Arc::new(move |rejected: &Rejected| {
+        if budget == ErrorBudget::Count(0) {
+            return;
+        }
+        match logged.fetch_add(1, Ordering::Relaxed) {
+            number if number < LOGGED_REJECTED_MAX => {
+                tracing::warn!("rejected: {}: {}", rejected.place, rejected.reason);
+            }
+            LOGGED_REJECTED_MAX => {
+                tracing::warn!("more records are rejected; they are kept and no longer logged");
+            }
+            _ => {}
+        }
+    })
+}
+
+fn write_summary(report: &Report, settings: &Settings) -> Result<()> {
+    if let Some(published) = &report.published
+        && let (Some(name), Some(bytes)) = (&published.name, published.replaced_bytes)
+    {
+        tracing::info!("'{name}' was replaced; it had {} bytes", text::count(bytes));
+    }
+    let reporting = &settings.reporting;
+    if !reporting.is_quiet {
+        match reporting.log_format {
+            LogFormat::Text => {
+                // Who closed standard error does not want to know.
+                let _ = write!(io::stderr(), "{}", text::summary(report));
+            }
+            LogFormat::Json => {
+                tracing::info!(summary = %json::summary(report), "run {}", report.outcome.as_str());
+            }
+        }
+    }
+    let document = || format!("{:#}\n", json::summary(report));
+    match &reporting.summary {
+        Summary::None => Ok(()),
+        Summary::Stdout => io::stdout()
+            .write_all(document().as_bytes())
+            .map_err(|cause| Error::local_io("cannot write the summary", cause)),
+        Summary::File(path) => replace(path, &document()).map_err(|cause| {
+            Error::local_io(format!("cannot write the summary '{}'", path.display()), cause)
+                .help("check --summary-json")
+        }),
+    }
+}
+
+/// Writes a small file whole or not at all.
+fn replace(path: &PathBuf, content: &str) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let part = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
+    fs::write(&part, content)?;
+    fs::rename(&part, path).inspect_err(|_| {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&part);
+    })
+}

@@ -1,0 +1,169 @@
+//! What may be typed: the commands, and the table of options as flags.
+
+use std::ffi::OsString;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::config::options::{OPTIONS, Opt, Takes};
+use crate::config::{Origin, Written};
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Asked {
+    /// `name` is the pipeline of a configuration file.
+    Run {
+        name: Option<String>,
+        written: Written,
+    },
+    Check {
+        name: Option<String>,
+        all: bool,
+        written: Written,
+    },
+    Completions(clap_complete::Shell),
+    Man,
+}
+
+const ABOUT: &str =
+    "Moves records from CSV or JSON lines into files, for scheduled runs, and measures every step";
+
+const EXAMPLES: &str = "\
+Examples:
+  flowgauge --source-type csv --csv-file orders.csv --sink-type file --output-file orders.jsonl
+  flowgauge check --csv-file 'in/*.csv.gz' --output-file out.jsonl.zst --infer
+  flowgauge run orders --config syncs.toml --metrics-port 8000
+
+Every option may also be written with underscores, come from the environment (FLOWGAUGE_CSV_FILE)
+or from a configuration file (csv_file); a flag goes before the environment, that before the file.
+
+Exit codes: 0 complete, 1 internal error, 2 settings or usage, 3 data, 4 other side unavailable,
+5 local disk, 75 another run is at it, 129/130/143 interrupted, 141 standard output was closed.";
+
+pub fn command() -> Command {
+    let name = || {
+        Arg::new("name")
+            .value_name("NAME")
+            .help("Pipeline of the configuration file")
+            .required(false)
+    };
+    let shell =
+        Arg::new("shell").required(true).value_parser(clap::value_parser!(clap_complete::Shell));
+    Command::new("flowgauge")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .after_help(EXAMPLES)
+        .args_conflicts_with_subcommands(false)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .max_term_width(100)
+        .args(OPTIONS.iter().map(argument))
+        .subcommand(
+            Command::new("run").about("One sync (what happens without a command, too)").arg(name()),
+        )
+        .subcommand(
+            Command::new("check")
+                .about("Everything short of writing; says what would happen")
+                .arg(name())
+                .arg(
+                    Arg::new("all")
+                        .long("all")
+                        .action(ArgAction::SetTrue)
+                        .conflicts_with("name")
+                        .help("Check every pipeline of the configuration file"),
+                ),
+        )
+        .subcommand(Command::new("completions").about("Completions for a shell").arg(shell))
+        .subcommand(Command::new("man").about("The manual page"))
+}
+
+fn argument(option: &'static Opt) -> Arg {
+    let arg = Arg::new(option.name)
+        .long(option.name)
+        .help(option.help)
+        .help_heading(option.theme.heading())
+        .global(true);
+    let arg = match option.takes {
+        Takes::One(value) => arg.value_name(value).action(ArgAction::Set),
+        Takes::Names(value) | Takes::Files(value) => {
+            arg.value_name(value).action(ArgAction::Append)
+        }
+        Takes::Choice(choices) => {
+            arg.value_parser(PossibleValuesParser::new(choices)).action(ArgAction::Set)
+        }
+        Takes::Nothing => arg.action(ArgAction::SetTrue),
+    };
+    // `-` and texts such as `-1` are values, not flags.
+    let arg = arg.allow_hyphen_values(matches!(option.takes, Takes::One(_)));
+    match option.key() {
+        key if key != option.name => arg.alias(key),
+        _ => arg,
+    }
+}
+
+/// Reads the command line; `Err` holds what clap has to say, help included.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Error> {
+    let matches = command().try_get_matches_from(arguments)?;
+    Ok(match matches.subcommand() {
+        None => Asked::Run { name: None, written: written(&matches) },
+        Some(("run", matches)) => Asked::Run { name: name(matches), written: written(matches) },
+        Some(("check", matches)) => Asked::Check {
+            name: name(matches),
+            all: matches.get_flag("all"),
+            written: written(matches),
+        },
+        Some(("completions", matches)) => {
+            let shell = matches.get_one::<clap_complete::Shell>("shell");
+            Asked::Completions(*shell.expect("clap requires it"))
+        }
+        Some(_) => Asked::Man,
+    })
+}
+
+fn name(matches: &ArgMatches) -> Option<String> {
+    matches.get_one::<String>("name").cloned()
+}
+
+fn written(matches: &ArgMatches) -> Written {
+    let mut written = Written::default();
+    for option in OPTIONS {
+        let values: Vec<String> = match option.takes {
+            Takes::Nothing if matches.get_flag(option.name) => vec!["true".to_string()],
+            Takes::Nothing => Vec::new(),
+            _ => matches
+                .get_many::<String>(option.name)
+                .map(|texts| texts.flat_map(|text| option.values(text)).collect())
+                .unwrap_or_default(),
+        };
+        let is_given =
+            matches.value_source(option.name) == Some(clap::parser::ValueSource::CommandLine);
+        if is_given {
+            written.set(option, values, Origin::Flag);
+        }
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_makes_a_sound_command() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn both_spellings_are_one_option_before_and_behind_a_command() {
+        for typed in [
+            "flowgauge --csv-file a,b.csv --csv_file=- --select a,b=c",
+            "flowgauge --csv_file a,b.csv run --csv-file - --select a --select b=c",
+        ] {
+            let asked = parse(typed.split(' ').map(OsString::from)).unwrap();
+            let Asked::Run { written, .. } = asked else { panic!("{asked:?}") };
+            let values = |name| written.get(name).map(|text| text.values.clone()).unwrap();
+            assert!(values("csv-file").contains(&"-".to_string()), "{typed}");
+            assert_eq!(values("select").last().unwrap(), "b=c", "{typed}");
+        }
+    }
+}

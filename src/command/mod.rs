@@ -1,0 +1,3 @@
+//! The other verbs, one file each.
+
+pub mod check;

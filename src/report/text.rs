@@ -1,0 +1,149 @@
+//! The summary of a run for people, and numbers as people read them. Pure.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::{Latencies, Report, busy_share, per_second, verdict};
+use crate::event::Stage;
+
+/// The table at the end of a run.
+pub fn summary(report: &Report) -> String {
+    let run = &report.run;
+    let mut out = String::new();
+    let mut line = |text: String| {
+        // Writing to a string does not fail.
+        let _ = writeln!(out, "{text}");
+    };
+    line(format!(
+        "{} {} in {}: {}",
+        report.pipeline_id,
+        report.outcome.as_str(),
+        duration(run.elapsed),
+        report.what_happened()
+    ));
+    line(String::new());
+    line(format!(
+        "  {:<9}{:>14}{:>12}{:>16}{:>12}{:>8}{:>10}{:>10}{:>10}",
+        "stage", "records", "bytes", "records/s", "busy", "share", "p50", "p95", "p99"
+    ));
+    let rows = [
+        (Stage::Fetch, run.records_read, run.bytes_read, Some(&run.fetch)),
+        (Stage::Convert, run.records_read, run.bytes_read, None),
+        (
+            Stage::Insert,
+            run.counts.inserted + run.counts.updated,
+            run.bytes_written,
+            Some(&run.insert),
+        ),
+    ];
+    for (stage, records, bytes_moved, latencies) in rows {
+        let share = busy_share(run, stage).map(|share| format!("{:.0} %", share * 100.0));
+        line(format!(
+            "  {:<9}{:>14}{:>12}{:>16}{:>12}{:>8}{}",
+            stage.as_str(),
+            count(records),
+            bytes(bytes_moved),
+            count(per_second(records, run.elapsed) as u64),
+            duration(run.stage(stage).busy),
+            share.unwrap_or_default(),
+            latencies.map(quantiles).unwrap_or_default()
+        ));
+    }
+    line(format!("  {:<9}{:>62}{}", "batch", "", quantiles(&run.batch)));
+    line(String::new());
+    line(format!("  {}", report.balance()));
+    for (error_type, failed) in &run.rejected {
+        line(format!("    {:>12} {}", count(*failed), error_type.as_str()));
+    }
+    if let Some(rejects) = &report.rejects {
+        line(format!("  rejected records: {rejects}"));
+    }
+    if let Some(verdict) = verdict(run) {
+        line(format!("  limit: {}", verdict.sentence()));
+    }
+    out
+}
+
+fn quantiles(latencies: &Latencies) -> String {
+    if latencies.count == 0 {
+        return String::new();
+    }
+    [latencies.p50, latencies.p95, latencies.p99]
+        .map(|latency| format!("{:>10}", duration(latency)))
+        .concat()
+}
+
+/// `1,234,567`
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.char_indices() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1.2 GB`, in powers of ten as disks and networks count.
+pub fn bytes(number: u64) -> String {
+    let units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+    let mut value = number as f64;
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < units.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let decimals = usize::from(unit > 0 && value < 99.95);
+    format!("{value:.decimals$} {}", units[unit])
+}
+
+/// `850 µs`, `12 ms`, `3.4 s`, `2 m 05 s`, `3 h 20 m`
+pub fn duration(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    let whole = time.as_secs();
+    match seconds {
+        s if s < 0.000_999_5 => format!("{:.0} µs", s * 1e6),
+        s if s < 0.9995 => format!("{:.0} ms", s * 1e3),
+        s if s < 59.95 => format!("{s:.1} s"),
+        s if s < 3600.0 => format!("{} m {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} m", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        for (number, expected) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (6_001_215, "6,001,215")]
+        {
+            assert_eq!(count(number), expected);
+        }
+        for (number, expected) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (765_864_690, "766 MB"),
+            (99_960, "100 kB"),
+            (2_184_000_000, "2.2 GB"),
+            (999_999, "1.0 MB"),
+        ] {
+            assert_eq!(bytes(number), expected);
+        }
+        for (ms, expected) in [
+            (0.05, "50 µs"),
+            (12.0, "12 ms"),
+            (999.9, "1.0 s"),
+            (3_400.0, "3.4 s"),
+            (59_990.0, "0 m 59 s"),
+            (125_000.0, "2 m 05 s"),
+            (12_000_000.0, "3 h 20 m"),
+        ] {
+            assert_eq!(duration(Duration::from_secs_f64(ms / 1e3)), expected);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What the limit of a run was: the stage that had the least time to spare. Pure.
+
+use crate::event::{Stage, Wait};
+use crate::report::Snapshot;
+
+/// A stage, and the share of its threads' time in which it worked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Verdict {
+    pub stage: Stage,
+    /// Between 0 and 1.
+    pub busy_share: f64,
+}
+
+/// The busiest stage. None when nothing was moved.
+pub fn verdict(snapshot: &Snapshot) -> Option<Verdict> {
+    Stage::ALL
+        .into_iter()
+        .filter_map(|stage| Some(Verdict { stage, busy_share: busy_share(snapshot, stage)? }))
+        .max_by(|one, other| one.busy_share.total_cmp(&other.busy_share))
+}
+
+/// Work over work and waiting, whatever the number of threads.
+pub fn busy_share(snapshot: &Snapshot, stage: Stage) -> Option<f64> {
+    let time = snapshot.stage(stage);
+    let waited: f64 = Wait::ALL.iter().map(|wait| time.waited(*wait).as_secs_f64()).sum();
+    let busy = time.busy.as_secs_f64();
+    (busy > 0.0).then(|| busy / (busy + waited))
+}
+
+impl Verdict {
+    /// In the words of somebody who wants it faster.
+    pub fn sentence(&self) -> String {
+        let percent = (self.busy_share * 100.0).round();
+        match self.stage {
+            Stage::Fetch => format!(
+                "reading: the reader was busy {percent} % of its time; faster storage or less compression would help"
+            ),
+            Stage::Convert => format!(
+                "converting: the workers were busy {percent} % of their time; more --workers would help where there are cores"
+            ),
+            Stage::Insert => format!(
+                "writing: the lanes were busy {percent} % of their time; the output is the limit"
+            ),
+        }
+    }
+}
