@@ -112,9 +112,9 @@ impl Dialect {
                 None => memchr(quote, bytes.get(from..)?)?,
                 Some(escape) => memchr2(quote, escape, bytes.get(from..)?)?,
             } + from;
-            if bytes[at] != quote {
-                from = at + 2;
-            } else if bytes.get(at + 1) == Some(&quote) {
+            let is_escape = bytes[at] != quote;
+            let is_doubled = bytes.get(at + 1) == Some(&quote);
+            if is_escape || is_doubled {
                 from = at + 2;
             } else if at + 1 == bytes.len() && !is_last {
                 return None;
