@@ -21,7 +21,7 @@ pub type Ready = Arc<Mutex<mpsc::Receiver<Prepared>>>;
 
 pub struct LaneTask<'a> {
     pub run: &'a Run,
-    pub lane: Box<dyn Lane>,
+    pub lane: Box<dyn Lane + 'a>,
     pub pool: &'a Pool,
     pub settle: mpsc::Sender<Durable>,
 }
@@ -102,7 +102,8 @@ impl LaneTask<'_> {
 
     /// Commits a segment, trying again as `retry` says.
     async fn commit(&mut self, payload: &Payload) -> Result<Commit> {
-        let first = Instant::now();
+        // The runtime's clock, which a test may let run ahead.
+        let first = tokio::time::Instant::now();
         let mut attempt = 0;
         loop {
             let started = Instant::now();

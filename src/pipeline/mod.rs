@@ -179,7 +179,7 @@ async fn move_records(
 
 async fn serve_lanes(
     run: &Run,
-    lanes: Vec<Box<dyn Lane>>,
+    lanes: Vec<Box<dyn Lane + '_>>,
     pool: &Pool,
     ready: mpsc::Receiver<worker::Prepared>,
     settle: mpsc::Sender<settle::Durable>,
@@ -403,3 +403,6 @@ async fn publish(
     let published = run.sink.publish().await?;
     Ok((published, rejects))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 //! A sink does not know the source, the pipeline or metrics.
 
 pub mod file;
+pub mod memory;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -39,7 +40,7 @@ pub trait Sink: Send + Sync {
         false
     }
 
-    fn open(&self) -> Later<'_, Result<Box<dyn Lane>>>;
+    fn open(&self) -> Later<'_, Result<Box<dyn Lane + '_>>>;
 
     /// Called once, after all lanes have finished and the balance has closed. Makes the output
     /// appear under its name, and says what it did.

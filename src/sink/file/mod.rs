@@ -139,7 +139,7 @@ impl Sink for FileSink {
         1
     }
 
-    fn open(&self) -> Later<'_, Result<Box<dyn Lane>>> {
+    fn open(&self) -> Later<'_, Result<Box<dyn Lane + '_>>> {
         Box::pin(async {
             let preamble = self.preamble();
             Ok(match &self.target {

@@ -1,0 +1,365 @@
+//! The pipeline between a source and a sink in memory, asserted on what arrived and on the events.
+
+use std::sync::Mutex as SyncMutex;
+
+use tokio::sync::Notify;
+
+use super::*;
+use crate::error::Kind;
+use crate::event::FileEnd;
+use crate::record::Rejected;
+use crate::rejects::MemoryRejects;
+use crate::report::Signal;
+use crate::sink::memory::{Fault, MemorySink, Stored};
+use crate::source::memory::MemorySource;
+
+/// Keeps what happened.
+#[derive(Default)]
+struct Recorder(SyncMutex<Vec<Event>>);
+
+impl Observer for Recorder {
+    fn notice(&self, event: &Event) {
+        self.0.lock().unwrap().push(event.clone());
+    }
+}
+
+/// Events in a word or two, without those whose number depends on timing.
+fn words(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Entered(state) => state.as_str().to_string(),
+        Event::Fetched { records, .. } => format!("fetched {records}"),
+        Event::Settled { counts, .. } => {
+            format!("settled {} failed {}", counts.inserted, counts.failed)
+        }
+        Event::Rejected { stage, error_type } => {
+            format!("rejected {} {}", stage.as_str(), error_type.as_str())
+        }
+        Event::Failed { error_type, .. } => format!("failed {}", error_type.as_str()),
+        Event::Retrying { attempt, .. } => format!("retry {attempt}"),
+        Event::RateLimited { .. } => "rate limited".to_string(),
+        Event::FileEnded(FileEnd::Processed) => "split done".to_string(),
+        Event::FileEnded(FileEnd::Failed) => "split failed".to_string(),
+        Event::Ended { outcome, .. } => format!("ended {}", outcome.as_str()),
+        Event::Opened(_)
+        | Event::Prepared { .. }
+        | Event::Committed { .. }
+        | Event::Waited { .. } => return None,
+    })
+}
+
+struct Scene {
+    source: MemorySource,
+    sink: MemorySink,
+    workers: u64,
+    error_budget: ErrorBudget,
+}
+
+/// How it went.
+struct Played {
+    ending: Ending,
+    events: Vec<String>,
+    stored: Arc<Stored>,
+    rejected: Vec<Rejected>,
+}
+
+impl Scene {
+    fn new(texts: &[&str]) -> Scene {
+        Scene {
+            source: MemorySource::new(texts, 2),
+            sink: MemorySink::new(1),
+            workers: 1,
+            error_budget: ErrorBudget::Count(0),
+        }
+    }
+
+    fn sink(mut self, change: impl FnOnce(MemorySink) -> MemorySink) -> Scene {
+        self.sink = change(self.sink);
+        self
+    }
+
+    fn max_errors(mut self, count: u64) -> Scene {
+        self.error_budget = ErrorBudget::Count(count);
+        self
+    }
+
+    fn run(self, stop: &Arc<Stop>) -> (Arc<Run>, Arc<Recorder>, Arc<Stored>) {
+        let recorder = Arc::new(Recorder::default());
+        let stored = Arc::clone(&self.sink.stored);
+        let lanes = self.sink.lanes as u64;
+        let run = Run {
+            limit: SegmentLimit { records: 2, bytes: 1 << 20, record_bytes: 1 << 20 },
+            source: Arc::new(self.source),
+            sink: Arc::new(self.sink),
+            observer: Arc::clone(&recorder) as _,
+            on_rejected: Arc::new(|_: &Rejected| {}),
+            vitals: Arc::new(Vitals::sized(self.workers, lanes, 1 << 26)),
+            stop: Arc::clone(stop),
+            error_budget: self.error_budget,
+            retry: RetryPolicy::default(),
+            mark: MarkPolicy { bytes: u64::MAX, age: Duration::from_secs(1) },
+            drain_timeout: Duration::from_secs(20),
+        };
+        (Arc::new(run), recorder, stored)
+    }
+
+    async fn play(self) -> Played {
+        self.play_until(&Arc::default()).await
+    }
+
+    async fn play_until(self, stop: &Arc<Stop>) -> Played {
+        let (run, recorder, stored) = self.run(stop);
+        let rejects = MemoryRejects::default();
+        let kept = Arc::clone(&rejects.kept);
+        let ending = super::run(run, Box::new(rejects)).await;
+        let events = recorder.0.lock().unwrap().iter().filter_map(words).collect();
+        let rejected = kept.lock().unwrap().clone();
+        Played { ending, events, stored, rejected }
+    }
+}
+
+impl Played {
+    fn assert_lines(&self, lines: &[&str]) {
+        assert_eq!(self.stored.lines(), lines);
+    }
+
+    fn assert_outcome(&self, outcome: Outcome, published: bool) {
+        assert_eq!(self.ending.outcome, outcome, "{:?}", self.ending.error);
+        assert_eq!(*self.stored.is_published.lock().unwrap(), published);
+        assert_eq!(*self.stored.is_abandoned.lock().unwrap(), !published);
+    }
+
+    /// These happened, in this order, whatever else did.
+    fn assert_events(&self, expected: &[&str]) {
+        let mut events = self.events.iter();
+        for word in expected {
+            let found = events.any(|event| event == word);
+            assert!(found, "no '{word}' in its place in {:?}", self.events);
+        }
+    }
+
+    fn count(&self, word: &str) -> usize {
+        self.events.iter().filter(|event| *event == word).count()
+    }
+}
+
+/// Time passes by itself when everybody waits, so retries cost none.
+macro_rules! paused {
+    ($body:expr) => {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap()
+            .block_on($body)
+    };
+}
+
+#[test]
+fn everything_arrives_in_order_and_is_published() {
+    let played = paused!(Scene::new(&["a\nb\nc\n", "d\n"]).play());
+    played.assert_outcome(Outcome::Complete, true);
+    played.assert_lines(&["a", "b", "c", "d"]);
+    played.assert_events(&[
+        "running",
+        "fetched 2",
+        "settled 2 failed 0",
+        "stopped",
+        "ended complete",
+    ]);
+    assert_eq!(played.count("split done"), 2);
+    assert_eq!(played.events.last().unwrap(), "ended complete");
+    assert_eq!(played.ending.totals.inserted, 4);
+}
+
+#[test]
+fn seven_workers_keep_the_order() {
+    let text: String = (0..500).map(|line| format!("{line}\n")).collect();
+    let scene = Scene { workers: 7, ..Scene::new(&[&text]) };
+    let played = paused!(scene.play());
+    let expected: Vec<String> = (0..500).map(|line| line.to_string()).collect();
+    assert_eq!(played.stored.lines(), expected);
+}
+
+#[test]
+fn a_source_of_nothing_is_complete() {
+    let played = paused!(Scene::new(&["", ""]).play());
+    played.assert_outcome(Outcome::Complete, true);
+    assert_eq!(played.count("split done"), 2);
+}
+
+#[test]
+fn what_is_not_there_yet_is_asked_for_again() {
+    let scene = Scene::new(&["a\nb\n"]).sink(|sink| {
+        sink.fault(0, Fault::Refuse(Kind::Unavailable)).fault(0, Fault::Refuse(Kind::Overloaded))
+    });
+    let played = paused!(scene.play());
+    played.assert_outcome(Outcome::Complete, true);
+    played.assert_lines(&["a", "b"]);
+    played.assert_events(&[
+        "failed connection",
+        "retry 1",
+        "failed connection",
+        "rate limited",
+        "retry 2",
+    ]);
+}
+
+#[test]
+fn a_lost_answer_is_looked_for_and_nothing_comes_twice() {
+    let scene = Scene::new(&["a\nb\n"]).sink(|sink| sink.fault(0, Fault::DoAndFail));
+    let played = paused!(scene.play());
+    played.assert_outcome(Outcome::Complete, true);
+    played.assert_lines(&["a", "b"]);
+    assert_eq!(played.count("retry 1"), 0);
+}
+
+#[test]
+fn a_lost_request_is_sent_again() {
+    let scene = Scene::new(&["a\nb\n"]).sink(|sink| sink.fault(0, Fault::LoseRequest));
+    let played = paused!(scene.play());
+    played.assert_outcome(Outcome::Complete, true);
+    played.assert_lines(&["a", "b"]);
+    assert_eq!(played.count("retry 1"), 1);
+}
+
+#[test]
+fn trying_again_has_an_end() {
+    let sink = (0..200)
+        .fold(MemorySink::new(1), |sink, _| sink.fault(0, Fault::Refuse(Kind::Unavailable)));
+    let played = paused!(Scene::new(&["a\n"]).sink(|_| sink).play());
+    played.assert_outcome(Outcome::Unavailable, false);
+    assert!(played.count("retry 20") == 1, "{:?}", played.events);
+}
+
+#[test]
+fn a_final_error_is_not_tried_again() {
+    let scene = Scene::new(&["a\n"]).sink(|sink| sink.fault(0, Fault::Refuse(Kind::LocalIo)));
+    let played = paused!(scene.play());
+    played.assert_outcome(Outcome::LocalIo, false);
+    assert_eq!(played.count("retry 1"), 0);
+    assert_eq!(played.events.last().unwrap(), "ended local_io");
+}
+
+#[test]
+fn rejected_records_within_the_budget_are_kept_and_counted() {
+    let scene = Scene::new(&["a\n!b\nc\nd\n"])
+        .max_errors(2)
+        .sink(|sink| MemorySink { refuses: Some("c".to_string()), ..sink });
+    let played = paused!(scene.play());
+    played.assert_outcome(Outcome::Complete, true);
+    played.assert_lines(&["a", "d"]);
+    let raw: Vec<_> = played.rejected.iter().map(|rejected| rejected.raw.clone()).collect();
+    assert_eq!(raw, [b"!b".to_vec(), b"c".to_vec()]);
+    assert_eq!(played.rejected[1].place.to_string(), "split 0, line 3, byte 5, column 'line'");
+    assert_eq!((played.ending.totals.inserted, played.ending.totals.failed), (2, 2));
+}
+
+#[test]
+fn a_row_that_the_lane_refuses_is_rejected_with_its_own_bytes() {
+    let scene = Scene::new(&["a\nb\n"])
+        .max_errors(1)
+        .sink(|sink| MemorySink { refuses_late: Some("a".to_string()), ..sink });
+    let played = paused!(scene.play());
+    played.assert_outcome(Outcome::Complete, true);
+    played.assert_lines(&["b"]);
+    assert_eq!(played.rejected[0].raw, b"a");
+    played.assert_events(&["rejected insert constraint", "settled 1 failed 1"]);
+}
+
+#[test]
+fn over_budget_the_segments_before_are_written_and_the_one_that_is_too_much_is_not() {
+    let played = paused!(Scene::new(&["a\nb\nc\n!d\ne\nf\n"]).play());
+    played.assert_outcome(Outcome::Data, false);
+    played.assert_lines(&["a", "b"]);
+    assert_eq!(played.rejected.len(), 1);
+    let error = played.ending.error.unwrap().to_string();
+    assert_eq!(
+        error,
+        "split 0, line 4, byte 6: begins with '!'; 1 record was rejected and --max-errors is 0"
+    );
+}
+
+#[test]
+fn a_source_that_fails_leaves_what_it_read_written_and_unpublished() {
+    let played = paused!(Scene::new(&["a\nb\n?\n"]).play());
+    played.assert_outcome(Outcome::Data, false);
+    played.assert_lines(&["a", "b"]);
+    assert_eq!(played.count("split failed"), 1);
+}
+
+#[test]
+fn a_balance_that_does_not_close_fails_the_run() {
+    let mut scene = Scene::new(&["a\nb\n"]);
+    scene.source.miscount = 1;
+    let played = paused!(scene.play());
+    played.assert_outcome(Outcome::Data, false);
+    let error = played.ending.error.unwrap().to_string();
+    assert!(error.starts_with("the balance does not close: 3 records were read and 2"), "{error}");
+}
+
+#[test]
+fn accepted_segments_are_settled_when_they_are_durable() {
+    let scene = Scene::new(&["a\nb\nc\n"]).sink(|sink| MemorySink { accepts_first: true, ..sink });
+    let played = paused!(scene.play());
+    played.assert_outcome(Outcome::Complete, true);
+    played.assert_lines(&["a", "b", "c"]);
+    assert_eq!(played.count("settled 2 failed 0"), 1);
+    assert_eq!(played.count("settled 1 failed 0"), 1);
+}
+
+/// Pulls `pull` as soon as the lane holds the segment.
+async fn stop_while_held(scene: Scene, release: Option<Arc<Notify>>, signals: usize) -> Played {
+    let stop = Arc::new(Stop::default());
+    let played = scene.play_until(&stop);
+    let pulling = async {
+        for _ in 0..signals {
+            stop.signal(Signal::Terminate);
+        }
+        if let Some(release) = release {
+            release.notify_one();
+        }
+    };
+    tokio::join!(played, pulling).0
+}
+
+#[test]
+fn a_signal_lets_what_is_under_way_finish_and_publishes_nothing() {
+    let released = Arc::new(Notify::new());
+    let scene =
+        Scene::new(&["a\nb\n"]).sink(|sink| sink.fault(0, Fault::Hold(Arc::clone(&released))));
+    let played = paused!(stop_while_held(scene, Some(released), 1));
+    played.assert_outcome(Outcome::Interrupted(Signal::Terminate), false);
+    played.assert_events(&["draining", "stopped", "ended terminated"]);
+}
+
+#[test]
+fn a_second_signal_lets_go_at_once() {
+    let scene =
+        Scene::new(&["a\nb\n"]).sink(|sink| sink.fault(0, Fault::Hold(Arc::new(Notify::new()))));
+    let played = paused!(stop_while_held(scene, None, 2));
+    played.assert_outcome(Outcome::Interrupted(Signal::Terminate), false);
+    played.assert_lines(&[]);
+}
+
+#[test]
+fn a_drain_has_a_deadline() {
+    let scene =
+        Scene::new(&["a\nb\n"]).sink(|sink| sink.fault(0, Fault::Hold(Arc::new(Notify::new()))));
+    let started = Instant::now();
+    let played = paused!(stop_while_held(scene, None, 1));
+    played.assert_outcome(Outcome::Interrupted(Signal::Terminate), false);
+    // The clock of the test stands still: nobody waited for the twenty seconds.
+    assert!(started.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn two_lanes_commit_everything_once() {
+    let text: String = (0..100).map(|line| format!("{line}\n")).collect();
+    let scene = Scene::new(&[&text]).sink(|_| MemorySink::new(2));
+    let played = paused!(scene.play());
+    let mut lines = played.stored.lines();
+    lines.sort_by_key(|line| line.parse::<u32>().unwrap());
+    let expected: Vec<String> = (0..100).map(|line| line.to_string()).collect();
+    assert_eq!(lines, expected);
+    assert_eq!(played.ending.totals.inserted, 100);
+}

@@ -1,0 +1,196 @@
+//! A sink in memory for tests and benches, which can be told to misbehave: to refuse a row, to fail
+//! before or after it did the work, to hold a commit until it is released, to accept now and make
+//! durable later.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::Notify;
+
+use super::{Commit, Lane, Later, Mark, Marked, Payload, Receipt, Refused, Sink};
+use crate::error::{Error, Kind, Result};
+use crate::record::{Counts, ErrorType, Published, Rows, Value};
+
+/// What a lane does with a segment instead of just committing it. Each happens once, in order.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// Fails before anything was done.
+    Refuse(Kind),
+    /// Does it, and loses the answer.
+    DoAndFail,
+    /// Loses the request, and says that the answer was lost.
+    LoseRequest,
+    /// Does not start before it is released.
+    Hold(Arc<Notify>),
+}
+
+#[derive(Default)]
+pub struct MemorySink {
+    pub lanes: usize,
+    /// Durable only at marks.
+    pub accepts_first: bool,
+    /// By ticket.
+    pub faults: Mutex<HashMap<u64, VecDeque<Fault>>>,
+    /// A row with this text is refused when it is prepared.
+    pub refuses: Option<String>,
+    /// A row with this text is refused by the lane.
+    pub refuses_late: Option<String>,
+    pub stored: Arc<Stored>,
+}
+
+/// What has arrived.
+#[derive(Default)]
+pub struct Stored {
+    pub lines: Mutex<Vec<String>>,
+    pub tickets: Mutex<Vec<u64>>,
+    pub is_published: Mutex<bool>,
+    pub is_abandoned: Mutex<bool>,
+}
+
+impl Stored {
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().expect(CALM).clone()
+    }
+}
+
+const CALM: &str = "no test panics while it holds this";
+
+impl MemorySink {
+    pub fn new(lanes: usize) -> MemorySink {
+        MemorySink { lanes, ..MemorySink::default() }
+    }
+
+    pub fn fault(self, ticket: u64, fault: Fault) -> MemorySink {
+        self.faults.lock().expect(CALM).entry(ticket).or_default().push_back(fault);
+        self
+    }
+}
+
+impl Sink for MemorySink {
+    fn footprint(&self, bytes: usize, _records: u64) -> usize {
+        bytes
+    }
+
+    fn prepare(
+        &self,
+        rows: &Rows,
+        mut buffer: Vec<u8>,
+        refused: &mut Vec<Refused>,
+    ) -> Result<Payload> {
+        let mut prepared = 0;
+        for row in 0..rows.len() {
+            let Some(Value::Text(text)) = rows.row(row).next() else {
+                return Err(Error::internal("the memory sink takes text only"));
+            };
+            if self.refuses.as_ref().is_some_and(|refused| refused.as_bytes() == text) {
+                refused.push(refusal(row));
+                continue;
+            }
+            buffer.extend_from_slice(text);
+            buffer.push(b'\n');
+            prepared += 1;
+        }
+        Ok(Payload { bytes: buffer, rows: prepared, ticket: 0 })
+    }
+
+    fn lanes_max(&self) -> usize {
+        self.lanes
+    }
+
+    fn refuses_late(&self) -> bool {
+        self.refuses_late.is_some()
+    }
+
+    fn open(&self) -> Later<'_, Result<Box<dyn Lane + '_>>> {
+        Box::pin(async { Ok(Box::new(MemoryLane { sink: self, accepted: Vec::new() }) as _) })
+    }
+
+    fn publish(&self) -> Later<'_, Result<Published>> {
+        Box::pin(async {
+            *self.stored.is_published.lock().expect(CALM) = true;
+            Ok(Published::default())
+        })
+    }
+
+    fn abandon(&self) -> Later<'_, ()> {
+        Box::pin(async { *self.stored.is_abandoned.lock().expect(CALM) = true })
+    }
+}
+
+fn refusal(row: usize) -> Refused {
+    Refused {
+        row,
+        column: Some("line".to_string()),
+        error_type: ErrorType::Constraint,
+        reason: "the sink does not like it".to_string(),
+    }
+}
+
+struct MemoryLane<'a> {
+    sink: &'a MemorySink,
+    accepted: Vec<Receipt>,
+}
+
+impl MemoryLane<'_> {
+    fn store(&self, payload: &Payload) -> Receipt {
+        let mut receipt =
+            Receipt { bytes_written: payload.bytes.len() as u64, ..Receipt::default() };
+        let text = String::from_utf8_lossy(&payload.bytes);
+        for (row, line) in text.lines().enumerate() {
+            if self.sink.refuses_late.as_deref() == Some(line) {
+                receipt.refused.push(refusal(row));
+            } else {
+                self.sink.stored.lines.lock().expect(CALM).push(line.to_string());
+                receipt.counts.add(&Counts { inserted: 1, ..Counts::default() });
+            }
+        }
+        self.sink.stored.tickets.lock().expect(CALM).push(payload.ticket);
+        receipt
+    }
+
+    fn next_fault(&self, ticket: u64) -> Option<Fault> {
+        self.sink.faults.lock().expect(CALM).get_mut(&ticket)?.pop_front()
+    }
+}
+
+fn lost(kind: Kind) -> Error {
+    Error::new(kind, ErrorType::Connection, "the memory sink was told to fail")
+}
+
+impl Lane for MemoryLane<'_> {
+    fn commit<'a>(&'a mut self, payload: &'a Payload) -> Later<'a, Result<Commit>> {
+        Box::pin(async {
+            match self.next_fault(payload.ticket) {
+                Some(Fault::Refuse(kind)) => return Err(lost(kind)),
+                Some(Fault::LoseRequest) => return Err(lost(Kind::Unknown)),
+                Some(Fault::DoAndFail) => {
+                    self.store(payload);
+                    return Err(lost(Kind::Unknown));
+                }
+                Some(Fault::Hold(released)) => released.notified().await,
+                None => {}
+            }
+            let receipt = self.store(payload);
+            if !self.sink.accepts_first {
+                return Ok(Commit::Durable(receipt));
+            }
+            self.accepted.push(receipt);
+            Ok(Commit::Accepted)
+        })
+    }
+
+    fn mark(&mut self, _mark: Mark) -> Later<'_, Result<Marked>> {
+        Box::pin(async { Ok(Marked { receipts: std::mem::take(&mut self.accepted) }) })
+    }
+
+    fn find<'a>(&'a mut self, payload: &'a Payload) -> Later<'a, Result<Option<Commit>>> {
+        Box::pin(async {
+            let is_there = self.sink.stored.tickets.lock().expect(CALM).contains(&payload.ticket);
+            Ok(is_there.then(|| {
+                let counts = Counts { inserted: payload.rows, ..Counts::default() };
+                let bytes_written = payload.bytes.len() as u64;
+                Commit::Durable(Receipt { counts, bytes_written, refused: Vec::new() })
+            }))
+        })
+    }
+}
