@@ -165,6 +165,8 @@ pub struct Rows {
     offsets: Vec<u32>,
     /// Index of each row's record in its segment: rejected ones leave gaps.
     records: Vec<u32>,
+    /// Some cell is something other than text.
+    is_mixed: bool,
     pub rejected: Vec<Rejected>,
 }
 
@@ -176,6 +178,7 @@ impl Rows {
             cells: Vec::new(),
             offsets: Vec::new(),
             records: Vec::new(),
+            is_mixed: false,
             rejected: Vec::new(),
         }
     }
@@ -186,6 +189,7 @@ impl Rows {
         self.cells.clear();
         self.offsets.clear();
         self.records.clear();
+        self.is_mixed = false;
         self.rejected.clear();
     }
 
@@ -223,26 +227,29 @@ impl Rows {
     }
 
     pub fn number(&mut self, value: &[u8]) {
-        self.arena.extend_from_slice(value);
-        self.cells.push(Cell::new(Kind::Number, self.arena.len()));
+        self.other(Kind::Number, value);
     }
 
     pub fn json(&mut self, value: &[u8]) {
-        self.arena.extend_from_slice(value);
-        self.cells.push(Cell::new(Kind::Json, self.arena.len()));
+        self.other(Kind::Json, value);
     }
 
     pub fn bool(&mut self, value: bool) {
-        let kind = if value { Kind::True } else { Kind::False };
-        self.cells.push(Cell::new(kind, self.arena.len()));
+        self.other(if value { Kind::True } else { Kind::False }, &[]);
     }
 
     pub fn null(&mut self) {
-        self.cells.push(Cell::new(Kind::Null, self.arena.len()));
+        self.other(Kind::Null, &[]);
     }
 
     pub fn absent(&mut self) {
-        self.cells.push(Cell::new(Kind::Absent, self.arena.len()));
+        self.other(Kind::Absent, &[]);
+    }
+
+    fn other(&mut self, kind: Kind, value: &[u8]) {
+        self.is_mixed = true;
+        self.arena.extend_from_slice(value);
+        self.cells.push(Cell::new(kind, self.arena.len()));
     }
 
     /// Appends a whole row of text: `text` is the fields one after another, `lengths` where each
@@ -264,6 +271,19 @@ impl Rows {
             let from = std::mem::replace(&mut start, cell.end());
             self.value(*cell, from)
         })
+    }
+
+    /// All rows if every value is text, which most files are and which is faster to go through.
+    pub fn texts_only(&self) -> Option<impl Iterator<Item = TextRow<'_>>> {
+        let width = self.shape.width();
+        let mut start = 0;
+        let rows = self.cells.chunks_exact(width.max(1)).map(move |cells| {
+            let end = cells.last().map_or(start, |cell| cell.end());
+            let row = TextRow { arena: &self.arena, cells, start, end };
+            start = end;
+            row
+        });
+        (!self.is_mixed && width > 0).then_some(rows)
     }
 
     /// The bytes of all values of one row, one after another.
@@ -310,6 +330,30 @@ impl Rows {
             Kind::True => Value::Bool(true),
             Kind::False => Value::Bool(false),
         }
+    }
+}
+
+/// A row that is nothing but text.
+pub struct TextRow<'a> {
+    arena: &'a [u8],
+    cells: &'a [Cell],
+    start: usize,
+    end: usize,
+}
+
+impl<'a> TextRow<'a> {
+    /// All values, one after another.
+    pub fn bytes(&self) -> &'a [u8] {
+        &self.arena[self.start..self.end]
+    }
+
+    pub fn values(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let arena = self.arena;
+        let mut start = self.start;
+        self.cells.iter().map(move |cell| {
+            let from = std::mem::replace(&mut start, cell.end());
+            &arena[from..start]
+        })
     }
 }
 

@@ -1,10 +1,12 @@
 //! Rows to JSON lines. Pure.
 
-use crate::record::{Rows, Shape, Value};
+use crate::record::{Rows, Shape, TextRow, Value};
 
 pub struct JsonEncoder {
     /// `,"name":"` for each column; none where rows are documents.
     keys: Vec<Vec<u8>>,
+    /// What stands before each value of a row that is all text: `{"name":"` and `","name":"`.
+    joints: Vec<Vec<u8>>,
 }
 
 impl JsonEncoder {
@@ -15,10 +17,15 @@ impl JsonEncoder {
             key.extend_from_slice(b"\":\"");
             key
         };
-        match shape {
-            Shape::Columns(_) => JsonEncoder { keys: names.iter().map(key).collect() },
-            Shape::Documents => JsonEncoder { keys: Vec::new() },
-        }
+        let keys: Vec<Vec<u8>> = match shape {
+            Shape::Columns(_) => names.iter().map(key).collect(),
+            Shape::Documents => Vec::new(),
+        };
+        let joint = |(column, key): (usize, &Vec<u8>)| match column {
+            0 => [b"{", &key[1..]].concat(),
+            _ => [b"\"", &key[..]].concat(),
+        };
+        JsonEncoder { joints: keys.iter().enumerate().map(joint).collect(), keys }
     }
 
     /// A control character becomes six bytes; everything else grows less.
@@ -35,6 +42,10 @@ impl JsonEncoder {
             }
             return;
         }
+        if let Some(rows) = rows.texts_only() {
+            rows.for_each(|row| self.encode_texts(&row, out));
+            return;
+        }
         for row in 0..rows.len() {
             let start = out.len();
             let is_plain = is_plain(rows.row_bytes(row));
@@ -48,6 +59,21 @@ impl JsonEncoder {
             }
             out.extend_from_slice(b"}\n");
         }
+    }
+}
+
+impl JsonEncoder {
+    fn encode_texts(&self, row: &TextRow<'_>, out: &mut Vec<u8>) {
+        let is_plain = is_plain(row.bytes());
+        for (joint, text) in self.joints.iter().zip(row.values()) {
+            out.extend_from_slice(joint);
+            if is_plain {
+                out.extend_from_slice(text);
+            } else {
+                escape(text, out);
+            }
+        }
+        out.extend_from_slice(b"\"}\n");
     }
 }
 
