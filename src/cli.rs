@@ -40,6 +40,17 @@ or from a configuration file (csv_file); a flag goes before the environment, tha
 Exit codes: 0 complete, 1 internal error, 2 settings or usage, 3 data, 4 other side unavailable,
 5 local disk, 75 another run is at it, 129/130/143 interrupted, 141 standard output was closed.";
 
+/// What somebody sees who types the name alone.
+pub const SHORT_HELP: &str = "\
+Moves records from CSV or JSON lines into files, and measures every step.
+
+  flowgauge --source-type csv --csv-file orders.csv --sink-type file --output-file orders.jsonl
+  flowgauge check ...         everything short of writing; says what would happen
+  flowgauge run NAME --config syncs.toml
+
+flowgauge --help lists the options.
+";
+
 pub fn command() -> Command {
     let name = || {
         Arg::new("name")
@@ -54,7 +65,6 @@ pub fn command() -> Command {
         .about(ABOUT)
         .after_help(EXAMPLES)
         .args_conflicts_with_subcommands(false)
-        .arg_required_else_help(true)
         .disable_help_subcommand(true)
         .max_term_width(100)
         .args(OPTIONS.iter().map(argument))
@@ -89,7 +99,11 @@ fn argument(option: &'static Opt) -> Arg {
             arg.value_name(value).action(ArgAction::Append)
         }
         Takes::Choice(choices) => {
-            arg.value_parser(PossibleValuesParser::new(choices)).action(ArgAction::Set)
+            // The help shows them where other options show what they take.
+            arg.value_name(choices.join("|"))
+                .hide_possible_values(true)
+                .value_parser(PossibleValuesParser::new(choices))
+                .action(ArgAction::Set)
         }
         Takes::Nothing => arg.action(ArgAction::SetTrue),
     };

@@ -13,6 +13,11 @@ use flowgauge::error::Error;
 use flowgauge::report::Outcome;
 
 fn main() -> ExitCode {
+    let is_told_by_environment =
+        std::env::vars_os().any(|(name, _)| name.to_string_lossy().starts_with("FLOWGAUGE_"));
+    if std::env::args_os().len() <= 1 && !is_told_by_environment {
+        return ExitCode::from(nothing_asked().exit_code());
+    }
     let outcome = match cli::parse(std::env::args_os()) {
         Err(complaint) => usage(&complaint),
         Ok(Asked::Run { name, written }) => match settings(&[name], written) {
@@ -37,6 +42,12 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(outcome.exit_code())
+}
+
+fn nothing_asked() -> Outcome {
+    // Who closed standard error does not want to know.
+    let _ = io::stderr().write_all(cli::SHORT_HELP.as_bytes());
+    Outcome::Usage
 }
 
 /// Help and versions go to standard output and are no mistake.
