@@ -44,6 +44,13 @@ fn main() -> ExitCode {
     ExitCode::from(outcome.exit_code())
 }
 
+/// The environment may name what to read, and all the rest.
+fn is_told_by_environment() -> bool {
+    let telling = ["config", "source-type", "csv-file", "jsonl-file"];
+    let from_environment = from_environment(|name| std::env::var(name).ok());
+    telling.into_iter().any(|name| from_environment.get(name).is_some())
+}
+
 fn nothing_asked() -> Outcome {
     // Who closed standard error does not want to know.
     let _ = io::stderr().write_all(cli::SHORT_HELP.as_bytes());
