@@ -13,9 +13,7 @@ use flowgauge::error::Error;
 use flowgauge::report::Outcome;
 
 fn main() -> ExitCode {
-    let is_told_by_environment =
-        std::env::vars_os().any(|(name, _)| name.to_string_lossy().starts_with("FLOWGAUGE_"));
-    if std::env::args_os().len() <= 1 && !is_told_by_environment {
+    if std::env::args_os().len() <= 1 && !is_told_by_environment() {
         return ExitCode::from(nothing_asked().exit_code());
     }
     let outcome = match cli::parse(std::env::args_os()) {

@@ -32,6 +32,7 @@ pub use self::sequencer::{ErrorBudget, OnRejected};
 use self::sequencer::{over_budget, sequence};
 use self::settle::Ledger;
 pub use self::stop::Stop;
+use self::worker::Worker;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, State, Vitals};
 use crate::record::{Counts, ErrorType, Published};
@@ -143,14 +144,14 @@ async fn move_records(
 
     let rooms = Rooms::new(run);
     let reading = rooms.start_reader(run, ledger);
-    let (prepared_in, prepared) = mpsc::channel(run.vitals.worker_count as usize);
+    let (prepared_in, prepared) = mpsc::channel(1);
     let working = rooms.start_workers(run, prepared_in);
     let (ready_in, ready) = mpsc::channel(lane_count);
     let (settle_in, settle) = mpsc::channel(1);
 
     let sequencing = sequence(run, prepared, ready_in);
     let rest = async {
-        let lanes = serve_lanes(run, lanes, &rooms.pool, ready, settle_in);
+        let lanes = serve_lanes(run, lanes, &rooms.payloads, ready, settle_in);
         let ((), (), read) =
             tokio::try_join!(lanes, settle_all(ledger, settle), threads(run, reading, working))?;
         // What was read before the source failed has been written by now.
@@ -226,7 +227,9 @@ fn abandoned() -> Error {
 struct Rooms {
     queue: Arc<Queue>,
     budget: Arc<Budget>,
-    pool: Arc<Pool>,
+    /// Buffers of segments and of payloads, apart because the latter are larger.
+    segments: Arc<Pool>,
+    payloads: Arc<Pool>,
 }
 
 type Reported<T> = oneshot::Receiver<Result<T>>;
@@ -239,14 +242,15 @@ impl Rooms {
         Rooms {
             queue: Queue::new(vitals.queue_capacity as usize, Arc::clone(vitals)),
             budget: Budget::new(memory, Arc::clone(vitals)),
-            pool: Arc::new(Pool::new(buffers_max, memory / 16)),
+            segments: Arc::new(Pool::new(buffers_max, memory / 16)),
+            payloads: Arc::new(Pool::new(buffers_max, memory / 16)),
         }
     }
 
     fn start_reader(&self, run: &Arc<Run>, ledger: &Arc<Ledger>) -> Reported<Option<ReadToEnd>> {
         let (run, ledger) = (Arc::clone(run), Arc::clone(ledger));
         let (queue, budget) = (Arc::clone(&self.queue), Arc::clone(&self.budget));
-        let pool = Arc::clone(&self.pool);
+        let pool = Arc::clone(&self.segments);
         start("reader".to_string(), move || {
             let reader =
                 Reader { run: &run, queue: &queue, budget: &budget, pool: &pool, ledger: &ledger };
@@ -265,10 +269,12 @@ impl Rooms {
         let decoder = run.source.decoder();
         let workers = (0..run.vitals.worker_count).map(|number| {
             let (run, queue) = (Arc::clone(run), Arc::clone(&self.queue));
-            let (pool, decoder) = (Arc::clone(&self.pool), Arc::clone(&decoder));
+            let pools = (Arc::clone(&self.segments), Arc::clone(&self.payloads));
+            let decoder = Arc::clone(&decoder);
             let prepared = prepared.clone();
             outcome_of(start(format!("worker {number}"), move || {
-                worker::work(&run, &*decoder, &queue, &pool, &prepared)
+                let worker = Worker { run: &run, segments: &pools.0, payloads: &pools.1 };
+                worker.work(&*decoder, &queue, &prepared)
             }))
         });
         let workers = workers.collect();

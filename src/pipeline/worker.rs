@@ -39,76 +39,86 @@ pub struct Origin {
     rows: Vec<u64>,
 }
 
-pub fn work(
-    run: &Run,
-    decoder: &dyn Decode,
-    queue: &Queue,
-    pool: &Pool,
-    prepared: &mpsc::Sender<Prepared>,
-) -> Result<()> {
-    let mut rows = Rows::new(decoder.shape());
-    loop {
-        let asked = Instant::now();
-        let job = queue.pop();
-        let waited = |wait, since: Instant| {
-            let took = since.elapsed();
-            run.observer.notice(&Event::Waited { stage: Stage::Convert, wait, took });
-        };
-        waited(Wait::Input, asked);
-        let Some(job) = job else { return Ok(()) };
-        run.vitals.active_workers.add(1);
-        let started = Instant::now();
-        let outcome = prepare(run, decoder, job, &mut rows, pool, started);
-        run.observer.notice(&Event::Prepared { took: started.elapsed() });
-        run.vitals.active_workers.sub(1);
-        let asked = Instant::now();
-        if prepared.blocking_send(outcome?).is_err() {
-            return Ok(());
-        }
-        waited(Wait::Output, asked);
-    }
+pub struct Worker<'a> {
+    pub run: &'a Run,
+    /// Where the buffers of segments go back to.
+    pub segments: &'a Pool,
+    /// Where those of payloads come from.
+    pub payloads: &'a Pool,
 }
 
-fn prepare(
-    run: &Run,
-    decoder: &dyn Decode,
-    job: Job,
-    rows: &mut Rows,
-    pool: &Pool,
-    started: Instant,
-) -> Result<Prepared> {
-    let Job { ticket, segment, mut reservation } = job;
-    rows.clear();
-    decoder.decode(&segment, rows)?;
-    let found = (rows.len() + rows.rejected.len()) as u64;
-    if found != segment.records {
-        let names = run.source.splits();
-        return Err(Error::internal(format!(
-            "the scan counted {} records and the decoder {found}",
-            segment.records
-        ))
-        .at(Place::of(&names[segment.split].name, &segment, 0, 0)));
+impl Worker<'_> {
+    pub fn work(
+        &self,
+        decoder: &dyn Decode,
+        queue: &Queue,
+        prepared: &mpsc::Sender<Prepared>,
+    ) -> Result<()> {
+        let run = self.run;
+        let mut rows = Rows::new(decoder.shape());
+        loop {
+            let asked = Instant::now();
+            let job = queue.pop();
+            self.waited(Wait::Input, asked);
+            let Some(job) = job else { return Ok(()) };
+            run.vitals.active_workers.add(1);
+            let started = Instant::now();
+            let outcome = self.prepare(decoder, job, &mut rows, started);
+            run.observer.notice(&Event::Prepared { took: started.elapsed() });
+            run.vitals.active_workers.sub(1);
+            let asked = Instant::now();
+            if prepared.blocking_send(outcome?).is_err() {
+                return Ok(());
+            }
+            self.waited(Wait::Output, asked);
+        }
     }
-    let mut refused = Vec::new();
-    let mut payload = run.sink.prepare(rows, pool.take(), &mut refused)?;
-    payload.ticket = ticket;
-    let (records, bytes) = (segment.records, segment.bytes.len() as u64);
-    let mut rejected = std::mem::take(&mut rows.rejected);
-    let origin = if !refused.is_empty() || run.sink.refuses_late() {
-        let origin = Origin::new(segment, rows, &rejected);
-        rejected.extend(refused.into_iter().map(|row| origin.reject(run, row)));
-        rejected.sort_by_key(|rejected| rejected.place.record);
-        Some(origin).filter(|_| run.sink.refuses_late())
-    } else {
-        pool.give(segment.bytes);
-        None
-    };
-    if origin.is_none() {
-        let kept: usize = rejected.iter().map(|rejected| rejected.raw.len() + REJECTED_BYTES).sum();
-        reservation.shrink(payload.bytes.len() + kept);
+
+    fn waited(&self, wait: Wait, since: Instant) {
+        let took = since.elapsed();
+        self.run.observer.notice(&Event::Waited { stage: Stage::Convert, wait, took });
     }
-    let reservation = Some(reservation);
-    Ok(Prepared { ticket, payload, rejected, records, bytes, started, origin, reservation })
+
+    fn prepare(
+        &self,
+        decoder: &dyn Decode,
+        job: Job,
+        rows: &mut Rows,
+        started: Instant,
+    ) -> Result<Prepared> {
+        let run = self.run;
+        let Job { ticket, segment, mut reservation } = job;
+        rows.clear();
+        decoder.decode(&segment, rows)?;
+        let found = (rows.len() + rows.rejected.len()) as u64;
+        if found != segment.records {
+            let message =
+                format!("the scan counted {} records and the decoder {found}", segment.records);
+            let name = &run.source.splits()[segment.split].name;
+            return Err(Error::internal(message).at(Place::of(name, &segment, 0, 0)));
+        }
+        let mut refused = Vec::new();
+        let mut payload = run.sink.prepare(rows, self.payloads.take(), &mut refused)?;
+        payload.ticket = ticket;
+        let (records, bytes) = (segment.records, segment.bytes.len() as u64);
+        let mut rejected = std::mem::take(&mut rows.rejected);
+        let origin = if !refused.is_empty() || run.sink.refuses_late() {
+            let origin = Origin::new(segment, rows, &rejected);
+            rejected.extend(refused.into_iter().map(|row| origin.reject(run, row)));
+            rejected.sort_by_key(|rejected| rejected.place.record);
+            Some(origin).filter(|_| run.sink.refuses_late())
+        } else {
+            self.segments.give(segment.bytes);
+            None
+        };
+        if origin.is_none() {
+            let kept: usize =
+                rejected.iter().map(|rejected| rejected.raw.len() + REJECTED_BYTES).sum();
+            reservation.shrink(payload.bytes.len() + kept);
+        }
+        let reservation = Some(reservation);
+        Ok(Prepared { ticket, payload, rejected, records, bytes, started, origin, reservation })
+    }
 }
 
 /// A rejection's place and reason, about.
