@@ -26,7 +26,7 @@ impl Progress {
         let (stop, stopped) = mpsc::channel::<()>();
         let screen = screen.clone();
         let thread = thread::Builder::new().name("progress".to_string()).spawn(move || {
-            let bar = is_terminal.then(|| screen.add(bar()));
+            let bar = is_terminal.then(|| screen.add(ProgressBar::new(STEPS)));
             let every = if is_terminal { BAR_EVERY } else { LINE_EVERY };
             while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                 let snapshot = stats.snapshot();
@@ -57,15 +57,18 @@ impl Drop for Progress {
 /// Parts of the bar, of which the style knows only one number.
 const STEPS: u64 = 10_000;
 
-fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {bar:30} {msg}")
-        .expect("the template is a constant")
-        .progress_chars("█▉▊▋▌▍▎▏ ");
-    ProgressBar::new(STEPS).with_style(style)
+/// A bar where the end is known, else something that turns.
+fn style(is_end_known: bool) -> ProgressStyle {
+    let template = if is_end_known { "{bar:30} {msg}" } else { "{spinner} {msg}" };
+    ProgressStyle::with_template(template)
+        .expect("the templates are constants")
+        .progress_chars("█▉▊▋▌▍▎▏ ")
 }
 
 fn draw(bar: &ProgressBar, snapshot: &Snapshot) {
-    match snapshot.progress() {
+    let progress = snapshot.progress();
+    bar.set_style(style(progress.is_some()));
+    match progress {
         Some(progress) => bar.set_position((progress * STEPS as f64) as u64),
         None => bar.tick(),
     }
