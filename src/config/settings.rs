@@ -34,6 +34,8 @@ pub struct Settings {
     pub drain_timeout: Duration,
     pub metrics: MetricsSettings,
     pub reporting: Reporting,
+    /// What was passed over among the settings.
+    pub warnings: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -183,6 +185,7 @@ impl Reading<'_> {
                 expected_interval: self.time("expect-every"),
             },
             reporting: self.reporting(),
+            warnings: self.written.warnings.clone(),
         };
         Some(settings)
     }

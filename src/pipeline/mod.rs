@@ -67,6 +67,14 @@ pub struct Ending {
     pub totals: Counts,
 }
 
+impl Default for Ending {
+    /// Nothing was moved; why not is for somebody else to say.
+    fn default() -> Ending {
+        let totals = Counts::default();
+        Ending { outcome: Outcome::Internal, error: None, published: None, rejects: None, totals }
+    }
+}
+
 /// How many segments may wait for a worker, for each of them: one to go on with, and one more for
 /// an uneven load.
 const QUEUE_PER_WORKER: u64 = 2;
