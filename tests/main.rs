@@ -10,6 +10,12 @@
 mod support;
 
 mod suite {
+    // Files that are not as they should be: empty, cut, changed under us, not ours to write.
+    mod bad_input;
+
+    // Records and values that are not as they should be: taken as documented, or rejected.
+    mod bad_records;
+
     // The harness itself: that it sees output, exit codes and signals, and cleans up.
     mod harness;
     // What may be built into the program: licences, one TLS stack at most, no unsafe code.
