@@ -180,7 +180,6 @@ impl Session {
     ) -> Result<Ending> {
         let stats = Arc::clone(&self.stats);
         let serving = serve(settings, &self.run_id, &stats)?;
-        let rejects = open_rejects(settings, &self.run_id)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("lanes")
@@ -188,10 +187,9 @@ impl Session {
             .build()
             .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
         let stop = Arc::new(Stop::default());
-        let opened = runtime.block_on(async {
-            signals::listen(&stop)?;
-            open(settings, &stop).await
-        })?;
+        runtime.block_on(async { signals::listen(&stop) })?;
+        let rejects = open_rejects(settings, &self.run_id)?;
+        let opened = runtime.block_on(open(settings, &stop))?;
         let Some(opened) = opened else {
             // Whoever reads is left reading.
             runtime.shutdown_background();
