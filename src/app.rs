@@ -29,7 +29,7 @@ use crate::sink::{MarkPolicy, Sink};
 use crate::source::Source;
 use crate::source::csv::CsvSource;
 use crate::source::jsonl::JsonlSource;
-use crate::source::text::Input;
+use crate::source::text::{Input, find};
 
 /// What a power cut may cost of an unfinished file: by size, because a disk takes its time, and by
 /// age, because counters advance here.
@@ -50,8 +50,9 @@ pub fn run(settings: &Settings) -> Outcome {
         LogFormat::Json => Style::Json,
     };
     logging::install(style, level(settings), &screen);
-    match Session::start(settings, &screen) {
-        Ok(session) => session.finish(settings),
+    settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    match keep_apart(settings) {
+        Ok(()) => Session::start(settings, &screen).finish(settings),
         Err(error) => {
             say(settings, &error);
             error.kind.into()
@@ -90,17 +91,66 @@ pub fn complain(error: &Error) {
     let _ = writeln!(io::stderr(), "flowgauge: {error}");
 }
 
+/// Says what was passed over among the settings where there is no log.
+pub fn warn(settings: &Settings) {
+    for warning in &settings.warnings {
+        // Who closed standard error does not want to know.
+        let _ = writeln!(io::stderr(), "flowgauge: warning: {warning}");
+    }
+}
+
+/// Every file of a run must be a file of its own: what is written would destroy what is read.
+pub fn keep_apart(settings: &Settings) -> Result<()> {
+    let inputs = match &settings.source {
+        SourceSettings::Csv(csv) => find(&csv.files, "csv-file")?,
+        SourceSettings::Jsonl(jsonl) => find(&jsonl.files, "jsonl-file")?,
+    };
+    let summary = match &settings.reporting.summary {
+        Summary::File(path) => Some(path.as_path()),
+        Summary::None | Summary::Stdout => None,
+    };
+    let written = [
+        ("output-file", output(settings)),
+        ("rejects", settings.rejects.as_deref()),
+        ("summary-json", summary),
+    ];
+    let written: Vec<_> =
+        written.into_iter().filter_map(|(flag, path)| Some((flag, path?))).collect();
+    for (index, (flag, path)) in written.iter().enumerate() {
+        let shown = path.display();
+        let is_same =
+            |input: &&Input| input.path.as_deref().is_some_and(|of| is_same_file(of, path));
+        if let Some(input) = inputs.iter().find(is_same) {
+            return Err(Error::config(format!("'{shown}' is the input '{}' itself", input.name))
+                .help(format!("choose another --{flag}")));
+        }
+        let other = written[..index].iter().find(|(_, other)| is_same_place(other, path));
+        if let Some((other, _)) = other {
+            return Err(Error::config(format!("--{flag} and --{other} are both '{shown}'"))
+                .help(format!("choose another --{flag}")));
+        }
+    }
+    Ok(())
+}
+
+/// Also where nothing is yet.
+fn is_same_place(one: &Path, other: &Path) -> bool {
+    let absolute = |path| std::path::absolute(path).ok();
+    is_same_file(one, other) || absolute(one) == absolute(other)
+}
+
 /// A run that has ended, with everything that still has to be told or put away.
 struct Session {
     stats: Arc<Stats>,
     run_id: String,
     ending: Ending,
+    /// Nothing was moved, not even begun to be.
+    is_refused: bool,
     server: Option<Server>,
 }
 
 impl Session {
-    /// Opens everything, in the order in which a mistake costs least, and runs.
-    fn start(settings: &Settings, screen: &MultiProgress) -> Result<Session> {
+    fn start(settings: &Settings, screen: &MultiProgress) -> Session {
         let run_id = uuid::Uuid::now_v7().to_string();
         let vitals = Arc::new(Vitals::sized(
             settings.worker_count,
@@ -108,11 +158,45 @@ impl Session {
             settings.memory_limit,
         ));
         let stats = Arc::new(Stats::new(Arc::clone(&vitals)));
-        let serving = serve(settings, &run_id, &stats)?;
-        let rejects = open_rejects(settings, &run_id)?;
-        let opened = Opened::new(settings)?;
-        let sink = opened.sink(settings)?;
+        let mut session =
+            Session { stats, run_id, ending: Ending::default(), is_refused: false, server: None };
+        match session.run(settings, screen, vitals) {
+            Ok(ending) => session.ending = ending,
+            Err(error) => {
+                session.is_refused = true;
+                let outcome = error.kind.into();
+                session.ending = Ending { outcome, error: Some(error), ..Ending::default() };
+            }
+        }
+        session
+    }
+
+    /// Opens everything, in the order in which a mistake costs least, and runs.
+    fn run(
+        &mut self,
+        settings: &Settings,
+        screen: &MultiProgress,
+        vitals: Arc<Vitals>,
+    ) -> Result<Ending> {
+        let stats = Arc::clone(&self.stats);
+        let serving = serve(settings, &self.run_id, &stats)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("lanes")
+            .enable_all()
+            .build()
+            .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
         let stop = Arc::new(Stop::default());
+        runtime.block_on(async { signals::listen(&stop) })?;
+        let rejects = open_rejects(settings, &self.run_id)?;
+        let opened = runtime.block_on(open(settings, &stop))?;
+        let Some(opened) = opened else {
+            // Whoever reads is left reading.
+            runtime.shutdown_background();
+            let outcome = stop.received().map_or(Outcome::Internal, Outcome::Interrupted);
+            return Ok(Ending { outcome, ..Ending::default() });
+        };
+        let sink = opened.sink(settings)?;
         let run = Arc::new(Run {
             source: opened.source,
             sink: Arc::new(sink),
@@ -122,38 +206,29 @@ impl Session {
             ])),
             on_rejected: log_rejected(settings.error_budget),
             vitals,
-            stop: Arc::clone(&stop),
+            stop,
             limit: settings.limit,
             error_budget: settings.error_budget,
             retry: RetryPolicy::default(),
             mark: MARK,
             drain_timeout: settings.drain_timeout,
         });
-        tracing::info!("{}", intent(settings, &run_id));
+        tracing::info!("{}", intent(settings, &self.run_id));
         let progress = (!settings.reporting.is_quiet)
-            .then(|| Progress::start(Arc::clone(&stats), screen, show_bar(settings)));
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("lanes")
-            .enable_all()
-            .build()
-            .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
-        let ending = runtime.block_on(async {
-            signals::listen(&stop)?;
-            Ok(pipeline::run(run, Box::new(rejects)).await)
-        })?;
+            .then(|| Progress::start(stats, screen, show_bar(settings)));
+        let ending = runtime.block_on(pipeline::run(run, Box::new(rejects)));
         // A write or sync that hangs is not waited for.
         runtime.shutdown_background();
         drop(progress);
-        let server = serving.map(|(pages, server)| {
+        self.server = serving.map(|(pages, server)| {
             pages.publish(ending.published.is_some());
             server
         });
-        Ok(Session { stats, run_id, ending, server })
+        Ok(ending)
     }
 
     fn finish(self, settings: &Settings) -> Outcome {
-        let Session { stats, run_id, ending, server } = self;
+        let Session { stats, run_id, ending, is_refused, server } = self;
         let outcome = ending.outcome;
         let started = stats.started_at().duration_since(UNIX_EPOCH).unwrap_or_default();
         let report = Report {
@@ -167,6 +242,9 @@ impl Session {
             rejects: ending.rejects.map(|path| path.display().to_string()),
             run: stats.snapshot(),
         };
+        if !is_refused {
+            show_summary(&report, settings);
+        }
         let written = write_summary(&report, settings);
         if let Some(server) = server {
             server.stop();
@@ -184,6 +262,20 @@ impl Session {
     }
 }
 
+/// Opens the source, or gives up when a signal comes: opening reads, and a pipe may bring nothing
+/// for ever.
+async fn open(settings: &Settings, stop: &Stop) -> Result<Option<Opened>> {
+    let settings = settings.clone();
+    let opening = tokio::task::spawn_blocking(move || Opened::new(&settings));
+    tokio::select! {
+        opened = opening => match opened {
+            Ok(opened) => opened.map(Some),
+            Err(cause) => Err(Error::internal("opening the source broke off").because(cause)),
+        },
+        () = stop.draining() => Ok(None),
+    }
+}
+
 /// The two ends of a run, and what the columns are called.
 pub struct Opened {
     pub source: Arc<dyn Source>,
@@ -192,24 +284,18 @@ pub struct Opened {
     pub names: Vec<String>,
     /// What the columns hold, where the source knows.
     pub kinds: Vec<Type>,
-    inputs: Vec<Input>,
 }
 
 impl Opened {
     pub fn new(settings: &Settings) -> Result<Opened> {
         let mut kinds = Vec::new();
-        let (source, inputs): (Arc<dyn Source>, Vec<Input>) = match &settings.source {
+        let source: Arc<dyn Source> = match &settings.source {
             SourceSettings::Csv(csv) => {
                 let source = CsvSource::open(csv.clone())?;
                 kinds = source.values().kinds().map(|(_, kind)| kind).collect();
-                let inputs = source.inputs().cloned().collect();
-                (Arc::new(source), inputs)
+                Arc::new(source)
             }
-            SourceSettings::Jsonl(jsonl) => {
-                let source = JsonlSource::open(jsonl.clone())?;
-                let inputs = source.inputs().cloned().collect();
-                (Arc::new(source), inputs)
-            }
+            SourceSettings::Jsonl(jsonl) => Arc::new(JsonlSource::open(jsonl.clone())?),
         };
         let shape = source.decoder().shape();
         let names = match (&settings.selection, &shape) {
@@ -217,41 +303,22 @@ impl Opened {
             (None, Shape::Columns(names)) => names.to_vec(),
             (None, Shape::Documents) => Vec::new(),
         };
-        Ok(Opened { source, shape, names, kinds, inputs })
+        Ok(Opened { source, shape, names, kinds })
     }
 
     pub fn sink(&self, settings: &Settings) -> Result<FileSink> {
-        FileSink::open(self.file(settings)?, &self.shape, &self.names)
+        FileSink::open(file(settings), &self.shape, &self.names)
     }
 
     /// A sink that writes nothing.
     pub fn preview(&self, settings: &Settings) -> Result<impl Sink + use<>> {
-        FileSink::preview(self.file(settings)?, &self.shape, &self.names)
+        FileSink::preview(file(settings), &self.shape, &self.names)
     }
+}
 
-    fn file<'a>(&self, settings: &'a Settings) -> Result<&'a FileSettings> {
-        let SinkSettings::File(file) = &settings.sink;
-        if let Some(path) = &file.path {
-            self.refuse_own_input(path)?;
-        }
-        Ok(file)
-    }
-
-    fn refuse_own_input(&self, output: &Path) -> Result<()> {
-        let same = self
-            .inputs
-            .iter()
-            .find(|input| input.path.as_deref().is_some_and(|path| is_same_file(path, output)));
-        match same {
-            None => Ok(()),
-            Some(input) => Err(Error::config(format!(
-                "'{}' is the input '{}' itself",
-                output.display(),
-                input.name
-            ))
-            .help("choose another --output-file")),
-        }
-    }
+fn file(settings: &Settings) -> &FileSettings {
+    let SinkSettings::File(file) = &settings.sink;
+    file
 }
 
 /// The first line of the log: what is about to happen.
@@ -343,7 +410,7 @@ fn log_rejected(budget: ErrorBudget) -> OnRejected {
     })
 }
 
-fn write_summary(report: &Report, settings: &Settings) -> Result<()> {
+fn show_summary(report: &Report, settings: &Settings) {
     if let Some(published) = &report.published
         && let (Some(name), Some(bytes)) = (&published.name, published.replaced_bytes)
     {
@@ -361,8 +428,11 @@ fn write_summary(report: &Report, settings: &Settings) -> Result<()> {
             }
         }
     }
+}
+
+fn write_summary(report: &Report, settings: &Settings) -> Result<()> {
     let document = || format!("{:#}\n", json::summary(report));
-    match &reporting.summary {
+    match &settings.reporting.summary {
         Summary::None => Ok(()),
         Summary::Stdout => io::stdout()
             .write_all(document().as_bytes())

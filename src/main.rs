@@ -113,6 +113,8 @@ fn checked(name: Option<String>, all: bool, flags: Written) -> Result<Vec<Settin
 }
 
 fn report_check(settings: &[Settings]) -> Outcome {
+    // They come from the environment, which is the same for all.
+    settings.iter().take(1).for_each(app::warn);
     let (text, errors) = match settings {
         [only] => match check::check(only) {
             Ok(text) => (text, Vec::new()),

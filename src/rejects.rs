@@ -4,7 +4,8 @@
 //! not in the output is in the rejects, whatever happens in between.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -70,12 +71,12 @@ impl RejectFile {
         }
         let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
         let part = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&part)
-            .map_err(refuse)?;
+        let file = lock(&part).map_err(refuse)?;
+        match keep {
+            Keep::Always => sweep(&part, &format!(".{name}.")),
+            // The whole directory is ours.
+            Keep::WhenNeeded => sweep(&part, "."),
+        }
         Ok(RejectFile {
             path: path.to_path_buf(),
             part,
@@ -92,6 +93,40 @@ impl RejectFile {
             cause,
         )
         .help("nothing was published; make room and run again")
+    }
+}
+
+/// Opens the part file with its lock held, which tells it from what a killed run left.
+fn lock(part: &Path) -> io::Result<File> {
+    loop {
+        let file = OpenOptions::new().write(true).create(true).truncate(true).open(part)?;
+        file.lock()?;
+        // Between opening and locking, another run may have swept it away.
+        if part.exists() {
+            return Ok(file);
+        }
+    }
+}
+
+/// Removes what killed runs left under names like ours: nothing else ever would.
+fn sweep(own: &Path, prefix: &str) {
+    let directory = own.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let Ok(entries) = fs::read_dir(directory.unwrap_or(Path::new("."))) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_part = name.starts_with(prefix) && name.ends_with(".part");
+        if !is_part || Some(entry.file_name().as_os_str()) == own.file_name() {
+            continue;
+        }
+        let path = entry.path();
+        let is_left = OpenOptions::new()
+            .write(true)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
+            .open(&path)
+            .is_ok_and(|file| file.try_lock().is_ok() && fs::remove_file(&path).is_ok());
+        if is_left {
+            tracing::warn!("'{}' was left by a run that was killed and is removed", path.display());
+        }
     }
 }
 

@@ -10,12 +10,33 @@
 mod support;
 
 mod suite {
+    // Files that are not as they should be: empty, cut, changed under us, not ours to write.
+    mod bad_input;
+
+    // Records and values that are not as they should be: taken as documented, or rejected.
+    mod bad_records;
+
+    // Every option of CSV, and every way in and out, by one small example.
+    mod dialects;
+
     // The harness itself: that it sees output, exit codes and signals, and cleans up.
     mod harness;
     // What may be built into the program: licences, one TLS stack at most, no unsafe code.
     mod licences;
     // What Prometheus says of our metrics and rules. Needs prometheus.
     mod promtool;
+    // CSV to JSON lines and back, through the library.
+    mod round_trip;
+
+    // What holds for every run that comes to its end.
+    mod running;
+
+    // Where settings come from, which of them wins, and how mistakes in them are said.
+    mod settings;
+
+    // Runs that end before their end: by a signal, killed, beside another run, without a reader.
+    mod stopping;
+
     // Who may import whom in `src`.
     mod tidy;
 }

@@ -18,6 +18,7 @@ const SHOWN_VALUE_CHARS: usize = 24;
 
 /// What there is to know, as text. An error where a run would end with one at its start.
 pub fn check(settings: &Settings) -> Result<String> {
+    app::keep_apart(settings)?;
     let opened = Opened::new(settings)?;
     let sink = opened.preview(settings)?;
     let decoder = opened.source.decoder();

@@ -100,7 +100,9 @@ impl ConfigFile {
         let mut includes = Vec::new();
         for (key, value) in table {
             match (key.as_str(), value) {
-                ("include", value) => includes = strings(&value).unwrap_or_default(),
+                ("include", value) => {
+                    includes = list("include", "", &value, path, mistakes);
+                }
                 ("defaults", Value::Table(settings)) => {
                     let written = settings_of(settings, "defaults", path, mistakes);
                     self.defaults.fall_back_on(written);
@@ -114,14 +116,17 @@ impl ConfigFile {
                 }
                 ("pipelines", Value::Table(tables)) => {
                     for (name, mut settings) in named(tables, "pipelines", path, mistakes) {
-                        let connections = settings
-                            .remove("connections")
-                            .and_then(|value| strings(&value))
-                            .unwrap_or_default();
                         let table = format!("pipelines.{name}");
+                        let connections = match settings.remove("connections") {
+                            Some(value) => list("connections", &table, &value, path, mistakes),
+                            None => Vec::new(),
+                        };
                         let written = settings_of(settings, &table, path, mistakes);
                         self.pipelines.insert(name, Pipeline { connections, written });
                     }
+                }
+                ("defaults" | "connections" | "pipelines", _) => {
+                    mistakes.add(format!("'{}': {key} must be a table", path.display()));
                 }
                 (_, value) => {
                     top.insert(key, value);
@@ -135,6 +140,22 @@ impl ConfigFile {
             self.read_into(&included, depth + 1, mistakes);
         }
     }
+}
+
+/// A name, or a list of them.
+fn list(
+    key: &str,
+    table: &str,
+    value: &Value,
+    path: &Path,
+    mistakes: &mut Mistakes,
+) -> Vec<String> {
+    strings(value).unwrap_or_else(|| {
+        let place = if table.is_empty() { String::new() } else { format!(" in [{table}]") };
+        let path = path.display();
+        mistakes.add(format!("'{path}': {key}{place} must be text or a list of texts"));
+        Vec::new()
+    })
 }
 
 fn named(tables: Table, what: &str, path: &Path, mistakes: &mut Mistakes) -> Vec<(String, Table)> {

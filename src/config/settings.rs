@@ -34,6 +34,8 @@ pub struct Settings {
     pub drain_timeout: Duration,
     pub metrics: MetricsSettings,
     pub reporting: Reporting,
+    /// What was passed over among the settings.
+    pub warnings: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -162,29 +164,39 @@ impl Reading<'_> {
         if pipeline_id.is_empty() || pipeline_id.chars().any(char::is_control) {
             self.wrong("pipeline-id", "a name cannot be empty or hold control characters");
         }
-        let settings = Settings {
+        let worker_count = self.number("workers", 1, WORKER_COUNT_MAX).unwrap_or(cores);
+        let lane_count =
+            self.number("lanes", 1, WORKER_COUNT_MAX).unwrap_or(cores.min(LANE_COUNT_MAX));
+        let error_budget = self.error_budget();
+        let drain_timeout = self.time("drain-timeout").unwrap_or(DRAIN_TIMEOUT);
+        let metrics = self.metrics();
+        let reporting = self.reporting();
+        // Only now may something be missing: a mistake that was not read would be found tomorrow.
+        Some(Settings {
             pipeline_id,
             source: source?,
             sink: sink?,
             selection,
-            worker_count: self.number("workers", 1, WORKER_COUNT_MAX).unwrap_or(cores),
-            lane_count: self
-                .number("lanes", 1, WORKER_COUNT_MAX)
-                .unwrap_or(cores.min(LANE_COUNT_MAX)),
+            worker_count,
+            lane_count,
             limit,
             memory_limit,
-            error_budget: self.error_budget(),
+            error_budget,
             rejects: self.text("rejects").map(PathBuf::from),
             state_dir: self.text("state-dir").map(PathBuf::from).or(state_dir),
-            drain_timeout: self.time("drain-timeout").unwrap_or(DRAIN_TIMEOUT),
-            metrics: MetricsSettings {
-                port: self.number("metrics-port", 0, u64::from(u16::MAX)).map(|port| port as u16),
-                host: self.text("metrics-host").unwrap_or_else(|| "127.0.0.1".to_string()),
-                expected_interval: self.time("expect-every"),
-            },
-            reporting: self.reporting(),
-        };
-        Some(settings)
+            drain_timeout,
+            metrics,
+            reporting,
+            warnings: self.written.warnings.clone(),
+        })
+    }
+
+    fn metrics(&mut self) -> MetricsSettings {
+        MetricsSettings {
+            port: self.number("metrics-port", 0, u64::from(u16::MAX)).map(|port| port as u16),
+            host: self.text("metrics-host").unwrap_or_else(|| "127.0.0.1".to_string()),
+            expected_interval: self.time("expect-every"),
+        }
     }
 
     fn memory_limit(&mut self) -> u64 {
@@ -264,8 +276,9 @@ impl Reading<'_> {
         match kind.as_str() {
             "csv" => {
                 self.refuse(&["jsonl-file"], "with --source-type csv");
-                let files = self.files("csv-file")?;
-                Some(SourceSettings::Csv(self.csv(files, limit, selection)))
+                let files = self.files("csv-file");
+                let csv = self.csv(files.clone().unwrap_or_default(), limit, selection);
+                files.map(|_| SourceSettings::Csv(csv))
             }
             _ => {
                 self.refuse_theme(Theme::Csv, "with --source-type jsonl");

@@ -25,6 +25,8 @@ pub struct Text {
 #[derive(Clone, Debug, Default)]
 pub struct Written {
     texts: BTreeMap<&'static str, Text>,
+    /// What was passed over, to be said once there is a log.
+    pub warnings: Vec<String>,
 }
 
 impl Written {
@@ -38,6 +40,7 @@ impl Written {
         for (name, text) in lower.texts {
             self.texts.entry(name).or_insert(text);
         }
+        self.warnings.extend(lower.warnings);
     }
 
     pub fn get(&self, name: &str) -> Option<&Text> {
@@ -74,7 +77,8 @@ pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Written {
         // Kubernetes sets such for a Service that is called like us, without being asked.
         let is_injected = option.name.ends_with("-port") && value.starts_with("tcp://");
         if is_injected {
-            tracing::warn!("{} holds '{value}', which is no port; ignored", option.variable());
+            let variable = option.variable();
+            written.warnings.push(format!("{variable} holds '{value}', which is no port; ignored"));
             continue;
         }
         written.set(option, option.values(&value), Origin::Variable);

@@ -19,10 +19,10 @@ use crate::sink::{Commit, Lane, Mark, Marked, Payload, Receipt};
 /// The lanes share one short queue, so that a slow one is not waited for.
 pub type Ready = Arc<Mutex<mpsc::Receiver<Prepared>>>;
 
-pub struct LaneTask<'a> {
-    pub run: &'a Run,
-    pub lane: Box<dyn Lane + 'a>,
-    pub pool: &'a Pool,
+pub struct LaneTask {
+    pub run: Arc<Run>,
+    pub lane: Box<dyn Lane>,
+    pub pool: Arc<Pool>,
     pub settle: mpsc::Sender<Durable>,
 }
 
@@ -33,7 +33,7 @@ struct Accepted {
     committed: Instant,
 }
 
-impl LaneTask<'_> {
+impl LaneTask {
     pub async fn serve(mut self, ready: Ready) -> Result<()> {
         let mut accepted = VecDeque::new();
         let mut unmarked_bytes = 0;
@@ -92,7 +92,12 @@ impl LaneTask<'_> {
         Ok(())
     }
 
-    async fn durable(&self, segment: Prepared, receipt: Receipt, committed: Instant) -> Result<()> {
+    async fn durable(
+        &mut self,
+        segment: Prepared,
+        receipt: Receipt,
+        committed: Instant,
+    ) -> Result<()> {
         let insert = committed.elapsed();
         let asked = Instant::now();
         let sent = self.settle.send(Durable { segment, receipt, insert }).await;
@@ -138,7 +143,7 @@ impl LaneTask<'_> {
         }
     }
 
-    async fn pause(&self, error: &Error, attempt: u32, wait: Duration) {
+    async fn pause(&mut self, error: &Error, attempt: u32, wait: Duration) {
         let (stage, error_type) = (Stage::Insert, error.error_type);
         self.run.observer.notice(&Event::Retrying { stage, error_type, attempt, wait });
         tokio::time::sleep(wait).await;

@@ -21,6 +21,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::JoinSet;
 
 use self::budget::Budget;
 use self::lane::LaneTask;
@@ -66,6 +67,14 @@ pub struct Ending {
     pub published: Option<Published>,
     pub rejects: Option<PathBuf>,
     pub totals: Counts,
+}
+
+impl Default for Ending {
+    /// Nothing was moved; why not is for somebody else to say.
+    fn default() -> Ending {
+        let totals = Counts::default();
+        Ending { outcome: Outcome::Internal, error: None, published: None, rejects: None, totals }
+    }
 }
 
 /// How many segments may wait for a worker, for each of them: one to go on with, and one more for
@@ -137,7 +146,7 @@ async fn move_records(
     let lane_count = (run.vitals.lane_count as usize).clamp(1, run.sink.lanes_max());
     let mut lanes = Vec::new();
     for _ in 0..lane_count {
-        lanes.push(run.sink.open().await?);
+        lanes.push(Arc::clone(&run.sink).open().await?);
     }
     run.observer.notice(&Event::Opened(run.source.expected()));
     run.observer.notice(&Event::Entered(State::Running));
@@ -178,19 +187,28 @@ async fn move_records(
     moved
 }
 
+/// Each lane is a task of its own: one that is stuck in a write must not keep a second signal, or the
+/// end of the drain, from being heard.
 async fn serve_lanes(
-    run: &Run,
-    lanes: Vec<Box<dyn Lane + '_>>,
-    pool: &Pool,
+    run: &Arc<Run>,
+    lanes: Vec<Box<dyn Lane>>,
+    pool: &Arc<Pool>,
     ready: mpsc::Receiver<worker::Prepared>,
     settle: mpsc::Sender<settle::Durable>,
 ) -> Result<()> {
     let ready = Arc::new(Mutex::new(ready));
-    let serve = |lane| {
+    let mut tasks = JoinSet::new();
+    for lane in lanes {
+        let (run, pool) = (Arc::clone(run), Arc::clone(pool));
         let task = LaneTask { run, lane, pool, settle: settle.clone() };
-        task.serve(Arc::clone(&ready))
-    };
-    all(lanes.into_iter().map(serve).collect()).await
+        tasks.spawn(task.serve(Arc::clone(&ready)));
+    }
+    // The lanes' own handles on them are what keeps the channels open.
+    drop((ready, settle));
+    while let Some(served) = tasks.join_next().await {
+        served.map_err(|cause| Error::internal("a lane broke off").because(cause))??;
+    }
+    Ok(())
 }
 
 async fn settle_all(ledger: &Ledger, mut durable: mpsc::Receiver<settle::Durable>) -> Result<()> {

@@ -101,7 +101,7 @@ impl Sink for MemorySink {
         self.refuses_late.is_some()
     }
 
-    fn open(&self) -> Later<'_, Result<Box<dyn Lane + '_>>> {
+    fn open(self: Arc<Self>) -> Later<'static, Result<Box<dyn Lane>>> {
         Box::pin(async { Ok(Box::new(MemoryLane { sink: self, accepted: Vec::new() }) as _) })
     }
 
@@ -126,12 +126,12 @@ fn refusal(row: usize) -> Refused {
     }
 }
 
-struct MemoryLane<'a> {
-    sink: &'a MemorySink,
+struct MemoryLane {
+    sink: Arc<MemorySink>,
     accepted: Vec<Receipt>,
 }
 
-impl MemoryLane<'_> {
+impl MemoryLane {
     fn store(&self, payload: &Payload) -> Receipt {
         let mut receipt =
             Receipt { bytes_written: payload.bytes.len() as u64, ..Receipt::default() };
@@ -157,7 +157,7 @@ fn lost(kind: Kind) -> Error {
     Error::new(kind, ErrorType::Connection, "the memory sink was told to fail")
 }
 
-impl Lane for MemoryLane<'_> {
+impl Lane for MemoryLane {
     fn commit<'a>(&'a mut self, payload: &'a Payload) -> Later<'a, Result<Commit>> {
         Box::pin(async {
             match self.next_fault(payload.ticket) {

@@ -8,6 +8,7 @@ pub mod memory;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -40,7 +41,7 @@ pub trait Sink: Send + Sync {
         false
     }
 
-    fn open(&self) -> Later<'_, Result<Box<dyn Lane + '_>>>;
+    fn open(self: Arc<Self>) -> Later<'static, Result<Box<dyn Lane>>>;
 
     /// Called once, after all lanes have finished and the balance has closed. Makes the output
     /// appear under its name, and says what it did.

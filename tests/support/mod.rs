@@ -12,11 +12,13 @@ pub mod program;
 pub mod prometheus;
 pub mod rust_source;
 pub mod server;
+pub mod trial;
 
 pub use folder::Workdir;
-pub use program::Flowgauge;
+pub use program::{Finished, Flowgauge};
+pub use trial::Trial;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long anything may keep a test waiting before the test counts as failed.
 ///
@@ -61,6 +63,20 @@ pub fn test_path(function: &'static str) -> &'static str {
     let path = function.strip_suffix("::here").unwrap_or(function);
     let path = path.strip_suffix("::{{closure}}").unwrap_or(path);
     path.strip_prefix("main::suite::").unwrap_or(path)
+}
+
+/// Asks again and again until there is an answer, for what cannot be awaited: a file that grows, a
+/// counter of another process.
+#[track_caller]
+pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    let give_up = Instant::now() + PATIENCE;
+    while Instant::now() < give_up {
+        if let Some(found) = probe() {
+            return found;
+        }
+        std::thread::yield_now();
+    }
+    panic!("gave up waiting for {what}")
 }
 
 /// A port nobody listens on at the moment. Prefer to let the program choose one and to read it

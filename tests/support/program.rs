@@ -7,8 +7,8 @@ use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Instant;
 
@@ -19,6 +19,8 @@ use super::{PATIENCE, Workdir, assert_same_text};
 pub struct Flowgauge {
     command: Command,
     stdin: Vec<u8>,
+    stdin_stays_open: bool,
+    stdout_is_held: bool,
 }
 
 impl Flowgauge {
@@ -29,7 +31,8 @@ impl Flowgauge {
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", workdir.root());
         command.env("FLOWGAUGE_STATE_DIR", workdir.path("state"));
-        Flowgauge { command, stdin: Vec::new() }
+        let stdin = Vec::new();
+        Flowgauge { command, stdin, stdin_stays_open: false, stdout_is_held: false }
     }
 
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Flowgauge {
@@ -58,6 +61,18 @@ impl Flowgauge {
         self
     }
 
+    /// Standard input does not end behind the bytes given, but with `Running::close_stdin`.
+    pub fn keep_stdin_open(mut self) -> Flowgauge {
+        self.stdin_stays_open = true;
+        self
+    }
+
+    /// Nobody reads standard output until `Running::finish`, so the pipe fills up.
+    pub fn hold_stdout(mut self) -> Flowgauge {
+        self.stdout_is_held = true;
+        self
+    }
+
     /// Runs it to its end.
     #[track_caller]
     pub fn run(self) -> Finished {
@@ -75,11 +90,22 @@ impl Flowgauge {
         // A process that does not read its input closes it early; that is its own affair.
         let mut pipe = child.stdin.take().unwrap();
         let input = self.stdin;
-        thread::spawn(move || drop(pipe.write_all(&input)));
+        let (close, closed) = mpsc::channel::<()>();
+        thread::spawn(move || {
+            drop(pipe.write_all(&input));
+            // An error is what a dropped sender brings, too.
+            let _ = closed.recv();
+        });
+        let close_stdin = self.stdin_stays_open.then_some(close);
 
-        let stdout = lines_of(child.stdout.take().unwrap());
+        let mut held = child.stdout.take();
+        let stdout = match self.stdout_is_held {
+            true => mpsc::channel().1,
+            false => lines_of(held.take().unwrap()),
+        };
         let stderr = lines_of(child.stderr.take().unwrap());
-        Running { typed, child, stdout, stderr, out: Vec::new(), err: Vec::new() }
+        let (out, err) = (Vec::new(), Vec::new());
+        Running { typed, child, close_stdin, held, stdout, stderr, out, err }
     }
 }
 
@@ -87,6 +113,10 @@ impl Flowgauge {
 pub struct Running {
     typed: String,
     child: Child,
+    /// While it is there, standard input stays open.
+    close_stdin: Option<Sender<()>>,
+    /// Standard output that nobody reads yet.
+    held: Option<ChildStdout>,
     stdout: Receiver<Vec<u8>>,
     stderr: Receiver<Vec<u8>>,
     out: Vec<u8>,
@@ -96,6 +126,19 @@ pub struct Running {
 impl Running {
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    pub fn close_stdin(&mut self) {
+        self.close_stdin = None;
+    }
+
+    /// Blocks until the first byte is on standard output, which is held, and takes only that.
+    #[track_caller]
+    pub fn wait_for_first_byte(&mut self) {
+        let held = self.held.as_mut().expect("standard output is not held");
+        let mut first = [0];
+        held.read_exact(&mut first).unwrap();
+        self.out.extend_from_slice(&first);
     }
 
     /// Blocks until standard error brings a line with `part` in it, and returns the line. Lines
@@ -134,6 +177,9 @@ impl Running {
     #[track_caller]
     pub fn finish(mut self) -> Finished {
         let give_up = Instant::now() + PATIENCE;
+        if let Some(held) = self.held.take() {
+            self.stdout = lines_of(held);
+        }
         for (lines, kept) in [(&self.stdout, &mut self.out), (&self.stderr, &mut self.err)] {
             loop {
                 let left = give_up.saturating_duration_since(Instant::now());

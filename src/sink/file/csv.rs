@@ -17,7 +17,10 @@ impl CsvEncoder {
             encoder.separate(column, &mut header);
             encoder.text(name.as_bytes(), &mut header);
         }
-        header.push(b'\n');
+        // Where there is not even a header, an empty line would be one.
+        if !names.is_empty() {
+            header.push(b'\n');
+        }
         encoder.header = header;
         encoder
     }

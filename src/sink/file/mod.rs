@@ -139,8 +139,8 @@ impl Sink for FileSink {
         1
     }
 
-    fn open(&self) -> Later<'_, Result<Box<dyn Lane + '_>>> {
-        Box::pin(async {
+    fn open(self: Arc<Self>) -> Later<'static, Result<Box<dyn Lane>>> {
+        Box::pin(async move {
             let preamble = self.preamble();
             Ok(match &self.target {
                 Target::Nowhere => return Err(Error::internal("a preview was asked to write")),

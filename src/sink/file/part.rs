@@ -46,6 +46,10 @@ impl PartFile {
         let resolved = resolve(target)?;
         check_target(&resolved, target, if_exists)?;
         let directory = directory(&resolved);
+        let found = fs::metadata(directory).map_err(|cause| unwritable(target, cause))?;
+        if !found.is_dir() {
+            return Err(unwritable(target, io::ErrorKind::NotADirectory.into()));
+        }
         rustix::fs::access(directory, Access::WRITE_OK | Access::EXEC_OK)
             .map_err(|cause| unwritable(target, cause.into()))
     }
@@ -97,14 +101,14 @@ impl PartFile {
     /// An error is final: the kernel may have dropped what it could not write, and would then
     /// report success the next time.
     pub fn sync(&self) -> Result<()> {
-        self.file.sync_data().map_err(|cause| {
+        self.file.sync_all().map_err(|cause| {
             Error::local_io(format!("cannot make '{}' durable", self.target.display()), cause)
                 .help("nothing was published; check the disk")
         })
     }
 
     pub fn publish(&self) -> Result<Published> {
-        self.file.sync_all().map_err(|cause| unwritable(&self.target, cause))?;
+        self.sync()?;
         let replaced = fs::metadata(&self.resolved).ok().map(|metadata| metadata.len());
         let flags = match self.if_exists {
             IfExists::Replace => RenameFlags::empty(),

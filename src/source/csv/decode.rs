@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Dialect, InvalidText, Quoting, Ragged, guard};
+use super::{Dialect, InvalidText, Quoting, Ragged, Sample, guard};
 use crate::convert::{Unfit, Values};
 use crate::error::{Error, Result};
 use crate::record::{ErrorType, Flaw, Place, Rejected, Rows, Segment, Shape, without_line_end};
@@ -77,7 +77,7 @@ impl Decode for CsvDecode {
             if !is_record {
                 return Ok(());
             }
-            let offset = self.record_start(bytes, before);
+            let offset = self.dialect.record_start(bytes, before);
             if offset == bytes.len() {
                 // To the crate, a comment that the end of the file ends is a record.
                 return Ok(());
@@ -106,17 +106,17 @@ struct Scratch {
 
 impl CsvDecode {
     /// Guesses the types of undeclared columns from the first records of a file.
-    pub fn infer(&mut self, sample: &[u8]) {
-        let Some(layout) = self.layouts.first() else { return };
-        let mut reader = self.dialect.reader(sample);
+    pub fn infer(&mut self, sample: &Sample) {
+        let Some(layout) = self.layouts.get(sample.split) else { return };
+        let mut reader = self.dialect.reader(&sample.bytes);
         let mut guess = self.values.guess();
         let mut records = Vec::new();
         for record in reader.byte_records().take(INFER_RECORDS_MAX).map_while(|record| record.ok())
         {
             records.push(record);
         }
-        // The last record of a sample may be cut off.
-        if records.len() > 1 && records.len() < INFER_RECORDS_MAX {
+        let is_last_cut = !sample.is_whole && records.len() < INFER_RECORDS_MAX;
+        if is_last_cut {
             records.pop();
         }
         for record in records.iter().filter(|record| record.len() == layout.width) {
@@ -212,20 +212,6 @@ impl CsvDecode {
         scratch.clear();
         scratch.extend_from_slice(String::from_utf8_lossy(raw).as_bytes());
         Ok(scratch)
-    }
-
-    /// The crate counts line ends and comments before a record as its beginning; we do not.
-    fn record_start(&self, bytes: &[u8], mut at: usize) -> usize {
-        loop {
-            match bytes.get(at) {
-                Some(b'\n' | b'\r') => at += 1,
-                Some(&first) if Some(first) == self.dialect.comment => {
-                    at +=
-                        memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len() - at, |end| end + 1);
-                }
-                _ => return at,
-            }
-        }
     }
 
     fn reject(

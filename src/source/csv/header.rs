@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::{CsvSettings, HeaderNames};
 use crate::error::{Error, Result};
-use crate::record::{ErrorType, Flaw, Place};
+use crate::record::{ErrorType, Flaw, Place, lines_in};
 use crate::source::text::{Boundaries, Encoding, Start, Stream, decode_value};
 
 /// What the beginning of a file says.
@@ -16,6 +16,8 @@ pub struct Head {
     pub start: Start,
     /// Of the bytes before `start`.
     pub digest: u64,
+    /// The file ended within what was read.
+    pub is_whole: bool,
 }
 
 /// Enough for a header and for a sample to guess types from; small enough to read of each of a
@@ -32,7 +34,13 @@ pub fn read(stream: &mut Stream, settings: &CsvSettings) -> Result<(Head, Vec<u8
         is_last = !stream.fill(&mut ahead, target)?;
         scan = settings.dialect.scan(&ahead, is_last, 1);
     }
-    let place = Place { line: Some(1), ..Place::split(stream.name()) };
+    let is_empty = scan.records == 0 && scan.open_quote.is_none();
+    let at = match scan.open_quote {
+        Some(quote) => quote,
+        None if is_empty => 0,
+        None => settings.dialect.record_start(&ahead, 0),
+    };
+    let place = Place { line: Some(1 + lines_in(&ahead[..at])), ..Place::split(stream.name()) };
     if scan.records == 0 {
         return no_header(scan.open_quote, is_last, place, settings).map(|head| (head, ahead));
     }
@@ -47,7 +55,7 @@ pub fn read(stream: &mut Stream, settings: &CsvSettings) -> Result<(Head, Vec<u8
             None => (1..=record.len()).map(|number| format!("c{number}")).collect(),
         };
         let start = Start { byte: 0, line: 1 };
-        return Ok((Head { names, start, digest: digest(&[]) }, ahead));
+        return Ok((Head { names, start, digest: digest(&[]), is_whole: is_last }, ahead));
     }
     if matches!(scan.flaws.first(), Some((0, Flaw::TextAfterQuote))) {
         return Err(Error::data(ErrorType::Parse, "the header has text after a closing quote")
@@ -57,7 +65,7 @@ pub fn read(stream: &mut Stream, settings: &CsvSettings) -> Result<(Head, Vec<u8
     let names = names(&record, &place, settings)?;
     let start = Start { byte: scan.end as u64, line: 1 + scan.lines };
     let digest = digest(&ahead[..scan.end]);
-    Ok((Head { names, start, digest }, ahead))
+    Ok((Head { names, start, digest, is_whole: is_last }, ahead))
 }
 
 pub fn digest(bytes: &[u8]) -> u64 {
@@ -84,7 +92,8 @@ fn no_header(
     }
     if settings.allow_empty || !settings.has_header {
         let names = settings.columns.clone().unwrap_or_default();
-        return Ok(Head { names, start: Start { byte: 0, line: 1 }, digest: digest(&[]) });
+        let start = Start { byte: 0, line: 1 };
+        return Ok(Head { names, start, digest: digest(&[]), is_whole: true });
     }
     Err(Error::data(ErrorType::Parse, "the file is empty: there is no header")
         .at(place)
@@ -151,13 +160,16 @@ fn check_names(names: &[String], place: &Place) -> Result<()> {
             .at(place.clone())
             .help("use --csv-headers repair, or name the columns with --csv-columns"));
     }
-    let mut twice: Vec<_> = names
+    // The second occurrence of each, so that each is listed once.
+    let is_second = |index: usize, name: &String| {
+        names[..index].iter().filter(|earlier| *earlier == name).count() == 1
+    };
+    let twice: Vec<_> = names
         .iter()
         .enumerate()
-        .filter(|(index, name)| names[..*index].contains(name))
+        .filter(|(index, name)| is_second(*index, name))
         .map(|(_, name)| format!("'{}'", name.escape_default()))
         .collect();
-    twice.dedup();
     if twice.is_empty() {
         return Ok(());
     }

@@ -69,6 +69,20 @@ impl Dialect {
         let guard: &[u8] = if guard(bytes) == 1 { b"\n" } else { b"" };
         builder.from_reader(guard.chain(bytes))
     }
+
+    /// The crate counts line ends and comments before a record as its beginning; we do not.
+    fn record_start(&self, bytes: &[u8], mut at: usize) -> usize {
+        loop {
+            match bytes.get(at) {
+                Some(b'\n' | b'\r') => at += 1,
+                Some(&first) if Some(first) == self.comment => {
+                    at +=
+                        memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len() - at, |end| end + 1);
+                }
+                _ => return at,
+            }
+        }
+    }
 }
 
 /// The crate takes a byte order mark off whatever it is given; behind the beginning of a file it is
@@ -131,8 +145,16 @@ pub struct CsvSource {
     files: Vec<CsvFile>,
     settings: CsvSettings,
     decoder: Arc<CsvDecode>,
-    /// The first records of the first file, for `check` and for guessing types.
-    sample: Vec<u8>,
+    sample: Sample,
+}
+
+/// The first records of the first file that has any, for `check` and for guessing types.
+#[derive(Default)]
+struct Sample {
+    split: usize,
+    bytes: Vec<u8>,
+    /// All there are; otherwise the last one may be cut off.
+    is_whole: bool,
 }
 
 struct CsvFile {
@@ -147,12 +169,13 @@ impl CsvSource {
     pub fn open(settings: CsvSettings) -> Result<CsvSource> {
         let inputs = find(&settings.files, "csv-file")?;
         let mut files = Vec::new();
-        let mut sample = Vec::new();
-        for input in inputs {
+        let mut sample = Sample::default();
+        for (split, input) in inputs.into_iter().enumerate() {
             let mut stream = Stream::open(&input, &settings.stream)?;
             let (head, ahead) = header::read(&mut stream, &settings)?;
-            if sample.is_empty() {
-                sample = ahead[head.start.byte as usize..].to_vec();
+            if sample.bytes.is_empty() {
+                let bytes = ahead[head.start.byte as usize..].to_vec();
+                sample = Sample { split, bytes, is_whole: head.is_whole };
             }
             let opened = (!input.is_rereadable()).then_some((stream, ahead));
             files.push(CsvFile { input, head, opened: Mutex::new(opened) });
@@ -187,15 +210,11 @@ impl CsvSource {
 
     /// The bytes after the header of the first file, as far as they were read already.
     pub fn sample(&self) -> &[u8] {
-        &self.sample
+        &self.sample.bytes
     }
 
     pub fn values(&self) -> &Values {
         &self.decoder.values
-    }
-
-    pub fn inputs(&self) -> impl Iterator<Item = &Input> {
-        self.files.iter().map(|file| &file.input)
     }
 }
 

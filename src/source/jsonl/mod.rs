@@ -69,10 +69,6 @@ impl JsonlSource {
     pub fn sample(&self) -> &[u8] {
         &self.sample
     }
-
-    pub fn inputs(&self) -> impl Iterator<Item = &Input> {
-        self.files.iter().map(|file| &file.input)
-    }
 }
 
 impl Source for JsonlSource {

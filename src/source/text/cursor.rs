@@ -69,6 +69,8 @@ impl<B: Boundaries> FileCursor<B> {
         ahead: Vec<u8>,
         start: Start,
     ) -> FileCursor<B> {
+        // A record that fits a segment is then within its own limit, too.
+        let limit = SegmentLimit { bytes: limit.bytes.min(limit.record_bytes), ..limit };
         FileCursor {
             split,
             stream,
@@ -195,7 +197,13 @@ impl<B: Boundaries> Cursor for FileCursor<B> {
             if !self.is_ended {
                 self.is_ended = !self.stream.fill(&mut buffer, target)?;
             }
-            let scan = self.boundaries.scan(&buffer, self.is_ended, self.limit.records);
+            // More than a segment is here only because its first record is larger than one.
+            let is_large = buffer.len() > self.limit.bytes;
+            let records_max = if is_large { 1 } else { self.limit.records };
+            let scan = self.boundaries.scan(&buffer, self.is_ended, records_max);
+            if scan.end > self.limit.record_bytes {
+                return Err(self.too_large(&buffer, None));
+            }
             if scan.end > 0 {
                 self.ahead.extend_from_slice(&buffer[scan.end..]);
                 buffer.truncate(scan.end);

@@ -1,7 +1,8 @@
 //! Which files a source reads, found and looked at before anything is opened.
 
+use std::collections::HashSet;
 use std::fs;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -31,20 +32,20 @@ impl Input {
 /// The files that names, globs and `-` stand for, in the order written; a glob's files are sorted.
 /// `flag` is named in messages.
 pub fn find(names: &[String], flag: &str) -> Result<Vec<Input>> {
-    let mut inputs: Vec<Input> = Vec::new();
+    let mut inputs = Vec::new();
+    let mut seen = HashSet::new();
     for name in names {
         if name == "-" {
             inputs.push(Input::stdin());
             continue;
         }
         for path in paths(name, flag)? {
-            inputs.push(look_at(&path, flag)?);
-        }
-    }
-    for (index, input) in inputs.iter().enumerate() {
-        if inputs[..index].iter().any(|earlier| earlier.path == input.path) {
-            return Err(Error::config(format!("'{}' is named twice in --{flag}", input.name))
-                .help("its records would be written twice; name it once"));
+            let (input, identity) = look_at(&path, flag)?;
+            if !seen.insert(identity) {
+                return Err(Error::config(format!("'{}' is named twice in --{flag}", input.name))
+                    .help("its records would be written twice; name it once"));
+            }
+            inputs.push(input);
         }
     }
     Ok(inputs)
@@ -72,7 +73,8 @@ fn paths(name: &str, flag: &str) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn look_at(path: &Path, flag: &str) -> Result<Input> {
+/// The input, and what tells its file from others whatever their names.
+fn look_at(path: &Path, flag: &str) -> Result<(Input, (u64, u64))> {
     let name = path.display().to_string();
     let metadata = fs::metadata(path).map_err(|cause| {
         Error::config(format!("cannot open '{name}'"))
@@ -91,10 +93,10 @@ fn look_at(path: &Path, flag: &str) -> Result<Input> {
     };
     match refused {
         Some(what) => Err(Error::config(format!("'{name}' is {what}"))),
-        None => Ok(Input {
-            name,
-            path: Some(path.to_path_buf()),
-            size: metadata.is_file().then_some(metadata.len()),
-        }),
+        None => {
+            let size = metadata.is_file().then_some(metadata.len());
+            let input = Input { name, path: Some(path.to_path_buf()), size };
+            Ok((input, (metadata.dev(), metadata.ino())))
+        }
     }
 }
