@@ -14,7 +14,9 @@ mod suite {
     mod harness;
     // What may be built into the program: licences, one TLS stack at most, no unsafe code.
     mod licences;
-    // What Prometheus says of our metrics and rules. Needs prometheus.
+    // What a scrape of a run says, and what the metrics server does to the run: nothing.
+    mod metrics;
+    // What Prometheus says of our metrics, rules and example configuration. Needs prometheus.
     mod promtool;
     // Who may import whom in `src`.
     mod tidy;
