@@ -18,6 +18,8 @@ mod suite {
     mod metrics;
     // What Prometheus says of our metrics, rules and example configuration. Needs prometheus.
     mod promtool;
+    // The pages that are held against the code.
+    mod reference;
     // Who may import whom in `src`.
     mod tidy;
 }

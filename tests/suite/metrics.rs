@@ -40,18 +40,10 @@ fn from_stdin(workdir: &Workdir) -> Flowgauge {
 fn ended(command: Flowgauge) -> (Running, String) {
     let mut run =
         command.args(["--metrics-port", "0", "--summary-json", "-"]).stdout_full().spawn();
-    let address = address_of(&mut run);
+    let address = run.metrics_address();
     // The last line of the summary on standard error.
     run.wait_for_line("  limit: ");
     (run, address)
-}
-
-/// Where the metrics are, as `http::get` takes it.
-#[track_caller]
-fn address_of(run: &mut Running) -> String {
-    let line = run.wait_for_line("metrics on http://");
-    let (_, address) = line.split_once("http://").unwrap();
-    address.strip_suffix("/metrics").unwrap().to_string()
 }
 
 fn lines(count: usize) -> String {
@@ -121,7 +113,7 @@ fn a_finished_run_is_the_golden_file() {
 fn at_the_start_every_counter_and_histogram_stands_at_0() {
     let workdir = workdir!();
     let mut run = from_stdin(&workdir).spawn();
-    let address = address_of(&mut run);
+    let address = run.metrics_address();
     let scrape = Scrape::of(&address);
     assert_eq!(scrape.state(), "starting");
 
@@ -205,7 +197,7 @@ fn a_run_that_failed_says_so() {
 fn a_run_is_ready_while_it_runs() {
     let workdir = workdir!();
     let mut run = from_stdin(&workdir).spawn();
-    let address = address_of(&mut run);
+    let address = run.metrics_address();
     assert_eq!(ready(&address), (503, "starting".to_string()));
     let mut stdin = run.stdin();
     stdin.write_all(lines(SAMPLE_BYTES / 20).as_bytes()).unwrap();
@@ -329,7 +321,7 @@ fn ipv6_is_an_address_as_any_other() {
 fn clients_that_never_read_do_not_stop_a_run() {
     let workdir = workdir!();
     let mut run = from_stdin(&workdir).spawn();
-    let address = address_of(&mut run);
+    let address = run.metrics_address();
     let mut clients = Vec::new();
     // More than the server serves at once; every third says nothing at all.
     for number in 0..40 {
@@ -353,7 +345,7 @@ fn clients_that_never_read_do_not_stop_a_run() {
 fn two_hundred_scrapes_are_answered_while_it_waits_and_while_it_moves_data() {
     let workdir = workdir!();
     let mut run = from_stdin(&workdir).args(["--batch-bytes", "4KiB"]).spawn();
-    let address = address_of(&mut run);
+    let address = run.metrics_address();
     for _ in 0..200 {
         assert_eq!(Scrape::of(&address).value("pipeline_records_read_total", &[]), 0.0);
     }

@@ -156,6 +156,14 @@ impl Running {
         }
     }
 
+    /// Where its metrics are, as `http::get` takes it. To be asked before any other line.
+    #[track_caller]
+    pub fn metrics_address(&mut self) -> String {
+        let line = self.wait_for_line("metrics on http://");
+        let (_, url) = line.split_once("http://").unwrap();
+        url.strip_suffix("/metrics").unwrap().to_string()
+    }
+
     #[track_caller]
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().cast_signed()).unwrap();
