@@ -194,6 +194,34 @@ fn a_run_that_failed_says_so() {
 }
 
 #[test]
+fn an_error_that_ends_a_run_is_counted() {
+    let workdir = workdir!();
+    workdir.write("orders.csv", "id,name\n1,a\n2,\"b\n");
+    let command = workdir.flowgauge().args(["--csv-file", "orders.csv", "--batch-size", "1"]);
+    let (run, address) = ended(command.args(["--output-file", "out.jsonl"]));
+    let scrape = Scrape::of(&address);
+    let parse = [("stage", "fetch"), ("error_type", "parse")];
+    assert_eq!(scrape.value("pipeline_errors_total", &parse), 1.0);
+    assert_eq!(scrape.value("pipeline_files_failed_total", &[]), 1.0);
+    run.finish().assert_code(3);
+
+    let refusing = from_stdin(&workdir).args(["--if-exists", "refuse", "--summary-json", "-"]);
+    let mut run = refusing.stdout_full().spawn();
+    let address = run.metrics_address();
+    let mut stdin = run.stdin();
+    stdin.write_all(lines(SAMPLE_BYTES / 20).as_bytes()).unwrap();
+    run.wait_for_line("state: running");
+    workdir.write("out.jsonl", "somebody else's");
+    drop(stdin);
+    run.wait_for_line("  limit: ");
+    let scrape = Scrape::of(&address);
+    let other = [("stage", "insert"), ("error_type", "other")];
+    assert_eq!(scrape.value("pipeline_errors_total", &other), 1.0);
+    run.finish().assert_code(2);
+    workdir.assert_file("out.jsonl", "somebody else's");
+}
+
+#[test]
 fn a_run_is_ready_while_it_runs() {
     let workdir = workdir!();
     let mut run = from_stdin(&workdir).spawn();
