@@ -23,7 +23,9 @@ mod suite {
     mod harness;
     // What may be built into the program: licences, one TLS stack at most, no unsafe code.
     mod licences;
-    // What Prometheus says of our metrics and rules. Needs prometheus.
+    // What a scrape of a run says, and what the metrics server does to the run: nothing.
+    mod metrics;
+    // What Prometheus says of our metrics, rules and example configuration. Needs prometheus.
     mod promtool;
     // CSV to JSON lines and back, through the library.
     mod round_trip;
@@ -37,6 +39,8 @@ mod suite {
     // Runs that end before their end: by a signal, killed, beside another run, without a reader.
     mod stopping;
 
+    // The pages that are held against the code.
+    mod reference;
     // Who may import whom in `src`.
     mod tidy;
 }

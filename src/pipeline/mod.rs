@@ -35,7 +35,7 @@ use self::settle::Ledger;
 pub use self::stop::Stop;
 use self::worker::Worker;
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, Observer, State, Vitals};
+use crate::event::{Event, Observer, Stage, State, Vitals};
 use crate::record::{Counts, ErrorType, Published};
 use crate::rejects::RejectLog;
 use crate::report::Outcome;
@@ -424,7 +424,10 @@ async fn publish(
         return Err(Failure { error, keeps_rejects: true });
     }
     let rejects = ledger.publish_rejects()?;
-    let published = run.sink.publish().await?;
+    let published = run.sink.publish().await.inspect_err(|error| {
+        let (stage, error_type) = (Stage::Insert, error.error_type);
+        run.observer.notice(&Event::Failed { stage, error_type });
+    })?;
     Ok((published, rejects))
 }
 

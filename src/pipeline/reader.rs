@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Run, pool::Pool};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Event, FileEnd, Stage, Wait};
 use crate::pipeline::budget::Budget;
 use crate::pipeline::queue::Queue;
@@ -49,7 +49,9 @@ impl Reader<'_> {
         tickets: &mut u64,
     ) -> Result<Option<Tally>> {
         let observer = &self.run.observer;
-        let failed = |error| {
+        let failed = |error: Error| {
+            let error_type = error.error_type;
+            observer.notice(&Event::Failed { stage: Stage::Fetch, error_type });
             observer.notice(&Event::FileEnded(FileEnd::Failed));
             error
         };

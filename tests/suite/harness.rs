@@ -58,6 +58,27 @@ fn a_running_program_is_awaited_and_ended_by_a_signal() {
 }
 
 #[test]
+fn standard_input_is_held_open_until_it_is_dropped() {
+    let workdir = workdir!();
+    let mut running = shell(&workdir, "read a; echo got $a >&2; cat").stdin_open().spawn();
+    let mut stdin = running.stdin();
+    stdin.write_all(b"one\n").unwrap();
+    assert_eq!(running.wait_for_line("got"), "got one");
+    stdin.write_all(b"two\n").unwrap();
+    drop(stdin);
+    running.finish().assert_code(0).assert_stdout("two\n");
+}
+
+#[test]
+fn standard_output_without_room_holds_a_program_until_it_is_awaited() {
+    let workdir = workdir!();
+    let script = "echo up >&2; echo one; echo over >&2";
+    let mut running = shell(&workdir, script).stdout_full().spawn();
+    running.wait_for_line("up");
+    running.finish().assert_code(0).assert_stdout("one\n").assert_stderr("up\nover\n");
+}
+
+#[test]
 fn a_dropped_program_is_gone() {
     let workdir = workdir!();
     let mut running = shell(&workdir, "echo up >&2; exec cat /dev/zero >/dev/null").spawn();

@@ -1,11 +1,16 @@
 //! What Prometheus itself says of our metrics and rules.
 
-use crate::support::prometheus::{Prometheus, Promtool};
-use crate::support::{needs, workdir};
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
-// Belongs here as soon as the program has metrics: scrape a run of the program, hand the text to
-// `Promtool::check_metrics`; check and unit-test the rule files we ship; let a real `Prometheus`
-// scrape a run and compare what it stored with the report.
+use flowgauge::observe::CATALOGUE;
+use flowgauge::observe::catalogue::{Metric, Type};
+use serde_json::Value;
+
+use crate::support::exposition::Scrape;
+use crate::support::program::Running;
+use crate::support::prometheus::{Prometheus, Promtool};
+use crate::support::{Workdir, needs, workdir};
 
 #[test]
 fn metrics_are_checked() {
@@ -64,4 +69,165 @@ scrape_configs:
     workdir.write("targets.json", targets);
     let series = prometheus.query_until("up == 1", |series| !series.is_empty());
     assert_eq!(series[0]["metric"]["job"], "itself");
+}
+
+/// A file of the repository.
+fn shipped(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// The rules and their tests, side by side in a work directory.
+fn rules(workdir: &Workdir, rules: &str) -> [PathBuf; 2] {
+    [
+        workdir.write("docs/alerts.yml", rules),
+        workdir.write("docs/alerts.test.yml", shipped("docs/alerts.test.yml")),
+    ]
+}
+
+#[test]
+fn the_rules_we_ship_are_sound_and_each_of_them_fires_in_a_test() {
+    needs!("prometheus");
+    let workdir = workdir!();
+    let shipped = shipped("docs/alerts.yml");
+    let [file, tests] = rules(&workdir, &shipped);
+    let verdict = Promtool::new().check_rules(&file);
+    assert!(verdict.is_ok(), "{verdict:?}");
+    let verdict = Promtool::new().test_rules(&tests);
+    assert!(verdict.is_ok(), "{verdict:?}");
+
+    // Without one of the rules the tests miss it.
+    let names: Vec<&str> =
+        shipped.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert_eq!(names.len(), 9, "{names:?}");
+    for name in names {
+        let [_, tests] = rules(&workdir, &shipped.replace(name, "Renamed"));
+        assert!(Promtool::new().test_rules(&tests).is_err(), "no test in which {name} fires");
+    }
+}
+
+#[test]
+fn the_rules_we_ship_name_metrics_that_exist() {
+    let rules = shipped("docs/alerts.yml");
+    let is_name = |char: char| char.is_ascii_alphanumeric() || char == '_';
+    let words = rules.split(|char| !is_name(char)).filter(|word| word.starts_with("pipeline_"));
+    for word in words.filter(|word| *word != "pipeline_id") {
+        let exists = |metric: &Metric| {
+            let suffix = word.strip_prefix(metric.name);
+            suffix.is_some_and(|suffix| {
+                suffix.is_empty() || suffix == "_bucket" && metric.kind == Type::Histogram
+            })
+        };
+        assert!(CATALOGUE.iter().any(exists), "docs/alerts.yml: there is no {word}");
+    }
+}
+
+#[test]
+fn the_configuration_we_ship_is_sound() {
+    needs!("prometheus");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let said = Promtool::new().check_config(&root.join("prometheus.example.yml")).unwrap();
+    assert!(said.contains("1 rule files found"), "{said}");
+}
+
+#[test]
+fn a_scrape_of_a_run_is_without_complaint() {
+    needs!("prometheus");
+    let workdir = workdir!();
+    let mut run = ended(&workdir, "finished");
+    let address = run.metrics_address();
+    let at_the_start = Scrape::of(&address);
+    let mut stdin = run.stdin();
+    stdin.write_all(records().as_bytes()).unwrap();
+    drop(stdin);
+    run.wait_for_line("  limit: ");
+    for scrape in [at_the_start, Scrape::of(&address)] {
+        let verdict = Promtool::new().check_metrics(&scrape.text);
+        assert_eq!(verdict, Ok(String::new()), "in the state {}", scrape.state());
+    }
+    run.finish().assert_code(0);
+}
+
+/// Queries of METRICS.md that have no answer in the scene below, with the reason.
+const WITHOUT_ANSWER: &[(&str, &str)] = &[];
+
+/// Two runs are scraped: one from before its first record until it is over, one that is stuck half
+/// way through a file.
+#[test]
+fn every_query_in_metrics_md_has_an_answer() {
+    let binary = needs!("prometheus");
+    let workdir = workdir!();
+    rules(&workdir, &shipped("docs/alerts.yml"));
+    let mut finished = ended(&workdir, "finished");
+    workdir.write("records.jsonl", records());
+    let stuck = workdir.flowgauge().args(["--jsonl-file", "records.jsonl", "--output-file", "-"]);
+    let stuck = stuck.args(["--metrics-port", "0", "--pipeline-id", "stuck"]);
+    let mut stuck = stuck.args(["--batch-bytes", "8KiB", "--workers", "1"]).stdout_full().spawn();
+
+    let port = |run: &mut Running| run.metrics_address().rsplit(':').next().unwrap().to_string();
+    let targets = [port(&mut finished), port(&mut stuck)].map(|port| format!("localhost:{port}"));
+    let config = shipped("prometheus.example.yml");
+    let target = "          - localhost:8000\n";
+    assert!(config.contains(target) && config.contains("scrape_interval: 5s"));
+    let config = config
+        .replace(target, &targets.map(|target| format!("          - {target}\n")).concat())
+        .replace("scrape_interval: 5s", "scrape_interval: 1s")
+        .replace("scrape_timeout: 4s", "scrape_timeout: 1s");
+    let mut prometheus = Prometheus::start(&binary, &workdir, &config);
+
+    // The first record comes after the first scrape, so that every counter is seen to advance.
+    prometheus.query_until("up == 1", |series| series.len() == 2);
+    let mut stdin = finished.stdin();
+    stdin.write_all(records().as_bytes()).unwrap();
+    drop(stdin);
+    finished.wait_for_line("  limit: ");
+    prometheus.query_until("pipeline_last_run_outcome == 1", |series| !series.is_empty());
+
+    let page = shipped("METRICS.md");
+    let queries = queries(&page);
+    assert!(queries.len() > 20, "{queries:?}");
+    for query in queries {
+        let has_answer = |series: &[Value]| series.iter().any(|series| number(series).is_finite());
+        match WITHOUT_ANSWER.iter().find(|(known, _)| *known == query) {
+            Some((_, reason)) => {
+                let series = prometheus.query(query);
+                assert!(!has_answer(&series), "{query} has an answer, although {reason}");
+            }
+            None => {
+                prometheus.query_until(query, has_answer);
+            }
+        }
+    }
+
+    // What Prometheus has is what the run did.
+    let records = prometheus.number("pipeline_last_run_records{result='inserted'}");
+    let finished = finished.finish();
+    finished.assert_code(0);
+    let summary: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(records, summary["records"]["inserted"].as_f64());
+    drop(stuck);
+}
+
+fn number(series: &Value) -> f64 {
+    series["value"][1].as_str().unwrap().parse().unwrap()
+}
+
+fn queries(page: &str) -> Vec<&str> {
+    let blocks = page.split("```promql\n").skip(1);
+    blocks.map(|block| block.split("```").next().unwrap().trim()).collect()
+}
+
+/// More than a source looks at before it starts, and one record that is none.
+fn records() -> String {
+    let good = (0..20_000).map(|number| format!("{{\"number\":{number}}}\n"));
+    good.chain(["no record\n".to_string()]).collect()
+}
+
+/// A run from standard input that is held once it is over.
+fn ended(workdir: &Workdir, pipeline_id: &str) -> Running {
+    let command = workdir.flowgauge().args(["--jsonl-file", "-", "--output-file", "out.jsonl"]);
+    let command = command.args(["--pipeline-id", pipeline_id, "--expect-every", "24h"]);
+    let command = command.args(["--max-errors", "1", "--batch-bytes", "64KiB"]);
+    let command = command.args(["--metrics-port", "0", "--summary-json", "-"]);
+    command.stdin_open().stdout_full().spawn()
 }

@@ -357,7 +357,10 @@ fn a_port_that_kubernetes_injected_is_ignored_aloud() {
 #[test]
 fn bare_it_prints_help_and_exits_2() {
     let finished = workdir!().flowgauge().run();
-    finished.assert_code(2).assert_stdout("").assert_stderr_has("flowgauge --help lists the options");
+    finished
+        .assert_code(2)
+        .assert_stdout("")
+        .assert_stderr_has("flowgauge --help lists the options");
 }
 
 #[test]

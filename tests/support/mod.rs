@@ -6,12 +6,14 @@
 // Helpers stand ready for tests that are yet to be written.
 #![allow(dead_code)]
 
+pub mod exposition;
 pub mod folder;
 pub mod http;
 pub mod program;
 pub mod prometheus;
 pub mod rust_source;
 pub mod server;
+pub mod sockets;
 pub mod trial;
 
 pub use folder::Workdir;

@@ -4,14 +4,15 @@
 //! `Flowgauge` is what is typed, `Running` a process in the background, `Finished` what it said.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, PipeReader, PipeWriter, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Instant;
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{PATIENCE, Workdir, assert_same_text};
@@ -20,7 +21,9 @@ pub struct Flowgauge {
     command: Command,
     stdin: Vec<u8>,
     stdin_stays_open: bool,
+    is_stdin_open: bool,
     stdout_is_held: bool,
+    is_stdout_full: bool,
 }
 
 impl Flowgauge {
@@ -31,8 +34,14 @@ impl Flowgauge {
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", workdir.root());
         command.env("FLOWGAUGE_STATE_DIR", workdir.path("state"));
-        let stdin = Vec::new();
-        Flowgauge { command, stdin, stdin_stays_open: false, stdout_is_held: false }
+        Flowgauge {
+            command,
+            stdin: Vec::new(),
+            stdin_stays_open: false,
+            is_stdin_open: false,
+            stdout_is_held: false,
+            is_stdout_full: false,
+        }
     }
 
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Flowgauge {
@@ -73,6 +82,19 @@ impl Flowgauge {
         self
     }
 
+    /// Standard input is left to `Running::stdin`, and ends when that is dropped.
+    pub fn stdin_open(mut self) -> Flowgauge {
+        self.is_stdin_open = true;
+        self
+    }
+
+    /// Standard output is a pipe without room: the first write to it waits for `Running::finish`.
+    /// A run whose summary goes there is over and still answers scrapes.
+    pub fn stdout_full(mut self) -> Flowgauge {
+        self.is_stdout_full = true;
+        self
+    }
+
     /// Runs it to its end.
     #[track_caller]
     pub fn run(self) -> Finished {
@@ -83,29 +105,38 @@ impl Flowgauge {
     pub fn spawn(mut self) -> Running {
         let typed = typed(&self.command);
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut full = None;
+        if self.is_stdout_full {
+            let (reader, mut writer) = std::io::pipe().unwrap();
+            full = Some(Full { filling: fill(&mut writer), reader });
+            self.command.stdout(writer);
+        }
         let mut child = match self.command.spawn() {
             Ok(child) => child,
             Err(error) => panic!("cannot start {typed}: {error}"),
         };
         // A process that does not read its input closes it early; that is its own affair.
-        let mut pipe = child.stdin.take().unwrap();
-        let input = self.stdin;
-        let (close, closed) = mpsc::channel::<()>();
-        thread::spawn(move || {
-            drop(pipe.write_all(&input));
-            // An error is what a dropped sender brings, too.
-            let _ = closed.recv();
-        });
-        let close_stdin = self.stdin_stays_open.then_some(close);
+        let mut close_stdin = None;
+        if !self.is_stdin_open {
+            let mut pipe = child.stdin.take().unwrap();
+            let input = self.stdin;
+            let (close, closed) = mpsc::channel::<()>();
+            thread::spawn(move || {
+                drop(pipe.write_all(&input));
+                // An error is what a dropped sender brings, too.
+                let _ = closed.recv();
+            });
+            close_stdin = self.stdin_stays_open.then_some(close);
+        }
 
         let mut held = child.stdout.take();
-        let stdout = match self.stdout_is_held {
-            true => mpsc::channel().1,
-            false => lines_of(held.take().unwrap()),
+        let stdout = match held.take_if(|_| !self.stdout_is_held) {
+            Some(pipe) => lines_of(pipe),
+            None => mpsc::channel().1,
         };
         let stderr = lines_of(child.stderr.take().unwrap());
         let (out, err) = (Vec::new(), Vec::new());
-        Running { typed, child, close_stdin, held, stdout, stderr, out, err }
+        Running { typed, child, close_stdin, held, full, stdout, stderr, out, err }
     }
 }
 
@@ -117,6 +148,7 @@ pub struct Running {
     close_stdin: Option<Sender<()>>,
     /// Standard output that nobody reads yet.
     held: Option<ChildStdout>,
+    full: Option<Full>,
     stdout: Receiver<Vec<u8>>,
     stderr: Receiver<Vec<u8>>,
     out: Vec<u8>,
@@ -139,6 +171,12 @@ impl Running {
         let mut first = [0];
         held.read_exact(&mut first).unwrap();
         self.out.extend_from_slice(&first);
+    }
+
+    /// What feeds its standard input, which was started with `stdin_open`. Dropping it is the end.
+    #[track_caller]
+    pub fn stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().expect("it was started with stdin_open, and this is the first call")
     }
 
     /// Blocks until standard error brings a line with `part` in it, and returns the line. Lines
@@ -165,6 +203,14 @@ impl Running {
         }
     }
 
+    /// Where its metrics are, as `http::get` takes it. To be asked before any other line.
+    #[track_caller]
+    pub fn metrics_address(&mut self) -> String {
+        let line = self.wait_for_line("metrics on http://");
+        let (_, url) = line.split_once("http://").unwrap();
+        url.strip_suffix("/metrics").unwrap().to_string()
+    }
+
     #[track_caller]
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().cast_signed()).unwrap();
@@ -177,7 +223,13 @@ impl Running {
     #[track_caller]
     pub fn finish(mut self) -> Finished {
         let give_up = Instant::now() + PATIENCE;
-        if let Some(held) = self.held.take() {
+        // Who waits for the end writes nothing more.
+        drop(self.child.stdin.take());
+        let mut filling = 0;
+        if let Some(full) = self.full.take() {
+            filling = full.filling;
+            self.stdout = lines_of(full.reader);
+        } else if let Some(held) = self.held.take() {
             self.stdout = lines_of(held);
         }
         for (lines, kept) in [(&self.stdout, &mut self.out), (&self.stderr, &mut self.err)] {
@@ -190,6 +242,7 @@ impl Running {
                 }
             }
         }
+        self.out.drain(..filling);
         let status = self.child.wait().unwrap();
         Finished {
             typed: self.typed.clone(),
@@ -271,6 +324,29 @@ fn typed(command: &Command) -> String {
     let words: Vec<OsString> =
         [command.get_program()].into_iter().chain(command.get_args()).map(OsString::from).collect();
     words.join(OsStr::new(" ")).to_string_lossy().into_owned()
+}
+
+/// The reading end of a pipe that was full before the process had it.
+struct Full {
+    reader: PipeReader,
+    filling: usize,
+}
+
+/// Writes until there is no room, and says how much that was.
+fn fill(pipe: &mut PipeWriter) -> usize {
+    let flags = fcntl_getfl(&pipe).unwrap();
+    fcntl_setfl(&pipe, flags | OFlags::NONBLOCK).unwrap();
+    let mut filling = 0;
+    let why = loop {
+        match pipe.write(&[b' '; 4096]) {
+            Ok(written) => filling += written,
+            Err(error) => break error.kind(),
+        }
+    };
+    assert_eq!(why, ErrorKind::WouldBlock);
+    // The process is to wait where the test found no room.
+    fcntl_setfl(&pipe, flags).unwrap();
+    filling
 }
 
 /// Reads on a thread, so that a full pipe never stops the process. Ends with the pipe.
