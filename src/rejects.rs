@@ -73,9 +73,13 @@ impl RejectFile {
         let part = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
         let file = lock(&part).map_err(refuse)?;
         match keep {
-            Keep::Always => sweep(&part, &format!(".{name}.")),
+            Keep::Always => sweep(&part, |run| {
+                // Part files of other outputs have similar names and are not ours to remove.
+                let process = run.strip_prefix(&*name).and_then(|rest| rest.strip_prefix('.'));
+                process.is_some_and(|process| process.bytes().all(|byte| byte.is_ascii_digit()))
+            }),
             // The whole directory is ours.
-            Keep::WhenNeeded => sweep(&part, "."),
+            Keep::WhenNeeded => sweep(&part, |_| true),
         }
         Ok(RejectFile {
             path: path.to_path_buf(),
@@ -108,14 +112,15 @@ fn lock(part: &Path) -> io::Result<File> {
     }
 }
 
-/// Removes what killed runs left under names like ours: nothing else ever would.
-fn sweep(own: &Path, prefix: &str) {
+/// Removes what killed runs left: nothing else ever would. `is_ours` is given names without the dot
+/// before and `.part` behind.
+fn sweep(own: &Path, is_ours: impl Fn(&str) -> bool) {
     let directory = own.parent().filter(|parent| !parent.as_os_str().is_empty());
     let Ok(entries) = fs::read_dir(directory.unwrap_or(Path::new("."))) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let is_part = name.starts_with(prefix) && name.ends_with(".part");
-        if !is_part || Some(entry.file_name().as_os_str()) == own.file_name() {
+        let bare = name.strip_prefix('.').and_then(|name| name.strip_suffix(".part"));
+        if !bare.is_some_and(&is_ours) || Some(entry.file_name().as_os_str()) == own.file_name() {
             continue;
         }
         let path = entry.path();

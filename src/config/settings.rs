@@ -171,6 +171,9 @@ impl Reading<'_> {
         let drain_timeout = self.time("drain-timeout").unwrap_or(DRAIN_TIMEOUT);
         let metrics = self.metrics();
         let reporting = self.reporting();
+        if self.text("rejects").is_some_and(|file| file == "-" || file.is_empty()) {
+            self.wrong("rejects", "rejected records go to a file; name one");
+        }
         // Only now may something be missing: a mistake that was not read would be found tomorrow.
         Some(Settings {
             pipeline_id,
@@ -411,13 +414,16 @@ impl Reading<'_> {
     }
 
     fn types(&mut self) -> Vec<(String, Type)> {
-        let mut types = Vec::new();
+        let mut types: Vec<(String, Type)> = Vec::new();
         for text in self.list("types").unwrap_or_default() {
             let parsed = text.rsplit_once('=').and_then(|(column, kind)| {
                 let kind = Type::ALL.into_iter().find(|known| known.as_str() == kind.trim())?;
                 Some((column.trim().to_string(), kind))
             });
             match parsed {
+                Some((column, _)) if types.iter().any(|(other, _)| *other == column) => {
+                    self.wrong("types", &format!("'{column}' is named twice"));
+                }
                 Some(parsed) => types.push(parsed),
                 None => self.wrong(
                     "types",

@@ -172,6 +172,34 @@ fn a_mistake_in_the_file_is_said_with_its_place() {
         .says("check --config");
 }
 
+#[test]
+fn what_cannot_be_meant_is_refused() {
+    for (args, words) in [
+        ("--types a=int,a=text", "--types (FLOWGAUGE_TYPES, types): 'a' is named twice"),
+        ("--types a=integer", "'a=integer' is not COL=TYPE with one of text, int, decimal"),
+        (
+            "--csv-columns a,a",
+            "--csv-columns (FLOWGAUGE_CSV_COLUMNS, csv_columns): 'a' is named twice",
+        ),
+        ("--rejects -", "--rejects (FLOWGAUGE_REJECTS, rejects): rejected records go to a file"),
+        ("--select a=", "'a=' lacks a name; write COL or NEW=OLD"),
+        ("--max-errors 101%", "write a number, or a share between 0% and 100%"),
+        ("--max-errors -1", "write a number, or a share between 0% and 100%"),
+        ("--csv-encoding klingon", "'klingon' is not known; write for example utf-8"),
+        ("--batch-bytes 1GiB", "it is between 1 and 16777216 bytes"),
+        ("--max-record-bytes 0", "it is between 1 and 16777216 bytes, 1/16 of it"),
+        ("--drain-timeout 0.5.5", "'0.5.5' is no time; write for example 20s, 1h30m or 24h"),
+        ("--csv-file - --csv-file -", "standard input can be read once only"),
+    ] {
+        configured("")
+            .with("--csv-file in.csv --output-file out.jsonl")
+            .with(args)
+            .run()
+            .ends_with(2)
+            .says(words);
+    }
+}
+
 /// Two pipelines over one connection, in a file and one that it includes.
 const SYNCS: &str = "\
 include = 'more/others.toml'

@@ -184,6 +184,30 @@ fn what_a_killed_run_left_is_taken_over_and_that_is_said() {
     assert_eq!(workdir.names(), ["in.csv", "out.jsonl"]);
 }
 
+/// Only those of the same name: other part files may belong to runs that go on.
+#[test]
+fn what_a_killed_run_left_beside_named_rejects_is_removed() {
+    let workdir = workdir!();
+    workdir.write("in.csv", "a\n1\n");
+    for left in [".bad.jsonl.123.part", ".bad.jsonl.gz.part", ".bad.part", ".other.jsonl.1.part"] {
+        workdir.write(left, "x");
+    }
+    let args = "--csv-file in.csv --output-file out.jsonl --rejects bad.jsonl";
+    let finished = workdir.flowgauge().args(args.split(' ')).run();
+    finished.assert_code(0).assert_stderr_has("'./.bad.jsonl.123.part' was left by a run");
+    assert_eq!(
+        workdir.names(),
+        [
+            ".bad.jsonl.gz.part",
+            ".bad.part",
+            ".other.jsonl.1.part",
+            "bad.jsonl",
+            "in.csv",
+            "out.jsonl"
+        ]
+    );
+}
+
 #[test]
 fn a_second_run_with_the_same_output_is_refused_while_the_first_goes_on() {
     let workdir = workdir!();
