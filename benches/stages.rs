@@ -23,7 +23,7 @@ use flowgauge::sink::{MarkPolicy, Sink};
 use flowgauge::source::csv::{CsvSettings, CsvSource, Dialect, HeaderNames, InvalidText, Ragged};
 use flowgauge::source::memory::MemorySource;
 use flowgauge::source::text::{Boundaries, Encoding, StreamSettings};
-use flowgauge::source::{SegmentLimit, Source};
+use flowgauge::source::{Onlooker, SegmentLimit, Source};
 
 const LIMIT: SegmentLimit = SegmentLimit { records: 50_000, bytes: 1 << 20, record_bytes: 1 << 24 };
 
@@ -65,7 +65,7 @@ fn source(file: &std::path::Path) -> CsvSource {
 }
 
 fn first_segment(source: &CsvSource) -> Segment {
-    source.open(0).unwrap().next(Vec::new(), &mut |_| {}).unwrap().unwrap()
+    source.open(0).unwrap().next(Vec::new(), &mut Onlooker).unwrap().unwrap()
 }
 
 fn sink(source: &CsvSource, format: Format) -> FileSink {

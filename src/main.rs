@@ -13,6 +13,11 @@ use flowgauge::error::Error;
 use flowgauge::report::Outcome;
 
 fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        // A bug is one line like every other error; who closed standard error does not want it.
+        let what = panic.to_string().replace('\n', " ");
+        let _ = writeln!(io::stderr(), "flowgauge: {what}; this is a bug, please report it");
+    }));
     if std::env::args_os().len() <= 1 && !is_told_by_environment() {
         return ExitCode::from(nothing_asked().exit_code());
     }

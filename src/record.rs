@@ -29,17 +29,36 @@ pub enum Flaw {
     StrayQuote,
 }
 
-/// An interval `[from, to)` of one split: the unit of parallel work, of a batch and of a commit.
+/// A place between two records of a split.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Position {
+    /// Offset in the decoded stream.
+    Byte(u64),
+    /// What a server sorts by, in its own words.
+    Key(Arc<[u8]>),
+}
+
+/// `[from, to)` of one split: what a commit, its rejected records and a saved position are about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interval {
+    /// Index into what `Source::splits` named.
+    pub split: usize,
+    pub from: Position,
+    pub to: Position,
+}
+
+impl Interval {
+    pub fn bytes(split: usize, from: u64, to: u64) -> Interval {
+        Interval { split, from: Position::Byte(from), to: Position::Byte(to) }
+    }
+}
+
+/// The records of an interval: the unit of parallel work, of a batch and of a commit.
 ///
 /// Segments of a split are disjoint, in order, and cover it.
 #[derive(Debug)]
 pub struct Segment {
-    /// Index into what `Source::splits` named.
-    pub split: usize,
-    /// Byte offset of the first byte, in the decoded stream of the split.
-    pub from: u64,
-    /// Byte offset just behind the last byte.
-    pub to: u64,
+    pub interval: Interval,
     /// Number of the first record in the split, counted from 1.
     pub first_record: u64,
     /// Line on which the segment begins, counted from 1.
@@ -53,9 +72,41 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// The line of a byte of this segment. It is only asked for rejected records, so it counts.
-    pub fn line_at(&self, offset: usize) -> u64 {
-        self.first_line + lines_in(&self.bytes[..offset.min(self.bytes.len())])
+    /// Offset of its first byte in the decoded stream, where there is one.
+    pub fn first_byte(&self) -> Option<u64> {
+        match self.interval.from {
+            Position::Byte(byte) => Some(byte),
+            Position::Key(_) => None,
+        }
+    }
+}
+
+/// Says where records of a segment are. Records are asked for in order, so that lines are counted
+/// once, and only as far as somebody asks.
+pub struct Places<'a> {
+    split: &'a str,
+    segment: &'a Segment,
+    offset: usize,
+    line: u64,
+}
+
+impl<'a> Places<'a> {
+    pub fn new(split: &'a str, segment: &'a Segment) -> Places<'a> {
+        Places { split, segment, offset: 0, line: segment.first_line }
+    }
+
+    /// The record that begins at `offset`, the `index`-th in the segment.
+    pub fn of(&mut self, index: u64, offset: usize) -> Place {
+        let bytes = &self.segment.bytes;
+        self.line += lines_in(&bytes[self.offset.min(offset)..offset.min(bytes.len())]);
+        self.offset = offset;
+        Place {
+            split: self.split.to_string(),
+            record: Some(self.segment.first_record + index),
+            line: Some(self.line),
+            byte: self.segment.first_byte().map(|byte| byte + offset as u64),
+            column: None,
+        }
     }
 }
 
@@ -142,7 +193,10 @@ pub const ARENA_BYTES_MAX: usize = (1 << END_BITS) - 1;
 
 impl Cell {
     fn new(kind: Kind, end: usize) -> Cell {
-        debug_assert!(end <= ARENA_BYTES_MAX);
+        assert!(
+            end <= ARENA_BYTES_MAX,
+            "a segment's text fits the arena, by the limits of settings"
+        );
         Cell((kind as u32) << END_BITS | end as u32)
     }
 
@@ -194,6 +248,11 @@ impl Rows {
 
     pub fn shape(&self) -> &Shape {
         &self.shape
+    }
+
+    /// Memory it holds, used or not.
+    pub fn held_bytes(&self) -> usize {
+        self.arena.capacity() + 4 * (self.cells.capacity() + 2 * self.offsets.capacity())
     }
 
     pub fn len(&self) -> usize {
@@ -371,17 +430,6 @@ pub struct Place {
 impl Place {
     pub fn split(name: impl Into<String>) -> Place {
         Place { split: name.into(), ..Place::default() }
-    }
-
-    /// The record that begins at `offset` of `segment`, the `index`-th in it.
-    pub fn of(split: &str, segment: &Segment, index: u64, offset: usize) -> Place {
-        Place {
-            split: split.to_string(),
-            record: Some(segment.first_record + index),
-            line: Some(segment.line_at(offset)),
-            byte: Some(segment.from + offset as u64),
-            column: None,
-        }
     }
 
     pub fn column(mut self, name: impl Into<String>) -> Place {

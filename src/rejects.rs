@@ -13,14 +13,15 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
-use crate::record::Rejected;
+use crate::record::{Interval, Rejected};
 
 /// Keeps rejected records.
 ///
-/// `append` is called in the order of settling, by one task. `publish` or `discard` is called once
+/// `append` is called in the order of settling, by one task, with the rejected records of one
+/// interval. `publish` or `discard` is called once
 /// at the end; what was appended may only be relied upon after `publish`.
 pub trait RejectLog: Send {
-    fn append(&mut self, rejected: &[Rejected]) -> Result<()>;
+    fn append(&mut self, interval: &Interval, rejected: &[Rejected]) -> Result<()>;
 
     /// The place where they can be found, if there is anything to find.
     fn publish(&mut self) -> Result<Option<PathBuf>>;
@@ -100,10 +101,12 @@ impl RejectFile {
     }
 }
 
-/// Opens the part file with its lock held, which tells it from what a killed run left.
+/// Opens the part file with its lock held, which tells it from what a killed run left. It holds raw
+/// records, which are nobody else's business.
 fn lock(part: &Path) -> io::Result<File> {
     loop {
-        let file = OpenOptions::new().write(true).create(true).truncate(true).open(part)?;
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(part)?;
         file.lock()?;
         // Between opening and locking, another run may have swept it away.
         if part.exists() {
@@ -112,11 +115,14 @@ fn lock(part: &Path) -> io::Result<File> {
     }
 }
 
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Removes what killed runs left: nothing else ever would. `is_ours` is given names without the dot
 /// before and `.part` behind.
 fn sweep(own: &Path, is_ours: impl Fn(&str) -> bool) {
-    let directory = own.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let Ok(entries) = fs::read_dir(directory.unwrap_or(Path::new("."))) else { return };
+    let Ok(entries) = fs::read_dir(directory(own)) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let bare = name.strip_prefix('.').and_then(|name| name.strip_suffix(".part"));
@@ -136,7 +142,7 @@ fn sweep(own: &Path, is_ours: impl Fn(&str) -> bool) {
 }
 
 impl RejectLog for RejectFile {
-    fn append(&mut self, rejected: &[Rejected]) -> Result<()> {
+    fn append(&mut self, _interval: &Interval, rejected: &[Rejected]) -> Result<()> {
         for record in rejected {
             let mut line = line(record).to_string();
             line.push('\n');
@@ -155,7 +161,8 @@ impl RejectLog for RejectFile {
             .writer
             .flush()
             .and_then(|()| self.writer.get_ref().sync_all())
-            .and_then(|()| fs::rename(&self.part, &self.path));
+            .and_then(|()| fs::rename(&self.part, &self.path))
+            .and_then(|()| File::open(directory(&self.path))?.sync_all());
         published.map_err(|cause| self.failed(cause))?;
         self.is_gone = true;
         Ok(Some(self.path.clone()))
@@ -202,7 +209,7 @@ pub struct MemoryRejects {
 }
 
 impl RejectLog for MemoryRejects {
-    fn append(&mut self, rejected: &[Rejected]) -> Result<()> {
+    fn append(&mut self, _interval: &Interval, rejected: &[Rejected]) -> Result<()> {
         self.kept.lock().expect("no test panics while it holds this").extend_from_slice(rejected);
         Ok(())
     }

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::record::{Rows, Segment, Shape};
 use crate::report::text;
 use crate::sink::Sink;
+use crate::source::Onlooker;
 
 /// Rows that are shown as they would be written.
 const SHOWN_ROWS: usize = 3;
@@ -46,7 +47,7 @@ pub fn check(settings: &Settings) -> Result<String> {
 fn first_segment(opened: &Opened) -> Result<Option<Segment>> {
     for split in 0..opened.source.splits().len() {
         let mut cursor = opened.source.open(split)?;
-        if let Some(segment) = cursor.next(Vec::new(), &mut |_| {})? {
+        if let Some(segment) = cursor.next(Vec::new(), &mut Onlooker)? {
             return Ok(Some(segment));
         }
     }

@@ -123,6 +123,9 @@ const EXPANSION_MAX: u64 = 1000;
 /// Kubernetes kills 30 s after it has asked; reporting needs some of that.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// A byte of another encoding may become three of UTF-8, which must still fit an arena.
+const TEXT_GROWTH_MAX: u64 = 3;
+
 const WORKER_COUNT_MAX: u64 = 256;
 
 /// Other people's servers are not to be surprised by a large machine.
@@ -211,7 +214,8 @@ impl Reading<'_> {
     }
 
     fn limit(&mut self, memory_limit: u64) -> SegmentLimit {
-        let ceiling = (memory_limit / RECORD_SHARE_OF_MEMORY).min(ARENA_BYTES_MAX as u64 / 2);
+        let ceiling =
+            (memory_limit / RECORD_SHARE_OF_MEMORY).min(ARENA_BYTES_MAX as u64 / TEXT_GROWTH_MAX);
         let record_bytes = self.size("max-record-bytes").unwrap_or(RECORD_BYTES.min(ceiling));
         if record_bytes > ceiling || record_bytes == 0 {
             let why = format!(

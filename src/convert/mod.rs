@@ -146,6 +146,7 @@ impl Values {
         Guess {
             columns: vec![GUESSES.to_vec(); self.columns.len()],
             seen: vec![0; self.columns.len()],
+            null: self.null.clone(),
         }
     }
 
@@ -167,11 +168,12 @@ const GUESSES: [Type; 3] = [Type::Int, Type::Decimal, Type::Bool];
 pub struct Guess {
     columns: Vec<Vec<Type>>,
     seen: Vec<u64>,
+    null: Option<Vec<u8>>,
 }
 
 impl Guess {
     pub fn see(&mut self, column: usize, value: &[u8]) {
-        if value.is_empty() {
+        if value.is_empty() || self.null.as_deref() == Some(value) {
             return;
         }
         self.seen[column] += 1;
@@ -291,6 +293,15 @@ mod tests {
             values.adopt(guess);
             assert_eq!(values.kinds().next(), Some(("a", expected)), "{seen:?}");
         }
+    }
+
+    #[test]
+    fn the_null_text_says_nothing_of_a_type() {
+        let mut values = Values::text(&["a".to_string()], Some("NULL".to_string()));
+        let mut guess = values.guess();
+        ["1", "NULL", "3"].iter().for_each(|value| guess.see(0, value.as_bytes()));
+        values.adopt(guess);
+        assert_eq!(values.kinds().next(), Some(("a", Type::Int)));
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod server;
 pub mod stats;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::event::{Event, Observer};
 
@@ -28,18 +29,28 @@ pub use reading::{Identity, REVISION};
 pub use server::{Bound, Server, bind};
 pub use stats::Stats;
 
-/// Tells every event to several observers, in their order.
-pub struct Fanout(Vec<Arc<dyn Observer>>);
+/// Tells every event to several observers, in their order, and nothing after the end: threads that
+/// nobody waited for may still have something to say.
+pub struct Fanout {
+    observers: Vec<Arc<dyn Observer>>,
+    has_ended: AtomicBool,
+}
 
 impl Fanout {
     pub fn new(observers: Vec<Arc<dyn Observer>>) -> Fanout {
-        Fanout(observers)
+        Fanout { observers, has_ended: AtomicBool::new(false) }
     }
 }
 
 impl Observer for Fanout {
     fn notice(&self, event: &Event) {
-        self.0.iter().for_each(|observer| observer.notice(event));
+        if self.has_ended.load(Ordering::Acquire) {
+            return;
+        }
+        if matches!(event, Event::Ended { .. }) {
+            self.has_ended.store(true, Ordering::Release);
+        }
+        self.observers.iter().for_each(|observer| observer.notice(event));
     }
 }
 

@@ -1,4 +1,5 @@
-//! A lane's task: takes prepared segments, commits them with retries, marks, and hands receipts on.
+//! A lane's task: takes prepared segments, commits them with retries, has accepted ones made
+//! durable, and hands their receipts on.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
@@ -14,85 +15,129 @@ use super::settle::Durable;
 use super::worker::Prepared;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Stage, Wait};
-use crate::sink::{Commit, Lane, Mark, Marked, Payload, Receipt};
+use crate::sink::{Commit, Lane, Payload, Receipt};
 
 /// The lanes share one short queue, so that a slow one is not waited for.
 pub type Ready = Arc<Mutex<mpsc::Receiver<Prepared>>>;
 
 pub struct LaneTask {
-    pub run: Arc<Run>,
-    pub lane: Box<dyn Lane>,
-    pub pool: Arc<Pool>,
-    pub settle: mpsc::Sender<Durable>,
+    run: Arc<Run>,
+    lane: Box<dyn Lane>,
+    pool: Arc<Pool>,
+    settle: mpsc::Sender<Durable>,
+    /// Oldest first.
+    accepted: VecDeque<Accepted>,
+    /// Bytes accepted since the last mark was started.
+    unmarked_bytes: u64,
+    mark_due: tokio::time::Instant,
 }
 
-/// An accepted segment on its way to being durable. Its memory was given back
-/// already, but for what was rejected of it.
+/// An accepted segment on its way to being durable. Its memory was given back already, but for what
+/// was rejected of it.
 struct Accepted {
     segment: Prepared,
     committed: Instant,
 }
 
+/// Segments that may be accepted and not yet durable: tiny ones must not pile up behind a slow disk.
+const ACCEPTED_MAX: usize = 1024;
+
+/// Opens a lane, trying again as `retry` says.
+pub async fn open(run: &Run) -> Result<Box<dyn Lane>> {
+    let mut retries = Retries::new(run);
+    loop {
+        match Arc::clone(&run.sink).open().await {
+            Ok(lane) => return Ok(lane),
+            Err(error) => retries.wait(error).await?,
+        }
+    }
+}
+
 impl LaneTask {
+    pub fn new(
+        run: Arc<Run>,
+        lane: Box<dyn Lane>,
+        pool: Arc<Pool>,
+        settle: mpsc::Sender<Durable>,
+    ) -> LaneTask {
+        let mark_due = tokio::time::Instant::now() + run.mark.age;
+        LaneTask { run, lane, pool, settle, accepted: VecDeque::new(), unmarked_bytes: 0, mark_due }
+    }
+
     pub async fn serve(mut self, ready: Ready) -> Result<()> {
-        let mut accepted = VecDeque::new();
-        let mut unmarked_bytes = 0;
-        let mut mark_due = tokio::time::Instant::now() + self.run.mark.age;
         loop {
             let asked = Instant::now();
+            let has_accepted = !self.accepted.is_empty();
+            let may_take = self.accepted.len() < ACCEPTED_MAX;
             let next = tokio::select! {
-                next = async { ready.lock().await.recv().await } => next,
-                () = tokio::time::sleep_until(mark_due), if !accepted.is_empty() => {
+                receipts = self.lane.marked(), if has_accepted => {
                     self.waited(Wait::Input, asked.elapsed());
-                    self.mark(Mark::Start, &mut accepted).await?;
-                    mark_due = tokio::time::Instant::now() + self.run.mark.age;
+                    self.became_durable(receipts?).await?;
+                    continue;
+                }
+                next = async { ready.lock().await.recv().await }, if may_take => next,
+                () = tokio::time::sleep_until(self.mark_due), if self.unmarked_bytes > 0 => {
+                    self.waited(Wait::Input, asked.elapsed());
+                    self.mark().await?;
                     continue;
                 }
             };
             self.waited(Wait::Input, asked.elapsed());
-            let Some(mut segment) = next else { break };
-            let committed = Instant::now();
-            match self.commit(&segment.payload).await? {
-                Commit::Durable(receipt) => self.durable(segment, receipt, committed).await?,
-                Commit::Accepted => {
-                    unmarked_bytes += segment.payload.bytes.len() as u64;
-                    self.pool.give(std::mem::take(&mut segment.payload.bytes));
-                    if segment.rejected.is_empty() {
-                        segment.reservation = None;
-                    }
-                    accepted.push_back(Accepted { segment, committed });
-                }
-            }
-            let is_due = tokio::time::Instant::now() >= mark_due;
-            if is_due || unmarked_bytes >= self.run.mark.bytes {
-                self.mark(Mark::Start, &mut accepted).await?;
-                unmarked_bytes = 0;
-                mark_due = tokio::time::Instant::now() + self.run.mark.age;
+            let Some(segment) = next else { break };
+            self.take(segment).await?;
+            let is_due = tokio::time::Instant::now() >= self.mark_due;
+            let is_full = self.accepted.len() >= ACCEPTED_MAX;
+            if is_due || is_full || self.unmarked_bytes >= self.run.mark.bytes {
+                self.mark().await?;
             }
         }
-        if !accepted.is_empty() {
-            self.mark(Mark::Wait, &mut accepted).await?;
-        }
-        match accepted.is_empty() {
-            true => Ok(()),
-            false => Err(Error::internal("a lane left accepted segments without a receipt")),
-        }
-    }
-
-    async fn mark(&mut self, mark: Mark, accepted: &mut VecDeque<Accepted>) -> Result<()> {
-        let started = Instant::now();
-        let Marked { receipts } = self.lane.mark(mark).await?;
-        self.run.observer.notice(&Event::Committed { took: started.elapsed() });
-        for receipt in receipts {
-            let Some(Accepted { segment, committed }) = accepted.pop_front() else {
-                return Err(Error::internal("a lane made more segments durable than it was given"));
-            };
-            self.durable(segment, receipt, committed).await?;
+        while !self.accepted.is_empty() {
+            self.mark().await?;
+            let receipts = self.lane.marked().await?;
+            self.became_durable(receipts).await?;
         }
         Ok(())
     }
 
-    async fn durable(
+    async fn take(&mut self, mut segment: Prepared) -> Result<()> {
+        let committed = Instant::now();
+        match self.commit(&segment.payload).await? {
+            Commit::Durable(receipt) => self.settle(segment, receipt, committed).await,
+            Commit::Accepted => {
+                // A segment of which nothing is written counts, too, else it would never be marked.
+                self.unmarked_bytes += (segment.payload.bytes.len() as u64).max(1);
+                self.pool.give(std::mem::take(&mut segment.payload.bytes));
+                if segment.rejected.is_empty() {
+                    segment.reservation = None;
+                }
+                self.accepted.push_back(Accepted { segment, committed });
+                Ok(())
+            }
+        }
+    }
+
+    async fn mark(&mut self) -> Result<()> {
+        let started = Instant::now();
+        let is_started = self.lane.mark().await?;
+        self.run.observer.notice(&Event::Committed { took: started.elapsed() });
+        if is_started {
+            self.unmarked_bytes = 0;
+        }
+        self.mark_due = tokio::time::Instant::now() + self.run.mark.age;
+        Ok(())
+    }
+
+    async fn became_durable(&mut self, receipts: Vec<Receipt>) -> Result<()> {
+        for receipt in receipts {
+            let Some(Accepted { segment, committed }) = self.accepted.pop_front() else {
+                return Err(Error::internal("a lane made more segments durable than it was given"));
+            };
+            self.settle(segment, receipt, committed).await?;
+        }
+        Ok(())
+    }
+
+    async fn settle(
         &mut self,
         segment: Prepared,
         receipt: Receipt,
@@ -105,53 +150,75 @@ impl LaneTask {
         sent.map_err(|_| Error::internal("the room that settles segments is closed"))
     }
 
-    /// Commits a segment, trying again as `retry` says.
+    /// Commits a segment, trying again as `retry` says. Once an answer was lost, the segment is
+    /// looked for, however often that takes, before it is sent again.
     async fn commit(&mut self, payload: &Payload) -> Result<Commit> {
-        // The runtime's clock, which a test may let run ahead.
-        let first = tokio::time::Instant::now();
-        let mut attempt = 0;
+        let run = Arc::clone(&self.run);
+        let mut retries = Retries::new(&run);
+        let mut must_look = false;
         loop {
             let started = Instant::now();
-            let outcome = self.lane.commit(payload).await;
-            self.run.observer.notice(&Event::Committed { took: started.elapsed() });
-            let error = match outcome {
+            let outcome = if must_look {
+                match self.lane.find(payload).await {
+                    Ok(Some(commit)) => return Ok(commit),
+                    Ok(None) => {
+                        must_look = false;
+                        continue;
+                    }
+                    Err(error) => Err(error),
+                }
+            } else {
+                self.lane.commit(payload).await
+            };
+            run.observer.notice(&Event::Committed { took: started.elapsed() });
+            match outcome {
                 Ok(commit) => return Ok(commit),
-                Err(error) => error,
-            };
-            self.failed(&error);
-            let found = match reaction(error.kind) {
-                Reaction::Stop => return Err(error),
-                Reaction::Again => None,
-                Reaction::LookFirst => self.lane.find(payload).await?,
-            };
-            if let Some(commit) = found {
-                return Ok(commit);
+                Err(error) => {
+                    must_look |= reaction(error.kind) == Reaction::LookFirst;
+                    retries.wait(error).await?;
+                }
             }
-            let Some(wait) = self.run.retry.wait(attempt, first.elapsed(), chance()) else {
-                return Err(error);
-            };
-            attempt += 1;
-            self.pause(&error, attempt, wait).await;
         }
-    }
-
-    fn failed(&self, error: &Error) {
-        let observer = &self.run.observer;
-        observer.notice(&Event::Failed { stage: Stage::Insert, error_type: error.error_type });
-        if error.kind == Kind::Overloaded {
-            observer.notice(&Event::RateLimited { stage: Stage::Insert });
-        }
-    }
-
-    async fn pause(&mut self, error: &Error, attempt: u32, wait: Duration) {
-        let (stage, error_type) = (Stage::Insert, error.error_type);
-        self.run.observer.notice(&Event::Retrying { stage, error_type, attempt, wait });
-        tokio::time::sleep(wait).await;
-        self.waited(Wait::Retry, wait);
     }
 
     fn waited(&self, wait: Wait, took: Duration) {
         self.run.observer.notice(&Event::Waited { stage: Stage::Insert, wait, took });
+    }
+}
+
+/// The tries of one operation, told as they happen.
+struct Retries<'a> {
+    run: &'a Run,
+    /// The runtime's clock, which a test may let run ahead.
+    first: tokio::time::Instant,
+    attempt: u32,
+}
+
+impl Retries<'_> {
+    fn new(run: &Run) -> Retries<'_> {
+        Retries { run, first: tokio::time::Instant::now(), attempt: 0 }
+    }
+
+    /// Waits before the next try, or gives the error back when there is none.
+    async fn wait(&mut self, error: Error) -> Result<()> {
+        let observer = &self.run.observer;
+        let (stage, error_type) = (Stage::Insert, error.error_type);
+        observer.notice(&Event::Failed { stage, error_type });
+        if error.kind == Kind::Overloaded {
+            observer.notice(&Event::RateLimited { stage });
+        }
+        if reaction(error.kind) == Reaction::Stop {
+            return Err(error);
+        }
+        let Some(wait) = self.run.retry.wait(self.attempt, self.first.elapsed(), chance()) else {
+            return Err(error);
+        };
+        self.attempt += 1;
+        let attempt = self.attempt;
+        observer.notice(&Event::Retrying { stage, error_type, attempt, wait });
+        tokio::time::sleep(wait).await;
+        observer.notice(&Event::Waited { stage, wait: Wait::Retry, took: wait });
+        Ok(())
     }
 }
 

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::{Run, pool::Pool};
 use crate::error::{Error, Result};
 use crate::event::{Event, FileEnd, Stage, Wait};
-use crate::pipeline::budget::Budget;
+use crate::pipeline::budget::{Budget, Reservation};
 use crate::pipeline::queue::Queue;
 use crate::pipeline::settle::Ledger;
-use crate::source::Tally;
+use crate::source::{Host, Tally};
 
 /// What the source says it held, when all of it was read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,6 +23,10 @@ pub struct Reader<'a> {
     pub budget: &'a Arc<Budget>,
     pub pool: &'a Pool,
     pub ledger: &'a Ledger,
+    /// Columns of a row.
+    pub width: usize,
+    /// Bytes of text that a byte of source may become.
+    pub text_growth: usize,
 }
 
 impl Reader<'_> {
@@ -65,16 +69,16 @@ impl Reader<'_> {
             let Some(mut reservation) = self.budget.reserve(worst) else { return Ok(None) };
             self.waited(asked.elapsed());
             let started = Instant::now();
-            let mut waited = Duration::ZERO;
-            let mut room = |bytes| {
-                let asked = Instant::now();
-                reservation.grow(self.footprint(bytes, 1));
-                waited += asked.elapsed();
-            };
-            let segment = cursor.next(self.pool.take(), &mut room).map_err(failed)?;
+            let mut host =
+                ReaderHost { reader: self, reservation: &mut reservation, waited: Duration::ZERO };
+            let segment = cursor.next(self.pool.take(), &mut host).map_err(failed)?;
+            let waited = host.waited;
             let took = started.elapsed().saturating_sub(waited);
             self.waited(waited);
-            let Some(segment) = segment else { return Ok(Some(cursor.tally())) };
+            let Some(segment) = segment else {
+                let is_over = self.budget.is_closed();
+                return Ok((!is_over).then(|| cursor.tally()));
+            };
             reservation.shrink(self.footprint(segment.bytes.len(), segment.records));
             observer.notice(&Event::Fetched {
                 records: segment.records,
@@ -95,8 +99,13 @@ impl Reader<'_> {
     /// What a segment needs at worst, all the way: its bytes, its rows, and what is prepared of
     /// them or kept of them as rejected.
     fn footprint(&self, bytes: usize, records: u64) -> usize {
-        let rows = bytes + records as usize * ROW_BYTES;
-        bytes + rows + self.run.sink.footprint(bytes, records)
+        let records = records.min(bytes as u64);
+        let text = bytes * self.text_growth;
+        let cells = records as usize * (self.width * CELL_BYTES + ROW_BYTES);
+        // A record that travels alone may be nothing but delimiters, and is looked at as a whole.
+        let is_large = bytes > self.run.limit.bytes;
+        let fields = if is_large { bytes * FIELD_BYTES } else { 0 };
+        bytes + text + cells + fields + self.run.sink.footprint(text, records)
     }
 
     fn waited(&self, took: Duration) {
@@ -104,5 +113,33 @@ impl Reader<'_> {
     }
 }
 
-/// Offsets of a row's record and cells, as far as they do not depend on its width.
-const ROW_BYTES: usize = 64;
+/// One packed cell of `Rows`.
+const CELL_BYTES: usize = 4;
+/// Offset and index of a row's record.
+const ROW_BYTES: usize = 8;
+/// What the csv crate keeps of each field of the record it is at, growing by doubling.
+const FIELD_BYTES: usize = 12;
+
+/// What a cursor is offered.
+struct ReaderHost<'a> {
+    reader: &'a Reader<'a>,
+    reservation: &'a mut Reservation,
+    waited: Duration,
+}
+
+impl Host for ReaderHost<'_> {
+    fn room(&mut self, bytes: usize, records: u64) -> bool {
+        let asked = Instant::now();
+        self.reservation.grow(self.reader.footprint(bytes, records));
+        self.waited += asked.elapsed();
+        !self.reader.budget.is_closed()
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.reader.run.stop.is_stopping()
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.reader.run.observer.notice(&event);
+    }
+}

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::Run;
+use super::settle::Settled;
 use super::worker::Prepared;
 use crate::error::Error;
 use crate::event::{Event, Stage};
-use crate::record::{ErrorType, Rejected};
+use crate::record::{ErrorType, Interval, Rejected};
 
 /// How many rejected records a run may have.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,13 +52,14 @@ const REPORTED_MAX: usize = 100;
 pub struct OverBudget {
     pub error: Error,
     /// Rejected records of the segment that was not let through, to be kept as evidence.
-    pub evidence: Vec<Rejected>,
+    pub evidence: Option<(Interval, Vec<Rejected>)>,
 }
 
 /// Runs until the workers are done, or the budget is exceeded.
 pub async fn sequence(
     run: &Run,
     mut prepared: mpsc::Receiver<Prepared>,
+    mut settled: mpsc::UnboundedReceiver<Settled>,
     lanes: mpsc::Sender<Prepared>,
 ) -> Result<(), OverBudget> {
     let mut early = BTreeMap::new();
@@ -67,6 +69,9 @@ pub async fn sequence(
         early.insert(arrived.ticket, arrived);
         while let Some(mut next) = early.remove(&next_ticket) {
             next_ticket += 1;
+            while let Ok(late) = settled.try_recv() {
+                seen.judge_late(run, &late)?;
+            }
             seen.judge(run, &mut next)?;
             if lanes.send(next).await.is_err() {
                 return Ok(());
@@ -97,7 +102,18 @@ impl Seen {
         }
         let mut evidence = std::mem::take(&mut next.rejected);
         evidence.truncate(REPORTED_MAX);
-        Err(OverBudget { error: over_budget(run, self.failed, evidence.first()), evidence })
+        let error = over_budget(run, self.failed, evidence.first());
+        Err(OverBudget { error, evidence: Some((next.interval.clone(), evidence)) })
+    }
+
+    /// Rows refused at commit are kept already; they only add up here.
+    fn judge_late(&mut self, run: &Run, late: &Settled) -> Result<(), OverBudget> {
+        self.failed += late.failed_late;
+        if !run.error_budget.is_exceeded(self.failed, self.records, false) {
+            return Ok(());
+        }
+        let error = over_budget(run, self.failed, late.first_late.as_ref());
+        Err(OverBudget { error, evidence: None })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where a durable segment becomes counts and rejected records: the one place that keeps the books
 //! of a run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::Run;
 use super::worker::Prepared;
 use crate::error::{Error, Result};
 use crate::event::{Event, FileEnd, Stage};
-use crate::record::{Counts, Rejected};
+use crate::record::{Counts, Interval, Rejected};
 use crate::rejects::RejectLog;
 use crate::sink::Receipt;
 
@@ -22,6 +22,13 @@ pub struct Durable {
     pub insert: Duration,
 }
 
+/// What settling a segment found out beyond what its preparation did.
+pub struct Settled {
+    /// Rows that the sink refused at commit.
+    pub failed_late: u64,
+    pub first_late: Option<Rejected>,
+}
+
 /// The books: what became of the records, and which tickets are closed.
 #[derive(Default)]
 pub struct Books {
@@ -30,7 +37,7 @@ pub struct Books {
     watermark: u64,
     beyond: BTreeSet<u64>,
     /// Splits that were read to their end, with the first ticket behind them.
-    ended: Vec<(usize, u64)>,
+    ended: VecDeque<(usize, u64)>,
 }
 
 impl Books {
@@ -44,11 +51,14 @@ impl Books {
     }
 
     fn settled_splits(&mut self) -> Vec<usize> {
-        let watermark = self.watermark;
-        let (settled, open) = self.ended.iter().partition(|(_, end)| *end <= watermark);
-        self.ended = open;
-        let settled: Vec<(usize, u64)> = settled;
-        settled.into_iter().map(|(split, _)| split).collect()
+        let mut settled = Vec::new();
+        while let Some((split, _)) =
+            self.ended.front().copied().filter(|(_, end)| *end <= self.watermark)
+        {
+            self.ended.pop_front();
+            settled.push(split);
+        }
+        settled
     }
 }
 
@@ -64,22 +74,26 @@ impl Ledger {
         Ledger { run: Arc::clone(run), books: Mutex::default(), rejects: Mutex::new(rejects) }
     }
 
-    pub fn settle(&self, durable: Durable) -> Result<()> {
+    /// Says what the sequencer does not know yet.
+    pub fn settle(&self, durable: Durable) -> Result<Settled> {
         let Durable { segment, receipt, insert } = durable;
         let Receipt { mut counts, bytes_written, refused } = receipt;
         let mut rejected = segment.rejected;
-        for refused in refused {
-            let Some(origin) = &segment.origin else {
-                return Err(Error::internal(
-                    "a lane refused a row, which its sink said it never does",
-                ));
-            };
-            let late = origin.reject(&self.run, refused);
-            let error_type = late.error_type;
+        let late = match &segment.origin {
+            Some(origin) => origin.reject(&self.run, refused),
+            None if refused.is_empty() => Vec::new(),
+            None => {
+                let message = "a lane refused a row, which its sink said it never does";
+                return Err(Error::internal(message));
+            }
+        };
+        for rejected in &late {
+            let error_type = rejected.error_type;
             self.run.observer.notice(&Event::Rejected { stage: Stage::Insert, error_type });
-            (self.run.on_rejected)(&late);
-            rejected.push(late);
+            (self.run.on_rejected)(rejected);
         }
+        let settled = Settled { failed_late: late.len() as u64, first_late: late.first().cloned() };
+        rejected.extend(late);
         counts.failed += rejected.len() as u64;
         if counts.processed() != segment.records {
             return Err(Error::internal(format!(
@@ -88,8 +102,8 @@ impl Ledger {
                 counts.processed()
             )));
         }
-        self.keep(&rejected)?;
-        let settled = {
+        self.keep(&segment.interval, &rejected)?;
+        let ended = {
             let mut books = self.books();
             books.totals.add(&counts);
             books.close(segment.ticket)
@@ -101,19 +115,19 @@ impl Ledger {
             insert,
             batch: segment.started.elapsed(),
         });
-        self.tell_ended(settled);
-        Ok(())
+        self.tell_ended(ended);
+        Ok(settled)
     }
 
-    pub fn keep(&self, rejected: &[Rejected]) -> Result<()> {
-        self.rejects().append(rejected)
+    pub fn keep(&self, interval: &Interval, rejected: &[Rejected]) -> Result<()> {
+        self.rejects().append(interval, rejected)
     }
 
     /// The reader has read a split to its end; `tickets` were given out until then.
     pub fn split_ended(&self, split: usize, tickets: u64) {
         let settled = {
             let mut books = self.books();
-            books.ended.push((split, tickets));
+            books.ended.push_back((split, tickets));
             books.settled_splits()
         };
         self.tell_ended(settled);
@@ -152,11 +166,11 @@ mod tests {
 
     #[test]
     fn a_split_is_settled_with_its_last_ticket_whatever_the_order() {
-        let mut books = Books { ended: vec![(0, 2), (1, 3)], ..Books::default() };
+        let mut books = Books { ended: [(0, 2), (1, 3)].into(), ..Books::default() };
         assert!(books.close(1).is_empty());
         assert!(books.close(2).is_empty());
         assert_eq!(books.close(0), vec![0_usize, 1]);
-        books.ended.push((2, 3));
+        books.ended.push_back((2, 3));
         assert_eq!(books.settled_splits(), vec![2_usize]);
     }
 }

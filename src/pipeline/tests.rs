@@ -210,7 +210,42 @@ fn a_lost_answer_is_looked_for_and_nothing_comes_twice() {
     let played = paused!(scene.play());
     played.assert_outcome(Outcome::Complete, true);
     played.assert_lines(&["a", "b"]);
-    assert_eq!(played.count("retry 1"), 0);
+    assert_eq!(played.count("retry 2"), 0);
+}
+
+#[test]
+fn a_lost_answer_is_looked_for_until_the_other_side_is_back() {
+    let scene = Scene::new(&["a\nb\n"]).sink(|sink| sink.fault(0, Fault::DoAndVanish));
+    let played = paused!(scene.play());
+    played.assert_outcome(Outcome::Complete, true);
+    played.assert_lines(&["a", "b"]);
+    assert_eq!(played.count("retry 2"), 1);
+}
+
+#[test]
+fn a_worker_that_breaks_ends_the_run() {
+    let text = format!("*\n{}", "line\n".repeat(500));
+    let played = paused!(Scene::new(&[&text]).play());
+    played.assert_outcome(Outcome::Internal, false);
+}
+
+#[test]
+fn a_reader_that_breaks_ends_the_run() {
+    let played = paused!(Scene::new(&["a\nb\n**\nc\n"]).play());
+    played.assert_outcome(Outcome::Internal, false);
+    played.assert_lines(&["a", "b"]);
+}
+
+#[test]
+fn rows_refused_at_commit_count_against_the_budget() {
+    let text = "a\nb\n".repeat(300);
+    let scene = Scene::new(&[&text])
+        .max_errors(3)
+        .sink(|sink| MemorySink { refuses_late: Some("a".to_string()), ..sink });
+    let played = paused!(scene.play());
+    played.assert_outcome(Outcome::Data, false);
+    let refused = played.rejected.len();
+    assert!((4..300).contains(&refused), "{refused} rows were refused before the run stopped");
 }
 
 #[test]

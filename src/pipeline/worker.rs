@@ -10,13 +10,14 @@ use super::queue::{Job, Queue};
 use crate::error::{Error, Result};
 use crate::event::{Event, Stage, Wait};
 use crate::pipeline::budget::Reservation;
-use crate::record::{Place, Rejected, Rows, Segment, without_line_end};
+use crate::record::{Interval, Places, Rejected, Rows, Segment, without_line_end};
 use crate::sink::{Payload, Refused};
 use crate::source::Decode;
 
 /// A segment that is ready for a lane.
 pub struct Prepared {
     pub ticket: u64,
+    pub interval: Interval,
     pub payload: Payload,
     pub rejected: Vec<Rejected>,
     /// Records and bytes of the segment, as the source counted them.
@@ -66,6 +67,14 @@ impl Worker<'_> {
             let outcome = self.prepare(decoder, job, &mut rows, started);
             run.observer.notice(&Event::Prepared { took: started.elapsed() });
             run.vitals.active_workers.sub(1);
+            if let Err(error) = &outcome {
+                let (stage, error_type) = (Stage::Convert, error.error_type);
+                run.observer.notice(&Event::Failed { stage, error_type });
+            }
+            // One huge record is no reason to keep its memory.
+            if rows.held_bytes() > run.limit.bytes * ROWS_KEPT_SHARE {
+                rows = Rows::new(decoder.shape());
+            }
             let asked = Instant::now();
             if prepared.blocking_send(outcome?).is_err() {
                 return Ok(());
@@ -94,17 +103,19 @@ impl Worker<'_> {
         if found != segment.records {
             let message =
                 format!("the scan counted {} records and the decoder {found}", segment.records);
-            let name = &run.source.splits()[segment.split].name;
-            return Err(Error::internal(message).at(Place::of(name, &segment, 0, 0)));
+            let name = &run.source.splits()[segment.interval.split].name;
+            return Err(Error::internal(message).at(Places::new(name, &segment).of(0, 0)));
         }
         let mut refused = Vec::new();
         let mut payload = run.sink.prepare(rows, self.payloads.take(), &mut refused)?;
         payload.ticket = ticket;
+        payload.interval = Some(segment.interval.clone());
         let (records, bytes) = (segment.records, segment.bytes.len() as u64);
+        let interval = segment.interval.clone();
         let mut rejected = std::mem::take(&mut rows.rejected);
         let origin = if !refused.is_empty() || run.sink.refuses_late() {
             let origin = Origin::new(segment, rows, &rejected);
-            rejected.extend(refused.into_iter().map(|row| origin.reject(run, row)));
+            rejected.extend(origin.reject(run, refused));
             rejected.sort_by_key(|rejected| rejected.place.record);
             Some(origin).filter(|_| run.sink.refuses_late())
         } else {
@@ -117,9 +128,22 @@ impl Worker<'_> {
             reservation.shrink(payload.bytes.len() + kept);
         }
         let reservation = Some(reservation);
-        Ok(Prepared { ticket, payload, rejected, records, bytes, started, origin, reservation })
+        Ok(Prepared {
+            ticket,
+            interval,
+            payload,
+            rejected,
+            records,
+            bytes,
+            started,
+            origin,
+            reservation,
+        })
     }
 }
+
+/// Rows a worker keeps the memory of, as a multiple of a segment: cells take about as much as text.
+const ROWS_KEPT_SHARE: usize = 4;
 
 /// A rejection's place and reason, about.
 const REJECTED_BYTES: usize = 256;
@@ -131,28 +155,37 @@ impl Origin {
             starts[rows.record(row) as usize] = rows.offset(row);
         }
         for place in rejected.iter().map(|rejected| &rejected.place) {
-            if let (Some(record), Some(byte)) = (place.record, place.byte) {
-                starts[(record - segment.first_record) as usize] = (byte - segment.from) as usize;
+            if let (Some(record), Some(byte), Some(first_byte)) =
+                (place.record, place.byte, segment.first_byte())
+            {
+                starts[(record - segment.first_record) as usize] = (byte - first_byte) as usize;
             }
         }
         Origin { segment, starts, rows: (0..rows.len()).map(|row| rows.record(row)).collect() }
     }
 
-    /// The record behind a row that the sink refused.
-    pub fn reject(&self, run: &Run, refused: Refused) -> Rejected {
-        let record = self.rows[refused.row];
-        let start = self.starts[record as usize];
-        let end = self.starts.get(record as usize + 1).copied().unwrap_or(self.segment.bytes.len());
-        let name = &run.source.splits()[self.segment.split].name;
-        let place = Place::of(name, &self.segment, record, start);
-        Rejected {
-            place: match refused.column {
-                Some(column) => place.column(column),
-                None => place,
-            },
-            error_type: refused.error_type,
-            reason: refused.reason,
-            raw: without_line_end(&self.segment.bytes[start..end]).to_vec(),
+    /// The records behind the rows that the sink refused, in their order.
+    pub fn reject(&self, run: &Run, mut refused: Vec<Refused>) -> Vec<Rejected> {
+        refused.sort_by_key(|refused| refused.row);
+        let name = &run.source.splits()[self.segment.interval.split].name;
+        let mut places = Places::new(name, &self.segment);
+        let mut rejected = Vec::new();
+        for refused in refused {
+            let record = self.rows[refused.row];
+            let start = self.starts[record as usize];
+            let next = self.starts.get(record as usize + 1).copied();
+            let end = next.unwrap_or(self.segment.bytes.len());
+            let place = places.of(record, start);
+            rejected.push(Rejected {
+                place: match refused.column {
+                    Some(column) => place.column(column),
+                    None => place,
+                },
+                error_type: refused.error_type,
+                reason: refused.reason,
+                raw: without_line_end(&self.segment.bytes[start..end]).to_vec(),
+            });
         }
+        rejected
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
-use super::{Commit, Lane, Later, Mark, Marked, Payload, Receipt, Refused, Sink};
+use super::{Commit, Lane, Later, Payload, Receipt, Refused, Sink};
 use crate::error::{Error, Kind, Result};
 use crate::record::{Counts, ErrorType, Published, Rows, Value};
 
@@ -20,6 +20,8 @@ pub enum Fault {
     DoAndFail,
     /// Loses the request, and says that the answer was lost.
     LoseRequest,
+    /// Does it, loses the answer, and cannot be asked at first either.
+    DoAndVanish,
     /// Does not start before it is released.
     Hold(Arc<Notify>),
 }
@@ -90,7 +92,7 @@ impl Sink for MemorySink {
             buffer.push(b'\n');
             prepared += 1;
         }
-        Ok(Payload { bytes: buffer, rows: prepared, ticket: 0 })
+        Ok(Payload { bytes: buffer, rows: prepared, ..Payload::default() })
     }
 
     fn lanes_max(&self) -> usize {
@@ -102,7 +104,14 @@ impl Sink for MemorySink {
     }
 
     fn open(self: Arc<Self>) -> Later<'static, Result<Box<dyn Lane>>> {
-        Box::pin(async { Ok(Box::new(MemoryLane { sink: self, accepted: Vec::new() }) as _) })
+        Box::pin(async {
+            Ok(Box::new(MemoryLane {
+                sink: self,
+                accepted: Vec::new(),
+                marking: false,
+                is_away: false,
+            }) as _)
+        })
     }
 
     fn publish(&self) -> Later<'_, Result<Published>> {
@@ -129,6 +138,8 @@ fn refusal(row: usize) -> Refused {
 struct MemoryLane {
     sink: Arc<MemorySink>,
     accepted: Vec<Receipt>,
+    marking: bool,
+    is_away: bool,
 }
 
 impl MemoryLane {
@@ -167,6 +178,11 @@ impl Lane for MemoryLane {
                     self.store(payload);
                     return Err(lost(Kind::Unknown));
                 }
+                Some(Fault::DoAndVanish) => {
+                    self.store(payload);
+                    self.is_away = true;
+                    return Err(lost(Kind::Unknown));
+                }
                 Some(Fault::Hold(released)) => released.notified().await,
                 None => {}
             }
@@ -179,12 +195,25 @@ impl Lane for MemoryLane {
         })
     }
 
-    fn mark(&mut self, _mark: Mark) -> Later<'_, Result<Marked>> {
-        Box::pin(async { Ok(Marked { receipts: std::mem::take(&mut self.accepted) }) })
+    fn mark(&mut self) -> Later<'_, Result<bool>> {
+        self.marking = !self.accepted.is_empty();
+        Box::pin(std::future::ready(Ok(self.marking)))
+    }
+
+    fn marked(&mut self) -> Later<'_, Result<Vec<Receipt>>> {
+        Box::pin(async {
+            if !std::mem::take(&mut self.marking) {
+                return std::future::pending().await;
+            }
+            Ok(std::mem::take(&mut self.accepted))
+        })
     }
 
     fn find<'a>(&'a mut self, payload: &'a Payload) -> Later<'a, Result<Option<Commit>>> {
         Box::pin(async {
+            if std::mem::take(&mut self.is_away) {
+                return Err(lost(Kind::Unavailable));
+            }
             let is_there = self.sink.stored.tickets.lock().expect(CALM).contains(&payload.ticket);
             Ok(is_there.then(|| {
                 let counts = Counts { inserted: payload.rows, ..Counts::default() };

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::record::{Counts, ErrorType, Published, Rows};
+use crate::record::{Counts, ErrorType, Interval, Published, Rows};
 
 /// A future that a trait object returns.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -35,6 +35,11 @@ pub trait Sink: Send + Sync {
 
     /// How many lanes may be open at once. One, where order matters.
     fn lanes_max(&self) -> usize;
+
+    /// Readers see a segment as soon as it is committed, and not only when all is published.
+    fn is_public_at_commit(&self) -> bool {
+        false
+    }
 
     /// Whether a lane may still refuse single rows; if so the source bytes are kept until then.
     fn refuses_late(&self) -> bool {
@@ -65,11 +70,16 @@ pub trait Lane: Send {
     /// error is final.
     fn commit<'a>(&'a mut self, payload: &'a Payload) -> Later<'a, Result<Commit>>;
 
-    /// Starts to make everything accepted so far durable and says how many of the accepted
-    /// segments, oldest first, have become so since the last call. With `Mark::Wait` it returns
-    /// only when all have. Lanes whose commits are durable keep this default.
-    fn mark(&mut self, _mark: Mark) -> Later<'_, Result<Marked>> {
-        Box::pin(std::future::ready(Ok(Marked::default())))
+    /// Starts to make everything accepted so far durable, unless that is under way; says whether it
+    /// did. Lanes whose commits are durable keep this default and the next.
+    fn mark(&mut self) -> Later<'_, Result<bool>> {
+        Box::pin(std::future::ready(Ok(false)))
+    }
+
+    /// Waits for the mark that was started last, and gives the receipts of what it made durable,
+    /// oldest first. Without one it waits for ever. May be dropped and asked again.
+    fn marked(&mut self) -> Later<'_, Result<Vec<Receipt>>> {
+        Box::pin(std::future::pending())
     }
 
     /// Whether a segment whose commit has an unknown outcome was in fact taken.
@@ -85,6 +95,8 @@ pub struct Payload {
     pub rows: u64,
     /// Set by the pipeline: the segment's place in the order of the run.
     pub ticket: u64,
+    /// Set by the pipeline: what a token or a saved position is about.
+    pub interval: Option<Interval>,
 }
 
 /// A row that the sink does not take.
@@ -109,18 +121,6 @@ pub struct Receipt {
     pub counts: Counts,
     pub bytes_written: u64,
     pub refused: Vec<Refused>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
-    Start,
-    Wait,
-}
-
-/// Receipts of the segments that became durable, oldest first.
-#[derive(Debug, Default)]
-pub struct Marked {
-    pub receipts: Vec<Receipt>,
 }
 
 /// When accepted segments are made durable: by size, or by age.

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Cursor, Decode, SegmentLimit, Source, Split, Tally};
+use super::{Cursor, Decode, Host, SegmentLimit, Source, Split, Tally};
 use crate::error::{Error, Result};
 use crate::event::Expected;
-use crate::record::{ErrorType, Flush, Place, Rejected, Rows, Segment, Shape};
+use crate::record::{ErrorType, Flush, Interval, Place, Places, Rejected, Rows, Segment, Shape};
 
-/// Splits of lines. A line that begins with `!` is rejected by the decoder; a split whose last
-/// line is `?` fails there.
+/// Splits of lines. A line that begins with `!` is rejected by the decoder; a split fails at a line
+/// `?`. A line `*` breaks the decoder, a line `**` the reader.
 pub struct MemorySource {
     splits: Vec<Split>,
     texts: Vec<String>,
@@ -57,11 +57,7 @@ struct LineCursor<'a> {
 }
 
 impl Cursor for LineCursor<'_> {
-    fn next(
-        &mut self,
-        mut buffer: Vec<u8>,
-        _room: &mut dyn FnMut(usize),
-    ) -> Result<Option<Segment>> {
+    fn next(&mut self, mut buffer: Vec<u8>, _host: &mut dyn Host) -> Result<Option<Segment>> {
         let rest = &self.source.texts[self.split][self.at..];
         let taken: String =
             rest.split_inclusive('\n').take(self.source.limit.records as usize).collect();
@@ -72,12 +68,11 @@ impl Cursor for LineCursor<'_> {
             return Err(Error::data(ErrorType::Other, "the split fails here")
                 .at(Place::split(&self.source.splits[self.split].name)));
         }
+        assert!(!taken.contains("**"), "the reader was told to break");
         buffer.extend_from_slice(taken.as_bytes());
         let records = taken.lines().count() as u64;
         let segment = Segment {
-            split: self.split,
-            from: self.at as u64,
-            to: (self.at + taken.len()) as u64,
+            interval: Interval::bytes(self.split, self.at as u64, (self.at + taken.len()) as u64),
             first_record: self.records + 1,
             first_line: self.records + 1,
             records,
@@ -103,12 +98,15 @@ impl Decode for LineDecode {
     }
 
     fn decode(&self, segment: &Segment, rows: &mut Rows) -> Result<()> {
+        let split = format!("split {}", segment.interval.split);
+        let mut places = Places::new(&split, segment);
         let mut offset = 0;
         for (index, line) in (0..).zip(segment.bytes.split_inclusive(|&byte| byte == b'\n')) {
             let text = line.strip_suffix(b"\n").unwrap_or(line);
+            assert!(text != b"*", "the decoder was told to break");
             if text.starts_with(b"!") {
                 rows.rejected.push(Rejected {
-                    place: Place::of(&format!("split {}", segment.split), segment, index, offset),
+                    place: places.of(index, offset),
                     error_type: ErrorType::Parse,
                     reason: "begins with '!'".to_string(),
                     raw: text.to_vec(),

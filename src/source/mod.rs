@@ -11,7 +11,7 @@ pub mod text;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::event::Expected;
+use crate::event::{Event, Expected};
 use crate::record::{Rows, Segment, Shape};
 
 /// Something records can be read from.
@@ -45,14 +45,41 @@ pub struct Split {
 pub trait Cursor: Send {
     /// The next segment, or none at the end. Segments are in order, disjoint, never empty, and
     /// together cover the split. `buffer` is an empty buffer to read into; its memory comes back
-    /// with the segment. `room` is asked when one record turns out to be larger than the segment
-    /// limit, before memory for it is taken, with the bytes the segment will then hold.
+    /// with the segment.
     ///
     /// An error ends the split. What was handed out before stays valid.
-    fn next(&mut self, buffer: Vec<u8>, room: &mut dyn FnMut(usize)) -> Result<Option<Segment>>;
+    fn next(&mut self, buffer: Vec<u8>, host: &mut dyn Host) -> Result<Option<Segment>>;
 
     /// What this cursor found so far, counted by itself and apart from the segments it handed out.
     fn tally(&self) -> Tally;
+}
+
+/// What the reader offers a cursor while it works.
+pub trait Host {
+    /// Asks for memory for a segment that turns out to be larger than the segment limit, before it
+    /// is taken. Waits for it. False when the run is over and the cursor should return `None`.
+    fn room(&mut self, bytes: usize, records: u64) -> bool;
+
+    /// Whether to give up what would take long, such as waiting for a server.
+    fn is_stopping(&self) -> bool;
+
+    /// Tells of a retry or a refusal by the other side.
+    fn tell(&mut self, event: Event);
+}
+
+/// A host that has all the memory there is, for a look at a source without a run.
+pub struct Onlooker;
+
+impl Host for Onlooker {
+    fn room(&mut self, _bytes: usize, _records: u64) -> bool {
+        true
+    }
+
+    fn is_stopping(&self) -> bool {
+        false
+    }
+
+    fn tell(&mut self, _event: Event) {}
 }
 
 /// A source's own count of what it found.
@@ -67,6 +94,11 @@ pub struct Tally {
 pub trait Decode: Send + Sync {
     /// What the rows look like; does not change.
     fn shape(&self) -> Shape;
+
+    /// The most bytes of text that one byte of a segment may become.
+    fn text_growth(&self) -> usize {
+        1
+    }
 
     /// Appends a row for every good record of the segment, and a rejection for every bad one, to
     /// `rows`, which is empty and has the shape above. Rows and rejections together are as many as

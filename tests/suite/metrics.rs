@@ -327,7 +327,9 @@ fn a_port_in_use_is_said_before_anything_is_read_or_written() {
         "flowgauge: port {port} on '127.0.0.1' is in use by another process; \
          choose another --metrics-port\n"
     ));
-    assert_eq!(workdir.names(), ["orders.csv"]);
+    // The summary says so, too, and there is nothing else.
+    assert_eq!(workdir.names(), ["orders.csv", "summary.json"]);
+    assert!(workdir.read("summary.json").contains("\"outcome\": \"usage\""));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use flowgauge::sink::file::{Compression, FileSettings, FileSink, Format, IfExist
 use flowgauge::source::csv::{CsvSettings, CsvSource, Dialect, HeaderNames, InvalidText, Ragged};
 use flowgauge::source::jsonl::{Fields, JsonlSettings, JsonlSource};
 use flowgauge::source::text::{Encoding, StreamSettings};
-use flowgauge::source::{SegmentLimit, Source};
+use flowgauge::source::{Onlooker, SegmentLimit, Source};
 use proptest::prelude::*;
 
 use crate::support::{Workdir, workdir};
@@ -63,7 +63,7 @@ fn convert(source: &dyn Source, format: Format, names: &[String]) -> Vec<u8> {
     let mut rows = Rows::new(decoder.shape());
     let mut cursor = source.open(0).unwrap();
     let mut written = Vec::new();
-    while let Some(segment) = cursor.next(Vec::new(), &mut |_| {}).unwrap() {
+    while let Some(segment) = cursor.next(Vec::new(), &mut Onlooker).unwrap() {
         rows.clear();
         decoder.decode(&segment, &mut rows).unwrap();
         assert!(rows.rejected.is_empty(), "{:?}", rows.rejected);

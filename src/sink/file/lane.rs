@@ -9,7 +9,7 @@ use tokio::task::{JoinHandle, block_in_place, spawn_blocking};
 use super::part::PartFile;
 use crate::error::{Error, Kind, Result};
 use crate::record::{Counts, ErrorType};
-use crate::sink::{Commit, Lane, Later, Mark, Marked, Payload, Receipt};
+use crate::sink::{Commit, Lane, Later, Payload, Receipt};
 
 /// Appends to the part file; a sync runs beside the appending, because the disk is slower than the
 /// page cache and neither should wait for the other.
@@ -31,19 +31,6 @@ impl FileLane {
         part.append(preamble)?;
         Ok(FileLane { part, accepted: VecDeque::new(), syncing: None })
     }
-
-    /// A sync of everything accepted so far.
-    fn start(&mut self) {
-        let part = Arc::clone(&self.part);
-        let covers = self.accepted.len();
-        self.syncing = Some(Sync { task: spawn_blocking(move || part.sync()), covers });
-    }
-
-    async fn finish(&mut self) -> Result<Marked> {
-        let Some(sync) = self.syncing.take() else { return Ok(Marked::default()) };
-        sync.task.await.map_err(|cause| Error::internal("a sync broke off").because(cause))??;
-        Ok(Marked { receipts: self.accepted.drain(..sync.covers).collect() })
-    }
 }
 
 impl Lane for FileLane {
@@ -55,23 +42,24 @@ impl Lane for FileLane {
         })
     }
 
-    fn mark(&mut self, mark: Mark) -> Later<'_, Result<Marked>> {
-        Box::pin(async move {
-            if mark == Mark::Start {
-                let is_busy = self.syncing.as_ref().is_some_and(|sync| !sync.task.is_finished());
-                if is_busy {
-                    return Ok(Marked::default());
-                }
-                let marked = self.finish().await?;
-                if !self.accepted.is_empty() {
-                    self.start();
-                }
-                return Ok(marked);
-            }
-            let mut marked = self.finish().await?;
-            self.start();
-            marked.receipts.extend(self.finish().await?.receipts);
-            Ok(marked)
+    fn mark(&mut self) -> Later<'_, Result<bool>> {
+        if self.syncing.is_some() || self.accepted.is_empty() {
+            return Box::pin(std::future::ready(Ok(false)));
+        }
+        let part = Arc::clone(&self.part);
+        let task = spawn_blocking(move || part.sync());
+        self.syncing = Some(Sync { task, covers: self.accepted.len() });
+        Box::pin(std::future::ready(Ok(true)))
+    }
+
+    fn marked(&mut self) -> Later<'_, Result<Vec<Receipt>>> {
+        Box::pin(async {
+            let Some(sync) = &mut self.syncing else { return std::future::pending().await };
+            let covers = sync.covers;
+            let synced = (&mut sync.task).await;
+            self.syncing = None;
+            synced.map_err(|cause| Error::internal("a sync broke off").because(cause))??;
+            Ok(self.accepted.drain(..covers).collect())
         })
     }
 }

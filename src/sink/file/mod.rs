@@ -12,6 +12,8 @@ mod part;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::task::spawn_blocking;
+
 pub use self::compress::Compression;
 use self::csv::CsvEncoder;
 use self::json::JsonEncoder;
@@ -132,11 +134,15 @@ impl Sink for FileSink {
             Encoder::Csv(csv) => csv.encode(rows, &mut buffer),
         }
         let bytes = if buffer.is_empty() { buffer } else { self.compression.apply(buffer) };
-        Ok(Payload { bytes, rows: rows.len() as u64, ticket: 0 })
+        Ok(Payload { bytes, rows: rows.len() as u64, ..Payload::default() })
     }
 
     fn lanes_max(&self) -> usize {
         1
+    }
+
+    fn is_public_at_commit(&self) -> bool {
+        matches!(self.target, Target::Stdout)
     }
 
     fn open(self: Arc<Self>) -> Later<'static, Result<Box<dyn Lane>>> {
@@ -155,8 +161,14 @@ impl Sink for FileSink {
             match &self.target {
                 Target::Nowhere | Target::Stdout => Ok(Published::default()),
                 Target::File(part) => {
-                    part.append_if_empty(&self.compression.apply(Vec::new()))?;
-                    part.publish()
+                    let part = Arc::clone(part);
+                    let nothing = self.compression.apply(Vec::new());
+                    let publishing = spawn_blocking(move || {
+                        part.append_if_empty(&nothing)?;
+                        part.publish()
+                    });
+                    let broken = |cause| Error::internal("publishing broke off").because(cause);
+                    publishing.await.map_err(broken)?
                 }
             }
         })

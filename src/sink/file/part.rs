@@ -7,7 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
 
 use rustix::fs::{Access, AtFlags, CWD, RenameFlags};
 
@@ -29,8 +29,9 @@ pub struct PartFile {
     /// Where that really is, behind symbolic links.
     resolved: PathBuf,
     if_exists: IfExists,
-    /// It has its final name, or is removed.
-    is_gone: AtomicBool,
+    /// It has its final name, or is removed. Held while one of the two happens, so that a run that
+    /// was told to let go cannot publish afterwards.
+    is_gone: Mutex<bool>,
 }
 
 /// Whatever ends a run, nothing is left behind.
@@ -82,7 +83,7 @@ impl PartFile {
             target: target.to_path_buf(),
             resolved,
             if_exists,
-            is_gone: AtomicBool::new(false),
+            is_gone: Mutex::new(false),
         })
     }
 
@@ -109,6 +110,10 @@ impl PartFile {
 
     pub fn publish(&self) -> Result<Published> {
         self.sync()?;
+        let mut is_gone = self.is_gone();
+        if *is_gone {
+            return Err(Error::internal(format!("'{}' was let go", self.target.display())));
+        }
         let replaced = fs::metadata(&self.resolved).ok().map(|metadata| metadata.len());
         let flags = match self.if_exists {
             IfExists::Replace => RenameFlags::empty(),
@@ -120,21 +125,31 @@ impl PartFile {
             }
             Error::local_io(format!("cannot publish '{}'", self.target.display()), cause)
         })?;
-        self.is_gone.store(true, Ordering::Relaxed);
+        *is_gone = true;
+        drop(is_gone);
         let directory = directory(&self.resolved);
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(|cause| {
-            Error::local_io(format!("cannot make '{}' durable", directory.display()), cause)
+            let shown = self.target.display();
+            Error::local_io(format!("'{shown}' is there, but may not survive a power cut"), cause)
+                .help("check the disk")
         })?;
         Ok(Published { name: Some(self.target.display().to_string()), replaced_bytes: replaced })
     }
 
     pub fn remove(&self) {
-        if self.is_gone.swap(true, Ordering::Relaxed) {
+        let mut is_gone = self.is_gone();
+        if std::mem::replace(&mut *is_gone, true) {
             return;
         }
         if let Err(cause) = fs::remove_file(&self.path) {
             tracing::warn!("cannot remove '{}': {cause}", self.path.display());
         }
+    }
+}
+
+impl PartFile {
+    fn is_gone(&self) -> MutexGuard<'_, bool> {
+        self.is_gone.lock().expect("nobody panics between a file's two ends")
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::{Dialect, InvalidText, Quoting, Ragged, Sample, guard};
 use crate::convert::{Unfit, Values};
 use crate::error::{Error, Result};
-use crate::record::{ErrorType, Flaw, Place, Rejected, Rows, Segment, Shape, without_line_end};
+use crate::record::{
+    ErrorType, Flaw, Place, Places, Rejected, Rows, Segment, Shape, without_line_end,
+};
 use crate::source::Decode;
 use crate::source::text::decode_value;
 
@@ -60,9 +62,17 @@ impl Decode for CsvDecode {
         Shape::Columns(Arc::clone(&self.columns))
     }
 
+    /// A byte of a single-byte encoding becomes up to three of UTF-8, as does one that is replaced.
+    fn text_growth(&self) -> usize {
+        let grows = self.encoding.is_some() || self.invalid_text == InvalidText::Replace;
+        if grows { 3 } else { 1 }
+    }
+
     fn decode(&self, segment: &Segment, rows: &mut Rows) -> Result<()> {
         let is_ascii = self.encoding.is_none() && segment.bytes.is_ascii();
         let mut flaws = segment.flaws.iter().peekable();
+        let split = segment.interval.split;
+        let mut places = Places::new(&self.names[split], segment);
         let mut scratch = Scratch::default();
         let bytes = &segment.bytes;
         let guard = guard(bytes);
@@ -86,11 +96,12 @@ impl Decode for CsvDecode {
             rows.begin(index, offset);
             let outcome = self
                 .check_flaw(flaw)
-                .and_then(|()| self.row(segment.split, &record, is_ascii, &mut scratch, rows));
+                .and_then(|()| self.row(split, &record, is_ascii, &mut scratch, rows));
             if let Err(refusal) = outcome {
                 rows.abandon();
                 let end = reader.position().byte() as usize - guard;
-                let rejected = self.reject(segment, index, offset..end, refusal);
+                let place = places.of(index, offset);
+                let rejected = self.reject(segment, place, offset..end, refusal);
                 rows.rejected.push(rejected);
             }
             index += 1;
@@ -217,13 +228,12 @@ impl CsvDecode {
     fn reject(
         &self,
         segment: &Segment,
-        index: u64,
+        mut place: Place,
         range: std::ops::Range<usize>,
         refusal: Refusal,
     ) -> Rejected {
-        let mut place = Place::of(&self.names[segment.split], segment, index, range.start);
         if let Some(field) = refusal.column {
-            place = place.column(self.column_name(segment.split, field));
+            place = place.column(self.column_name(segment.interval.split, field));
         }
         Rejected {
             place,
@@ -264,7 +274,7 @@ fn check_utf8(record: &csv::ByteRecord) -> std::result::Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Flush, Value};
+    use crate::record::{Flush, Interval, Value};
 
     fn decode(text: &[u8], ragged: Ragged, invalid_text: InvalidText) -> Rows {
         let columns: Arc<[String]> = ["a", "b"].map(String::from).into();
@@ -279,9 +289,7 @@ mod tests {
             encoding: None,
         };
         let segment = Segment {
-            split: 0,
-            from: 100,
-            to: 100 + text.len() as u64,
+            interval: Interval::bytes(0, 100, 100 + text.len() as u64),
             first_record: 11,
             first_line: 21,
             records: 0,

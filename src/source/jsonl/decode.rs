@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::is_blank;
 use crate::convert::without_line_ends;
 use crate::error::Result;
-use crate::record::{ErrorType, Place, Rejected, Rows, Segment, Shape, without_line_end};
+use crate::record::{ErrorType, Place, Places, Rejected, Rows, Segment, Shape, without_line_end};
 use crate::source::Decode;
 
 /// What the sink takes.
@@ -28,8 +28,8 @@ pub enum Fields {
 pub struct JsonDecode {
     names: Vec<String>,
     shape: Shape,
-    /// Column by field name.
-    columns: HashMap<String, usize>,
+    /// Columns by field name: with `a=x,b=x` one field feeds two.
+    columns: HashMap<String, Vec<usize>>,
     /// A field that is no column rejects its record.
     is_closed: bool,
 }
@@ -50,7 +50,7 @@ impl JsonDecode {
         };
         Ok(JsonDecode {
             names,
-            columns: columns.iter().flatten().cloned().zip(0..).collect(),
+            columns: by_name(columns.as_deref().unwrap_or_default()),
             shape: match columns {
                 Some(columns) => Shape::Columns(columns.into()),
                 None => Shape::Documents,
@@ -76,7 +76,7 @@ impl JsonDecode {
         let object: Object = serde_json::from_str(line).map_err(|cause| parse_refusal(&cause))?;
         let mut values: Vec<Option<&RawValue>> = vec![None; columns.len()];
         for (name, value) in object.0 {
-            let Some(&column) = self.columns.get(name.as_ref()) else {
+            let Some(fed) = self.columns.get(name.as_ref()) else {
                 if self.is_closed {
                     return Err(Refusal {
                         error_type: ErrorType::TypeMismatch,
@@ -86,7 +86,9 @@ impl JsonDecode {
                 }
                 continue;
             };
-            if values[column].replace(value).is_some() {
+            let is_repeated = values[fed[0]].is_some();
+            fed.iter().for_each(|&column| values[column] = Some(value));
+            if is_repeated {
                 return Err(Refusal {
                     error_type: ErrorType::Parse,
                     reason: "the field occurs twice in one object".to_string(),
@@ -111,6 +113,7 @@ impl Decode for JsonDecode {
     }
 
     fn decode(&self, segment: &Segment, rows: &mut Rows) -> Result<()> {
+        let mut places = Places::new(&self.names[segment.interval.split], segment);
         let mut index = 0;
         let mut offset = 0;
         while offset < segment.bytes.len() {
@@ -132,7 +135,7 @@ impl Decode for JsonDecode {
                 };
                 if let Err(refusal) = outcome {
                     rows.abandon();
-                    rows.rejected.push(self.reject(segment, index, offset, line, refusal));
+                    rows.rejected.push(reject(places.of(index, offset), line, refusal));
                 }
                 index += 1;
             }
@@ -142,26 +145,24 @@ impl Decode for JsonDecode {
     }
 }
 
-impl JsonDecode {
-    fn reject(
-        &self,
-        segment: &Segment,
-        index: u64,
-        offset: usize,
-        line: &[u8],
-        refusal: Refusal,
-    ) -> Rejected {
-        let place = Place::of(&self.names[segment.split], segment, index, offset);
-        Rejected {
-            place: match refusal.column {
-                Some(column) => place.column(column),
-                None => place,
-            },
-            error_type: refusal.error_type,
-            reason: refusal.reason,
-            raw: without_line_end(line).to_vec(),
-        }
+fn reject(place: Place, line: &[u8], refusal: Refusal) -> Rejected {
+    Rejected {
+        place: match refusal.column {
+            Some(column) => place.column(column),
+            None => place,
+        },
+        error_type: refusal.error_type,
+        reason: refusal.reason,
+        raw: without_line_end(line).to_vec(),
     }
+}
+
+fn by_name(columns: &[String]) -> HashMap<String, Vec<usize>> {
+    let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
+    for (index, name) in columns.iter().enumerate() {
+        by_name.entry(name.clone()).or_default().push(index);
+    }
+    by_name
 }
 
 /// The parser's words hold a line and a column; the line is always 1 and the column is the byte.
@@ -249,14 +250,12 @@ impl<'de> Deserialize<'de> for Object<'de> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Flush, Value};
+    use crate::record::{Flush, Interval, Value};
 
     fn decode(fields: &Fields, text: &str) -> Rows {
         let decoder = JsonDecode::new(fields, vec!["x".to_string()], text.as_bytes()).unwrap();
         let segment = Segment {
-            split: 0,
-            from: 0,
-            to: text.len() as u64,
+            interval: Interval::bytes(0, 0, text.len() as u64),
             first_record: 1,
             first_line: 1,
             records: 0,

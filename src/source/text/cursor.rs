@@ -3,8 +3,8 @@
 
 use super::stream::Stream;
 use crate::error::{Error, Result};
-use crate::record::{ErrorType, Flaw, Flush, Place, Segment, lines_in};
-use crate::source::{Cursor, SegmentLimit, Tally};
+use crate::record::{ErrorType, Flaw, Flush, Interval, Place, Segment, lines_in};
+use crate::source::{Cursor, Host, SegmentLimit, Tally};
 
 /// Where records end: the only thing the sequential part of a text source knows about its format.
 pub trait Boundaries: Send {
@@ -118,9 +118,7 @@ impl<B: Boundaries> FileCursor<B> {
 
     fn segment(&mut self, bytes: Vec<u8>, scan: Scan, flush: Flush) -> Segment {
         let segment = Segment {
-            split: self.split,
-            from: self.byte,
-            to: self.byte + bytes.len() as u64,
+            interval: Interval::bytes(self.split, self.byte, self.byte + bytes.len() as u64),
             first_record: self.records + 1,
             first_line: self.line,
             records: scan.records,
@@ -128,7 +126,7 @@ impl<B: Boundaries> FileCursor<B> {
             flaws: scan.flaws,
             flush,
         };
-        self.byte = segment.to;
+        self.byte += segment.bytes.len() as u64;
         self.line += scan.lines;
         self.records += scan.records;
         self.oddities.blank_lines += scan.blank_lines;
@@ -181,11 +179,7 @@ impl<B: Boundaries> FileCursor<B> {
 }
 
 impl<B: Boundaries> Cursor for FileCursor<B> {
-    fn next(
-        &mut self,
-        mut buffer: Vec<u8>,
-        room: &mut dyn FnMut(usize),
-    ) -> Result<Option<Segment>> {
+    fn next(&mut self, mut buffer: Vec<u8>, host: &mut dyn Host) -> Result<Option<Segment>> {
         if let Some(segment) = self.cut_from_ahead(&mut buffer) {
             return Ok(Some(segment));
         }
@@ -222,7 +216,9 @@ impl<B: Boundaries> Cursor for FileCursor<B> {
                 return Err(self.too_large(&buffer, scan.open_quote));
             }
             target = (buffer.len() * 2).min(self.limit.record_bytes + 1);
-            room(target);
+            if !host.room(target, 1) {
+                return Ok(None);
+            }
         }
     }
 

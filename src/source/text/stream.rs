@@ -140,6 +140,8 @@ impl Stream {
         };
         let transcoded_from = match (self.encoding, utf16) {
             (Encoding::Auto, Some(encoding)) => Some(encoding),
+            // A mark says which of the two it is, whatever the label.
+            (Encoding::Stream(encoding), Some(marked)) if is_utf16(encoding) => Some(marked),
             (Encoding::Stream(encoding), _) => Some(encoding),
             (Encoding::Auto, None) if looks_like_utf16(&mark) => {
                 return Err(Error::data(ErrorType::Encoding, "looks like UTF-16 without a mark")
@@ -192,7 +194,8 @@ impl Stream {
         if filled == length {
             return Ok(true);
         }
-        self.check_extent()?;
+        let is_at_line_end = buffer.last().is_none_or(|last| matches!(last, b'\n' | b'\r'));
+        self.check_extent(is_at_line_end)?;
         Ok(false)
     }
 
@@ -218,7 +221,7 @@ impl Stream {
     }
 
     /// At the end: the file must still be as long as it was when it was found.
-    fn check_extent(&self) -> Result<()> {
+    fn check_extent(&self, is_at_line_end: bool) -> Result<()> {
         let (Some(file), Some(size)) = (&self.file, self.input.size) else { return Ok(()) };
         let now = file
             .metadata()
@@ -230,6 +233,14 @@ impl Stream {
             return Err(Error::data(
                 ErrorType::PartialResult,
                 format!("the file shrank from {size} to {now} bytes while it was read"),
+            )
+            .at(Place::split(&self.input.name))
+            .help("run again when nobody writes to it"));
+        }
+        if now > size && !is_at_line_end {
+            return Err(Error::data(
+                ErrorType::PartialResult,
+                format!("the file grew from {size} to {now} bytes while it was read, and the last record may be half of one"),
             )
             .at(Place::split(&self.input.name))
             .help("run again when nobody writes to it"));
@@ -273,6 +284,10 @@ impl Stream {
             .at(place)
             .because(cause)
     }
+}
+
+fn is_utf16(encoding: &'static encoding_rs::Encoding) -> bool {
+    encoding == encoding_rs::UTF_16LE || encoding == encoding_rs::UTF_16BE
 }
 
 /// ASCII text in UTF-16 has a NUL in every other byte.

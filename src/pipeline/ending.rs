@@ -1,0 +1,121 @@
+//! The end of a run: closes the books, and publishes or lets go.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::reader::ReadToEnd;
+use super::sequencer::over_budget;
+use super::settle::Ledger;
+use super::{Failure, Run, abandoned};
+use crate::error::{Error, Kind};
+use crate::event::{Event, Stage};
+use crate::record::{Counts, ErrorType, Published};
+use crate::report::Outcome;
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ending {
+    pub outcome: Outcome,
+    pub error: Option<Error>,
+    /// None when nothing was published.
+    pub published: Option<Published>,
+    pub rejects: Option<PathBuf>,
+    pub totals: Counts,
+}
+
+impl Default for Ending {
+    /// Nothing was moved; why not is for somebody else to say.
+    fn default() -> Ending {
+        let totals = Counts::default();
+        Ending { outcome: Outcome::Internal, error: None, published: None, rejects: None, totals }
+    }
+}
+
+/// How long a sink may take to remove what nobody should find.
+const ABANDON_MAX: Duration = Duration::from_secs(3);
+
+/// Closes the books, and publishes or abandons.
+pub async fn finish(
+    run: &Run,
+    ledger: &Ledger,
+    moved: std::result::Result<Option<ReadToEnd>, Failure>,
+) -> Ending {
+    let published = match moved {
+        Ok(Some(read)) => tokio::select! {
+            published = publish(run, ledger, read) => published.map(Some),
+            () = run.stop.abandoned() => Err(Failure::from(abandoned())),
+        },
+        Ok(None) => Ok(None),
+        Err(failure) => Err(failure),
+    };
+    let totals = ledger.totals();
+    let interrupted = run.stop.received().map(Outcome::Interrupted);
+    match published {
+        Ok(Some((published, rejects))) => {
+            let outcome = Outcome::Complete;
+            Ending { outcome, error: None, published: Some(published), rejects, totals }
+        }
+        Ok(None) => {
+            let rejects = let_go(run, ledger, false).await;
+            let outcome = interrupted.unwrap_or(Outcome::Internal);
+            Ending { outcome, error: None, published: None, rejects, totals }
+        }
+        Err(Failure { error, keeps_rejects }) => {
+            let rejects = let_go(run, ledger, keeps_rejects).await;
+            // That something was let go is what the signal asked for, not a failure of its own.
+            let outcome = match interrupted {
+                Some(interrupted) if error.kind == Kind::Unavailable => interrupted,
+                _ => Outcome::from(error.kind),
+            };
+            Ending { outcome, error: Some(error), published: None, rejects, totals }
+        }
+    }
+}
+
+/// Nothing is published. The rejected records are kept where they explain why, and where their
+/// neighbours are public already: a record that is in neither place is lost.
+async fn let_go(run: &Run, ledger: &Ledger, keeps_rejects: bool) -> Option<PathBuf> {
+    tokio::select! {
+        () = run.sink.abandon() => {}
+        // What does not answer is not waited for twice.
+        () = tokio::time::sleep(ABANDON_MAX) => {}
+    }
+    if !keeps_rejects && !run.sink.is_public_at_commit() {
+        ledger.discard_rejects();
+        return None;
+    }
+    ledger.publish_rejects().unwrap_or_else(|error| {
+        tracing::error!("{error}");
+        None
+    })
+}
+
+/// Rejected records first: a record that is not in the output must be findable.
+async fn publish(
+    run: &Run,
+    ledger: &Ledger,
+    read: ReadToEnd,
+) -> std::result::Result<(Published, Option<PathBuf>), Failure> {
+    let totals = ledger.totals();
+    if totals.processed() != read.records {
+        let message = format!(
+            "the balance does not close: {} records were read and {} are accounted for",
+            read.records,
+            totals.processed()
+        );
+        return Err(Failure::from(
+            Error::data(ErrorType::Protocol, message)
+                .help("nothing was published; this is a bug in flowgauge, please report it"),
+        ));
+    }
+    if run.error_budget.is_exceeded(totals.failed, read.records, true) {
+        let error = over_budget(run, totals.failed, None);
+        return Err(Failure { error, keeps_rejects: true });
+    }
+    let rejects = ledger.publish_rejects()?;
+    let published = run.sink.publish().await.inspect_err(|error| {
+        let (stage, error_type) = (Stage::Insert, error.error_type);
+        run.observer.notice(&Event::Failed { stage, error_type });
+    })?;
+    Ok((published, rejects))
+}
