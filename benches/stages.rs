@@ -13,10 +13,10 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use flowgauge::convert::Typing;
 use flowgauge::event::{Event, Observer, Vitals};
 use flowgauge::observe::Stats;
+use flowgauge::outcome::Outcome;
 use flowgauge::pipeline::{self, ErrorBudget, RetryPolicy, Run, Stop};
 use flowgauge::record::{Rejected, Rows, Segment};
 use flowgauge::rejects::MemoryRejects;
-use flowgauge::report::Outcome;
 use flowgauge::sink::file::{Compression, FileSettings, FileSink, Format, IfExists};
 use flowgauge::sink::memory::MemorySink;
 use flowgauge::sink::{MarkPolicy, Sink};

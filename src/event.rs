@@ -7,8 +7,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::outcome::Outcome;
 use crate::record::{Counts, ErrorType, Flush};
-use crate::report::Outcome;
 
 /// Hears what happened. It cannot fail, does not block, and is called from many threads at once.
 pub trait Observer: Send + Sync {

@@ -15,6 +15,7 @@ pub mod convert;
 pub mod error;
 pub mod event;
 pub mod observe;
+pub mod outcome;
 pub mod pipeline;
 pub mod record;
 pub mod rejects;

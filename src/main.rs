@@ -10,7 +10,7 @@ use flowgauge::cli::{self, Asked};
 use flowgauge::command::check;
 use flowgauge::config::{ConfigFile, Mistakes, Settings, Written, from_environment};
 use flowgauge::error::Error;
-use flowgauge::report::Outcome;
+use flowgauge::outcome::Outcome;
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {

@@ -6,8 +6,8 @@ use procfs::process::Process;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::{Error, Result};
+use crate::outcome::Signal;
 use crate::pipeline::Stop;
-use crate::report::Signal;
 
 /// A write beyond a file size limit should fail, not kill: `SIGXFSZ`.
 const FILE_SIZE_EXCEEDED: i32 = 25;

@@ -6,8 +6,8 @@
 
 use crate::event::{Stage, State, Wait};
 use crate::observe::reading::{Reading, Sample, latencies, maybe, one, quantiles, sample, sizes};
+use crate::outcome::Outcome;
 use crate::record::ErrorType;
-use crate::report::Outcome;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {

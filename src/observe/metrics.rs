@@ -165,8 +165,8 @@ pub mod tests {
 
     use super::*;
     use crate::event::{Event, Expected, Observer, Stage, State, Vitals};
+    use crate::outcome::Outcome;
     use crate::record::{Counts, ErrorType, Flush};
-    use crate::report::Outcome;
 
     pub fn metrics() -> (Arc<Stats>, Metrics) {
         let vitals = Vitals { worker_count: 4, queue_capacity: 8, ..Vitals::default() };

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::event::{Event, Expected, FileEnd, Observer, Stage, State, Vitals};
 use crate::observe::latency::{Amounts, Durations};
+use crate::outcome::Outcome;
 use crate::record::{Counts, ErrorType};
-use crate::report::{Outcome, Snapshot, StageTime};
+use crate::report::{Snapshot, StageTime};
 
 /// From a local page to a batch that a busy server sat on, in seconds.
 const STEP_SECONDS: &[f64] =

@@ -9,8 +9,8 @@ use super::settle::Ledger;
 use super::{Failure, Run, abandoned};
 use crate::error::{Error, Kind};
 use crate::event::{Event, Stage};
+use crate::outcome::Outcome;
 use crate::record::{Counts, ErrorType, Published};
-use crate::report::Outcome;
 
 /// How a run ended.
 #[derive(Debug)]

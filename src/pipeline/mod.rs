@@ -35,9 +35,9 @@ use self::settle::Ledger;
 pub use self::stop::Stop;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, State, Vitals};
+use crate::outcome::Outcome;
 use crate::record::ErrorType;
 use crate::rejects::RejectLog;
-use crate::report::Outcome;
 use crate::sink::{Lane, MarkPolicy, Sink};
 use crate::source::{SegmentLimit, Source};
 

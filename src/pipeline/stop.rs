@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use tokio::sync::watch;
 
-use crate::report::Signal;
+use crate::outcome::Signal;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 enum Level {

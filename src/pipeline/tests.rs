@@ -7,9 +7,9 @@ use tokio::sync::Notify;
 use super::*;
 use crate::error::Kind;
 use crate::event::FileEnd;
+use crate::outcome::Signal;
 use crate::record::Rejected;
 use crate::rejects::MemoryRejects;
-use crate::report::Signal;
 use crate::sink::memory::{Fault, MemorySink, Stored};
 use crate::source::memory::MemorySource;
 

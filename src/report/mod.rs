@@ -2,15 +2,14 @@
 //! `Snapshot` and returns text.
 
 pub mod json;
-mod outcome;
 mod snapshot;
 pub mod text;
 mod verdict;
 
-pub use outcome::{Outcome, Signal};
 pub use snapshot::{Latencies, Sizes, Snapshot, StageTime, per_second};
 pub use verdict::{Verdict, busy_share, verdict};
 
+use crate::outcome::Outcome;
 use crate::record::Published;
 
 /// A run that is over.

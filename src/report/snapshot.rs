@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::event::{Stage, State, Wait};
+use crate::outcome::Outcome;
 use crate::record::{Counts, ErrorType};
-use crate::report::Outcome;
 
 /// A latency distribution.
 #[derive(Clone, Debug, Default, PartialEq)]

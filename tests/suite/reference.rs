@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use flowgauge::config::options::OPTIONS;
-use flowgauge::report::Outcome;
+use flowgauge::outcome::Outcome;
 
 use crate::support::exposition::Scrape;
 
