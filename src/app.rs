@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use tracing::level_filters::LevelFilter;
@@ -25,7 +25,7 @@ use crate::record::{Rejected, Shape};
 use crate::rejects::{Keep, RejectFile};
 use crate::report::{Report, json, text};
 use crate::signals;
-use crate::sink::file::{FileSettings, FileSink, is_same_file};
+use crate::sink::file::{FileSettings, FileSink, in_use, is_same_file};
 use crate::sink::{MarkPolicy, Sink};
 use crate::source::Source;
 use crate::source::csv::CsvSource;
@@ -179,6 +179,7 @@ impl Session {
         screen: &MultiProgress,
         vitals: Arc<Vitals>,
     ) -> Result<Ending> {
+        let started = Instant::now();
         let stats = Arc::clone(&self.stats);
         let serving = serve(settings, &self.run_id, &stats)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -213,6 +214,7 @@ impl Session {
             retry: RetryPolicy::default(),
             mark: MARK,
             drain_timeout: settings.drain_timeout,
+            started,
         });
         tracing::info!("{}", intent(settings, &self.run_id));
         let progress = (!settings.reporting.is_quiet)
@@ -367,7 +369,11 @@ fn serve(
         expected_interval: settings.metrics.expected_interval,
     };
     let pages = Arc::new(Pages::new(Arc::new(Metrics::new(Arc::clone(stats), identity))));
-    let server = bind(&settings.metrics.host, port)?.serve(Arc::clone(&pages))?;
+    let bound = bind(&settings.metrics.host, port).map_err(|error| {
+        // Two runs of one pipeline meet at the port first; what they compete for is the output.
+        output(settings).and_then(in_use).unwrap_or(error)
+    })?;
+    let server = bound.serve(Arc::clone(&pages))?;
     tracing::info!("metrics on http://{}/metrics", server.address());
     Ok(Some((pages, server)))
 }

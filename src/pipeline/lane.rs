@@ -72,7 +72,7 @@ impl LaneTask {
             let next = tokio::select! {
                 receipts = self.lane.marked(), if has_accepted => {
                     self.waited(Wait::Input, asked.elapsed());
-                    self.became_durable(receipts?).await?;
+                    self.became_durable(receipts).await?;
                     continue;
                 }
                 next = async { ready.lock().await.recv().await }, if may_take => next,
@@ -93,7 +93,7 @@ impl LaneTask {
         }
         while !self.accepted.is_empty() {
             self.mark().await?;
-            let receipts = self.lane.marked().await?;
+            let receipts = self.lane.marked().await;
             self.became_durable(receipts).await?;
         }
         Ok(())
@@ -127,7 +127,11 @@ impl LaneTask {
         Ok(())
     }
 
-    async fn became_durable(&mut self, receipts: Vec<Receipt>) -> Result<()> {
+    async fn became_durable(&mut self, receipts: Result<Vec<Receipt>>) -> Result<()> {
+        let receipts = receipts.inspect_err(|error| {
+            let (stage, error_type) = (Stage::Insert, error.error_type);
+            self.run.observer.notice(&Event::Failed { stage, error_type });
+        })?;
         for receipt in receipts {
             let Some(Accepted { segment, committed }) = self.accepted.pop_front() else {
                 return Err(Error::internal("a lane made more segments durable than it was given"));

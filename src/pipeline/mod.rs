@@ -55,6 +55,8 @@ pub struct Run {
     pub retry: RetryPolicy,
     pub mark: MarkPolicy,
     pub drain_timeout: Duration,
+    /// When it began, with the opening of its two ends.
+    pub started: Instant,
 }
 
 /// How many segments may wait for a worker, for each of them: one to go on with, and one more for
@@ -77,7 +79,6 @@ impl Vitals {
 /// Moves everything from the source to the sink, or as far as it gets. Must be called on a runtime
 /// with several threads.
 pub async fn run(run: Arc<Run>, rejects: Box<dyn RejectLog>) -> Ending {
-    let started = Instant::now();
     let ledger = Arc::new(Ledger::new(&run, rejects));
     let moved = tokio::select! {
         moved = move_records(&run, &ledger) => moved,
@@ -89,7 +90,7 @@ pub async fn run(run: Arc<Run>, rejects: Box<dyn RejectLog>) -> Ending {
         _ => State::Error,
     };
     run.observer.notice(&Event::Entered(state));
-    run.observer.notice(&Event::Ended { outcome: ending.outcome, took: started.elapsed() });
+    run.observer.notice(&Event::Ended { outcome: ending.outcome, took: run.started.elapsed() });
     ending
 }
 

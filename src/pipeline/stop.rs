@@ -30,13 +30,19 @@ impl Default for Stop {
 impl Stop {
     /// The first signal drains, the second abandons.
     pub fn signal(&self, signal: Signal) {
+        if self.note(signal) { self.drain() } else { self.abandon() }
+    }
+
+    /// Keeps a signal if it is the first, and says whether it is. Nothing stops by that.
+    pub fn note(&self, signal: Signal) -> bool {
         let mut first = self.signal.lock().expect("nobody panics while holding a signal");
-        if first.is_none() {
-            *first = Some(signal);
-            self.raise(Level::Draining);
-        } else {
-            self.raise(Level::Abandoned);
-        }
+        let is_first = first.is_none();
+        first.get_or_insert(signal);
+        is_first
+    }
+
+    pub fn drain(&self) {
+        self.raise(Level::Draining);
     }
 
     pub fn abandon(&self) {

@@ -98,6 +98,7 @@ impl Scene {
             retry: RetryPolicy::default(),
             mark: MarkPolicy { bytes: u64::MAX, age: Duration::from_secs(1) },
             drain_timeout: Duration::from_secs(20),
+            started: Instant::now(),
         };
         (Arc::new(run), recorder, stored)
     }

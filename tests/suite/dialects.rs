@@ -95,6 +95,8 @@ fn encodings() {
     check([b"\xff\xfe", &little[..]].concat(), "--csv-encoding utf-16le", &row);
     check(&little, "--csv-encoding utf-16le", &row);
     check(&big, "--csv-encoding utf-16be", &row);
+    // A mark says which of the two it is, whatever the label.
+    check([b"\xfe\xff", &big[..]].concat(), "--csv-encoding utf-16", &row);
     check(b"a,b\n1,\xe9\x80\n", "--csv-encoding windows-1252", &row);
     check(b"\xe9,b\n1,x\n", "--csv-encoding latin1", &[r#"{"é":"1","b":"x"}"#]);
     check(b"a,b\n1,\x82\xa0\n", "--csv-encoding shift_jis", &[r#"{"a":"1","b":"あ"}"#]);
@@ -331,6 +333,12 @@ fn fields_of_documents_are_chosen_and_keep_their_types() {
         .run()
         .completes()
         .writes(&["{\"n\":1.0,\"b\":{\"x\" :1}}", "{\"b\":null}"]);
+    Trial::new(workdir!())
+        .file("in.jsonl", "{\"x\":1}\n")
+        .with("--jsonl-file in.jsonl --select a=x,b=x")
+        .run()
+        .completes()
+        .writes(&["{\"a\":1,\"b\":1}"]);
 }
 
 #[test]

@@ -289,3 +289,42 @@ fn a_port_that_is_taken_is_said_before_anything_is_read() {
     finished.assert_code(2).assert_stderr_has(&port);
     assert_eq!(workdir.names(), ["gone.csv"]);
 }
+
+/// The rejected record is in the first segment; the reader is in a read that does not end.
+#[test]
+fn a_run_over_budget_does_not_wait_for_more_input() {
+    let workdir = workdir!();
+    let program = endless(&workdir).args(["--types", "a=bool", "--rejects", "rejects.jsonl"]);
+    let mut running = program.spawn();
+    running.wait_for_line("not a bool");
+    running.finish().assert_code(3);
+    assert_eq!(workdir.names(), ["rejects.jsonl", "summary.json"]);
+    assert!(workdir.read("rejects.jsonl").lines().count() <= 100);
+}
+
+/// Their neighbours are with the reader of standard output already.
+#[test]
+fn rejected_records_are_kept_when_the_others_are_public() {
+    let workdir = workdir!();
+    let input = format!("a,b\nbad\n{}", "1,2\n".repeat(200_000));
+    let args = "--csv-file - --output-file - --rejects rejects.jsonl --max-errors 5";
+    let program = workdir.flowgauge().args(args.split(' ')).stdin(input).keep_stdin_open();
+    let mut running = program.spawn();
+    running.wait_for_line("rejected: standard input, line 2");
+    running.signal(Signal::TERM);
+    running.finish().assert_code(143);
+    let rejects = workdir.read("rejects.jsonl");
+    assert!(rejects.contains("\"raw\":\"bad\""), "{rejects}");
+}
+
+#[test]
+fn a_second_run_at_the_same_port_is_told_of_the_output_it_competes_for() {
+    let workdir = workdir!();
+    let port = free_port().to_string();
+    let first = begin(&workdir, endless(&workdir).args(["--metrics-port", &port]));
+    workdir.write("in.csv", "a\n1\n");
+    let args = "--csv-file in.csv --output-file out.jsonl --metrics-port";
+    let second = workdir.flowgauge().args(args.split(' ')).arg(&port).run();
+    second.assert_code(75).assert_stderr_has("another run is writing 'out.jsonl'");
+    drop(first);
+}

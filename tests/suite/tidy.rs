@@ -18,7 +18,6 @@ enum May {
     All(&'static str),
     /// What stands in the `mod.rs` of a room - its traits and nouns - and nothing below it.
     Names(&'static str),
-    /// This one name.
 }
 
 struct Room {

@@ -19,7 +19,7 @@ use self::csv::CsvEncoder;
 use self::json::JsonEncoder;
 use self::lane::{FileLane, StdoutLane};
 use self::part::PartFile;
-pub use self::part::{IfExists, is_same_file};
+pub use self::part::{IfExists, in_use, is_same_file};
 use super::{Lane, Later, Payload, Refused, Sink};
 use crate::error::{Error, Result};
 use crate::record::{Published, Rows, Shape};

@@ -58,11 +58,10 @@ impl PartFile {
     pub fn create(target: &Path, if_exists: IfExists) -> Result<PartFile> {
         let shown = target.display();
         let resolved = resolve(target)?;
-        let name = resolved.file_name().ok_or_else(|| {
+        let path = part_of(&resolved).ok_or_else(|| {
             Error::config(format!("'{shown}' is no file name")).help("check --output-file")
         })?;
         let before = check_target(&resolved, target, if_exists)?;
-        let path = resolved.with_file_name(format!(".{}.part", name.to_string_lossy()));
         let file = lock(&path, target)?;
         // Who could read what is replaced can read what replaces it.
         if let Some(before) = before {
@@ -179,12 +178,7 @@ fn lock(path: &Path, target: &Path) -> Result<File> {
         match file.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
-                return Err(Error::new(
-                    Kind::Locked,
-                    ErrorType::Other,
-                    format!("another run is writing '{}'", target.display()),
-                )
-                .help("wait for it, or choose another --output-file"));
+                return Err(held(target));
             }
             Err(fs::TryLockError::Error(cause)) => return Err(unwritable(target, cause)),
         }
@@ -195,6 +189,26 @@ fn lock(path: &Path, target: &Path) -> Result<File> {
             return Ok(file);
         }
     }
+}
+
+fn held(target: &Path) -> Error {
+    let message = format!("another run is writing '{}'", target.display());
+    Error::new(Kind::Locked, ErrorType::Other, message)
+        .help("wait for it, or choose another --output-file")
+}
+
+/// The error of a second run, if a run is writing this output now.
+pub fn in_use(target: &Path) -> Option<Error> {
+    let part = part_of(&resolve(target).ok()?)?;
+    let file = File::open(part).ok()?;
+    let is_held = matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock));
+    is_held.then(|| held(target))
+}
+
+/// Where an output is written until it is whole.
+fn part_of(resolved: &Path) -> Option<PathBuf> {
+    let name = resolved.file_name()?;
+    Some(resolved.with_file_name(format!(".{}.part", name.to_string_lossy())))
 }
 
 /// The file a symbolic link stands for, so that the link is kept and its file replaced.
