@@ -4,6 +4,7 @@
 mod file;
 mod mistakes;
 pub mod options;
+mod reading;
 mod settings;
 mod units;
 mod written;

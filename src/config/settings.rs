@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::mistakes::Mistakes;
-use super::options::{Opt, Takes, Theme};
-use super::units;
-use super::written::{Origin, Spellings, Written};
+use super::options::Theme;
+use super::reading::Reading;
+use super::written::Written;
 use crate::convert::{Type, Typing};
 use crate::pipeline::ErrorBudget;
 use crate::record::ARENA_BYTES_MAX;
@@ -143,13 +143,6 @@ impl Settings {
         let settings = reading.settings(pipeline, state_dir);
         if reading.has_failed { None } else { settings }
     }
-}
-
-/// Reads texts and notes what is wrong with them.
-struct Reading<'a> {
-    written: &'a Written,
-    mistakes: &'a mut Mistakes,
-    has_failed: bool,
 }
 
 impl Reading<'_> {
@@ -521,111 +514,4 @@ impl Reading<'_> {
             },
         }
     }
-
-    fn is_written(&self, name: &str) -> bool {
-        self.written.get(name).is_some()
-    }
-
-    fn text(&mut self, name: &'static str) -> Option<String> {
-        let text = self.written.get(name)?;
-        text.values.last().cloned()
-    }
-
-    fn list(&mut self, name: &'static str) -> Option<Vec<String>> {
-        Some(self.written.get(name)?.values.clone())
-    }
-
-    fn number(&mut self, name: &'static str, min: u64, max: u64) -> Option<u64> {
-        let text = self.text(name)?;
-        match text.replace('_', "").parse() {
-            Ok(number) if (min..=max).contains(&number) => Some(number),
-            _ => {
-                self.wrong(name, &format!("'{text}' is not a number from {min} to {max}"));
-                None
-            }
-        }
-    }
-
-    fn size(&mut self, name: &'static str) -> Option<u64> {
-        self.parsed(name, units::size)
-    }
-
-    fn time(&mut self, name: &'static str) -> Option<Duration> {
-        self.parsed(name, units::duration)
-    }
-
-    fn byte(&mut self, name: &'static str) -> Option<u8> {
-        self.parsed(name, units::byte)
-    }
-
-    fn parsed<T>(
-        &mut self,
-        name: &'static str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        let text = self.text(name)?;
-        parse(&text).map_err(|why| self.wrong(name, &why)).ok()
-    }
-
-    fn switch(&mut self, name: &'static str) -> bool {
-        match self.text(name).as_deref() {
-            None | Some("false" | "0" | "no") => false,
-            Some("true" | "1" | "yes") => true,
-            Some(other) => {
-                let why = format!("'{other}' is not true or false");
-                self.wrong(name, &why);
-                false
-            }
-        }
-    }
-
-    fn choice(&mut self, name: &'static str) -> Option<String> {
-        let text = self.text(name)?;
-        let Takes::Choice(choices) = option(name).takes else {
-            unreachable!("--{name} is no choice");
-        };
-        if choices.contains(&text.as_str()) {
-            return Some(text);
-        }
-        self.wrong(name, &format!("'{text}' is not one of {}", choices.join(", ")));
-        None
-    }
-
-    fn missing(&mut self, name: &'static str, what: &str) {
-        self.has_failed = true;
-        let spellings = Spellings(option(name), None);
-        self.mistakes.add(format!("{spellings} is missing: {what}"));
-    }
-
-    fn wrong(&mut self, name: &str, why: &str) {
-        self.has_failed = true;
-        let origin = self.written.get(name).map(|text| &text.origin);
-        let spellings = Spellings(option(name), origin);
-        self.mistakes.add(format!("{spellings}: {why}"));
-    }
-
-    /// What has no meaning here was most likely meant otherwise. Defaults shared by many pipelines
-    /// are not for this one.
-    fn refuse(&mut self, names: &[&'static str], when: &str) {
-        for name in names {
-            let is_for_this = self.written.get(name).is_some_and(|text| match &text.origin {
-                Origin::Flag => true,
-                Origin::Variable => false,
-                Origin::File(table) => table.starts_with("pipelines."),
-            });
-            if is_for_this {
-                self.wrong(name, &format!("it has no meaning {when}"));
-            }
-        }
-    }
-
-    fn refuse_theme(&mut self, theme: Theme, when: &str) {
-        let names: Vec<_> =
-            self.written.names().filter(|name| option(name).theme == theme).collect();
-        self.refuse(&names, when);
-    }
-}
-
-fn option(name: &str) -> &'static Opt {
-    Opt::find(name).expect("settings ask for options of the table only")
 }
