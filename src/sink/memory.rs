@@ -23,7 +23,14 @@ pub enum Fault {
     /// Does it, loses the answer, and cannot be asked at first either.
     DoAndVanish,
     /// Does not start before it is released.
-    Hold(Arc<Notify>),
+    Hold(Arc<Gate>),
+}
+
+/// Where a commit stands until it is let through.
+#[derive(Debug, Default)]
+pub struct Gate {
+    pub reached: Notify,
+    pub released: Notify,
 }
 
 #[derive(Default)]
@@ -183,7 +190,10 @@ impl Lane for MemoryLane {
                     self.is_away = true;
                     return Err(lost(Kind::Unknown));
                 }
-                Some(Fault::Hold(released)) => released.notified().await,
+                Some(Fault::Hold(gate)) => {
+                    gate.reached.notify_one();
+                    gate.released.notified().await;
+                }
                 None => {}
             }
             let receipt = self.store(payload);
