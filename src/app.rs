@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -14,18 +14,19 @@ use crate::config::{
     LogFormat, LogLevel, Selection, Settings, SinkSettings, SourceSettings, Summary,
 };
 use crate::convert::Type;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::event::{Observer, Vitals};
 use crate::observe::logging::{self, EventLog, Style};
 use crate::observe::progress::Progress;
 use crate::observe::{Fanout, Identity, Metrics, Pages, REVISION, Server, Stats, bind};
 use crate::outcome::Outcome;
+use crate::part::{in_use, is_same_file};
 use crate::pipeline::{self, Ending, ErrorBudget, OnRejected, RetryPolicy, Run, Stop};
-use crate::record::{Rejected, Shape};
+use crate::record::{ErrorType, Rejected, Shape};
 use crate::rejects::{Keep, RejectFile};
 use crate::report::{Report, json, text};
 use crate::signals;
-use crate::sink::file::{FileSettings, FileSink, in_use, is_same_file};
+use crate::sink::file::{FLAG as OUTPUT_FLAG, FileSettings, FileSink};
 use crate::sink::{MarkPolicy, Sink};
 use crate::source::Source;
 use crate::source::csv::CsvSource;
@@ -371,7 +372,7 @@ fn serve(
     let pages = Arc::new(Pages::new(Arc::new(Metrics::new(Arc::clone(stats), identity))));
     let bound = bind(&settings.metrics.host, port).map_err(|error| {
         // Two runs of one pipeline meet at the port first; what they compete for is the output.
-        output(settings).and_then(in_use).unwrap_or(error)
+        output(settings).and_then(|path| in_use(path, OUTPUT_FLAG)).unwrap_or(error)
     })?;
     let server = bound.serve(Arc::clone(&pages))?;
     tracing::info!("metrics on http://{}/metrics", server.address());
@@ -441,9 +442,16 @@ fn write_summary(report: &Report, settings: &Settings) -> Result<()> {
     let document = || format!("{:#}\n", json::summary(report));
     match &settings.reporting.summary {
         Summary::None => Ok(()),
-        Summary::Stdout => io::stdout()
-            .write_all(document().as_bytes())
-            .map_err(|cause| Error::local_io("cannot write the summary", cause)),
+        Summary::Stdout => {
+            io::stdout().write_all(document().as_bytes()).map_err(|cause| match cause.kind() {
+                io::ErrorKind::BrokenPipe => Error::new(
+                    Kind::OutputClosed,
+                    ErrorType::Other,
+                    "the reader of standard output went away before the summary",
+                ),
+                _ => Error::local_io("cannot write the summary", cause),
+            })
+        }
         Summary::File(path) => replace(path, &document()).map_err(|cause| {
             Error::local_io(format!("cannot write the summary '{}'", path.display()), cause)
                 .help("check --summary-json")
@@ -451,12 +459,16 @@ fn write_summary(report: &Report, settings: &Settings) -> Result<()> {
     }
 }
 
-/// Writes a small file whole or not at all.
-fn replace(path: &PathBuf, content: &str) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let part = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
-    fs::write(&part, content)?;
-    fs::rename(&part, path).inspect_err(|_| {
+/// Writes a small file whole or not at all; into what is no file, such as a pipe, as it comes.
+fn replace(path: &Path, content: &str) -> io::Result<()> {
+    let resolved = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let is_other = fs::metadata(&resolved).is_ok_and(|found| !found.is_file());
+    if is_other {
+        return fs::OpenOptions::new().write(true).open(&resolved)?.write_all(content.as_bytes());
+    }
+    let name = resolved.file_name().unwrap_or_default().to_string_lossy();
+    let part = resolved.with_file_name(format!(".{name}.{}.part", std::process::id()));
+    fs::write(&part, content).and_then(|()| fs::rename(&part, &resolved)).inspect_err(|_| {
         // The first error is the one to tell.
         let _ = fs::remove_file(&part);
     })

@@ -12,7 +12,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The settings or the usage are wrong: nothing was started. Exit 2.
+    /// The settings or the usage are wrong, or do not fit what is there. Exit 2.
     Config,
     /// The data cannot be taken as it is. Exit 3.
     Data,

@@ -123,7 +123,7 @@ pub enum Event {
     Committed {
         took: Duration,
     },
-    /// A segment became durable in the sink, or all its records were rejected.
+    /// A segment became durable in the sink, but for its rejected records.
     Settled {
         counts: Counts,
         /// Bytes of the segment in the decoded stream of the source.

@@ -16,6 +16,7 @@ pub mod error;
 pub mod event;
 pub mod observe;
 pub mod outcome;
+pub mod part;
 pub mod pipeline;
 pub mod record;
 pub mod rejects;

@@ -3,8 +3,7 @@
 //! Written to a hidden file and published by rename before the sink is, so that a record that is
 //! not in the output is in the rejects, whatever happens in between.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -13,20 +12,22 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
+use crate::part::{IfExists, Kindred, PartFile, directory};
 use crate::record::{Interval, Rejected};
 
 /// Keeps rejected records.
 ///
 /// `append` is called in the order of settling, by one task, with the rejected records of one
-/// interval. `publish` or `discard` is called once
-/// at the end; what was appended may only be relied upon after `publish`.
+/// interval. What was appended may only be relied upon after `publish`.
 pub trait RejectLog: Send {
     fn append(&mut self, interval: &Interval, rejected: &[Rejected]) -> Result<()>;
 
-    /// The place where they can be found, if there is anything to find.
+    /// The place where they can be found, if there is anything to find. A second call answers the
+    /// same.
     fn publish(&mut self) -> Result<Option<PathBuf>>;
 
-    fn discard(&mut self);
+    /// Removes what was not published; the place of what was, is the answer.
+    fn discard(&mut self) -> Option<PathBuf>;
 }
 
 /// When the file appears.
@@ -40,93 +41,52 @@ pub enum Keep {
 
 pub struct RejectFile {
     path: PathBuf,
-    part: PathBuf,
-    writer: BufWriter<File>,
+    part: PartFile,
+    /// Lines that are not in the file yet.
+    lines: Vec<u8>,
     keep: Keep,
     count: u64,
-    /// It has its final name, or is removed.
-    is_gone: bool,
 }
 
-/// Whatever ends a run, nothing is left behind.
-impl Drop for RejectFile {
-    fn drop(&mut self) {
-        self.discard();
-    }
-}
+/// Lines are written together up to this.
+const LINES_BYTES: usize = 64 * 1024;
+
+/// It holds raw records, which are nobody else's business.
+const KINDRED: Kindred = Kindred { flag: "rejects", if_exists: IfExists::Replace, mode: 0o600 };
 
 impl RejectFile {
     /// Creates the hidden file, so that a place that cannot be written is known before anything is
     /// read.
     pub fn create(path: &Path, keep: Keep) -> Result<RejectFile> {
-        let refuse = |cause| {
-            Error::config(format!("cannot write rejected records to '{}'", path.display()))
-                .because(cause)
-                .help("choose another place with --rejects or --state-dir")
-        };
-        if path.is_dir() {
-            return Err(refuse(std::io::Error::from(std::io::ErrorKind::IsADirectory)));
+        if keep == Keep::WhenNeeded {
+            // A directory of our own, with a file for each run.
+            fs::create_dir_all(directory(path)).map_err(|cause| {
+                Error::config(format!("cannot write rejected records to '{}'", path.display()))
+                    .because(cause)
+                    .help("choose another place with --rejects or --state-dir")
+            })?;
         }
-        if let Some(parent) = path.parent().filter(|_| keep == Keep::WhenNeeded) {
-            fs::create_dir_all(parent).map_err(refuse)?;
+        let part = PartFile::create(path, KINDRED)?;
+        if keep == Keep::WhenNeeded {
+            sweep(directory(path));
         }
-        let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-        let part = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
-        let file = lock(&part).map_err(refuse)?;
-        match keep {
-            Keep::Always => sweep(&part, |run| {
-                // Part files of other outputs have similar names and are not ours to remove.
-                let process = run.strip_prefix(&*name).and_then(|rest| rest.strip_prefix('.'));
-                process.is_some_and(|process| process.bytes().all(|byte| byte.is_ascii_digit()))
-            }),
-            // The whole directory is ours.
-            Keep::WhenNeeded => sweep(&part, |_| true),
-        }
-        Ok(RejectFile {
-            path: path.to_path_buf(),
-            part,
-            writer: BufWriter::new(file),
-            keep,
-            count: 0,
-            is_gone: false,
-        })
+        Ok(RejectFile { path: path.to_path_buf(), part, lines: Vec::new(), keep, count: 0 })
     }
 
-    fn failed(&self, cause: std::io::Error) -> Error {
-        Error::local_io(
-            format!("cannot write rejected records to '{}'", self.path.display()),
-            cause,
-        )
-        .help("nothing was published; make room and run again")
+    fn write(&mut self) -> Result<()> {
+        self.part.append(&self.lines)?;
+        self.lines.clear();
+        Ok(())
     }
 }
 
-/// Opens the part file with its lock held, which tells it from what a killed run left. It holds raw
-/// records, which are nobody else's business.
-fn lock(part: &Path) -> io::Result<File> {
-    loop {
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(part)?;
-        file.lock()?;
-        // Between opening and locking, another run may have swept it away.
-        if part.exists() {
-            return Ok(file);
-        }
-    }
-}
-
-fn directory(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Removes what killed runs left: nothing else ever would. `is_ours` is given names without the dot
-/// before and `.part` behind.
-fn sweep(own: &Path, is_ours: impl Fn(&str) -> bool) {
-    let Ok(entries) = fs::read_dir(directory(own)) else { return };
+/// Removes what killed runs left, which nothing else ever would: their files have names of their
+/// own. Those of runs that go on are locked.
+fn sweep(directory: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let bare = name.strip_prefix('.').and_then(|name| name.strip_suffix(".part"));
-        if !bare.is_some_and(&is_ours) || Some(entry.file_name().as_os_str()) == own.file_name() {
+        if !name.starts_with('.') || !name.ends_with(".part") {
             continue;
         }
         let path = entry.path();
@@ -144,37 +104,30 @@ fn sweep(own: &Path, is_ours: impl Fn(&str) -> bool) {
 impl RejectLog for RejectFile {
     fn append(&mut self, _interval: &Interval, rejected: &[Rejected]) -> Result<()> {
         for record in rejected {
-            let mut line = line(record).to_string();
-            line.push('\n');
-            self.writer.write_all(line.as_bytes()).map_err(|cause| self.failed(cause))?;
+            self.lines.extend_from_slice(line(record).to_string().as_bytes());
+            self.lines.push(b'\n');
             self.count += 1;
+            if self.lines.len() >= LINES_BYTES {
+                self.write()?;
+            }
         }
         Ok(())
     }
 
     fn publish(&mut self) -> Result<Option<PathBuf>> {
-        if self.count == 0 && self.keep == Keep::WhenNeeded {
-            self.discard();
-            return Ok(None);
+        if self.part.published().is_some() {
+            return Ok(Some(self.path.clone()));
         }
-        let published = self
-            .writer
-            .flush()
-            .and_then(|()| self.writer.get_ref().sync_all())
-            .and_then(|()| fs::rename(&self.part, &self.path))
-            .and_then(|()| File::open(directory(&self.path))?.sync_all());
-        published.map_err(|cause| self.failed(cause))?;
-        self.is_gone = true;
+        if self.count == 0 && self.keep == Keep::WhenNeeded {
+            return Ok(self.discard());
+        }
+        self.write()?;
+        self.part.publish()?;
         Ok(Some(self.path.clone()))
     }
 
-    fn discard(&mut self) {
-        if std::mem::replace(&mut self.is_gone, true) {
-            return;
-        }
-        if let Err(cause) = fs::remove_file(&self.part) {
-            tracing::warn!("cannot remove '{}': {cause}", self.part.display());
-        }
+    fn discard(&mut self) -> Option<PathBuf> {
+        self.part.remove().map(|_| self.path.clone())
     }
 }
 
@@ -218,7 +171,9 @@ impl RejectLog for MemoryRejects {
         Ok(None)
     }
 
-    fn discard(&mut self) {}
+    fn discard(&mut self) -> Option<PathBuf> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -8,9 +8,10 @@ use super::options::Theme;
 use super::reading::Reading;
 use super::written::Written;
 use crate::convert::{Type, Typing};
+use crate::part::IfExists;
 use crate::pipeline::ErrorBudget;
 use crate::record::ARENA_BYTES_MAX;
-use crate::sink::file::{Compression, FileSettings, Format, IfExists, by_name};
+use crate::sink::file::{Compression, FileSettings, Format, by_name};
 use crate::source::SegmentLimit;
 use crate::source::csv::{CsvSettings, Dialect, HeaderNames, InvalidText, Quoting, Ragged};
 use crate::source::jsonl::{Fields, JsonlSettings};
@@ -117,7 +118,7 @@ const RECORD_BYTES: u64 = 16 * 1024 * 1024;
 /// that where it is compressed.
 const RECORD_SHARE_OF_MEMORY: u64 = 16;
 
-/// Ten times what `gzip` reaches on ordinary text; its own most is 1032.
+/// Ordinary text becomes a tenth; the most that gzip can do is 1032.
 const EXPANSION_MAX: u64 = 1000;
 
 /// Kubernetes kills 30 s after it has asked; reporting needs some of that.

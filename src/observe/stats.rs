@@ -251,11 +251,7 @@ impl Observer for Stats {
                 self.batch.record(batch);
                 self.batch_records.record(counts.processed());
                 self.batch_bytes.record(bytes);
-                // A segment whose records were all rejected on the way never met the sink.
-                let met_the_sink = counts.failed < counts.processed() || !insert.is_zero();
-                if met_the_sink {
-                    self.insert.record(insert);
-                }
+                self.insert.record(insert);
                 self.settled.add(&counts);
             }
             Event::Rejected { stage, error_type } => {
@@ -476,16 +472,6 @@ mod tests {
         assert_eq!((now.outcome, now.elapsed, now.run.count), (Some(Outcome::Data), 90 * MS, 1));
         assert_eq!(stats.snapshot().elapsed, 90 * MS);
         assert!(stats.ended_at().is_some_and(|at| at >= stats.started_at()));
-    }
-
-    #[test]
-    fn a_segment_that_never_met_the_sink_has_no_insert_latency() {
-        let stats = stats();
-        let counts = Counts { failed: 3, ..Counts::default() };
-        let (insert, batch) = (Duration::ZERO, MS);
-        stats.notice(&Event::Settled { counts, bytes: 9, bytes_written: 0, insert, batch });
-        let now = stats.snapshot();
-        assert_eq!((now.insert.count, now.batch.count, now.counts.failed), (0, 1, 3));
     }
 
     #[test]

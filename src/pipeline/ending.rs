@@ -1,12 +1,15 @@
 //! The end of a run: closes the books, and publishes or lets go.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::task::spawn_blocking;
 
 use super::reader::ReadToEnd;
 use super::sequencer::over_budget;
 use super::settle::Ledger;
-use super::{Failure, Run, abandoned};
+use super::{Failure, Run, let_go_of};
 use crate::error::{Error, Kind};
 use crate::event::{Event, Stage};
 use crate::outcome::Outcome;
@@ -34,16 +37,18 @@ impl Default for Ending {
 /// How long a sink may take to remove what nobody should find.
 const ABANDON_MAX: Duration = Duration::from_secs(3);
 
-/// Closes the books, and publishes or abandons.
+/// Closes the books, and publishes or lets go.
 pub async fn finish(
     run: &Run,
-    ledger: &Ledger,
+    ledger: &Arc<Ledger>,
     moved: std::result::Result<Option<ReadToEnd>, Failure>,
 ) -> Ending {
     let published = match moved {
         Ok(Some(read)) => tokio::select! {
+            // What is done is done, whatever came at the same moment.
+            biased;
             published = publish(run, ledger, read) => published.map(Some),
-            () = run.stop.abandoned() => Err(Failure::from(abandoned())),
+            () = run.stop.abandoned() => Err(Failure::from(let_go_of("the output was published"))),
         },
         Ok(None) => Ok(None),
         Err(failure) => Err(failure),
@@ -56,44 +61,53 @@ pub async fn finish(
             Ending { outcome, error: None, published: Some(published), rejects, totals }
         }
         Ok(None) => {
-            let rejects = let_go(run, ledger, false).await;
+            let (published, rejects) = let_go(run, ledger, false).await;
             let outcome = interrupted.unwrap_or(Outcome::Internal);
-            Ending { outcome, error: None, published: None, rejects, totals }
+            Ending { outcome, error: None, published, rejects, totals }
         }
         Err(Failure { error, keeps_rejects }) => {
-            let rejects = let_go(run, ledger, keeps_rejects).await;
+            let (published, rejects) = let_go(run, ledger, keeps_rejects).await;
             // That something was let go is what the signal asked for, not a failure of its own.
             let outcome = match interrupted {
                 Some(interrupted) if error.kind == Kind::Unavailable => interrupted,
                 _ => Outcome::from(error.kind),
             };
-            Ending { outcome, error: Some(error), published: None, rejects, totals }
+            Ending { outcome, error: Some(error), published, rejects, totals }
         }
     }
 }
 
-/// Nothing is published. The rejected records are kept where they explain why, and where their
-/// neighbours are public already: a record that is in neither place is lost.
-async fn let_go(run: &Run, ledger: &Ledger, keeps_rejects: bool) -> Option<PathBuf> {
+/// Nothing is published, or no more than was already. The rejected records are kept where they
+/// explain why, and where their neighbours are public: a record that is in neither place is lost.
+async fn let_go(
+    run: &Run,
+    ledger: &Arc<Ledger>,
+    keeps_rejects: bool,
+) -> (Option<Published>, Option<PathBuf>) {
+    let keeps_rejects = keeps_rejects || run.sink.is_public_at_commit();
+    let ledger = Arc::clone(ledger);
+    let putting_away = async {
+        let published = run.sink.abandon().await;
+        let rejects = spawn_blocking(move || match keeps_rejects {
+            true => ledger.publish_rejects().unwrap_or_else(|error| {
+                tracing::error!("{error}");
+                None
+            }),
+            false => ledger.discard_rejects(),
+        });
+        (published, rejects.await.ok().flatten())
+    };
     tokio::select! {
-        () = run.sink.abandon() => {}
+        put_away = putting_away => put_away,
         // What does not answer is not waited for twice.
-        () = tokio::time::sleep(ABANDON_MAX) => {}
+        () = tokio::time::sleep(ABANDON_MAX) => (None, None),
     }
-    if !keeps_rejects && !run.sink.is_public_at_commit() {
-        ledger.discard_rejects();
-        return None;
-    }
-    ledger.publish_rejects().unwrap_or_else(|error| {
-        tracing::error!("{error}");
-        None
-    })
 }
 
 /// Rejected records first: a record that is not in the output must be findable.
 async fn publish(
     run: &Run,
-    ledger: &Ledger,
+    ledger: &Arc<Ledger>,
     read: ReadToEnd,
 ) -> std::result::Result<(Published, Option<PathBuf>), Failure> {
     let totals = ledger.totals();
@@ -112,7 +126,10 @@ async fn publish(
         let error = over_budget(run, totals.failed, None);
         return Err(Failure { error, keeps_rejects: true });
     }
-    let rejects = ledger.publish_rejects()?;
+    let keeper = Arc::clone(ledger);
+    let rejects = spawn_blocking(move || keeper.publish_rejects())
+        .await
+        .map_err(|cause| Error::internal("keeping rejected records broke off").because(cause))??;
     let published = run.sink.publish().await.inspect_err(|error| {
         let (stage, error_type) = (Stage::Insert, error.error_type);
         run.observer.notice(&Event::Failed { stage, error_type });

@@ -71,13 +71,13 @@ impl LaneTask {
             let may_take = self.accepted.len() < ACCEPTED_MAX;
             let next = tokio::select! {
                 receipts = self.lane.marked(), if has_accepted => {
-                    self.waited(Wait::Input, asked.elapsed());
+                    self.idled(may_take, asked.elapsed());
                     self.became_durable(receipts).await?;
                     continue;
                 }
                 next = async { ready.lock().await.recv().await }, if may_take => next,
                 () = tokio::time::sleep_until(self.mark_due), if self.unmarked_bytes > 0 => {
-                    self.waited(Wait::Input, asked.elapsed());
+                    self.idled(may_take, asked.elapsed());
                     self.mark().await?;
                     continue;
                 }
@@ -93,7 +93,9 @@ impl LaneTask {
         }
         while !self.accepted.is_empty() {
             self.mark().await?;
+            let asked = Instant::now();
             let receipts = self.lane.marked().await;
+            self.idled(false, asked.elapsed());
             self.became_durable(receipts).await?;
         }
         Ok(())
@@ -101,13 +103,15 @@ impl LaneTask {
 
     async fn take(&mut self, mut segment: Prepared) -> Result<()> {
         let committed = Instant::now();
-        match self.commit(&segment.payload).await? {
+        let commit = self.commit(&segment.payload).await?;
+        let bytes = segment.payload.bytes.len() as u64;
+        self.pool.give(std::mem::take(&mut segment.payload.bytes));
+        match commit {
             Commit::Durable(receipt) => self.settle(segment, receipt, committed).await,
             Commit::Accepted => {
                 // A segment of which nothing is written counts, too, else it would never be marked.
-                self.unmarked_bytes += (segment.payload.bytes.len() as u64).max(1);
-                self.pool.give(std::mem::take(&mut segment.payload.bytes));
-                if segment.rejected.is_empty() {
+                self.unmarked_bytes += bytes.max(1);
+                if segment.rejected.is_empty() && segment.origin.is_none() {
                     segment.reservation = None;
                 }
                 self.accepted.push_back(Accepted { segment, committed });
@@ -182,6 +186,14 @@ impl LaneTask {
                     retries.wait(error).await?;
                 }
             }
+        }
+    }
+
+    /// Who could not have taken more was busy with the disk.
+    fn idled(&self, could_take: bool, took: Duration) {
+        match could_take {
+            true => self.waited(Wait::Input, took),
+            false => self.run.observer.notice(&Event::Committed { took }),
         }
     }
 

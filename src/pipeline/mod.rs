@@ -80,11 +80,14 @@ impl Vitals {
 /// with several threads.
 pub async fn run(run: Arc<Run>, rejects: Box<dyn RejectLog>) -> Ending {
     let ledger = Arc::new(Ledger::new(&run, rejects));
-    let moved = tokio::select! {
-        moved = move_records(&run, &ledger) => moved,
+    let whole = async {
+        let moved = move_records(&run, &ledger).await;
+        ending::finish(&run, &ledger, moved).await
+    };
+    let ending = tokio::select! {
+        ending = whole => ending,
         () = hurry(&run) => unreachable!("it never returns"),
     };
-    let ending = ending::finish(&run, &ledger, moved).await;
     let state = match ending.outcome {
         Outcome::Complete | Outcome::Interrupted(_) => State::Stopped,
         _ => State::Error,
@@ -126,10 +129,12 @@ async fn move_records(
 ) -> std::result::Result<Option<ReadToEnd>, Failure> {
     let lanes = tokio::select! {
         lanes = open_lanes(run) => lanes?,
-        () = run.stop.abandoned() => return Err(Failure::from(abandoned())),
+        () = run.stop.abandoned() => return Err(Failure::from(let_go_of("everything that was read could be written"))),
     };
     run.observer.notice(&Event::Opened(run.source.expected()));
-    run.observer.notice(&Event::Entered(State::Running));
+    if !run.stop.is_stopping() {
+        run.observer.notice(&Event::Entered(State::Running));
+    }
 
     let rooms = Rooms::new(run);
     let (prepared_in, prepared) = mpsc::channel(1);
@@ -163,7 +168,7 @@ async fn move_records(
     };
     let moved = tokio::select! {
         moved = path => moved,
-        () = run.stop.abandoned() => Err(Failure::from(abandoned())),
+        () = run.stop.abandoned() => Err(Failure::from(let_go_of("everything that was read could be written"))),
         () = rooms.close_when_draining(run) => unreachable!("it never returns"),
     };
     rooms.close();
@@ -203,26 +208,35 @@ async fn serve_lanes(
     Ok(())
 }
 
-/// Settles what became durable, and tells the sequencer what it cannot know.
+/// Settles what became durable, and tells the sequencer what it cannot know. A task of its own,
+/// because keeping rejected records may meet a disk that hangs.
 async fn settle_all(
-    ledger: &Ledger,
+    ledger: &Arc<Ledger>,
     mut durable: mpsc::Receiver<settle::Durable>,
     settled: mpsc::UnboundedSender<settle::Settled>,
 ) -> Result<()> {
-    while let Some(segment) = durable.recv().await {
-        let found = ledger.settle(segment)?;
-        if found.failed_late > 0 {
-            // It has no use for it when it has passed its last segment.
-            let _ = settled.send(found);
+    let ledger = Arc::clone(ledger);
+    let mut task = JoinSet::new();
+    task.spawn(async move {
+        while let Some(segment) = durable.recv().await {
+            let found = ledger.settle(segment)?;
+            if found.failed_late > 0 {
+                // It has no use for it when it has passed its last segment.
+                let _ = settled.send(found);
+            }
         }
-    }
-    Ok(())
+        Ok(())
+    });
+    task.join_next()
+        .await
+        .unwrap_or(Ok(Ok(())))
+        .map_err(|cause| Error::internal("settling broke off").because(cause))?
 }
 
-/// What was let go before its end.
-fn abandoned() -> Error {
-    let message = "stopped before everything that was read could be written";
-    Error::new(Kind::Unavailable, ErrorType::Timeout, message).help("see --drain-timeout")
+/// The error of a run that was stopped before something.
+fn let_go_of(what: &str) -> Error {
+    Error::new(Kind::Unavailable, ErrorType::Timeout, format!("stopped before {what}"))
+        .help("a second signal, and the end of --drain-timeout, let go of what is under way")
 }
 
 #[cfg(test)]

@@ -141,8 +141,8 @@ impl Ledger {
         self.rejects().publish()
     }
 
-    pub fn discard_rejects(&self) {
-        self.rejects().discard();
+    pub fn discard_rejects(&self) -> Option<PathBuf> {
+        self.rejects().discard()
     }
 
     fn tell_ended(&self, splits: Vec<usize>) {

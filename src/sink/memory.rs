@@ -128,8 +128,11 @@ impl Sink for MemorySink {
         })
     }
 
-    fn abandon(&self) -> Later<'_, ()> {
-        Box::pin(async { *self.stored.is_abandoned.lock().expect(CALM) = true })
+    fn abandon(&self) -> Later<'_, Option<Published>> {
+        Box::pin(async {
+            *self.stored.is_abandoned.lock().expect(CALM) = true;
+            None
+        })
     }
 }
 

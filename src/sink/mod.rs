@@ -52,9 +52,10 @@ pub trait Sink: Send + Sync {
     /// appear under its name, and says what it did.
     fn publish(&self) -> Later<'_, Result<Published>>;
 
-    /// Called instead of `publish` when the run did not get there. Removes what nobody should
-    /// find; what was already durable and public stays.
-    fn abandon(&self) -> Later<'_, ()>;
+    /// Called when the run did not get there, or not to the end of `publish`. Removes what nobody
+    /// should find; what was already durable and public stays, and is the answer where `publish`
+    /// came so far.
+    fn abandon(&self) -> Later<'_, Option<Published>>;
 }
 
 /// One ordered way into the sink.

@@ -397,7 +397,7 @@ fn an_output_that_cannot_be_written_is_refused_before_anything_is_read() {
         ("folder", "'folder' is a directory; name a file in it"),
         ("gone/out.jsonl", "cannot write 'gone/out.jsonl': No such file or directory"),
         ("in.csv/out.jsonl", "cannot write 'in.csv/out.jsonl': "),
-        ("/dev/full", "'/dev/full' is no regular file; use --output-file -"),
+        ("/dev/full", "'/dev/full' is no regular file; name a regular file"),
         ("dangling", "'dangling' is a link to nowhere"),
     ] {
         for command in ["run", "check"] {

@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use flowgauge::part::IfExists;
 use flowgauge::record::Rows;
 use flowgauge::sink::Sink;
-use flowgauge::sink::file::{Compression, FileSettings, FileSink, Format, IfExists};
+use flowgauge::sink::file::{Compression, FileSettings, FileSink, Format};
 use flowgauge::source::csv::{CsvSettings, CsvSource, Dialect, HeaderNames, InvalidText, Ragged};
 use flowgauge::source::jsonl::{Fields, JsonlSettings, JsonlSource};
 use flowgauge::source::text::{Encoding, StreamSettings};

@@ -163,15 +163,26 @@ fn rejects_without_a_name_are_in_the_state_directory_under_that_of_the_pipeline(
 
 #[test]
 fn rejects_that_cannot_be_written_are_refused_before_anything_is_read() {
-    for args in ["--rejects gone/bad.jsonl", "--rejects folder", "--state-dir in.csv"] {
-        Trial::csv(workdir!(), "")
-            .file("folder/x", "")
-            .with(args)
-            .run()
-            .ends_with(2)
-            .says("cannot write rejected records to '")
-            .says("choose another place with --rejects or --state-dir");
+    for (args, words) in [
+        ("--rejects gone/bad.jsonl", "check that the directory of --rejects exists"),
+        ("--rejects folder", "'folder' is a directory; name a file in it, such as --rejects"),
+        ("--rejects /dev/null", "'/dev/null' is no regular file"),
+        ("--state-dir in.csv", "choose another place with --rejects or --state-dir"),
+    ] {
+        let trial = Trial::csv(workdir!(), "").file("folder/x", "").with(args);
+        trial.run().ends_with(2).says(words);
     }
+}
+
+/// What is no file is written to, and not replaced by one.
+#[test]
+fn a_summary_may_go_to_a_device() {
+    Trial::csv(workdir!(), "a\n1\n")
+        .with("--summary-json /dev/stderr")
+        .run()
+        .completes()
+        .writes(&["{\"a\":\"1\"}"])
+        .says("\"outcome\": \"complete\"");
 }
 
 fn json(text: &str) -> Value {

@@ -46,10 +46,12 @@ const PLAN: &[Room] = &[
     room("convert",  1, &[FLOOR_0, FLOOR_1]),
     room("report",   1, &[FLOOR_0, FLOOR_1]),
 
-    // I/O. These do not know each other, nor anything above.
+    // I/O. These do not know each other, nor anything above; what takes its name at the end is
+    // shared by those that write files.
+    room("part",     2, &[FLOOR_0, FLOOR_1]),
     room("source",   2, &[FLOOR_0, FLOOR_1]),
-    room("sink",     2, &[FLOOR_0, FLOOR_1]),
-    room("rejects",  2, &[FLOOR_0, FLOOR_1]),
+    room("sink",     2, &[FLOOR_0, FLOOR_1, All("part")]),
+    room("rejects",  2, &[FLOOR_0, FLOOR_1, All("part")]),
 
     // The pipeline knows the traits and not who implements them; observers know neither.
     Room {

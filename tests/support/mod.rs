@@ -3,9 +3,6 @@
 //! Waits in here are bounded watchdogs: they decide how long a broken program may hang, never
 //! whether a working one passes.
 
-// Helpers stand ready for tests that are yet to be written.
-#![allow(dead_code)]
-
 pub mod exposition;
 pub mod folder;
 pub mod http;

@@ -59,11 +59,6 @@ impl Flowgauge {
         self
     }
 
-    pub fn current_dir(mut self, folder: impl AsRef<Path>) -> Flowgauge {
-        self.command.current_dir(folder);
-        self
-    }
-
     /// What it reads from standard input, which ends there. Nothing, unless told.
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Flowgauge {
         self.stdin = bytes.into();

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use tokio::task::{JoinHandle, block_in_place, spawn_blocking};
 
-use super::part::PartFile;
 use crate::error::{Error, Kind, Result};
+use crate::part::PartFile;
 use crate::record::{Counts, ErrorType};
 use crate::sink::{Commit, Lane, Later, Payload, Receipt};
 

@@ -7,7 +7,6 @@ mod compress;
 mod csv;
 mod json;
 mod lane;
-mod part;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,10 +17,9 @@ pub use self::compress::Compression;
 use self::csv::CsvEncoder;
 use self::json::JsonEncoder;
 use self::lane::{FileLane, StdoutLane};
-use self::part::PartFile;
-pub use self::part::{IfExists, in_use, is_same_file};
 use super::{Lane, Later, Payload, Refused, Sink};
 use crate::error::{Error, Result};
+use crate::part::{IfExists, Kindred, PartFile};
 use crate::record::{Published, Rows, Shape};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +46,15 @@ pub struct FileSettings {
     pub if_exists: IfExists,
     /// What NULL looks like in CSV.
     pub null: String,
+}
+
+/// The option that names the output.
+pub const FLAG: &str = "output-file";
+
+impl FileSettings {
+    fn kindred(&self) -> Kindred {
+        Kindred { flag: FLAG, if_exists: self.if_exists, mode: 0o666 }
+    }
 }
 
 pub struct FileSink {
@@ -83,7 +90,7 @@ impl FileSink {
     pub fn open(settings: &FileSettings, shape: &Shape, names: &[String]) -> Result<FileSink> {
         let target = match &settings.path {
             None => Target::Stdout,
-            Some(path) => Target::File(Arc::new(PartFile::create(path, settings.if_exists)?)),
+            Some(path) => Target::File(Arc::new(PartFile::create(path, settings.kindred())?)),
         };
         Ok(FileSink {
             encoder: Encoder::new(settings, shape, names),
@@ -96,7 +103,7 @@ impl FileSink {
     /// at.
     pub fn preview(settings: &FileSettings, shape: &Shape, names: &[String]) -> Result<FileSink> {
         if let Some(path) = &settings.path {
-            PartFile::check(path, settings.if_exists)?;
+            PartFile::check(path, settings.kindred())?;
         }
         Ok(FileSink {
             encoder: Encoder::new(settings, shape, names),
@@ -146,13 +153,17 @@ impl Sink for FileSink {
     }
 
     fn open(self: Arc<Self>) -> Later<'static, Result<Box<dyn Lane>>> {
-        Box::pin(async move {
+        // The preamble may meet a pipe that nobody reads.
+        let opening = spawn_blocking(move || {
             let preamble = self.preamble();
             Ok(match &self.target {
                 Target::Nowhere => return Err(Error::internal("a preview was asked to write")),
                 Target::Stdout => Box::new(StdoutLane::open(&preamble)?) as Box<dyn Lane>,
                 Target::File(part) => Box::new(FileLane::open(Arc::clone(part), &preamble)?),
             })
+        });
+        Box::pin(async move {
+            opening.await.map_err(|cause| Error::internal("opening broke off").because(cause))?
         })
     }
 
@@ -174,11 +185,11 @@ impl Sink for FileSink {
         })
     }
 
-    fn abandon(&self) -> Later<'_, ()> {
+    fn abandon(&self) -> Later<'_, Option<Published>> {
         Box::pin(async {
-            if let Target::File(part) = &self.target {
-                part.remove();
-            }
+            let Target::File(part) = &self.target else { return None };
+            let part = Arc::clone(part);
+            spawn_blocking(move || part.remove()).await.ok().flatten()
         })
     }
 }

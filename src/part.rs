@@ -1,4 +1,5 @@
-//! A hidden file beside its target that takes the target's name when it is whole.
+//! A hidden file beside its target that takes the target's name when it is whole: for the output
+//! and for rejected records.
 //!
 //! The lock on it is what keeps two runs with the same output apart; the kernel gives it back when
 //! a run is killed, so what such a run leaves behind is taken over and emptied by the next.
@@ -21,17 +22,33 @@ pub enum IfExists {
     Refuse,
 }
 
+/// How a kind of output is treated and talked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Kindred {
+    /// The option that names it.
+    pub flag: &'static str,
+    pub if_exists: IfExists,
+    /// Permissions of a new file, before the umask.
+    pub mode: u32,
+}
+
 pub struct PartFile {
+    kindred: Kindred,
     file: File,
     path: PathBuf,
     /// What the user calls it.
     target: PathBuf,
     /// Where that really is, behind symbolic links.
     resolved: PathBuf,
-    if_exists: IfExists,
-    /// It has its final name, or is removed. Held while one of the two happens, so that a run that
-    /// was told to let go cannot publish afterwards.
-    is_gone: Mutex<bool>,
+    /// Held while it changes, so that a run that was told to let go cannot publish afterwards.
+    state: Mutex<State>,
+}
+
+#[derive(Clone)]
+enum State {
+    Hidden,
+    Published(Published),
+    Removed,
 }
 
 /// Whatever ends a run, nothing is left behind.
@@ -43,58 +60,69 @@ impl Drop for PartFile {
 
 impl PartFile {
     /// Everything that can be found out without writing.
-    pub fn check(target: &Path, if_exists: IfExists) -> Result<()> {
-        let resolved = resolve(target)?;
-        check_target(&resolved, target, if_exists)?;
+    pub fn check(target: &Path, kindred: Kindred) -> Result<()> {
+        let resolved = resolve(target, kindred.flag)?;
+        check_target(&resolved, target, kindred)?;
         let directory = directory(&resolved);
-        let found = fs::metadata(directory).map_err(|cause| unwritable(target, cause))?;
+        let found =
+            fs::metadata(directory).map_err(|cause| unwritable(target, kindred.flag, cause))?;
         if !found.is_dir() {
-            return Err(unwritable(target, io::ErrorKind::NotADirectory.into()));
+            return Err(unwritable(target, kindred.flag, io::ErrorKind::NotADirectory.into()));
         }
         rustix::fs::access(directory, Access::WRITE_OK | Access::EXEC_OK)
-            .map_err(|cause| unwritable(target, cause.into()))
+            .map_err(|cause| unwritable(target, kindred.flag, cause.into()))
     }
 
-    pub fn create(target: &Path, if_exists: IfExists) -> Result<PartFile> {
+    /// Takes the lock, so that a second run with the same output stops here.
+    pub fn create(target: &Path, kindred: Kindred) -> Result<PartFile> {
         let shown = target.display();
-        let resolved = resolve(target)?;
+        let resolved = resolve(target, kindred.flag)?;
         let path = part_of(&resolved).ok_or_else(|| {
-            Error::config(format!("'{shown}' is no file name")).help("check --output-file")
+            Error::config(format!("'{shown}' is no file name"))
+                .help(format!("check --{}", kindred.flag))
         })?;
-        let before = check_target(&resolved, target, if_exists)?;
-        let file = lock(&path, target)?;
+        let before = check_target(&resolved, target, kindred)?;
+        let file = lock(&path, target, kindred)?;
+        let (target, state) = (target.to_path_buf(), Mutex::new(State::Hidden));
+        // From here on, dropping it removes what was made.
+        let part = PartFile { kindred, file, path, target, resolved, state };
+        let target = &part.target;
         // Who could read what is replaced can read what replaces it.
         if let Some(before) = before {
-            file.set_permissions(before.permissions())
-                .map_err(|cause| unwritable(target, cause))?;
+            part.file
+                .set_permissions(before.permissions())
+                .map_err(|cause| unwritable(target, kindred.flag, cause))?;
         }
-        let left = file.metadata().map_err(|cause| unwritable(target, cause))?.len();
+        let left =
+            part.file.metadata().map_err(|cause| unwritable(target, kindred.flag, cause))?.len();
         if left > 0 {
             tracing::warn!(
                 "'{}' was left by a run that was killed and is started anew",
-                path.display()
+                part.path.display()
             );
-            file.set_len(0).map_err(|cause| unwritable(target, cause))?;
+            part.file.set_len(0).map_err(|cause| unwritable(target, kindred.flag, cause))?;
         }
-        Ok(PartFile {
-            file,
-            path,
-            target: target.to_path_buf(),
-            resolved,
-            if_exists,
-            is_gone: Mutex::new(false),
-        })
+        Ok(part)
     }
 
     pub fn append(&self, bytes: &[u8]) -> Result<()> {
         (&self.file).write_all(bytes).map_err(|cause| {
-            Error::local_io(format!("cannot write '{}'", self.target.display()), cause)
-                .help("nothing was published; make room and run again")
+            let cause_kind = cause.kind();
+            Error::local_io(format!("cannot write '{}'", self.target.display()), cause).help(
+                match is_full(&cause_kind) {
+                    true => "nothing was published; make room and run again",
+                    false => "nothing was published; check the disk",
+                },
+            )
         })
     }
 
     pub fn append_if_empty(&self, bytes: &[u8]) -> Result<()> {
-        let length = self.file.metadata().map_err(|cause| unwritable(&self.target, cause))?.len();
+        let length = self
+            .file
+            .metadata()
+            .map_err(|cause| unwritable(&self.target, self.kindred.flag, cause))?
+            .len();
         if length == 0 { self.append(bytes) } else { Ok(()) }
     }
 
@@ -107,49 +135,69 @@ impl PartFile {
         })
     }
 
+    /// Where it was published, if it was.
+    pub fn published(&self) -> Option<Published> {
+        match &*self.state() {
+            State::Published(published) => Some(published.clone()),
+            State::Hidden | State::Removed => None,
+        }
+    }
+
     pub fn publish(&self) -> Result<Published> {
         self.sync()?;
-        let mut is_gone = self.is_gone();
-        if *is_gone {
-            return Err(Error::internal(format!("'{}' was let go", self.target.display())));
+        let shown = self.target.display();
+        let mut state = self.state();
+        if !matches!(*state, State::Hidden) {
+            return Err(Error::internal(format!("'{shown}' was let go, or published before")));
         }
-        let replaced = fs::metadata(&self.resolved).ok().map(|metadata| metadata.len());
-        let flags = match self.if_exists {
+        let replaced_bytes = fs::metadata(&self.resolved).ok().map(|metadata| metadata.len());
+        let flags = match self.kindred.if_exists {
             IfExists::Replace => RenameFlags::empty(),
             IfExists::Refuse => RenameFlags::NOREPLACE,
         };
         rename(&self.path, &self.resolved, flags).map_err(|cause| {
             if cause.kind() == io::ErrorKind::AlreadyExists {
-                return exists(&self.target);
+                return exists(&self.target, self.kindred.flag);
             }
-            Error::local_io(format!("cannot publish '{}'", self.target.display()), cause)
+            Error::local_io(format!("cannot publish '{shown}'"), cause)
         })?;
-        *is_gone = true;
-        drop(is_gone);
+        let published = Published { name: Some(shown.to_string()), replaced_bytes };
+        *state = State::Published(published.clone());
+        drop(state);
         let directory = directory(&self.resolved);
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(|cause| {
-            let shown = self.target.display();
             Error::local_io(format!("'{shown}' is there, but may not survive a power cut"), cause)
                 .help("check the disk")
         })?;
-        Ok(Published { name: Some(self.target.display().to_string()), replaced_bytes: replaced })
+        Ok(published)
     }
 
-    pub fn remove(&self) {
-        let mut is_gone = self.is_gone();
-        if std::mem::replace(&mut *is_gone, true) {
-            return;
+    /// Removes it, unless it was published: what that was, is the answer.
+    pub fn remove(&self) -> Option<Published> {
+        let mut state = self.state();
+        match std::mem::replace(&mut *state, State::Removed) {
+            State::Hidden => {
+                if let Err(cause) = fs::remove_file(&self.path) {
+                    tracing::warn!("cannot remove '{}': {cause}", self.path.display());
+                }
+                None
+            }
+            State::Published(published) => {
+                *state = State::Published(published.clone());
+                Some(published)
+            }
+            State::Removed => None,
         }
-        if let Err(cause) = fs::remove_file(&self.path) {
-            tracing::warn!("cannot remove '{}': {cause}", self.path.display());
-        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nobody panics between a file's two ends")
     }
 }
 
-impl PartFile {
-    fn is_gone(&self) -> MutexGuard<'_, bool> {
-        self.is_gone.lock().expect("nobody panics between a file's two ends")
-    }
+fn is_full(kind: &io::ErrorKind) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(kind, StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 fn rename(from: &Path, to: &Path, flags: RenameFlags) -> io::Result<()> {
@@ -165,24 +213,27 @@ fn rename(from: &Path, to: &Path, flags: RenameFlags) -> io::Result<()> {
 
 /// Opens the part file with its lock held. Between opening and locking, a run that held the lock
 /// may have renamed the file away; then what was locked is its published output, and not ours.
-fn lock(path: &Path, target: &Path) -> Result<File> {
+fn lock(path: &Path, target: &Path, kindred: Kindred) -> Result<File> {
     loop {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(kindred.mode)
             .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
             .open(path)
-            .map_err(|cause| unwritable(target, cause))?;
+            .map_err(|cause| unwritable(target, kindred.flag, cause))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
-                return Err(held(target));
+                return Err(held(target, kindred.flag));
             }
-            Err(fs::TryLockError::Error(cause)) => return Err(unwritable(target, cause)),
+            Err(fs::TryLockError::Error(cause)) => {
+                return Err(unwritable(target, kindred.flag, cause));
+            }
         }
-        let held = file.metadata().map_err(|cause| unwritable(target, cause))?;
+        let held = file.metadata().map_err(|cause| unwritable(target, kindred.flag, cause))?;
         let is_still_there = fs::symlink_metadata(path)
             .is_ok_and(|found| (found.dev(), found.ino()) == (held.dev(), held.ino()));
         if is_still_there {
@@ -191,18 +242,18 @@ fn lock(path: &Path, target: &Path) -> Result<File> {
     }
 }
 
-fn held(target: &Path) -> Error {
+fn held(target: &Path, flag: &str) -> Error {
     let message = format!("another run is writing '{}'", target.display());
     Error::new(Kind::Locked, ErrorType::Other, message)
-        .help("wait for it, or choose another --output-file")
+        .help(format!("wait for it, or choose another --{flag}"))
 }
 
 /// The error of a second run, if a run is writing this output now.
-pub fn in_use(target: &Path) -> Option<Error> {
-    let part = part_of(&resolve(target).ok()?)?;
+pub fn in_use(target: &Path, flag: &str) -> Option<Error> {
+    let part = part_of(&resolve(target, flag).ok()?)?;
     let file = File::open(part).ok()?;
     let is_held = matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock));
-    is_held.then(|| held(target))
+    is_held.then(|| held(target, flag))
 }
 
 /// Where an output is written until it is whole.
@@ -212,7 +263,7 @@ fn part_of(resolved: &Path) -> Option<PathBuf> {
 }
 
 /// The file a symbolic link stands for, so that the link is kept and its file replaced.
-fn resolve(target: &Path) -> Result<PathBuf> {
+fn resolve(target: &Path, flag: &str) -> Result<PathBuf> {
     let is_link = fs::symlink_metadata(target).is_ok_and(|metadata| metadata.is_symlink());
     if !is_link {
         return Ok(target.to_path_buf());
@@ -220,50 +271,48 @@ fn resolve(target: &Path) -> Result<PathBuf> {
     fs::canonicalize(target).map_err(|cause| {
         Error::config(format!("'{}' is a link to nowhere", target.display()))
             .because(cause)
-            .help("check --output-file")
+            .help(format!("check --{flag}"))
     })
 }
 
 fn check_target(
     resolved: &Path,
     target: &Path,
-    if_exists: IfExists,
+    Kindred { flag, if_exists, .. }: Kindred,
 ) -> Result<Option<fs::Metadata>> {
     let shown = target.display();
     let Ok(found) = fs::metadata(resolved) else { return Ok(None) };
     let kind = found.file_type();
     if kind.is_dir() {
         return Err(Error::config(format!("'{shown}' is a directory"))
-            .help(format!("name a file in it, such as --output-file '{shown}/output.jsonl'")));
+            .help(format!("name a file in it, such as --{flag} '{shown}/output.jsonl'")));
     }
     if kind.is_block_device() || kind.is_char_device() || kind.is_fifo() || kind.is_socket() {
         return Err(Error::config(format!("'{shown}' is no regular file"))
-            .help("use --output-file - and let the shell redirect standard output"));
+            .help("name a regular file; --output-file - is standard output"));
     }
     if if_exists == IfExists::Refuse {
-        return Err(exists(target));
+        return Err(exists(target, flag));
     }
     Ok(Some(found))
 }
 
-fn exists(target: &Path) -> Error {
+fn exists(target: &Path, flag: &str) -> Error {
     Error::config(format!("'{}' exists", target.display()))
-        .help("--if-exists refuse leaves it alone; remove it, or choose another --output-file")
+        .help(format!("--if-exists refuse leaves it alone; remove it, or choose another --{flag}"))
 }
 
-fn unwritable(target: &Path, cause: io::Error) -> Error {
-    let kind = match cause.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            Kind::LocalIo
-        }
-        _ => Kind::Config,
-    };
+fn unwritable(target: &Path, flag: &str, cause: io::Error) -> Error {
+    /// What a broken disk answers.
+    const INPUT_OUTPUT_ERROR: i32 = 5;
+    let is_disk = is_full(&cause.kind()) || cause.raw_os_error() == Some(INPUT_OUTPUT_ERROR);
+    let kind = if is_disk { Kind::LocalIo } else { Kind::Config };
     Error::new(kind, ErrorType::Disk, format!("cannot write '{}'", target.display()))
         .because(cause)
-        .help("check that the directory of --output-file exists and can be written")
+        .help(format!("check that the directory of --{flag} exists and can be written"))
 }
 
-fn directory(path: &Path) -> &Path {
+pub fn directory(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
