@@ -22,9 +22,9 @@ pub enum IfExists {
     Refuse,
 }
 
-/// How a kind of output is treated and talked about.
+/// How one kind of output is treated, and what messages call it.
 #[derive(Clone, Copy, Debug)]
-pub struct Kindred {
+pub struct PartPolicy {
     /// The option that names it.
     pub flag: &'static str,
     pub if_exists: IfExists,
@@ -33,7 +33,7 @@ pub struct Kindred {
 }
 
 pub struct PartFile {
-    kindred: Kindred,
+    policy: PartPolicy,
     file: File,
     path: PathBuf,
     /// What the user calls it.
@@ -60,47 +60,47 @@ impl Drop for PartFile {
 
 impl PartFile {
     /// Everything that can be found out without writing.
-    pub fn check(target: &Path, kindred: Kindred) -> Result<()> {
-        let resolved = resolve(target, kindred.flag)?;
-        check_target(&resolved, target, kindred)?;
+    pub fn check(target: &Path, policy: PartPolicy) -> Result<()> {
+        let resolved = resolve(target, policy.flag)?;
+        check_target(&resolved, target, policy)?;
         let directory = directory(&resolved);
         let found =
-            fs::metadata(directory).map_err(|cause| unwritable(target, kindred.flag, cause))?;
+            fs::metadata(directory).map_err(|cause| unwritable(target, policy.flag, cause))?;
         if !found.is_dir() {
-            return Err(unwritable(target, kindred.flag, io::ErrorKind::NotADirectory.into()));
+            return Err(unwritable(target, policy.flag, io::ErrorKind::NotADirectory.into()));
         }
         rustix::fs::access(directory, Access::WRITE_OK | Access::EXEC_OK)
-            .map_err(|cause| unwritable(target, kindred.flag, cause.into()))
+            .map_err(|cause| unwritable(target, policy.flag, cause.into()))
     }
 
     /// Takes the lock, so that a second run with the same output stops here.
-    pub fn create(target: &Path, kindred: Kindred) -> Result<PartFile> {
+    pub fn create(target: &Path, policy: PartPolicy) -> Result<PartFile> {
         let shown = target.display();
-        let resolved = resolve(target, kindred.flag)?;
+        let resolved = resolve(target, policy.flag)?;
         let path = part_of(&resolved).ok_or_else(|| {
             Error::config(format!("'{shown}' is no file name"))
-                .help(format!("check --{}", kindred.flag))
+                .help(format!("check --{}", policy.flag))
         })?;
-        let before = check_target(&resolved, target, kindred)?;
-        let file = lock(&path, target, kindred)?;
+        let before = check_target(&resolved, target, policy)?;
+        let file = lock(&path, target, policy)?;
         let (target, state) = (target.to_path_buf(), Mutex::new(State::Hidden));
         // From here on, dropping it removes what was made.
-        let part = PartFile { kindred, file, path, target, resolved, state };
+        let part = PartFile { policy, file, path, target, resolved, state };
         let target = &part.target;
         // Who could read what is replaced can read what replaces it.
         if let Some(before) = before {
             part.file
                 .set_permissions(before.permissions())
-                .map_err(|cause| unwritable(target, kindred.flag, cause))?;
+                .map_err(|cause| unwritable(target, policy.flag, cause))?;
         }
         let left =
-            part.file.metadata().map_err(|cause| unwritable(target, kindred.flag, cause))?.len();
+            part.file.metadata().map_err(|cause| unwritable(target, policy.flag, cause))?.len();
         if left > 0 {
             tracing::warn!(
                 "'{}' was left by a run that was killed and is started anew",
                 part.path.display()
             );
-            part.file.set_len(0).map_err(|cause| unwritable(target, kindred.flag, cause))?;
+            part.file.set_len(0).map_err(|cause| unwritable(target, policy.flag, cause))?;
         }
         Ok(part)
     }
@@ -121,7 +121,7 @@ impl PartFile {
         let length = self
             .file
             .metadata()
-            .map_err(|cause| unwritable(&self.target, self.kindred.flag, cause))?
+            .map_err(|cause| unwritable(&self.target, self.policy.flag, cause))?
             .len();
         if length == 0 { self.append(bytes) } else { Ok(()) }
     }
@@ -151,13 +151,13 @@ impl PartFile {
             return Err(Error::internal(format!("'{shown}' was let go, or published before")));
         }
         let replaced_bytes = fs::metadata(&self.resolved).ok().map(|metadata| metadata.len());
-        let flags = match self.kindred.if_exists {
+        let flags = match self.policy.if_exists {
             IfExists::Replace => RenameFlags::empty(),
             IfExists::Refuse => RenameFlags::NOREPLACE,
         };
         rename(&self.path, &self.resolved, flags).map_err(|cause| {
             if cause.kind() == io::ErrorKind::AlreadyExists {
-                return exists(&self.target, self.kindred.flag);
+                return exists(&self.target, self.policy.flag);
             }
             Error::local_io(format!("cannot publish '{shown}'"), cause)
         })?;
@@ -213,27 +213,27 @@ fn rename(from: &Path, to: &Path, flags: RenameFlags) -> io::Result<()> {
 
 /// Opens the part file with its lock held. Between opening and locking, a run that held the lock
 /// may have renamed the file away; then what was locked is its published output, and not ours.
-fn lock(path: &Path, target: &Path, kindred: Kindred) -> Result<File> {
+fn lock(path: &Path, target: &Path, policy: PartPolicy) -> Result<File> {
     loop {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .mode(kindred.mode)
+            .mode(policy.mode)
             .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
             .open(path)
-            .map_err(|cause| unwritable(target, kindred.flag, cause))?;
+            .map_err(|cause| unwritable(target, policy.flag, cause))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
-                return Err(held(target, kindred.flag));
+                return Err(held(target, policy.flag));
             }
             Err(fs::TryLockError::Error(cause)) => {
-                return Err(unwritable(target, kindred.flag, cause));
+                return Err(unwritable(target, policy.flag, cause));
             }
         }
-        let held = file.metadata().map_err(|cause| unwritable(target, kindred.flag, cause))?;
+        let held = file.metadata().map_err(|cause| unwritable(target, policy.flag, cause))?;
         let is_still_there = fs::symlink_metadata(path)
             .is_ok_and(|found| (found.dev(), found.ino()) == (held.dev(), held.ino()));
         if is_still_there {
@@ -278,7 +278,7 @@ fn resolve(target: &Path, flag: &str) -> Result<PathBuf> {
 fn check_target(
     resolved: &Path,
     target: &Path,
-    Kindred { flag, if_exists, .. }: Kindred,
+    PartPolicy { flag, if_exists, .. }: PartPolicy,
 ) -> Result<Option<fs::Metadata>> {
     let shown = target.display();
     let Ok(found) = fs::metadata(resolved) else { return Ok(None) };

@@ -12,7 +12,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
-use crate::part::{IfExists, Kindred, PartFile, directory};
+use crate::part::{IfExists, PartFile, PartPolicy, directory};
 use crate::record::{Interval, Rejected};
 
 /// Keeps rejected records.
@@ -52,7 +52,8 @@ pub struct RejectFile {
 const LINES_BYTES: usize = 64 * 1024;
 
 /// It holds raw records, which are nobody else's business.
-const KINDRED: Kindred = Kindred { flag: "rejects", if_exists: IfExists::Replace, mode: 0o600 };
+const POLICY: PartPolicy =
+    PartPolicy { flag: "rejects", if_exists: IfExists::Replace, mode: 0o600 };
 
 impl RejectFile {
     /// Creates the hidden file, so that a place that cannot be written is known before anything is
@@ -66,7 +67,7 @@ impl RejectFile {
                     .help("choose another place with --rejects or --state-dir")
             })?;
         }
-        let part = PartFile::create(path, KINDRED)?;
+        let part = PartFile::create(path, POLICY)?;
         if keep == Keep::WhenNeeded {
             sweep(directory(path));
         }

@@ -19,7 +19,7 @@ use self::json::JsonEncoder;
 use self::lane::{FileLane, StdoutLane};
 use super::{Lane, Later, Payload, Refused, Sink};
 use crate::error::{Error, Result};
-use crate::part::{IfExists, Kindred, PartFile};
+use crate::part::{IfExists, PartFile, PartPolicy};
 use crate::record::{Published, Rows, Shape};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +52,8 @@ pub struct FileSettings {
 pub const FLAG: &str = "output-file";
 
 impl FileSettings {
-    fn kindred(&self) -> Kindred {
-        Kindred { flag: FLAG, if_exists: self.if_exists, mode: 0o666 }
+    fn policy(&self) -> PartPolicy {
+        PartPolicy { flag: FLAG, if_exists: self.if_exists, mode: 0o666 }
     }
 }
 
@@ -90,7 +90,7 @@ impl FileSink {
     pub fn open(settings: &FileSettings, shape: &Shape, names: &[String]) -> Result<FileSink> {
         let target = match &settings.path {
             None => Target::Stdout,
-            Some(path) => Target::File(Arc::new(PartFile::create(path, settings.kindred())?)),
+            Some(path) => Target::File(Arc::new(PartFile::create(path, settings.policy())?)),
         };
         Ok(FileSink {
             encoder: Encoder::new(settings, shape, names),
@@ -103,7 +103,7 @@ impl FileSink {
     /// at.
     pub fn preview(settings: &FileSettings, shape: &Shape, names: &[String]) -> Result<FileSink> {
         if let Some(path) = &settings.path {
-            PartFile::check(path, settings.kindred())?;
+            PartFile::check(path, settings.policy())?;
         }
         Ok(FileSink {
             encoder: Encoder::new(settings, shape, names),

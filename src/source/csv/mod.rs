@@ -6,11 +6,11 @@ mod header;
 mod scan;
 
 use std::io::{Chain, Read};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use self::decode::{CsvDecode, Layout};
 use self::header::Head;
-use super::text::{FileCursor, Input, Stream, StreamSettings, find};
+use super::text::{FileCursor, Input, Kept, Stream, StreamSettings, find};
 use super::{Cursor, Decode, SegmentLimit, Source, Split};
 use crate::convert::{Typing, Values};
 use crate::error::{Error, Kind, Result};
@@ -160,8 +160,7 @@ struct Sample {
 struct CsvFile {
     input: Input,
     head: Head,
-    /// The opened stream of an input that can be read only once.
-    opened: Mutex<Option<(Stream, Vec<u8>)>>,
+    kept: Kept,
 }
 
 impl CsvSource {
@@ -177,8 +176,8 @@ impl CsvSource {
                 let bytes = ahead[head.start.byte as usize..].to_vec();
                 sample = Sample { split, bytes, is_whole: head.is_whole };
             }
-            let opened = (!input.is_rereadable()).then_some((stream, ahead));
-            files.push(CsvFile { input, head, opened: Mutex::new(opened) });
+            let kept = Kept::new(&input, stream, ahead);
+            files.push(CsvFile { input, head, kept });
         }
         let (columns, layouts) = lay_out(&files, &settings)?;
         let mut values = Values::text(&columns, settings.null.clone());
@@ -294,8 +293,7 @@ impl Source for CsvSource {
 
     fn open(&self, split: usize) -> Result<Box<dyn Cursor + '_>> {
         let file = &self.files[split];
-        let kept = file.opened.lock().expect("nobody panics while opening a file").take();
-        let (stream, ahead, start) = match kept {
+        let (stream, ahead, start) = match file.kept.take() {
             Some((stream, mut ahead)) => {
                 ahead.drain(..file.head.start.byte as usize);
                 (stream, ahead, file.head.start)

@@ -3,11 +3,11 @@
 
 mod decode;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 pub use self::decode::Fields;
 use self::decode::JsonDecode;
-use super::text::{Boundaries, FileCursor, Input, Scan, Start, Stream, StreamSettings, find};
+use super::text::{Boundaries, FileCursor, Input, Kept, Scan, Start, Stream, StreamSettings, find};
 use super::{Cursor, Decode, SegmentLimit, Source, Split};
 use crate::error::Result;
 use crate::event::Expected;
@@ -30,8 +30,7 @@ pub struct JsonlSource {
 
 struct JsonlFile {
     input: Input,
-    /// The opened stream of an input that can be read only once.
-    opened: Mutex<Option<(Stream, Vec<u8>)>>,
+    kept: Kept,
 }
 
 /// Enough records to learn the names of the fields from.
@@ -52,8 +51,8 @@ impl JsonlSource {
             if needs_sample {
                 sample = ahead.clone();
             }
-            let opened = (!input.is_rereadable()).then_some((stream, ahead));
-            files.push(JsonlFile { input, opened: Mutex::new(opened) });
+            let kept = Kept::new(&input, stream, ahead);
+            files.push(JsonlFile { input, kept });
         }
         let names = files.iter().map(|file| file.input.name.clone()).collect();
         let decoder = JsonDecode::new(&settings.fields, names, &sample)?;
@@ -78,8 +77,7 @@ impl Source for JsonlSource {
 
     fn open(&self, split: usize) -> Result<Box<dyn Cursor + '_>> {
         let file = &self.files[split];
-        let kept = file.opened.lock().expect("nobody panics while opening a file").take();
-        let (stream, ahead) = match kept {
+        let (stream, ahead) = match file.kept.take() {
             Some(kept) => kept,
             None => (Stream::open(&file.input, &self.settings.stream)?, Vec::new()),
         };

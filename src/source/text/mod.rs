@@ -4,10 +4,12 @@
 
 mod cursor;
 mod input;
+mod kept;
 mod stream;
 mod transcode;
 
 pub use cursor::{Boundaries, FileCursor, Scan, Start};
 pub use input::{Input, find};
+pub use kept::Kept;
 pub use stream::{Stream, StreamSettings};
 pub use transcode::{Encoding, decode_value};

@@ -1,0 +1,20 @@
+//! The opened stream of an input that can be read only once, from the look at its beginning until it
+//! is read.
+
+use std::sync::Mutex;
+
+use super::input::Input;
+use super::stream::Stream;
+
+pub struct Kept(Mutex<Option<(Stream, Vec<u8>)>>);
+
+impl Kept {
+    /// Keeps the stream and what was read of it, unless the input can be opened again.
+    pub fn new(input: &Input, stream: Stream, ahead: Vec<u8>) -> Kept {
+        Kept(Mutex::new((!input.is_rereadable()).then_some((stream, ahead))))
+    }
+
+    pub fn take(&self) -> Option<(Stream, Vec<u8>)> {
+        self.0.lock().expect("nobody panics while opening a file").take()
+    }
+}
