@@ -6,7 +6,7 @@ use super::{Dialect, InvalidText, Quoting, Ragged, Sample, guard};
 use crate::convert::{Unfit, Values};
 use crate::error::{Error, Result};
 use crate::record::{
-    ErrorType, Flaw, Place, Places, Rejected, Rows, Segment, Shape, without_line_end,
+    ErrorType, Flaw, Flush, Place, Places, Rejected, Rows, Segment, Shape, without_line_end,
 };
 use crate::source::Decode;
 use crate::source::text::decode_value;
@@ -76,6 +76,11 @@ impl Decode for CsvDecode {
         let mut scratch = Scratch::default();
         let bytes = &segment.bytes;
         let guard = guard(bytes);
+        if let Some((offset, refusal)) = self.refuse_unread(segment) {
+            let place = places.of(0, offset);
+            rows.rejected.push(self.reject(segment, place, offset..bytes.len(), refusal));
+            return Ok(());
+        }
         let mut reader = self.dialect.reader(bytes);
         let mut record = csv::ByteRecord::new();
         let mut index = 0;
@@ -186,6 +191,25 @@ impl CsvDecode {
         Ok(())
     }
 
+    /// A large record that is mostly delimiters is refused before the crate lists its fields, which
+    /// takes eight times its size. Without a quote in it, delimiters are all there is to know.
+    fn refuse_unread(&self, segment: &Segment) -> Option<(usize, Refusal)> {
+        if segment.flush != Flush::Large {
+            return None;
+        }
+        let offset = self.dialect.record_start(&segment.bytes, 0);
+        let record = &segment.bytes[offset..];
+        let has_quote =
+            self.dialect.quote.is_some_and(|quote| memchr::memchr(quote, record).is_some());
+        if has_quote || self.ragged == Ragged::Truncate {
+            return None;
+        }
+        let fields = memchr::memchr_iter(self.dialect.delimiter, record).count() + 1;
+        let layout = &self.layouts[segment.interval.split];
+        let refusal = (fields > layout.width).then(|| self.check_width(layout, fields).err())?;
+        refusal.map(|refusal| (offset, refusal))
+    }
+
     fn check_width(&self, layout: &Layout, found: usize) -> std::result::Result<(), Refusal> {
         let is_fitting = match self.ragged {
             Ragged::Reject => found == layout.width,
@@ -274,11 +298,11 @@ fn check_utf8(record: &csv::ByteRecord) -> std::result::Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Flush, Interval, Value};
+    use crate::record::{Interval, Value};
 
-    fn decode(text: &[u8], ragged: Ragged, invalid_text: InvalidText) -> Rows {
+    fn decoder(ragged: Ragged, invalid_text: InvalidText) -> CsvDecode {
         let columns: Arc<[String]> = ["a", "b"].map(String::from).into();
-        let decoder = CsvDecode {
+        CsvDecode {
             dialect: Dialect::default(),
             values: Values::text(&columns, None),
             columns,
@@ -287,7 +311,11 @@ mod tests {
             ragged,
             invalid_text,
             encoding: None,
-        };
+        }
+    }
+
+    fn decode(text: &[u8], ragged: Ragged, invalid_text: InvalidText) -> Rows {
+        let decoder = decoder(ragged, invalid_text);
         let segment = Segment {
             interval: Interval::bytes(0, 100, 100 + text.len() as u64),
             first_record: 11,
@@ -339,6 +367,30 @@ mod tests {
             decode(b"\xef\xbb\xbf1,x\n\xef\xbb\xbf2,y\n", Ragged::Reject, InvalidText::Reject);
         assert_eq!(texts(&rows), [["\u{feff}1".as_bytes(), b"x"], ["\u{feff}2".as_bytes(), b"y"]]);
         assert_eq!((rows.offset(0), rows.offset(1)), (0, 7));
+    }
+
+    #[test]
+    fn a_large_record_of_delimiters_is_refused_as_others_are() {
+        let segment = |text: &[u8], flush| Segment {
+            interval: Interval::bytes(0, 0, text.len() as u64),
+            first_record: 1,
+            first_line: 1,
+            records: 1,
+            bytes: text.to_vec(),
+            flaws: Vec::new(),
+            flush,
+        };
+        for text in ["\n1,2,3\n", "1,2,\"3\"\n", "1\n"] {
+            let reject = |flush| {
+                let decoder = decoder(Ragged::Reject, InvalidText::Reject);
+                let mut rows = Rows::new(decoder.shape());
+                decoder.decode(&segment(text.as_bytes(), flush), &mut rows).unwrap();
+                rows.rejected
+            };
+            let found = reject(Flush::Large);
+            assert_eq!(found.len(), 1, "{text:?}");
+            assert_eq!(found, reject(Flush::End), "{text:?}");
+        }
     }
 
     #[test]
