@@ -129,7 +129,7 @@ async fn move_records(
 ) -> std::result::Result<Option<ReadToEnd>, Failure> {
     let lanes = tokio::select! {
         lanes = open_lanes(run) => lanes?,
-        () = run.stop.abandoned() => return Err(Failure::from(let_go_of("everything that was read could be written"))),
+        () = run.stop.abandoned() => return Err(unwritten()),
     };
     run.observer.notice(&Event::Opened(run.source.expected()));
     if !run.stop.is_stopping() {
@@ -168,7 +168,7 @@ async fn move_records(
     };
     let moved = tokio::select! {
         moved = path => moved,
-        () = run.stop.abandoned() => Err(Failure::from(let_go_of("everything that was read could be written"))),
+        () = run.stop.abandoned() => Err(unwritten()),
         () = rooms.close_when_draining(run) => unreachable!("it never returns"),
     };
     rooms.close();
@@ -231,6 +231,10 @@ async fn settle_all(
         .await
         .unwrap_or(Ok(Ok(())))
         .map_err(|cause| Error::internal("settling broke off").because(cause))?
+}
+
+fn unwritten() -> Failure {
+    Failure::from(let_go_of("everything that was read could be written"))
 }
 
 /// The error of a run that was stopped before something.
