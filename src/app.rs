@@ -26,7 +26,7 @@ use crate::record::{ErrorType, Rejected, Shape};
 use crate::rejects::{Keep, RejectFile};
 use crate::report::{Report, json, text};
 use crate::signals;
-use crate::sink::file::{FLAG as OUTPUT_FLAG, FileSettings, FileSink};
+use crate::sink::file::{FLAG as OUTPUT_FLAG, FileSettings, FileSink, Target};
 use crate::sink::{MarkPolicy, Sink};
 use crate::source::Source;
 use crate::source::csv::CsvSource;
@@ -191,6 +191,8 @@ impl Session {
             .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
         let stop = Arc::new(Stop::default());
         runtime.block_on(async { signals::listen(&stop) })?;
+        // The output first: whoever else writes it must be known before a pipe is waited for.
+        let target = Target::take(file(settings))?;
         let rejects = open_rejects(settings, &self.run_id)?;
         let opened = runtime.block_on(open(settings, &stop))?;
         let Some(opened) = opened else {
@@ -199,7 +201,7 @@ impl Session {
             let outcome = stop.received().map_or(Outcome::Internal, Outcome::Interrupted);
             return Ok(Ending { outcome, ..Ending::default() });
         };
-        let sink = opened.sink(settings)?;
+        let sink = opened.sink(settings, target);
         let run = Arc::new(Run {
             source: opened.source,
             sink: Arc::new(sink),
@@ -310,8 +312,8 @@ impl Opened {
         Ok(Opened { source, shape, names, kinds })
     }
 
-    pub fn sink(&self, settings: &Settings) -> Result<FileSink> {
-        FileSink::open(file(settings), &self.shape, &self.names)
+    fn sink(&self, settings: &Settings, target: Target) -> FileSink {
+        FileSink::open(file(settings), target, &self.shape, &self.names)
     }
 
     /// A sink that writes nothing.

@@ -82,6 +82,14 @@ pub enum Summary {
     File(PathBuf),
 }
 
+/// Formats and compressions that names promise and nobody here writes.
+const UNWRITTEN: [&str; 9] = ["parquet", "avro", "orc", "xlsx", "xls", "bz2", "xz", "lz4", "zip"];
+
+fn unwritten(path: &Path) -> Option<&'static str> {
+    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+    UNWRITTEN.into_iter().find(|unwritten| *unwritten == extension)
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     Text,
@@ -474,6 +482,14 @@ impl Reading<'_> {
             Some(_) => Compression::None,
             None => compression,
         };
+        if let Some(promised) = path.as_deref().and_then(unwritten)
+            && !self.is_written("output-format")
+        {
+            let why = format!(
+                "its name promises {promised}, which is not written; name it otherwise, or say --output-format"
+            );
+            self.wrong("output-file", &why);
+        }
         if format != Format::Csv {
             self.refuse(&["output-null"], "with JSON lines, where NULL is null");
         }

@@ -226,6 +226,22 @@ fn a_second_run_with_the_same_rejects_is_refused_and_leaves_them_alone() {
     assert_eq!(workdir.names(), ["bad.jsonl", "in.csv", "out.jsonl", "summary.json"]);
 }
 
+/// The first waits for its header, and holds the output already.
+#[test]
+fn a_second_run_is_refused_also_while_the_first_waits_for_its_input() {
+    let workdir = workdir!();
+    let args = "--csv-file - --output-file out.jsonl";
+    let mut first =
+        workdir.flowgauge().args(args.split(' ')).stdin("a\n1\n").keep_stdin_open().spawn();
+    let part = workdir.path(".out.jsonl.part");
+    eventually("the part file", || part.exists().then_some(()));
+    let second = workdir.flowgauge().args(args.split(' ')).stdin("a\n2\n").run();
+    second.assert_code(75).assert_stderr_has("another run is writing 'out.jsonl'");
+    first.close_stdin();
+    first.finish().assert_code(0);
+    workdir.assert_file("out.jsonl", "{\"a\":\"1\"}\n");
+}
+
 /// The header is written before the first record, to a pipe that nobody reads.
 #[test]
 fn a_header_that_cannot_be_written_keeps_no_signal_from_being_heard() {

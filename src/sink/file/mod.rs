@@ -77,26 +77,38 @@ impl Encoder {
     }
 }
 
-enum Target {
+/// What is written to.
+pub enum Target {
     /// For a look at what would be written.
     Nowhere,
     Stdout,
     File(Arc<PartFile>),
 }
 
-impl FileSink {
-    /// `names` are what the columns are called in the output. Takes the lock on the part file, so
-    /// a second run with the same output stops here.
-    pub fn open(settings: &FileSettings, shape: &Shape, names: &[String]) -> Result<FileSink> {
-        let target = match &settings.path {
+impl Target {
+    /// Takes the lock on the part file, so a second run with the same output stops here: before a
+    /// source is opened, which may take as long as a pipe likes.
+    pub fn take(settings: &FileSettings) -> Result<Target> {
+        Ok(match &settings.path {
             None => Target::Stdout,
             Some(path) => Target::File(Arc::new(PartFile::create(path, settings.policy())?)),
-        };
-        Ok(FileSink {
+        })
+    }
+}
+
+impl FileSink {
+    /// `names` are what the columns are called in the output.
+    pub fn open(
+        settings: &FileSettings,
+        target: Target,
+        shape: &Shape,
+        names: &[String],
+    ) -> FileSink {
+        FileSink {
             encoder: Encoder::new(settings, shape, names),
             compression: settings.compression,
             target,
-        })
+        }
     }
 
     /// Checks what can be checked without writing, and prepares without compressing, to be looked
