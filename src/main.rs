@@ -91,12 +91,34 @@ fn settings(names: &[Option<String>], flags: Written) -> Result<Vec<Settings>, V
     let mut all = Vec::new();
     for name in names {
         let mut written = typed.clone();
+        if let Some(missing) = file.as_ref().and_then(|file| unnamed(file, name, &typed)) {
+            mistakes.add(missing);
+            continue;
+        }
         if let Some(file) = &file {
             written.fall_back_on(file.layer(name.as_deref(), &mut mistakes));
         }
         all.extend(Settings::resolve(&written, name.as_deref(), state_dir(), &mut mistakes));
     }
     mistakes.into_result().map(|()| all)
+}
+
+/// What to say of a file of pipelines when none of them is named, or none has the name. Without it
+/// one would be told what such a pipeline lacks.
+fn unnamed(file: &ConfigFile, name: &Option<String>, typed: &Written) -> Option<String> {
+    let known: Vec<&str> = file.names().collect();
+    let shown = file.path.display();
+    match name {
+        Some(name) if !known.contains(&name.as_str()) => Some(format!(
+            "there is no pipeline '{name}' in '{shown}'; it has {}",
+            if known.is_empty() { "none".to_string() } else { known.join(", ") }
+        )),
+        None if !known.is_empty() && typed.get("output-file").is_none() => Some(format!(
+            "'{shown}' has the pipelines {}; run one of them by its name",
+            known.join(", ")
+        )),
+        _ => None,
+    }
 }
 
 fn checked(name: Option<String>, all: bool, flags: Written) -> Result<Vec<Settings>, Vec<Error>> {

@@ -11,13 +11,21 @@ pub struct Verdict {
     pub busy_share: f64,
 }
 
-/// The busiest stage. None when nothing was moved.
+/// The busiest stage. None when no stage had much to do.
 pub fn verdict(snapshot: &Snapshot) -> Option<Verdict> {
     Stage::ALL
         .into_iter()
         .filter_map(|stage| Some(Verdict { stage, busy_share: busy_share(snapshot, stage)? }))
         .max_by(|one, other| one.busy_share.total_cmp(&other.busy_share))
+        // Who was idle most of the time waited for its input, or was over before it began.
+        .filter(|verdict| {
+            snapshot.stage(verdict.stage).busy.as_secs_f64()
+                >= snapshot.elapsed.as_secs_f64() * BUSY_SHARE_MIN
+        })
 }
+
+/// Of the whole run, by the busiest stage; below it no stage was the limit.
+const BUSY_SHARE_MIN: f64 = 0.2;
 
 /// Work over work and waiting, whatever the number of threads.
 pub fn busy_share(snapshot: &Snapshot, stage: Stage) -> Option<f64> {

@@ -42,7 +42,7 @@ fn ended(command: Flowgauge) -> (Running, String) {
         command.args(["--metrics-port", "0", "--summary-json", "-"]).stdout_full().spawn();
     let address = run.metrics_address();
     // The last line of the summary on standard error.
-    run.wait_for_line("  limit: ");
+    run.wait_for_line("  read ");
     (run, address)
 }
 
@@ -213,7 +213,7 @@ fn an_error_that_ends_a_run_is_counted() {
     run.wait_for_line("state: running");
     workdir.write("out.jsonl", "somebody else's");
     drop(stdin);
-    run.wait_for_line("  limit: ");
+    run.wait_for_line("  read ");
     let scrape = Scrape::of(&address);
     let other = [("stage", "insert"), ("error_type", "other")];
     assert_eq!(scrape.value("pipeline_errors_total", &other), 1.0);
@@ -304,7 +304,7 @@ fn without_a_port_nothing_listens() {
     let workdir = workdir!();
     let command = orders(&workdir).args(["--summary-json", "-"]).stdout_full();
     let mut run = command.spawn();
-    run.wait_for_line("  limit: ");
+    run.wait_for_line("  read ");
     assert!(listening_ports(run.id()).is_empty());
     run.finish().assert_code(0);
 

@@ -140,7 +140,7 @@ fn a_scrape_of_a_run_is_without_complaint() {
     let mut stdin = run.stdin();
     stdin.write_all(records().as_bytes()).unwrap();
     drop(stdin);
-    run.wait_for_line("  limit: ");
+    run.wait_for_line("  read ");
     for scrape in [at_the_start, Scrape::of(&address)] {
         let verdict = Promtool::new().check_metrics(&scrape.text);
         assert_eq!(verdict, Ok(String::new()), "in the state {}", scrape.state());
@@ -180,7 +180,7 @@ fn every_query_in_metrics_md_has_an_answer() {
     let mut stdin = finished.stdin();
     stdin.write_all(records().as_bytes()).unwrap();
     drop(stdin);
-    finished.wait_for_line("  limit: ");
+    finished.wait_for_line("  read ");
     prometheus.query_until("pipeline_last_run_outcome == 1", |series| !series.is_empty());
 
     let page = shipped("METRICS.md");
