@@ -18,13 +18,13 @@ use flowgauge::part::IfExists;
 use flowgauge::pipeline::{self, ErrorBudget, RetryPolicy, Run, Stop};
 use flowgauge::record::{Rejected, Rows, Segment};
 use flowgauge::rejects::MemoryRejects;
-use flowgauge::sink::file::{Compression, FileSettings, FileSink, Format};
+use flowgauge::sink::file::{Compression, FileSettings, FileSink, Format, Target};
 use flowgauge::sink::memory::MemorySink;
 use flowgauge::sink::{MarkPolicy, Sink};
 use flowgauge::source::csv::{CsvSettings, CsvSource, Dialect, HeaderNames, InvalidText, Ragged};
 use flowgauge::source::memory::MemorySource;
 use flowgauge::source::text::{Boundaries, Encoding, StreamSettings};
-use flowgauge::source::{Onlooker, SegmentLimit, Source};
+use flowgauge::source::{Onlooker, SegmentLimit, Source, Wanted};
 
 const LIMIT: SegmentLimit = SegmentLimit { records: 50_000, bytes: 1 << 20, record_bytes: 1 << 24 };
 
@@ -60,7 +60,6 @@ fn source(file: &std::path::Path) -> CsvSource {
         typing: Typing::default(),
         stream: StreamSettings { encoding: Encoding::Auto, expansion_max: 0 },
         limit: LIMIT,
-        pick: None,
     })
     .unwrap()
 }
@@ -77,9 +76,9 @@ fn sink(source: &CsvSource, format: Format) -> FileSink {
         if_exists: IfExists::Replace,
         null: String::new(),
     };
-    let shape = source.decoder().shape();
+    let shape = source.decoder(&Wanted::Everything).unwrap().shape();
     let names = Rows::new(shape.clone()).columns().to_vec();
-    FileSink::preview(&settings, &shape, &names).unwrap()
+    FileSink::open(&settings, Target::Nowhere, &shape, &names)
 }
 
 fn stages(criterion: &mut Criterion) {
@@ -87,7 +86,7 @@ fn stages(criterion: &mut Criterion) {
     file.write_all(table(2 << 20).as_bytes()).unwrap();
     let source = source(file.path());
     let segment = first_segment(&source);
-    let decoder = source.decoder();
+    let decoder = source.decoder(&Wanted::Everything).unwrap();
     let mut rows = Rows::new(decoder.shape());
     let mut group = criterion.benchmark_group("stage");
     group.throughput(Throughput::Bytes(segment.bytes.len() as u64));
@@ -107,7 +106,9 @@ fn stages(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let mut reused = std::mem::take(&mut buffer);
                 reused.clear();
-                buffer = sink.prepare(black_box(&rows), reused, &mut Vec::new()).unwrap().bytes;
+                let refused = &mut Vec::new();
+                let payload = sink.prepare(black_box(&rows), reused, refused).unwrap();
+                buffer = payload.bytes.into();
             });
         });
     }
@@ -137,8 +138,11 @@ fn path(criterion: &mut Criterion) {
                         true => Arc::new(Stats::new(Arc::clone(&vitals))),
                         false => Arc::new(Deaf),
                     };
+                    let source = MemorySource::new(&[&text], batch);
                     Arc::new(Run {
-                        source: Arc::new(MemorySource::new(&[&text], batch)),
+                        decoder: source.decoder(&Wanted::Everything).unwrap(),
+                        rows_per_second_max: None,
+                        source: Arc::new(source),
                         sink: Arc::new(MemorySink::new(1)),
                         observer,
                         on_rejected: Arc::new(|_: &Rejected| {}),

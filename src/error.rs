@@ -5,10 +5,15 @@
 //! do. The cause is kept as `source` and printed once, at the end of the line.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 
 use crate::record::{ErrorType, Place};
 
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// A future that a trait object returns.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

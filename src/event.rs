@@ -92,6 +92,65 @@ pub enum FileEnd {
     Failed,
 }
 
+/// What a search server is asked for: a closed list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Who it is, what indices there are.
+    Info,
+    Mapping,
+    /// A snapshot to read from, or an end of it.
+    OpenSnapshot,
+    CloseSnapshot,
+    Count,
+    /// A page of records.
+    Search,
+    /// Asked for nothing but to keep the snapshot.
+    KeepAlive,
+}
+
+impl Operation {
+    pub const ALL: [Operation; 7] = [
+        Operation::Info,
+        Operation::Mapping,
+        Operation::OpenSnapshot,
+        Operation::CloseSnapshot,
+        Operation::Count,
+        Operation::Search,
+        Operation::KeepAlive,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Operation::Info => "info",
+            Operation::Mapping => "mapping",
+            Operation::OpenSnapshot => "open_snapshot",
+            Operation::CloseSnapshot => "close_snapshot",
+            Operation::Count => "count",
+            Operation::Search => "search",
+            Operation::KeepAlive => "keep_alive",
+        }
+    }
+}
+
+/// A change of the target's shape: a closed list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemaOperation {
+    CreateTable,
+    CreateStateTables,
+}
+
+impl SchemaOperation {
+    pub const ALL: [SchemaOperation; 2] =
+        [SchemaOperation::CreateTable, SchemaOperation::CreateStateTables];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SchemaOperation::CreateTable => "create_table",
+            SchemaOperation::CreateStateTables => "create_state_tables",
+        }
+    }
+}
+
 /// How much there is to read, as far as the source can tell beforehand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
@@ -149,6 +208,7 @@ pub enum Event {
         error_type: ErrorType,
         attempt: u32,
         wait: Duration,
+        reason: String,
     },
     RateLimited {
         stage: Stage,
@@ -159,6 +219,21 @@ pub enum Event {
         took: Duration,
     },
     FileEnded(FileEnd),
+    /// A server was asked something; no code where no answer came.
+    Requested {
+        operation: Operation,
+        code: Option<u16>,
+    },
+    /// The shape of the target was changed, or could not be.
+    SchemaChanged {
+        operation: SchemaOperation,
+        is_done: bool,
+        took: Duration,
+    },
+    /// Fields of records were left out because the target has no place for them.
+    FieldsIgnored {
+        fields: u64,
+    },
     /// The run is over and nothing will follow.
     Ended {
         outcome: Outcome,

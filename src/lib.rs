@@ -21,6 +21,7 @@ pub mod pipeline;
 pub mod record;
 pub mod rejects;
 pub mod report;
+pub mod secret;
 pub mod signals;
 pub mod sink;
 pub mod source;

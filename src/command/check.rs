@@ -2,14 +2,16 @@
 //! run would do.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
-use crate::app::{self, Opened};
+use crate::app::{self, Ends, Output};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
+use crate::event::{Event, Observer};
 use crate::record::{Rows, Segment, Shape};
 use crate::report::text;
 use crate::sink::Sink;
-use crate::source::Onlooker;
+use crate::source::{Onlooker, Source};
 
 /// Rows that are shown as they would be written.
 const SHOWN_ROWS: usize = 3;
@@ -20,33 +22,46 @@ const SHOWN_VALUE_CHARS: usize = 24;
 /// What there is to know, as text. An error where a run would end with one at its start.
 pub fn check(settings: &Settings) -> Result<String> {
     app::keep_apart(settings)?;
-    let opened = Opened::new(settings)?;
-    let sink = opened.preview(settings)?;
-    let decoder = opened.source.decoder();
-    let mut rows = Rows::new(decoder.shape());
-    let segment = first_segment(&opened)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
+    let ends = runtime.block_on(async {
+        let output = Output::look(settings).await?;
+        Ends::open(settings, output, &(Arc::new(Nobody) as Arc<dyn Observer>)).await
+    })?;
+    let mut rows = Rows::new(ends.decoder.shape());
+    let segment = first_segment(&*ends.source)?;
+    runtime.block_on(ends.source.close());
     if let Some(segment) = &segment {
-        decoder.decode(segment, &mut rows)?;
+        ends.decoder.decode(segment, &mut rows)?;
     }
     let mut out = String::new();
     // Writing to a string does not fail.
     let _ = writeln!(out, "{}", app::intent(settings, "not started"));
     let _ = writeln!(out, "\nfiles");
-    for split in opened.source.splits() {
+    for split in ends.source.splits() {
         let _ = writeln!(out, "  {}", split.name);
     }
-    columns(&mut out, &opened, &rows);
+    columns(&mut out, &ends, &rows);
     let seen = rows.len() + rows.rejected.len();
     let _ = writeln!(out, "\nthe first {} records", text::count(seen as u64));
-    written(&mut out, &sink, &rows)?;
+    written(&mut out, &*ends.sink, &rows)?;
     rejected(&mut out, settings, &rows);
     let _ = write!(out, "\n{}", plan(settings));
     Ok(out)
 }
 
-fn first_segment(opened: &Opened) -> Result<Option<Segment>> {
-    for split in 0..opened.source.splits().len() {
-        let mut cursor = opened.source.open(split)?;
+struct Nobody;
+
+impl Observer for Nobody {
+    fn notice(&self, _event: &Event) {}
+}
+
+fn first_segment(source: &dyn Source) -> Result<Option<Segment>> {
+    for split in 0..source.splits().len() {
+        let mut cursor = source.open(split)?;
         if let Some(segment) = cursor.next(Vec::new(), &mut Onlooker)? {
             return Ok(Some(segment));
         }
@@ -54,15 +69,16 @@ fn first_segment(opened: &Opened) -> Result<Option<Segment>> {
     Ok(None)
 }
 
-fn columns(out: &mut String, opened: &Opened, rows: &Rows) {
-    let Shape::Columns(old) = &opened.shape else {
+fn columns(out: &mut String, ends: &Ends, rows: &Rows) {
+    let Shape::Columns(old) = ends.decoder.shape() else {
         let _ = writeln!(out, "\ndocuments are copied as they are");
         return;
     };
+    let old = &old[..];
     let width = |names: &[String]| {
         names.iter().map(|name| name.chars().count()).chain([6]).max().unwrap_or(6)
     };
-    let (old_width, new_width) = (width(old), width(&opened.names));
+    let (old_width, new_width) = (width(old), width(&ends.names));
     let _ = writeln!(
         out,
         "\n  {:<old_width$}  {:<new_width$}  {:<8}  first value",
@@ -72,8 +88,9 @@ fn columns(out: &mut String, opened: &Opened, rows: &Rows) {
         true => Vec::new(),
         false => rows.row(0).map(|value| shown(&value)).collect(),
     };
-    for (index, (old, new)) in old.iter().zip(&opened.names).enumerate() {
-        let kind = opened.kinds.get(index).map_or("as is", |kind| kind.as_str());
+    for (index, (old, new)) in old.iter().zip(&ends.names).enumerate() {
+        let field = ends.source.fields().iter().find(|field| field.name == *old);
+        let kind = field.map_or("as is", |field| &field.origin);
         let value = first.get(index).map_or("", |value| value);
         let line = format!("  {old:<old_width$}  {new:<new_width$}  {kind:<8}  {value}");
         let _ = writeln!(out, "{}", line.trim_end());
@@ -95,7 +112,7 @@ fn shown(value: &crate::record::Value<'_>) -> String {
     }
 }
 
-fn written(out: &mut String, sink: &impl Sink, rows: &Rows) -> Result<()> {
+fn written(out: &mut String, sink: &dyn Sink, rows: &Rows) -> Result<()> {
     let payload = sink.prepare(rows, Vec::new(), &mut Vec::new())?;
     let text = String::from_utf8_lossy(&payload.bytes);
     for line in text.lines().take(SHOWN_ROWS) {

@@ -249,6 +249,7 @@ pub const OPTIONS: &[Opt] = &[
     one(Theme::Run, "batch-size", "N", "Most records in a segment [default: 50000]"),
     one(Theme::Run, "batch-bytes", "SIZE", "Most bytes in a segment [default: 1MiB]"),
     one(Theme::Run, "memory-limit", "SIZE", "Memory for records under way [default: 256MiB]"),
+    one(Theme::Run, "max-rows-per-second", "N", "Write no faster than this on average"),
     one(
         Theme::Run,
         "drain-timeout",

@@ -14,7 +14,7 @@ use crate::record::ARENA_BYTES_MAX;
 use crate::sink::file::{Compression, FileSettings, Format, by_name};
 use crate::source::SegmentLimit;
 use crate::source::csv::{CsvSettings, Dialect, HeaderNames, InvalidText, Quoting, Ragged};
-use crate::source::jsonl::{Fields, JsonlSettings};
+use crate::source::jsonl::JsonlSettings;
 use crate::source::text::{Encoding, StreamSettings};
 
 #[derive(Clone, Debug)]
@@ -33,6 +33,7 @@ pub struct Settings {
     /// None where the environment names no place for it.
     pub state_dir: Option<PathBuf>,
     pub drain_timeout: Duration,
+    pub rows_per_second_max: Option<u64>,
     pub metrics: MetricsSettings,
     pub reporting: Reporting,
     /// What was passed over among the settings.
@@ -48,6 +49,25 @@ pub enum SourceSettings {
 #[derive(Clone, Debug)]
 pub enum SinkSettings {
     File(FileSettings),
+}
+
+impl SourceSettings {
+    /// Its name, and the format of its bytes, as labels say them.
+    pub fn kind(&self) -> (&'static str, &'static str) {
+        match self {
+            SourceSettings::Csv(_) => ("csv", "csv"),
+            SourceSettings::Jsonl(_) => ("jsonl", "jsonl"),
+        }
+    }
+}
+
+impl SinkSettings {
+    /// Its name, and the format of its bytes, as labels say them.
+    pub fn kind(&self) -> (&'static str, &'static str) {
+        match self {
+            SinkSettings::File(file) => ("file", file.format.as_str()),
+        }
+    }
 }
 
 /// Which columns are written, in which order and under which names.
@@ -161,7 +181,7 @@ impl Reading<'_> {
         let limit = self.limit(memory_limit);
         let selection = self.selection();
         let sink = self.sink();
-        let source = self.source(limit, selection.as_ref(), sink.as_ref());
+        let source = self.source(limit);
         let pipeline_id = self
             .text("pipeline-id")
             .or(pipeline.map(String::from))
@@ -193,6 +213,7 @@ impl Reading<'_> {
             rejects: self.text("rejects").map(PathBuf::from),
             state_dir: self.text("state-dir").map(PathBuf::from).or(state_dir),
             drain_timeout,
+            rows_per_second_max: self.number("max-rows-per-second", 1, u64::from(u32::MAX)),
             metrics,
             reporting,
             warnings: self.written.warnings.clone(),
@@ -275,34 +296,21 @@ impl Reading<'_> {
         Some(selection)
     }
 
-    fn source(
-        &mut self,
-        limit: SegmentLimit,
-        selection: Option<&Selection>,
-        sink: Option<&SinkSettings>,
-    ) -> Option<SourceSettings> {
+    fn source(&mut self, limit: SegmentLimit) -> Option<SourceSettings> {
         let kind = self.source_kind()?;
         match kind.as_str() {
             "csv" => {
                 self.refuse(&["jsonl-file"], "with --source-type csv");
                 let files = self.files("csv-file");
-                let csv = self.csv(files.clone().unwrap_or_default(), limit, selection);
+                let csv = self.csv(files.clone().unwrap_or_default(), limit);
                 files.map(|_| SourceSettings::Csv(csv))
             }
             _ => {
                 self.refuse_theme(Theme::Csv, "with --source-type jsonl");
                 self.refuse(&["csv-file"], "with --source-type jsonl");
                 let files = self.files("jsonl-file")?;
-                let is_csv_out = sink.is_some_and(|sink| match sink {
-                    SinkSettings::File(file) => file.format == Format::Csv,
-                });
-                let fields = match selection {
-                    Some(selection) => Fields::Chosen(selection.old.clone()),
-                    None if is_csv_out => Fields::Sampled,
-                    None => Fields::Documents,
-                };
                 let stream = self.stream(Encoding::Auto);
-                Some(SourceSettings::Jsonl(JsonlSettings { files, stream, limit, fields }))
+                Some(SourceSettings::Jsonl(JsonlSettings { files, stream, limit, flatten: false }))
             }
         }
     }
@@ -340,12 +348,7 @@ impl Reading<'_> {
         Some(files)
     }
 
-    fn csv(
-        &mut self,
-        files: Vec<String>,
-        limit: SegmentLimit,
-        selection: Option<&Selection>,
-    ) -> CsvSettings {
+    fn csv(&mut self, files: Vec<String>, limit: SegmentLimit) -> CsvSettings {
         let encoding = self.encoding();
         let dialect = self.dialect();
         let columns = self.list("csv-columns");
@@ -380,7 +383,6 @@ impl Reading<'_> {
             typing: Typing { declared: self.types(), infer: self.switch("infer") },
             stream: self.stream(encoding),
             limit,
-            pick: selection.map(|selection| selection.old.clone()),
         }
     }
 

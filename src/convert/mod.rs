@@ -97,6 +97,13 @@ impl Values {
         Ok(())
     }
 
+    /// The same for some of the columns, in this order.
+    pub fn of(&self, names: &[String]) -> Values {
+        let column = |name: &String| self.columns.iter().find(|column| column.name == *name);
+        let null = self.null.clone();
+        Values { columns: names.iter().filter_map(column).cloned().collect(), null }
+    }
+
     pub fn kinds(&self) -> impl Iterator<Item = (&str, Type)> {
         self.columns.iter().map(|column| (column.name.as_str(), column.kind))
     }

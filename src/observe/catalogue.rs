@@ -132,6 +132,33 @@ pub const CATALOGUE: &[Metric] = &[
             stages.map(|(stage, count)| sample(&[stage.as_str()], count)).collect()
         },
     ),
+    // Other servers.
+    counter(
+        "pipeline_http_requests_total",
+        &["operation", "code"],
+        "Requests to Elasticsearch, by what for and by answer; none where no answer came.",
+        |now| {
+            let requests = now.run.requests.iter();
+            requests.map(|&(what, code, count)| sample(&[what.as_str(), code], count)).collect()
+        },
+    ),
+    counter(
+        "pipeline_schema_operations_total",
+        &["operation", "status"],
+        "Changes of the target's shape, by what and whether they were done.",
+        |now| {
+            let status = |is_done| if is_done { "ok" } else { "failed" };
+            let changes = now.run.schema_changes.iter();
+            changes
+                .map(|&(what, is_done, count)| sample(&[what.as_str(), status(is_done)], count))
+                .collect()
+        },
+    ),
+    histogram(
+        "pipeline_schema_operation_duration_seconds",
+        "Time to change the target's shape.",
+        |now| latencies(&now.run.schema_change),
+    ),
     // Latencies and sizes.
     histogram(
         "pipeline_fetch_duration_seconds",

@@ -76,10 +76,10 @@ impl Observer for EventLog {
     fn notice(&self, event: &Event) {
         match event {
             Event::Entered(state) => tracing::debug!("state: {}", state.as_str()),
-            Event::Retrying { stage, error_type, attempt, wait } => tracing::warn!(
-                "{}: {}, attempt {attempt} in {:.1} s",
+            Event::Retrying { stage, attempt, wait, reason, .. } => tracing::warn!(
+                "{}: {reason}; attempt {} in {:.1} s",
                 stage.as_str(),
-                error_type.as_str(),
+                attempt + 1,
                 wait.as_secs_f64()
             ),
             _ => {}

@@ -15,6 +15,7 @@ pub mod process;
 pub mod progress;
 pub mod reading;
 pub mod server;
+pub mod servers;
 pub mod stats;
 
 use std::sync::Arc;

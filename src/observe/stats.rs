@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::event::{Event, Expected, FileEnd, Observer, Stage, State, Vitals};
 use crate::observe::latency::{Amounts, Durations};
+use crate::observe::servers::{Requests, SchemaChanges};
 use crate::outcome::Outcome;
 use crate::record::{Counts, ErrorType};
 use crate::report::{Snapshot, StageTime};
@@ -127,6 +128,9 @@ pub struct Stats {
     rejected: [AtomicU64; 18],
     rate_limited: [AtomicU64; 3],
     flushes: [AtomicU64; 4],
+    requests: Requests,
+    schema_changes: SchemaChanges,
+    fields_ignored: AtomicU64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -164,6 +168,9 @@ impl Stats {
             rejected: Default::default(),
             rate_limited: Default::default(),
             flushes: Default::default(),
+            requests: Requests::default(),
+            schema_changes: SchemaChanges::new(STEP_SECONDS),
+            fields_ignored: AtomicU64::default(),
         }
     }
 
@@ -224,6 +231,10 @@ impl Stats {
                 .collect(),
             rate_limited: self.rate_limited.each_ref().map(|count| count.load(Relaxed)),
             flushes: self.flushes.each_ref().map(|count| count.load(Relaxed)),
+            requests: self.requests.read(),
+            schema_changes: self.schema_changes.read(),
+            schema_change: self.schema_changes.latencies(),
+            fields_ignored: self.fields_ignored.load(Relaxed),
         }
     }
 }
@@ -271,6 +282,13 @@ impl Observer for Stats {
             }
             Event::FileEnded(FileEnd::Failed) => {
                 self.files_failed.fetch_add(1, Relaxed);
+            }
+            Event::Requested { operation, code } => self.requests.count(operation, code),
+            Event::SchemaChanged { operation, is_done, took } => {
+                self.schema_changes.count(operation, is_done, took);
+            }
+            Event::FieldsIgnored { fields } => {
+                self.fields_ignored.fetch_add(fields, Relaxed);
             }
             Event::Ended { outcome, took } => {
                 self.run.record(took);
@@ -406,6 +424,7 @@ mod tests {
                 error_type: ErrorType::Deadlock,
                 attempt: 1,
                 wait: MS,
+                reason: String::new(),
             },
             Event::RateLimited { stage: insert },
             Event::Waited { stage: Stage::Convert, wait: Wait::Output, took: 7 * MS },

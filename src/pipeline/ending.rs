@@ -34,7 +34,7 @@ impl Default for Ending {
     }
 }
 
-/// How long a sink may take to remove what nobody should find.
+/// How long a source or sink may take to put away what nobody needs any more.
 const ABANDON_MAX: Duration = Duration::from_secs(3);
 
 /// Closes the books, and publishes or lets go.
@@ -43,6 +43,8 @@ pub async fn finish(
     ledger: &Arc<Ledger>,
     moved: std::result::Result<Option<ReadToEnd>, Failure>,
 ) -> Ending {
+    // What does not answer is not waited for; nothing was lost by that but some of its memory.
+    let _ = tokio::time::timeout(ABANDON_MAX, run.source.close()).await;
     let published = match moved {
         Ok(Some(read)) => tokio::select! {
             // What is done is done, whatever came at the same moment.
@@ -122,6 +124,7 @@ async fn publish(
                 .help("nothing was published; this is a bug in flowgauge, please report it"),
         ));
     }
+    run.source.confirm(read.records)?;
     if run.error_budget.is_exceeded(totals.failed, read.records, true) {
         let error = over_budget(run, totals.failed, None);
         return Err(Failure { error, keeps_rejects: true });

@@ -2,29 +2,41 @@
 //! durable, and hands their receipts on.
 
 use std::collections::VecDeque;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, mpsc};
 
 use super::Run;
+use super::allowance::{Account, SegmentAllowance};
+use super::overlap::KeysInFlight;
 use super::pool::Pool;
-use super::retry::{Reaction, reaction};
+use super::retry::{Reaction, Tries, persist, reaction};
+use super::sequencer::OverBudget;
 use super::settle::Durable;
 use super::worker::Prepared;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::event::{Event, Stage, Wait};
-use crate::sink::{Commit, Lane, Payload, Receipt};
+use crate::sink::{Allowance, Commit, Lane, Payload, Receipt};
 
 /// The lanes share one short queue, so that a slow one is not waited for.
 pub type Ready = Arc<Mutex<mpsc::Receiver<Prepared>>>;
 
+/// What the lanes of a run have in common.
+#[derive(Clone)]
+pub struct Lanes {
+    pub run: Arc<Run>,
+    pub pool: Arc<Pool>,
+    pub account: Arc<Account>,
+    pub keys: Arc<KeysInFlight>,
+    pub settle: mpsc::Sender<Durable>,
+    /// Where a lane says that it would have to refuse too much.
+    pub over_budget: mpsc::Sender<OverBudget>,
+}
+
 pub struct LaneTask {
-    run: Arc<Run>,
+    shared: Lanes,
     lane: Box<dyn Lane>,
-    pool: Arc<Pool>,
-    settle: mpsc::Sender<Durable>,
     /// Oldest first.
     accepted: VecDeque<Accepted>,
     /// Bytes accepted since the last mark was started.
@@ -42,26 +54,19 @@ struct Accepted {
 /// Segments that may be accepted and not yet durable: tiny ones must not pile up behind a slow disk.
 const ACCEPTED_MAX: usize = 1024;
 
+/// How long to wait before a server that wants to be left alone is asked again.
+const HELD_BACK: Duration = Duration::from_millis(500);
+
 /// Opens a lane, trying again as `retry` says.
 pub async fn open(run: &Run) -> Result<Box<dyn Lane>> {
-    let mut retries = Retries::new(run);
-    loop {
-        match Arc::clone(&run.sink).open().await {
-            Ok(lane) => return Ok(lane),
-            Err(error) => retries.wait(error).await?,
-        }
-    }
+    let open = async || Arc::clone(&run.sink).open().await;
+    persist(run.retry, &run.observer, Stage::Insert, open).await
 }
 
 impl LaneTask {
-    pub fn new(
-        run: Arc<Run>,
-        lane: Box<dyn Lane>,
-        pool: Arc<Pool>,
-        settle: mpsc::Sender<Durable>,
-    ) -> LaneTask {
-        let mark_due = tokio::time::Instant::now() + run.mark.age;
-        LaneTask { run, lane, pool, settle, accepted: VecDeque::new(), unmarked_bytes: 0, mark_due }
+    pub fn new(shared: Lanes, lane: Box<dyn Lane>) -> LaneTask {
+        let mark_due = tokio::time::Instant::now() + shared.run.mark.age;
+        LaneTask { shared, lane, accepted: VecDeque::new(), unmarked_bytes: 0, mark_due }
     }
 
     pub async fn serve(mut self, ready: Ready) -> Result<()> {
@@ -84,10 +89,12 @@ impl LaneTask {
             };
             self.waited(Wait::Input, asked.elapsed());
             let Some(segment) = next else { break };
-            self.take(segment).await?;
+            if !self.take(segment).await? {
+                return Ok(());
+            }
             let is_due = tokio::time::Instant::now() >= self.mark_due;
             let is_full = self.accepted.len() >= ACCEPTED_MAX;
-            if is_due || is_full || self.unmarked_bytes >= self.run.mark.bytes {
+            if is_due || is_full || self.unmarked_bytes >= self.shared.run.mark.bytes {
                 self.mark().await?;
             }
         }
@@ -101,13 +108,20 @@ impl LaneTask {
         Ok(())
     }
 
-    async fn take(&mut self, mut segment: Prepared) -> Result<()> {
+    /// False when it would have had to refuse more rows than the run allows.
+    async fn take(&mut self, mut segment: Prepared) -> Result<bool> {
+        self.wait_while_held_back().await?;
         let committed = Instant::now();
-        let commit = self.commit(&segment.payload).await?;
+        let allowance = SegmentAllowance::new(&self.shared.account);
+        let commit = self.commit(&segment.payload, &allowance).await?;
         let bytes = segment.payload.bytes.len() as u64;
-        self.pool.give(std::mem::take(&mut segment.payload.bytes));
+        // Not shared with a server any more, so this is the buffer itself.
+        self.shared.pool.give(std::mem::take(&mut segment.payload.bytes).into());
         match commit {
-            Commit::Durable(receipt) => self.settle(segment, receipt, committed).await,
+            Commit::Durable(receipt) => {
+                self.shared.keys.leave(segment.ticket);
+                self.settle(segment, receipt, committed).await?;
+            }
             Commit::Accepted => {
                 // A segment of which nothing is written counts, too, else it would never be marked.
                 self.unmarked_bytes += bytes.max(1);
@@ -115,7 +129,31 @@ impl LaneTask {
                     segment.reservation = None;
                 }
                 self.accepted.push_back(Accepted { segment, committed });
-                Ok(())
+            }
+            Commit::OverBudget(refused) => {
+                let rejected = segment.refused_late(&self.shared.run, refused)?;
+                let failed = self.shared.account.failed() + rejected.len() as u64;
+                let over = OverBudget::new(&self.shared.run, failed, segment.interval, rejected);
+                // Another lane may have said so already, which is as good.
+                let _ = self.shared.over_budget.try_send(over);
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn wait_while_held_back(&mut self) -> Result<()> {
+        let run = Arc::clone(&self.shared.run);
+        let mut tries = Tries::new(run.retry, &run.observer, Stage::Insert);
+        loop {
+            match self.lane.is_held_back().await {
+                Ok(false) => return Ok(()),
+                Ok(true) => {
+                    let asked = Instant::now();
+                    tokio::time::sleep(HELD_BACK).await;
+                    self.waited(Wait::Throttle, asked.elapsed());
+                }
+                Err(error) => tries.wait(error).await?,
             }
         }
     }
@@ -123,18 +161,18 @@ impl LaneTask {
     async fn mark(&mut self) -> Result<()> {
         let started = Instant::now();
         let is_started = self.lane.mark().await?;
-        self.run.observer.notice(&Event::Committed { took: started.elapsed() });
+        self.shared.run.observer.notice(&Event::Committed { took: started.elapsed() });
         if is_started {
             self.unmarked_bytes = 0;
         }
-        self.mark_due = tokio::time::Instant::now() + self.run.mark.age;
+        self.mark_due = tokio::time::Instant::now() + self.shared.run.mark.age;
         Ok(())
     }
 
     async fn became_durable(&mut self, receipts: Result<Vec<Receipt>>) -> Result<()> {
         let receipts = receipts.inspect_err(|error| {
             let (stage, error_type) = (Stage::Insert, error.error_type);
-            self.run.observer.notice(&Event::Failed { stage, error_type });
+            self.shared.run.observer.notice(&Event::Failed { stage, error_type });
         })?;
         for receipt in receipts {
             let Some(Accepted { segment, committed }) = self.accepted.pop_front() else {
@@ -153,16 +191,17 @@ impl LaneTask {
     ) -> Result<()> {
         let insert = committed.elapsed();
         let asked = Instant::now();
-        let sent = self.settle.send(Durable { segment, receipt, insert }).await;
+        let sent = self.shared.settle.send(Durable { segment, receipt, insert }).await;
         self.waited(Wait::Output, asked.elapsed());
         sent.map_err(|_| Error::internal("the room that settles segments is closed"))
     }
 
     /// Commits a segment, trying again as `retry` says. Once an answer was lost, the segment is
     /// looked for, however often that takes, before it is sent again.
-    async fn commit(&mut self, payload: &Payload) -> Result<Commit> {
-        let run = Arc::clone(&self.run);
-        let mut retries = Retries::new(&run);
+    async fn commit(&mut self, payload: &Payload, allowance: &dyn Allowance) -> Result<Commit> {
+        let run = Arc::clone(&self.shared.run);
+        let mut tries = Tries::new(run.retry, &run.observer, Stage::Insert);
+
         let mut must_look = false;
         loop {
             let started = Instant::now();
@@ -176,14 +215,14 @@ impl LaneTask {
                     Err(error) => Err(error),
                 }
             } else {
-                self.lane.commit(payload).await
+                self.lane.commit(payload, allowance).await
             };
             run.observer.notice(&Event::Committed { took: started.elapsed() });
             match outcome {
                 Ok(commit) => return Ok(commit),
                 Err(error) => {
                     must_look |= reaction(error.kind) == Reaction::LookFirst;
-                    retries.wait(error).await?;
+                    tries.wait(error).await?;
                 }
             }
         }
@@ -193,53 +232,11 @@ impl LaneTask {
     fn idled(&self, could_take: bool, took: Duration) {
         match could_take {
             true => self.waited(Wait::Input, took),
-            false => self.run.observer.notice(&Event::Committed { took }),
+            false => self.shared.run.observer.notice(&Event::Committed { took }),
         }
     }
 
     fn waited(&self, wait: Wait, took: Duration) {
-        self.run.observer.notice(&Event::Waited { stage: Stage::Insert, wait, took });
+        self.shared.run.observer.notice(&Event::Waited { stage: Stage::Insert, wait, took });
     }
-}
-
-/// The tries of one operation, told as they happen.
-struct Retries<'a> {
-    run: &'a Run,
-    /// The runtime's clock, which a test may let run ahead.
-    first: tokio::time::Instant,
-    attempt: u32,
-}
-
-impl Retries<'_> {
-    fn new(run: &Run) -> Retries<'_> {
-        Retries { run, first: tokio::time::Instant::now(), attempt: 0 }
-    }
-
-    /// Waits before the next try, or gives the error back when there is none.
-    async fn wait(&mut self, error: Error) -> Result<()> {
-        let observer = &self.run.observer;
-        let (stage, error_type) = (Stage::Insert, error.error_type);
-        observer.notice(&Event::Failed { stage, error_type });
-        if error.kind == Kind::Overloaded {
-            observer.notice(&Event::RateLimited { stage });
-        }
-        if reaction(error.kind) == Reaction::Stop {
-            return Err(error);
-        }
-        let Some(wait) = self.run.retry.wait(self.attempt, self.first.elapsed(), chance()) else {
-            return Err(error);
-        };
-        self.attempt += 1;
-        let attempt = self.attempt;
-        observer.notice(&Event::Retrying { stage, error_type, attempt, wait });
-        tokio::time::sleep(wait).await;
-        observer.notice(&Event::Waited { stage, wait: Wait::Retry, took: wait });
-        Ok(())
-    }
-}
-
-/// Between 0 and 1. The hasher's keys are random; jitter needs nothing better.
-fn chance() -> f64 {
-    let bits = RandomState::new().hash_one(0_u8) >> 11;
-    bits as f64 / (1_u64 << 53) as f64
 }

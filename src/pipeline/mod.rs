@@ -3,9 +3,12 @@
 //! It knows the traits of source and sink and nothing below them. It tells what happens as events,
 //! and keeps its own books apart from whoever listens.
 
+mod allowance;
 mod budget;
 mod ending;
 mod lane;
+mod overlap;
+mod pace;
 mod pool;
 mod queue;
 mod reader;
@@ -23,14 +26,17 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
+use self::allowance::Account;
+pub use self::allowance::ErrorBudget;
 pub use self::ending::Ending;
-use self::lane::LaneTask;
-use self::pool::Pool;
+use self::lane::{LaneTask, Lanes};
+use self::overlap::KeysInFlight;
+use self::pace::Pace;
 use self::reader::ReadToEnd;
-pub use self::retry::RetryPolicy;
+pub use self::retry::{RetryPolicy, persist};
 use self::rooms::Rooms;
-use self::sequencer::sequence;
-pub use self::sequencer::{ErrorBudget, OnRejected};
+pub use self::sequencer::OnRejected;
+use self::sequencer::{OverBudget, Sequencer};
 use self::settle::Ledger;
 pub use self::stop::Stop;
 use crate::error::{Error, Kind, Result};
@@ -39,11 +45,13 @@ use crate::outcome::Outcome;
 use crate::record::ErrorType;
 use crate::rejects::RejectLog;
 use crate::sink::{Lane, MarkPolicy, Sink};
-use crate::source::{SegmentLimit, Source};
+use crate::source::{Decode, SegmentLimit, Source};
 
 /// Everything a run needs.
 pub struct Run {
     pub source: Arc<dyn Source>,
+    /// The source's, for what the sink wants.
+    pub decoder: Arc<dyn Decode>,
     pub sink: Arc<dyn Sink>,
     pub observer: Arc<dyn Observer>,
     pub on_rejected: OnRejected,
@@ -55,6 +63,7 @@ pub struct Run {
     pub retry: RetryPolicy,
     pub mark: MarkPolicy,
     pub drain_timeout: Duration,
+    pub rows_per_second_max: Option<u64>,
     /// When it began, with the opening of its two ends.
     pub started: Instant,
 }
@@ -137,33 +146,55 @@ async fn move_records(
     }
 
     let rooms = Rooms::new(run);
+    let account = Arc::new(Account::new(run.error_budget));
+    let keys = Arc::new(KeysInFlight::default());
     let (prepared_in, prepared) = mpsc::channel(1);
     let (ready_in, ready) = mpsc::channel(lanes.len());
     let (settle_in, settle) = mpsc::channel(1);
-    let (settled_in, settled) = mpsc::unbounded_channel();
+    let (over_in, mut over_budget) = mpsc::channel(1);
 
     let threads = rooms.work(run, ledger, prepared_in);
-    let sequencing = sequence(run, prepared, settled, ready_in);
+    let pace = Pace::new(run.rows_per_second_max);
+    let sequencer = Sequencer { run, account: &account, keys: &keys, pace };
+    let sequencing = sequencer.sequence(prepared, ready_in);
+    let shared = Lanes {
+        run: Arc::clone(run),
+        pool: Arc::clone(&rooms.payloads),
+        account: Arc::clone(&account),
+        keys: Arc::clone(&keys),
+        settle: settle_in,
+        over_budget: over_in,
+    };
     let rest = async {
-        let lanes = serve_lanes(run, lanes, &rooms.payloads, ready, settle_in);
-        let settling = settle_all(ledger, settle, settled_in);
+        let lanes = serve_lanes(shared, lanes, ready);
+        let settling = settle_all(ledger, settle);
         let ((), (), read) = tokio::try_join!(lanes, settling, threads)?;
         // What was read before the source failed has been written by now.
         read
     };
     let path = async {
         let mut rest = pin!(rest);
-        let sequenced = tokio::select! {
-            sequenced = sequencing => sequenced,
-            failed = &mut rest => return failed.map_err(Failure::from),
+        // Boxed, to be dropped before the lanes are waited for: it holds their channel open.
+        let mut sequencing = Box::pin(sequencing);
+        let mut is_sequenced = false;
+        let OverBudget { error, interval, evidence } = loop {
+            tokio::select! {
+                // A lane says so before it ends.
+                biased;
+                Some(over) = over_budget.recv() => break over,
+                sequenced = &mut sequencing, if !is_sequenced => match sequenced {
+                    Ok(()) => is_sequenced = true,
+                    Err(over) => break over,
+                },
+                moved = &mut rest => return moved.map_err(Failure::from),
+            }
         };
-        let Err(over) = sequenced else { return rest.await.map_err(Failure::from) };
         // What came before the segment that is too much is still written. Whatever else went wrong
         // says less than the records that were rejected.
         rooms.close();
+        drop(sequencing);
         let _ = rest.await;
-        let kept = over.evidence.map(|(interval, rejected)| ledger.keep(&interval, &rejected));
-        let error = kept.and_then(Result::err).unwrap_or(over.error);
+        let error = ledger.keep(&interval, &evidence).err().unwrap_or(error);
         Err(Failure { error, keeps_rejects: true })
     };
     let moved = tokio::select! {
@@ -187,43 +218,34 @@ async fn open_lanes(run: &Run) -> Result<Vec<Box<dyn Lane>>> {
 /// Each lane is a task of its own: one that is stuck in a write must not keep a second signal, or the
 /// end of the drain, from being heard.
 async fn serve_lanes(
-    run: &Arc<Run>,
+    shared: Lanes,
     lanes: Vec<Box<dyn Lane>>,
-    pool: &Arc<Pool>,
     ready: mpsc::Receiver<worker::Prepared>,
-    settle: mpsc::Sender<settle::Durable>,
 ) -> Result<()> {
     let ready = Arc::new(Mutex::new(ready));
     let mut tasks = JoinSet::new();
     for lane in lanes {
-        let (run, pool) = (Arc::clone(run), Arc::clone(pool));
-        let task = LaneTask::new(run, lane, pool, settle.clone());
-        tasks.spawn(task.serve(Arc::clone(&ready)));
+        tasks.spawn(LaneTask::new(shared.clone(), lane).serve(Arc::clone(&ready)));
     }
     // The lanes' own handles on them are what keeps the channels open.
-    drop((ready, settle));
+    drop((ready, shared));
     while let Some(served) = tasks.join_next().await {
         served.map_err(|cause| Error::internal("a lane broke off").because(cause))??;
     }
     Ok(())
 }
 
-/// Settles what became durable, and tells the sequencer what it cannot know. A task of its own,
-/// because keeping rejected records may meet a disk that hangs.
+/// Settles what became durable. A task of its own, because keeping rejected records may meet a disk
+/// that hangs.
 async fn settle_all(
     ledger: &Arc<Ledger>,
     mut durable: mpsc::Receiver<settle::Durable>,
-    settled: mpsc::UnboundedSender<settle::Settled>,
 ) -> Result<()> {
     let ledger = Arc::clone(ledger);
     let mut task = JoinSet::new();
     task.spawn(async move {
         while let Some(segment) = durable.recv().await {
-            let found = ledger.settle(segment)?;
-            if found.failed_late > 0 {
-                // It has no use for it when it has passed its last segment.
-                let _ = settled.send(found);
-            }
+            ledger.settle(segment)?;
         }
         Ok(())
     });

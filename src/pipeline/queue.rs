@@ -34,12 +34,12 @@ impl Queue {
         Arc::new(Queue { capacity, waiting: Mutex::default(), changed: Condvar::new(), vitals })
     }
 
-    /// Waits for a place and gives out the ticket; false once the queue is closed.
-    pub fn push(&self, segment: Segment, reservation: Reservation) -> bool {
+    /// Waits for a place and gives out the ticket; none once the queue is closed.
+    pub fn push(&self, segment: Segment, reservation: Reservation) -> Option<u64> {
         let mut waiting =
             self.wait_while(|waiting| waiting.jobs.len() >= self.capacity && !waiting.is_closed);
         if waiting.is_closed {
-            return false;
+            return None;
         }
         let ticket = waiting.next_ticket;
         waiting.next_ticket += 1;
@@ -48,7 +48,7 @@ impl Queue {
         waiting.jobs.push_back(Job { ticket, segment, reservation });
         drop(waiting);
         self.changed.notify_all();
-        true
+        Some(ticket)
     }
 
     /// Waits for a job; none once the queue is closed and empty.

@@ -1,10 +1,16 @@
 //! The sequential part of a run: one cursor after another, segment after segment onto the queue.
+//! A source may have several readers, each at a split of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use super::retry::Tries;
 use super::{Run, pool::Pool};
-use crate::error::{Error, Result};
+use crate::error::{Error, Later, Result};
 use crate::event::{Event, FileEnd, Stage, Wait};
 use crate::pipeline::budget::{Budget, Reservation};
 use crate::pipeline::queue::Queue;
@@ -18,7 +24,12 @@ pub struct ReadToEnd {
 }
 
 pub struct Reader<'a> {
-    pub run: &'a Run,
+    pub run: &'a Arc<Run>,
+    pub splits: &'a Splits,
+    /// For waiting.
+    pub runtime: Handle,
+    /// The rooms are closed.
+    pub is_closed: watch::Receiver<bool>,
     pub queue: &'a Queue,
     pub budget: &'a Arc<Budget>,
     pub pool: &'a Pool,
@@ -29,71 +40,109 @@ pub struct Reader<'a> {
     pub text_growth: usize,
 }
 
+/// What the readers of a run share: each takes the next split that nobody has taken.
+pub struct Splits {
+    next: AtomicUsize,
+    /// Bytes of the stored input that were consumed, by all of them.
+    stored: AtomicU64,
+    has_failed: AtomicBool,
+}
+
+impl Splits {
+    pub fn new() -> Splits {
+        Splits {
+            next: AtomicUsize::new(0),
+            stored: AtomicU64::new(0),
+            has_failed: AtomicBool::new(false),
+        }
+    }
+}
+
 impl Reader<'_> {
-    /// Reads all splits in order. None when it was stopped before the end.
+    /// Reads split after split. None when it was stopped before the end.
     pub fn read(&self) -> Result<Option<ReadToEnd>> {
         let mut end = ReadToEnd::default();
-        let mut stored_before = 0;
-        let mut tickets = 0;
-        for split in 0..self.run.source.splits().len() {
-            let Some(tally) = self.read_split(split, stored_before, &mut tickets)? else {
-                return Ok(None);
-            };
+        loop {
+            let split = self.splits.next.fetch_add(1, Ordering::Relaxed);
+            let Some(named) = self.run.source.splits().get(split) else { return Ok(Some(end)) };
+            let read = self.read_split(split).inspect_err(|_| {
+                self.splits.has_failed.store(true, Ordering::Relaxed);
+                if named.is_file {
+                    self.run.observer.notice(&Event::FileEnded(FileEnd::Failed));
+                }
+            });
+            let Some((tally, tickets)) = read? else { return Ok(None) };
             end.records += tally.records;
-            stored_before += tally.stored_bytes;
             self.ledger.split_ended(split, tickets);
         }
-        Ok(Some(end))
     }
 
-    fn read_split(
-        &self,
-        split: usize,
-        stored_before: u64,
-        tickets: &mut u64,
-    ) -> Result<Option<Tally>> {
-        let observer = &self.run.observer;
-        let failed = |error: Error| {
-            let error_type = error.error_type;
-            observer.notice(&Event::Failed { stage: Stage::Fetch, error_type });
-            observer.notice(&Event::FileEnded(FileEnd::Failed));
-            error
+    /// What the split held, and the first ticket behind it.
+    fn read_split(&self, split: usize) -> Result<Option<(Tally, u64)>> {
+        let run = self.run;
+        let tries = Tries::new(run.retry, &run.observer, Stage::Fetch);
+        let mut host = ReaderHost {
+            reader: self,
+            reservation: None,
+            tries,
+            waited: Duration::ZERO,
+            is_told: false,
         };
-        let mut cursor = self.run.source.open(split).map_err(failed)?;
+        let read = self.read_with(split, &mut host);
+        if let Err(error) = &read
+            && !host.is_told
+        {
+            let (stage, error_type) = (Stage::Fetch, error.error_type);
+            run.observer.notice(&Event::Failed { stage, error_type });
+        }
+        read
+    }
+
+    fn read_with(&self, split: usize, host: &mut ReaderHost) -> Result<Option<(Tally, u64)>> {
+        let mut cursor = self.run.source.open(split)?;
+        let mut tickets = 0;
+        let mut stored_before = 0;
         loop {
-            if self.run.stop.is_stopping() {
+            if self.is_over() {
                 return Ok(None);
             }
             let asked = Instant::now();
             let worst = self.footprint(self.run.limit.bytes, self.run.limit.records);
-            let Some(mut reservation) = self.budget.reserve(worst) else { return Ok(None) };
+            host.reservation = self.budget.reserve(worst);
+            if host.reservation.is_none() {
+                return Ok(None);
+            }
             self.waited(asked.elapsed());
             let started = Instant::now();
-            let mut host =
-                ReaderHost { reader: self, reservation: &mut reservation, waited: Duration::ZERO };
-            let segment = cursor.next(self.pool.take(), &mut host).map_err(failed)?;
-            let waited = host.waited;
-            let took = started.elapsed().saturating_sub(waited);
-            self.waited(waited);
+            host.waited = Duration::ZERO;
+            let segment = cursor.next(self.pool.take(), host)?;
+            let took = started.elapsed().saturating_sub(host.waited);
             let Some(segment) = segment else {
-                let is_over = self.budget.is_closed();
-                return Ok((!is_over).then(|| cursor.tally()));
+                return Ok((!self.is_over()).then(|| (cursor.tally(), tickets)));
             };
+            let Some(mut reservation) = host.reservation.take() else { return Ok(None) };
             reservation.shrink(self.footprint(segment.bytes.len(), segment.records));
-            observer.notice(&Event::Fetched {
+            let consumed = cursor.tally().stored_bytes;
+            let stored = consumed - std::mem::replace(&mut stored_before, consumed);
+            self.run.observer.notice(&Event::Fetched {
                 records: segment.records,
                 bytes: segment.bytes.len() as u64,
-                stored_position: stored_before + cursor.tally().stored_bytes,
+                stored_position: self.splits.stored.fetch_add(stored, Ordering::Relaxed) + stored,
                 took,
                 flush: segment.flush,
             });
             let asked = Instant::now();
-            if !self.queue.push(segment, reservation) {
-                return Ok(None);
-            }
+            let Some(ticket) = self.queue.push(segment, reservation) else { return Ok(None) };
             self.waited(asked.elapsed());
-            *tickets += 1;
+            tickets = ticket + 1;
         }
+    }
+
+    /// Nothing more is to be read, whoever decided so.
+    fn is_over(&self) -> bool {
+        self.run.stop.is_stopping()
+            || self.budget.is_closed()
+            || self.splits.has_failed.load(Ordering::Relaxed)
     }
 
     /// What a segment needs at worst, all the way: its bytes, its rows, and what is prepared of
@@ -123,23 +172,54 @@ const FIELD_BYTES: usize = 12;
 /// What a cursor is offered.
 struct ReaderHost<'a> {
     reader: &'a Reader<'a>,
-    reservation: &'a mut Reservation,
+    reservation: Option<Reservation>,
+    tries: Tries,
     waited: Duration,
+    /// The failure that ends the split was told already.
+    is_told: bool,
 }
 
 impl Host for ReaderHost<'_> {
     fn room(&mut self, bytes: usize, records: u64) -> bool {
         let asked = Instant::now();
-        self.reservation.grow(self.reader.footprint(bytes, records));
+        if let Some(reservation) = &mut self.reservation {
+            reservation.grow(self.reader.footprint(bytes, records));
+        }
         self.waited += asked.elapsed();
+        self.reader.waited(asked.elapsed());
         !self.reader.budget.is_closed()
     }
 
-    fn is_stopping(&self) -> bool {
-        self.reader.run.stop.is_stopping()
+    fn stopped(&self) -> Later<'static, ()> {
+        let run = Arc::clone(self.reader.run);
+        let mut is_closed = self.reader.is_closed.clone();
+        Box::pin(async move {
+            tokio::select! {
+                () = run.stop.draining() => {}
+                // Closed rooms and rooms that are gone are the same to a reader.
+                _ = is_closed.wait_for(|is_closed| *is_closed) => {}
+            }
+        })
     }
 
-    fn tell(&mut self, event: Event) {
-        self.reader.run.observer.notice(&event);
+    fn again(&mut self, error: Error) -> Result<()> {
+        let wait = self.tries.next(error).inspect_err(|_| self.is_told = true)?;
+        let asked = Instant::now();
+        let stopped = self.stopped();
+        self.reader.runtime.block_on(async {
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = stopped => {}
+            }
+        });
+        let took = asked.elapsed();
+        self.waited += took;
+        let (stage, wait) = (Stage::Fetch, Wait::Retry);
+        self.reader.run.observer.notice(&Event::Waited { stage, wait, took });
+        Ok(())
+    }
+
+    fn succeeded(&mut self) {
+        self.tries.restart();
     }
 }

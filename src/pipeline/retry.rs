@@ -1,9 +1,14 @@
-//! What is done about an error of the other side: the one table, and how long to wait. Pure: time
-//! and chance are arguments.
+//! What is done about an error of the other side: the one table, how long to wait, and the tries
+//! of one operation.
 
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::Kind;
+use tokio::time::Instant;
+
+use crate::error::{Error, Kind, Result};
+use crate::event::{Event, Observer, Stage, Wait};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reaction {
@@ -56,6 +61,82 @@ impl RetryPolicy {
         let doubled = self.wait_min.saturating_mul(2_u32.saturating_pow(attempt.min(20)));
         Some(doubled.min(self.wait_max).mul_f64(chance))
     }
+}
+
+/// The tries of one operation, told as they happen.
+pub struct Tries {
+    policy: RetryPolicy,
+    observer: Arc<dyn Observer>,
+    stage: Stage,
+    /// The runtime's clock, which a test may let run ahead.
+    first: Instant,
+    attempt: u32,
+}
+
+impl Tries {
+    pub fn new(policy: RetryPolicy, observer: &Arc<dyn Observer>, stage: Stage) -> Tries {
+        let observer = Arc::clone(observer);
+        Tries { policy, observer, stage, first: Instant::now(), attempt: 0 }
+    }
+
+    /// The next failure is a first one.
+    pub fn restart(&mut self) {
+        self.first = Instant::now();
+        self.attempt = 0;
+    }
+
+    /// Tells of a failure and says how long to wait before the next try, or gives the error back
+    /// when there is none.
+    pub fn next(&mut self, error: Error) -> Result<Duration> {
+        let (stage, error_type) = (self.stage, error.error_type);
+        self.observer.notice(&Event::Failed { stage, error_type });
+        if error.kind == Kind::Overloaded {
+            self.observer.notice(&Event::RateLimited { stage });
+        }
+        if reaction(error.kind) == Reaction::Stop {
+            return Err(error);
+        }
+        let Some(wait) = self.policy.wait(self.attempt, self.first.elapsed(), chance()) else {
+            return Err(error);
+        };
+        self.attempt += 1;
+        let attempt = self.attempt;
+        let reason = error.to_string();
+        self.observer.notice(&Event::Retrying { stage, error_type, attempt, wait, reason });
+        Ok(wait)
+    }
+
+    /// The same, and waits.
+    pub async fn wait(&mut self, error: Error) -> Result<()> {
+        let wait = self.next(error)?;
+        let asked = Instant::now();
+        tokio::time::sleep(wait).await;
+        let (stage, took) = (self.stage, asked.elapsed());
+        self.observer.notice(&Event::Waited { stage, wait: Wait::Retry, took });
+        Ok(())
+    }
+}
+
+/// Tries something until it succeeds or there is no sense in another try.
+pub async fn persist<T>(
+    policy: RetryPolicy,
+    observer: &Arc<dyn Observer>,
+    stage: Stage,
+    mut attempt: impl AsyncFnMut() -> Result<T>,
+) -> Result<T> {
+    let mut tries = Tries::new(policy, observer, stage);
+    loop {
+        match attempt().await {
+            Ok(done) => return Ok(done),
+            Err(error) => tries.wait(error).await?,
+        }
+    }
+}
+
+/// Between 0 and 1. The hasher's keys are random; jitter needs nothing better.
+fn chance() -> f64 {
+    let bits = RandomState::new().hash_one(0_u8) >> 11;
+    bits as f64 / (1_u64 << 53) as f64
 }
 
 #[cfg(test)]

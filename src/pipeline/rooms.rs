@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -10,7 +11,7 @@ use super::Run;
 use super::budget::Budget;
 use super::pool::Pool;
 use super::queue::Queue;
-use super::reader::{ReadToEnd, Reader};
+use super::reader::{ReadToEnd, Reader, Splits};
 use super::settle::Ledger;
 use super::worker::{Prepared, Worker};
 use crate::error::{Error, Result};
@@ -53,14 +54,14 @@ impl Rooms {
         ledger: &Arc<Ledger>,
         prepared: mpsc::Sender<Prepared>,
     ) -> impl Future<Output = Result<Result<Option<ReadToEnd>>>> {
-        let reading = self.start_reader(run, ledger);
+        let reading = self.start_readers(run, ledger);
         let mut working = self.start_workers(run, prepared);
         let run = Arc::clone(run);
         let mut is_closed = self.is_closed.subscribe();
         async move {
             let read = async {
                 Ok(tokio::select! {
-                    read = outcome_of(reading) => read,
+                    read = read_by_all(reading) => read,
                     () = run.stop.draining() => Ok(None),
                     // The sender lives as long as the rooms.
                     _ = is_closed.wait_for(|is_closed| *is_closed) => Ok(None),
@@ -77,23 +78,36 @@ impl Rooms {
         }
     }
 
-    fn start_reader(&self, run: &Arc<Run>, ledger: &Arc<Ledger>) -> Reported<Option<ReadToEnd>> {
-        let (run, ledger) = (Arc::clone(run), Arc::clone(ledger));
-        let (budget, pool) = (Arc::clone(&self.budget), Arc::clone(&self.segments));
-        let queue = CloseAtTheEnd(Arc::clone(&self.queue));
-        start("reader".to_string(), move || {
-            let decoder = run.source.decoder();
-            let reader = Reader {
-                run: &run,
-                queue: &queue.0,
-                budget: &budget,
-                pool: &pool,
-                ledger: &ledger,
-                width: decoder.shape().width(),
-                text_growth: decoder.text_growth(),
-            };
-            reader.read()
-        })
+    fn start_readers(
+        &self,
+        run: &Arc<Run>,
+        ledger: &Arc<Ledger>,
+    ) -> Vec<Reported<Option<ReadToEnd>>> {
+        let splits = Arc::new(Splits::new());
+        let queue = Arc::new(CloseAtTheEnd(Arc::clone(&self.queue)));
+        let start_one = |number| {
+            let (run, ledger) = (Arc::clone(run), Arc::clone(ledger));
+            let (budget, pool) = (Arc::clone(&self.budget), Arc::clone(&self.segments));
+            let (splits, queue) = (Arc::clone(&splits), Arc::clone(&queue));
+            let (runtime, is_closed) = (Handle::current(), self.is_closed.subscribe());
+            start(format!("reader {number}"), move || {
+                let reader = Reader {
+                    run: &run,
+                    splits: &splits,
+                    runtime,
+                    is_closed,
+                    queue: &queue.0,
+                    budget: &budget,
+                    pool: &pool,
+                    ledger: &ledger,
+                    width: run.decoder.shape().width(),
+                    text_growth: run.decoder.text_growth(),
+                };
+                reader.read()
+            })
+        };
+        let count = run.source.readers().clamp(1, run.source.splits().len().max(1));
+        (0..count).map(start_one).collect()
     }
 
     fn start_workers(
@@ -101,15 +115,14 @@ impl Rooms {
         run: &Arc<Run>,
         prepared: mpsc::Sender<Prepared>,
     ) -> JoinSet<Result<()>> {
-        let decoder = run.source.decoder();
         let mut workers = JoinSet::new();
         for number in 0..run.vitals.worker_count {
             let (run, queue) = (Arc::clone(run), Arc::clone(&self.queue));
             let (segments, payloads) = (Arc::clone(&self.segments), Arc::clone(&self.payloads));
-            let (decoder, prepared) = (Arc::clone(&decoder), prepared.clone());
+            let prepared = prepared.clone();
             workers.spawn(outcome_of(start(format!("worker {number}"), move || {
                 let worker = Worker { run: &run, segments: &segments, payloads: &payloads };
-                worker.work(&*decoder, &queue, &prepared)
+                worker.work(&queue, &prepared)
             })));
         }
         workers
@@ -154,6 +167,22 @@ fn start<T: Send + 'static>(
     let (sender, receiver) = oneshot::channel();
     let _ = sender.send(Err(Error::local_io("cannot start a thread", cause)));
     receiver
+}
+
+/// What all readers found together. The first failure, but only when all have ended, because what
+/// the others have read is on its way.
+async fn read_by_all(readers: Vec<Reported<Option<ReadToEnd>>>) -> Result<Option<ReadToEnd>> {
+    let mut outcome = Ok(Some(ReadToEnd::default()));
+    for reader in readers {
+        outcome = match (outcome, outcome_of(reader).await) {
+            (Err(error), _) | (_, Err(error)) => Err(error),
+            (Ok(Some(all)), Ok(Some(one))) => {
+                Ok(Some(ReadToEnd { records: all.records + one.records }))
+            }
+            (Ok(_), Ok(_)) => Ok(None),
+        };
+    }
+    outcome
 }
 
 async fn outcome_of<T>(reported: Reported<T>) -> Result<T> {

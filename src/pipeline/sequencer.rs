@@ -1,5 +1,6 @@
 //! Between the workers and the lanes: puts segments back into the order of the source, and lets a
-//! segment pass only while the rejected records are within `--max-errors`.
+//! segment pass only while the rejected records are within `--max-errors`, as fast as
+//! `--max-rows-per-second` says, and when no segment in flight shares a key with it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,43 +8,13 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::Run;
-use super::settle::Settled;
+use super::allowance::Account;
+use super::overlap::KeysInFlight;
+use super::pace::Pace;
 use super::worker::Prepared;
 use crate::error::Error;
-use crate::event::{Event, Stage};
+use crate::event::{Event, Stage, Wait};
 use crate::record::{ErrorType, Interval, Rejected};
-
-/// How many rejected records a run may have.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum ErrorBudget {
-    Count(u64),
-    /// Judged once enough records were seen for a share to mean something, and at the end.
-    Percent(f64),
-}
-
-/// A bad first page should not end a run that allows one percent.
-const PERCENT_RECORDS_MIN: u64 = 10_000;
-
-impl ErrorBudget {
-    pub fn is_exceeded(&self, failed: u64, records: u64, is_end: bool) -> bool {
-        match *self {
-            ErrorBudget::Count(max) => failed > max,
-            ErrorBudget::Percent(max) => {
-                let is_judged = is_end || records >= PERCENT_RECORDS_MIN;
-                is_judged && failed as f64 * 100.0 > max * records as f64
-            }
-        }
-    }
-}
-
-impl std::fmt::Display for ErrorBudget {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            ErrorBudget::Count(max) => write!(f, "{max}"),
-            ErrorBudget::Percent(max) => write!(f, "{max}%"),
-        }
-    }
-}
 
 /// How many rejected records an error over budget reports.
 const REPORTED_MAX: usize = 100;
@@ -52,68 +23,70 @@ const REPORTED_MAX: usize = 100;
 pub struct OverBudget {
     pub error: Error,
     /// Rejected records of the segment that was not let through, to be kept as evidence.
-    pub evidence: Option<(Interval, Vec<Rejected>)>,
+    pub interval: Interval,
+    pub evidence: Vec<Rejected>,
 }
 
-/// Runs until the workers are done, or the budget is exceeded.
-pub async fn sequence(
-    run: &Run,
-    mut prepared: mpsc::Receiver<Prepared>,
-    mut settled: mpsc::UnboundedReceiver<Settled>,
-    lanes: mpsc::Sender<Prepared>,
-) -> Result<(), OverBudget> {
-    let mut early = BTreeMap::new();
-    let mut next_ticket = 0;
-    let mut seen = Seen::default();
-    while let Some(arrived) = prepared.recv().await {
-        early.insert(arrived.ticket, arrived);
-        while let Some(mut next) = early.remove(&next_ticket) {
-            next_ticket += 1;
-            while let Ok(late) = settled.try_recv() {
-                seen.judge_late(run, &late)?;
-            }
-            seen.judge(run, &mut next)?;
-            if lanes.send(next).await.is_err() {
-                return Ok(());
+impl OverBudget {
+    pub fn new(run: &Run, failed: u64, interval: Interval, mut evidence: Vec<Rejected>) -> Self {
+        evidence.truncate(REPORTED_MAX);
+        OverBudget { error: over_budget(run, failed, evidence.first()), interval, evidence }
+    }
+}
+
+/// What a segment has to get past.
+pub struct Sequencer<'a> {
+    pub run: &'a Run,
+    pub account: &'a Account,
+    pub keys: &'a KeysInFlight,
+    pub pace: Pace,
+}
+
+impl Sequencer<'_> {
+    /// Runs until the workers are done, or the budget is exceeded.
+    pub async fn sequence(
+        mut self,
+        mut prepared: mpsc::Receiver<Prepared>,
+        lanes: mpsc::Sender<Prepared>,
+    ) -> Result<(), OverBudget> {
+        let mut early = BTreeMap::new();
+        let mut next_ticket = 0;
+        while let Some(arrived) = prepared.recv().await {
+            early.insert(arrived.ticket, arrived);
+            while let Some(mut next) = early.remove(&next_ticket) {
+                next_ticket += 1;
+                self.judge(&mut next)?;
+                self.wait_for_turn(&next).await;
+                self.keys.enter(next.ticket, std::mem::take(&mut next.payload.keys)).await;
+                if lanes.send(next).await.is_err() {
+                    return Ok(());
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
-}
 
-/// What has passed so far, in source order.
-#[derive(Default)]
-struct Seen {
-    records: u64,
-    failed: u64,
-}
-
-impl Seen {
-    fn judge(&mut self, run: &Run, next: &mut Prepared) -> Result<(), OverBudget> {
-        self.records += next.records;
-        self.failed += next.rejected.len() as u64;
+    fn judge(&self, next: &mut Prepared) -> Result<(), OverBudget> {
+        let run = self.run;
         for rejected in &next.rejected {
             let error_type = rejected.error_type;
             run.observer.notice(&Event::Rejected { stage: Stage::Convert, error_type });
             (run.on_rejected)(rejected);
         }
-        if !run.error_budget.is_exceeded(self.failed, self.records, false) {
+        if self.account.let_pass(next.records, next.rejected.len() as u64) {
             return Ok(());
         }
-        let mut evidence = std::mem::take(&mut next.rejected);
-        evidence.truncate(REPORTED_MAX);
-        let error = over_budget(run, self.failed, evidence.first());
-        Err(OverBudget { error, evidence: Some((next.interval.clone(), evidence)) })
+        let evidence = std::mem::take(&mut next.rejected);
+        Err(OverBudget::new(run, self.account.failed(), next.interval.clone(), evidence))
     }
 
-    /// Rows refused at commit are kept already; they only add up here.
-    fn judge_late(&mut self, run: &Run, late: &Settled) -> Result<(), OverBudget> {
-        self.failed += late.failed_late;
-        if !run.error_budget.is_exceeded(self.failed, self.records, false) {
-            return Ok(());
+    async fn wait_for_turn(&mut self, next: &Prepared) {
+        let wait = self.pace.wait_for(next.payload.rows, tokio::time::Instant::now());
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+            let (stage, wait, took) = (Stage::Insert, Wait::Throttle, wait);
+            self.run.observer.notice(&Event::Waited { stage, wait, took });
         }
-        let error = over_budget(run, self.failed, late.first_late.as_ref());
-        Err(OverBudget { error, evidence: None })
     }
 }
 
@@ -135,28 +108,3 @@ pub fn over_budget(run: &Run, failed: u64, first: Option<&Rejected>) -> Error {
 
 /// Told of every rejected record as it is decided, so that somebody can be shown the first ones.
 pub type OnRejected = Arc<dyn Fn(&Rejected) + Send + Sync>;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_share_is_judged_when_it_means_something() {
-        let one_percent = ErrorBudget::Percent(1.0);
-        for (failed, records, is_end, exceeded) in [
-            (50, 100, false, false),
-            (50, 100, true, true),
-            (1, 100, true, false),
-            (100, 10_000, false, false),
-            (101, 10_000, false, true),
-        ] {
-            assert_eq!(
-                one_percent.is_exceeded(failed, records, is_end),
-                exceeded,
-                "{failed}/{records}"
-            );
-        }
-        assert!(!ErrorBudget::Count(2).is_exceeded(2, 2, false));
-        assert!(ErrorBudget::Count(0).is_exceeded(1, 1_000_000, false));
-    }
-}

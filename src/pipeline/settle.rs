@@ -1,7 +1,7 @@
 //! Where a durable segment becomes counts and rejected records: the one place that keeps the books
 //! of a run.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Run;
 use super::worker::Prepared;
 use crate::error::{Error, Result};
-use crate::event::{Event, FileEnd, Stage};
+use crate::event::{Event, FileEnd};
 use crate::record::{Counts, Interval, Rejected};
 use crate::rejects::RejectLog;
 use crate::sink::Receipt;
@@ -22,13 +22,6 @@ pub struct Durable {
     pub insert: Duration,
 }
 
-/// What settling a segment found out beyond what its preparation did.
-pub struct Settled {
-    /// Rows that the sink refused at commit.
-    pub failed_late: u64,
-    pub first_late: Option<Rejected>,
-}
-
 /// The books: what became of the records, and which tickets are closed.
 #[derive(Default)]
 pub struct Books {
@@ -36,8 +29,8 @@ pub struct Books {
     /// Tickets below this are all settled.
     watermark: u64,
     beyond: BTreeSet<u64>,
-    /// Splits that were read to their end, with the first ticket behind them.
-    ended: VecDeque<(usize, u64)>,
+    /// Splits that were read to their end, behind the first ticket after them.
+    ended: BTreeSet<(u64, usize)>,
 }
 
 impl Books {
@@ -52,10 +45,10 @@ impl Books {
 
     fn settled_splits(&mut self) -> Vec<usize> {
         let mut settled = Vec::new();
-        while let Some((split, _)) =
-            self.ended.front().copied().filter(|(_, end)| *end <= self.watermark)
+        while let Some(&(end, split)) = self.ended.first()
+            && end <= self.watermark
         {
-            self.ended.pop_front();
+            self.ended.pop_first();
             settled.push(split);
         }
         settled
@@ -74,25 +67,11 @@ impl Ledger {
         Ledger { run: Arc::clone(run), books: Mutex::default(), rejects: Mutex::new(rejects) }
     }
 
-    /// Says what the sequencer does not know yet.
-    pub fn settle(&self, durable: Durable) -> Result<Settled> {
+    pub fn settle(&self, durable: Durable) -> Result<()> {
         let Durable { segment, receipt, insert } = durable;
         let Receipt { mut counts, bytes_written, refused } = receipt;
+        let late = segment.refused_late(&self.run, refused)?;
         let mut rejected = segment.rejected;
-        let late = match &segment.origin {
-            Some(origin) => origin.reject(&self.run, refused),
-            None if refused.is_empty() => Vec::new(),
-            None => {
-                let message = "a lane refused a row, which its sink said it never does";
-                return Err(Error::internal(message));
-            }
-        };
-        for rejected in &late {
-            let error_type = rejected.error_type;
-            self.run.observer.notice(&Event::Rejected { stage: Stage::Insert, error_type });
-            (self.run.on_rejected)(rejected);
-        }
-        let settled = Settled { failed_late: late.len() as u64, first_late: late.first().cloned() };
         rejected.extend(late);
         counts.failed += rejected.len() as u64;
         if counts.processed() != segment.records {
@@ -116,18 +95,18 @@ impl Ledger {
             batch: segment.started.elapsed(),
         });
         self.tell_ended(ended);
-        Ok(settled)
+        Ok(())
     }
 
     pub fn keep(&self, interval: &Interval, rejected: &[Rejected]) -> Result<()> {
         self.rejects().append(interval, rejected)
     }
 
-    /// The reader has read a split to its end; `tickets` were given out until then.
+    /// A split was read to its end; all its tickets are below `tickets`.
     pub fn split_ended(&self, split: usize, tickets: u64) {
         let settled = {
             let mut books = self.books();
-            books.ended.push_back((split, tickets));
+            books.ended.insert((tickets, split));
             books.settled_splits()
         };
         self.tell_ended(settled);
@@ -146,7 +125,8 @@ impl Ledger {
     }
 
     fn tell_ended(&self, splits: Vec<usize>) {
-        for _ in splits {
+        let files = splits.iter().filter(|&&split| self.run.source.splits()[split].is_file);
+        for _ in files {
             self.run.observer.notice(&Event::FileEnded(FileEnd::Processed));
         }
     }
@@ -166,11 +146,11 @@ mod tests {
 
     #[test]
     fn a_split_is_settled_with_its_last_ticket_whatever_the_order() {
-        let mut books = Books { ended: [(0, 2), (1, 3)].into(), ..Books::default() };
+        let mut books = Books { ended: [(2, 0), (3, 1)].into(), ..Books::default() };
         assert!(books.close(1).is_empty());
         assert!(books.close(2).is_empty());
         assert_eq!(books.close(0), vec![0_usize, 1]);
-        books.ended.push_back((2, 3));
+        books.ended.insert((3, 2));
         assert_eq!(books.settled_splits(), vec![2_usize]);
     }
 }

@@ -31,13 +31,12 @@ pub struct Prepared {
     pub reservation: Option<Reservation>,
 }
 
-/// What is needed to say of a row where it came from, after its rows are gone.
+/// What is needed to say of a row where it came from, after its rows are gone: few are ever asked
+/// for, and they are decoded again then.
 pub struct Origin {
     segment: Segment,
-    /// Where each record of the segment starts.
-    starts: Vec<usize>,
-    /// The index of each row's record.
-    rows: Vec<u64>,
+    /// Indices of the rows that are not in the payload, ascending.
+    left_out: Vec<usize>,
 }
 
 pub struct Worker<'a> {
@@ -49,13 +48,9 @@ pub struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    pub fn work(
-        &self,
-        decoder: &dyn Decode,
-        queue: &Queue,
-        prepared: &mpsc::Sender<Prepared>,
-    ) -> Result<()> {
+    pub fn work(&self, queue: &Queue, prepared: &mpsc::Sender<Prepared>) -> Result<()> {
         let run = self.run;
+        let decoder = &*run.decoder;
         let mut rows = Rows::new(decoder.shape());
         loop {
             let asked = Instant::now();
@@ -113,15 +108,19 @@ impl Worker<'_> {
         let (records, bytes) = (segment.records, segment.bytes.len() as u64);
         let interval = segment.interval.clone();
         let mut rejected = std::mem::take(&mut rows.rejected);
-        let origin = if !refused.is_empty() || run.sink.refuses_late() {
-            let origin = Origin::new(segment, rows, &rejected);
-            rejected.extend(origin.reject(run, refused));
-            rejected.sort_by_key(|rejected| rejected.place.record);
-            Some(origin).filter(|_| run.sink.refuses_late())
+        let mut left_out: Vec<usize> = refused.iter().map(|refused| refused.row).collect();
+        left_out.sort_unstable();
+        rejected.extend(reject(run, &segment, rows, refused));
+        rejected.sort_by_key(|rejected| rejected.place.record);
+        let origin = if run.sink.refuses_late() {
+            Some(Origin { segment, left_out })
         } else {
             self.segments.give(segment.bytes);
             None
         };
+        if rows.fields_ignored > 0 {
+            run.observer.notice(&Event::FieldsIgnored { fields: rows.fields_ignored });
+        }
         if origin.is_none() {
             let kept: usize =
                 rejected.iter().map(|rejected| rejected.raw.len() + REJECTED_BYTES).sum();
@@ -148,44 +147,55 @@ const ROWS_KEPT_SHARE: usize = 4;
 /// A rejection's place and reason, about.
 const REJECTED_BYTES: usize = 256;
 
-impl Origin {
-    fn new(segment: Segment, rows: &Rows, rejected: &[Rejected]) -> Origin {
-        let mut starts = vec![0; segment.records as usize];
-        for row in 0..rows.len() {
-            starts[rows.record(row) as usize] = rows.offset(row);
+impl Prepared {
+    /// What the sink refused of the payload, told and with its places.
+    pub fn refused_late(&self, run: &Run, mut refused: Vec<Refused>) -> Result<Vec<Rejected>> {
+        if refused.is_empty() {
+            return Ok(Vec::new());
         }
-        for place in rejected.iter().map(|rejected| &rejected.place) {
-            if let (Some(record), Some(byte), Some(first_byte)) =
-                (place.record, place.byte, segment.first_byte())
-            {
-                starts[(record - segment.first_record) as usize] = (byte - first_byte) as usize;
-            }
+        let Some(Origin { segment, left_out }) = &self.origin else {
+            let message = "a lane refused a row, which its sink said it never does";
+            return Err(Error::internal(message));
+        };
+        let mut rows = Rows::new(run.decoder.shape());
+        run.decoder.decode(segment, &mut rows)?;
+        let in_payload: Vec<usize> =
+            (0..rows.len()).filter(|row| left_out.binary_search(row).is_err()).collect();
+        for refused in &mut refused {
+            refused.row = *in_payload
+                .get(refused.row)
+                .ok_or_else(|| Error::internal("a lane refused a row that it was not given"))?;
         }
-        Origin { segment, starts, rows: (0..rows.len()).map(|row| rows.record(row)).collect() }
+        let rejected = reject(run, segment, &rows, refused);
+        for rejected in &rejected {
+            let error_type = rejected.error_type;
+            run.observer.notice(&Event::Rejected { stage: Stage::Insert, error_type });
+            (run.on_rejected)(rejected);
+        }
+        Ok(rejected)
     }
+}
 
-    /// The records behind the rows that the sink refused, in their order.
-    pub fn reject(&self, run: &Run, mut refused: Vec<Refused>) -> Vec<Rejected> {
-        refused.sort_by_key(|refused| refused.row);
-        let name = &run.source.splits()[self.segment.interval.split].name;
-        let mut places = Places::new(name, &self.segment);
-        let mut rejected = Vec::new();
-        for refused in refused {
-            let record = self.rows[refused.row];
-            let start = self.starts[record as usize];
-            let next = self.starts.get(record as usize + 1).copied();
-            let end = next.unwrap_or(self.segment.bytes.len());
-            let place = places.of(record, start);
-            rejected.push(Rejected {
-                place: match refused.column {
-                    Some(column) => place.column(column),
-                    None => place,
-                },
-                error_type: refused.error_type,
-                reason: refused.reason,
-                raw: without_line_end(&self.segment.bytes[start..end]).to_vec(),
-            });
-        }
-        rejected
+/// The records behind the rows that the sink refused, in their order.
+fn reject(run: &Run, segment: &Segment, rows: &Rows, mut refused: Vec<Refused>) -> Vec<Rejected> {
+    refused.sort_by_key(|refused| refused.row);
+    let name = &run.source.splits()[segment.interval.split].name;
+    let mut places = Places::new(name, segment);
+    let mut rejected = Vec::new();
+    for refused in refused {
+        let start = rows.offset(refused.row);
+        let end = run.decoder.record_end(&segment.bytes, start);
+        let raw = without_line_end(&segment.bytes[start..end]).to_vec();
+        let place = run.decoder.locate(&raw, places.of(rows.record(refused.row), start));
+        rejected.push(Rejected {
+            place: match refused.column {
+                Some(column) => place.column(column),
+                None => place,
+            },
+            error_type: refused.error_type,
+            reason: refused.reason,
+            raw,
+        });
     }
+    rejected
 }

@@ -94,6 +94,8 @@ pub struct Place {
     /// Offset in the decoded stream, counted from 0.
     pub byte: Option<u64>,
     pub column: Option<String>,
+    /// What a document is called in its index.
+    pub document: Option<String>,
 }
 
 impl Place {
@@ -110,6 +112,9 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.split)?;
+        if let Some(document) = &self.document {
+            write!(f, ", _id '{}'", document.escape_default())?;
+        }
         if let Some(line) = self.line {
             write!(f, ", line {line}")?;
         }
@@ -148,6 +153,7 @@ impl<'a> Places<'a> {
             line: Some(self.line),
             byte: self.segment.first_byte().map(|byte| byte + offset as u64),
             column: None,
+            document: None,
         }
     }
 }

@@ -102,6 +102,8 @@ pub struct Rows {
     /// Some cell is something other than text.
     is_mixed: bool,
     pub rejected: Vec<Rejected>,
+    /// Fields of records that were left out because nobody has a place for them.
+    pub fields_ignored: u64,
 }
 
 impl Rows {
@@ -114,6 +116,7 @@ impl Rows {
             records: Vec::new(),
             is_mixed: false,
             rejected: Vec::new(),
+            fields_ignored: 0,
         }
     }
 
@@ -125,6 +128,7 @@ impl Rows {
         self.records.clear();
         self.is_mixed = false;
         self.rejected.clear();
+        self.fields_ignored = 0;
     }
 
     pub fn shape(&self) -> &Shape {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::event::{Stage, State, Wait};
+use crate::event::{Operation, SchemaOperation, Stage, State, Wait};
 use crate::outcome::Outcome;
 use crate::record::{Counts, ErrorType};
 
@@ -74,6 +74,14 @@ pub struct Snapshot {
     pub rate_limited: [u64; 3],
     /// Segments by the reason their end was where it is: records, bytes, large, end.
     pub flushes: [u64; 4],
+    /// Requests to a search server by operation and answer; zeros included.
+    pub requests: Vec<(Operation, &'static str, u64)>,
+    /// Changes of the target's shape, and whether they were done; zeros included.
+    pub schema_changes: Vec<(SchemaOperation, bool, u64)>,
+    /// How long those took.
+    pub schema_change: Latencies,
+    /// Fields of records that were left out because the target has no place for them.
+    pub fields_ignored: u64,
 }
 
 impl Snapshot {

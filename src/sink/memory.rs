@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
-use super::{Commit, Lane, Later, Payload, Receipt, Refused, Sink};
-use crate::error::{Error, Kind, Result};
+use super::{Allowance, Commit, Lane, Payload, Receipt, Refused, Sink};
+use crate::error::{Error, Kind, Later, Result};
 use crate::record::{Counts, ErrorType, Published, Rows, Value};
 
 /// What a lane does with a segment instead of just committing it. Each happens once, in order.
@@ -87,6 +87,7 @@ impl Sink for MemorySink {
         refused: &mut Vec<Refused>,
     ) -> Result<Payload> {
         let mut prepared = 0;
+        let mut keys = Vec::new();
         for row in 0..rows.len() {
             let Some(Value::Text(text)) = rows.row(row).next() else {
                 return Err(Error::internal("the memory sink takes text only"));
@@ -97,9 +98,13 @@ impl Sink for MemorySink {
             }
             buffer.extend_from_slice(text);
             buffer.push(b'\n');
+            if let Some(key) = text.strip_prefix(b"key ") {
+                keys.push(key.iter().fold(0, |key, byte| key * 256 + u64::from(*byte)));
+            }
             prepared += 1;
         }
-        Ok(Payload { bytes: buffer, rows: prepared, ..Payload::default() })
+        keys.sort_unstable();
+        Ok(Payload { bytes: buffer.into(), keys, rows: prepared, ..Payload::default() })
     }
 
     fn lanes_max(&self) -> usize {
@@ -153,20 +158,26 @@ struct MemoryLane {
 }
 
 impl MemoryLane {
-    fn store(&self, payload: &Payload) -> Receipt {
+    /// Nothing is stored when more rows would be refused than is allowed.
+    fn store(&self, payload: &Payload, allowance: &dyn Allowance) -> Commit {
         let mut receipt =
             Receipt { bytes_written: payload.bytes.len() as u64, ..Receipt::default() };
         let text = String::from_utf8_lossy(&payload.bytes);
+        let mut taken = Vec::new();
         for (row, line) in text.lines().enumerate() {
             if self.sink.refuses_late.as_deref() == Some(line) {
                 receipt.refused.push(refusal(row));
             } else {
-                self.sink.stored.lines.lock().expect(CALM).push(line.to_string());
-                receipt.counts.add(&Counts { inserted: 1, ..Counts::default() });
+                taken.push(line.to_string());
             }
         }
+        if !receipt.refused.is_empty() && !allowance.allows(receipt.refused.len() as u64) {
+            return Commit::OverBudget(receipt.refused);
+        }
+        receipt.counts.inserted = taken.len() as u64;
+        self.sink.stored.lines.lock().expect(CALM).extend(taken);
         self.sink.stored.tickets.lock().expect(CALM).push(payload.ticket);
-        receipt
+        Commit::Durable(receipt)
     }
 
     fn next_fault(&self, ticket: u64) -> Option<Fault> {
@@ -179,17 +190,21 @@ fn lost(kind: Kind) -> Error {
 }
 
 impl Lane for MemoryLane {
-    fn commit<'a>(&'a mut self, payload: &'a Payload) -> Later<'a, Result<Commit>> {
+    fn commit<'a>(
+        &'a mut self,
+        payload: &'a Payload,
+        allowance: &'a dyn Allowance,
+    ) -> Later<'a, Result<Commit>> {
         Box::pin(async {
             match self.next_fault(payload.ticket) {
                 Some(Fault::Refuse(kind)) => return Err(lost(kind)),
                 Some(Fault::LoseRequest) => return Err(lost(Kind::Unknown)),
                 Some(Fault::DoAndFail) => {
-                    self.store(payload);
+                    self.store(payload, allowance);
                     return Err(lost(Kind::Unknown));
                 }
                 Some(Fault::DoAndVanish) => {
-                    self.store(payload);
+                    self.store(payload, allowance);
                     self.is_away = true;
                     return Err(lost(Kind::Unknown));
                 }
@@ -199,12 +214,13 @@ impl Lane for MemoryLane {
                 }
                 None => {}
             }
-            let receipt = self.store(payload);
-            if !self.sink.accepts_first {
-                return Ok(Commit::Durable(receipt));
+            match self.store(payload, allowance) {
+                Commit::Durable(receipt) if self.sink.accepts_first => {
+                    self.accepted.push(receipt);
+                    Ok(Commit::Accepted)
+                }
+                stored => Ok(stored),
             }
-            self.accepted.push(receipt);
-            Ok(Commit::Accepted)
         })
     }
 

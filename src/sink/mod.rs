@@ -6,16 +6,14 @@
 pub mod file;
 pub mod memory;
 
-use std::future::Future;
-use std::pin::Pin;
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::{Error, Result};
-use crate::record::{Counts, ErrorType, Interval, Published, Rows};
+use bytes::Bytes;
 
-/// A future that a trait object returns.
-pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+use crate::error::{Error, Later, Result};
+use crate::record::{Counts, ErrorType, Interval, Published, Rows};
 
 /// Something records can be written to.
 ///
@@ -64,12 +62,23 @@ pub trait Sink: Send + Sync {
 /// Dropping a lane, or a future of it, leaves nothing half-visible.
 pub trait Lane: Send {
     /// Takes one segment. `Durable` promises that it survives a power cut; `Accepted` that a later
-    /// `mark` will make it so.
+    /// `mark` will make it so. A lane that refuses rows asks `allowance` before it commits the
+    /// others, and where it is refused takes nothing and answers `OverBudget`.
     ///
     /// After an error of kind `Unavailable` or `Overloaded`, nothing of the segment was taken and
     /// the same segment may come again. After `Unknown` the caller asks `find` first. Any other
     /// error is final.
-    fn commit<'a>(&'a mut self, payload: &'a Payload) -> Later<'a, Result<Commit>>;
+    fn commit<'a>(
+        &'a mut self,
+        payload: &'a Payload,
+        allowance: &'a dyn Allowance,
+    ) -> Later<'a, Result<Commit>>;
+
+    /// Whether the other side wants to be left alone for now. Asked before a commit, again and
+    /// again until it does not.
+    fn is_held_back(&mut self) -> Later<'_, Result<bool>> {
+        Box::pin(std::future::ready(Ok(false)))
+    }
 
     /// Starts to make everything accepted so far durable, unless that is under way; says whether it
     /// did. Lanes whose commits are durable keep this default and the next.
@@ -89,11 +98,24 @@ pub trait Lane: Send {
     }
 }
 
+/// Says how many rows may be refused.
+pub trait Allowance: Send + Sync {
+    /// Whether this many rows of the segment may be refused, within what the run puts up with. The
+    /// answer to a second question replaces the first.
+    fn allows(&self, refused: u64) -> bool;
+}
+
 /// What `prepare` made of a segment: opaque to the pipeline.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Payload {
-    pub bytes: Vec<u8>,
+    /// Shared, so that it can go to a server without being copied.
+    pub bytes: Bytes,
     pub rows: u64,
+    /// Hashes of the keys of the rows, ascending. Segments that share one are committed one after
+    /// another. Empty where that does not matter, or where there is one lane.
+    pub keys: Vec<u64>,
+    /// What else the lane wants to know of the segment.
+    pub detail: Option<Arc<dyn Any + Send + Sync>>,
     /// Set by the pipeline: the segment's place in the order of the run.
     pub ticket: u64,
     /// Set by the pipeline: what a token or a saved position is about.
@@ -103,6 +125,7 @@ pub struct Payload {
 /// A row that the sink does not take.
 #[derive(Debug)]
 pub struct Refused {
+    /// Index among the rows it was given: those of `prepare`, or those of the payload.
     pub row: usize,
     pub column: Option<String>,
     pub error_type: ErrorType,
@@ -113,6 +136,8 @@ pub struct Refused {
 pub enum Commit {
     Accepted,
     Durable(Receipt),
+    /// More rows would have been refused than the run allows; nothing was taken.
+    OverBudget(Vec<Refused>),
 }
 
 /// What became of the rows of one durable segment.

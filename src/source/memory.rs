@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Cursor, Decode, Host, SegmentLimit, Source, Split, Tally};
+use super::{Cursor, Decode, Host, SegmentLimit, Source, Split, Tally, Wanted};
 use crate::error::{Error, Result};
 use crate::event::Expected;
-use crate::record::{ErrorType, Flush, Interval, Place, Places, Rejected, Rows, Segment, Shape};
+use crate::record::{
+    ErrorType, Field, Flush, Interval, Place, Places, Rejected, Rows, Segment, Shape,
+};
 
 /// Splits of lines. A line that begins with `!` is rejected by the decoder; a split fails at a line
 /// `?`. A line `*` breaks the decoder, a line `**` the reader.
@@ -15,17 +17,17 @@ pub struct MemorySource {
     limit: SegmentLimit,
     /// Said by the cursor to be in each split beyond what it hands out, to test the balance.
     pub miscount: u64,
+    pub readers: usize,
 }
 
 impl MemorySource {
     pub fn new(texts: &[&str], records_max: u64) -> MemorySource {
         MemorySource {
-            splits: (0..texts.len())
-                .map(|split| Split { name: format!("split {split}") })
-                .collect(),
+            splits: (0..texts.len()).map(|split| Split::file(&format!("split {split}"))).collect(),
             texts: texts.iter().map(|text| text.to_string()).collect(),
             limit: SegmentLimit { records: records_max, bytes: 1 << 20, record_bytes: 1 << 20 },
             miscount: 0,
+            readers: 1,
         }
     }
 }
@@ -39,8 +41,16 @@ impl Source for MemorySource {
         Ok(Box::new(LineCursor { source: self, split, at: 0, records: 0 }))
     }
 
-    fn decoder(&self) -> Arc<dyn Decode> {
-        Arc::new(LineDecode)
+    fn readers(&self) -> usize {
+        self.readers
+    }
+
+    fn fields(&self) -> &[Field] {
+        &[]
+    }
+
+    fn decoder(&self, _wanted: &Wanted) -> Result<Arc<dyn Decode>> {
+        Ok(Arc::new(LineDecode))
     }
 
     fn expected(&self) -> Expected {

@@ -4,38 +4,92 @@
 //! A source finds boundaries and counts. It does not know the sink, the pipeline or metrics.
 
 pub mod csv;
+mod document;
 pub mod jsonl;
 pub mod memory;
 pub mod text;
 
 use std::sync::Arc;
 
-use crate::error::Result;
-use crate::event::{Event, Expected};
-use crate::record::{Rows, Segment, Shape};
+use crate::error::{Error, Later, Result};
+use crate::event::Expected;
+use crate::record::{Field, Place, Rows, Segment, Shape};
 
 /// Something records can be read from.
 ///
 /// Opening a source is done by its constructor, which finds out everything that can be known
-/// without moving a record: names, headers, sizes, rights. After that, `splits` and `shape` do not
+/// without moving a record: names, headers, sizes, rights. After that, `splits` and `fields` do not
 /// change. All methods may be called from any thread.
 pub trait Source: Send + Sync {
     /// The ordered parts of the source, in source order. A split's index is its name in a segment.
     fn splits(&self) -> &[Split];
 
-    /// Opens a split at its beginning. Called once a split, in order, from the reader's thread.
+    /// How many splits may be read at the same time. With more than one, the order of the segments
+    /// is that of their arrival.
+    fn readers(&self) -> usize {
+        1
+    }
+
+    /// Opens a split at its beginning. Called once a split, from the thread that reads it, in the
+    /// order of the splits.
     fn open(&self, split: usize) -> Result<Box<dyn Cursor + '_>>;
 
+    /// The fields that are known beforehand, in the source's order. Where records are documents,
+    /// others may turn up.
+    fn fields(&self) -> &[Field];
+
     /// The pure half of the source, shared by all workers.
-    fn decoder(&self) -> Arc<dyn Decode>;
+    fn decoder(&self, wanted: &Wanted) -> Result<Arc<dyn Decode>>;
 
     fn expected(&self) -> Expected;
+
+    /// Called when all splits were read to their end and gave this many records: whether that is
+    /// all there was. A source that cannot know has nothing to object.
+    fn confirm(&self, _records: u64) -> Result<()> {
+        Ok(())
+    }
+
+    /// Gives back what the other side keeps for us. Called once when nothing is read any more,
+    /// however the run ended, and not waited for long.
+    fn close(&self) -> Later<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// What the sink takes of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Whole documents in their own words, or all columns where records have columns.
+    Everything,
+    /// These fields, in this order; one may be named twice.
+    Fields { names: Vec<String>, others: Others },
+}
+
+/// What happens to a field that nobody asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Others {
+    /// It is left out: it was not selected.
+    Ignore,
+    /// These are left out, because they were not selected; any other ends the run.
+    Stop { except: Vec<String> },
+    /// It is left out and counted.
+    Count { except: Vec<String> },
+    /// It rejects its record.
+    Reject,
 }
 
 /// An ordered part of the source with a position of its own: a file, later a slice or an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
     pub name: String,
+    /// Counted and reported as a file.
+    pub is_file: bool,
+}
+
+impl Split {
+    pub fn file(name: &str) -> Split {
+        Split { name: name.to_string(), is_file: true }
+    }
 }
 
 /// A position in one split that moves forward, segment by segment.
@@ -60,14 +114,19 @@ pub trait Host {
     /// is taken. Waits for it. False when the run is over and the cursor should return `None`.
     fn room(&mut self, bytes: usize, records: u64) -> bool;
 
-    /// Whether to give up what would take long, such as waiting for a server.
-    fn is_stopping(&self) -> bool;
+    /// Ready when whatever takes long is to be given up, such as waiting for a server: then the
+    /// cursor should return `None`.
+    fn stopped(&self) -> Later<'static, ()>;
 
-    /// Tells of a retry or a refusal by the other side.
-    fn tell(&mut self, event: Event);
+    /// Tells of a failure and waits before the next try of the same; gives the error back when
+    /// there is none. An `Ok` when the wait was cut short by the end of the run.
+    fn again(&mut self, error: Error) -> Result<()>;
+
+    /// What was tried has succeeded: the next failure is a first one.
+    fn succeeded(&mut self);
 }
 
-/// A host that has all the memory there is, for a look at a source without a run.
+/// A host that has all the memory there is and no second try, for a look at a source without a run.
 pub struct Onlooker;
 
 impl Host for Onlooker {
@@ -75,11 +134,15 @@ impl Host for Onlooker {
         true
     }
 
-    fn is_stopping(&self) -> bool {
-        false
+    fn stopped(&self) -> Later<'static, ()> {
+        Box::pin(std::future::pending())
     }
 
-    fn tell(&mut self, _event: Event) {}
+    fn again(&mut self, error: Error) -> Result<()> {
+        Err(error)
+    }
+
+    fn succeeded(&mut self) {}
 }
 
 /// A source's own count of what it found.
@@ -104,6 +167,16 @@ pub trait Decode: Send + Sync {
     /// `rows`, which is empty and has the shape above. Rows and rejections together are as many as
     /// the segment's records, else the pipeline stops the run.
     fn decode(&self, segment: &Segment, rows: &mut Rows) -> Result<()>;
+
+    /// Where the record that begins at `start` ends; a line, unless a format knows better.
+    fn record_end(&self, bytes: &[u8], start: usize) -> usize {
+        memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at + 1)
+    }
+
+    /// Says more about where a record is, from the record itself.
+    fn locate(&self, _raw: &[u8], place: Place) -> Place {
+        place
+    }
 }
 
 /// How far a segment may grow, whichever comes first.

@@ -125,7 +125,7 @@ fn at_the_start_every_counter_and_histogram_stands_at_0() {
         assert!(!values.is_empty() && values.iter().all(|value| *value == 0.0), "{counter}");
     }
     let histograms = scrape.families("histogram");
-    assert_eq!(histograms.len(), 6, "{histograms:?}");
+    assert_eq!(histograms.len(), 7, "{histograms:?}");
     for family in histograms {
         assert_eq!(scrape.value(&format!("{family}_count"), &[]), 0.0);
         assert_eq!(scrape.value(&format!("{family}_sum"), &[]), 0.0);

@@ -6,11 +6,11 @@ use std::path::Path;
 use flowgauge::part::IfExists;
 use flowgauge::record::Rows;
 use flowgauge::sink::Sink;
-use flowgauge::sink::file::{Compression, FileSettings, FileSink, Format};
+use flowgauge::sink::file::{Compression, FileSettings, FileSink, Format, Target};
 use flowgauge::source::csv::{CsvSettings, CsvSource, Dialect, HeaderNames, InvalidText, Ragged};
-use flowgauge::source::jsonl::{Fields, JsonlSettings, JsonlSource};
+use flowgauge::source::jsonl::{JsonlSettings, JsonlSource};
 use flowgauge::source::text::{Encoding, StreamSettings};
-use flowgauge::source::{Onlooker, SegmentLimit, Source};
+use flowgauge::source::{Onlooker, Others, SegmentLimit, Source, Wanted};
 use proptest::prelude::*;
 
 use crate::support::{Workdir, workdir};
@@ -35,23 +35,23 @@ fn csv_source(path: &Path) -> CsvSource {
         typing: Default::default(),
         stream: STREAM,
         limit: LIMIT,
-        pick: None,
     })
     .unwrap()
 }
 
-fn jsonl_source(path: &Path, columns: &[String]) -> JsonlSource {
+fn jsonl_source(path: &Path) -> JsonlSource {
     JsonlSource::open(JsonlSettings {
         files: vec![path.display().to_string()],
         stream: STREAM,
         limit: LIMIT,
-        fields: Fields::Chosen(columns.to_vec()),
+        flatten: false,
     })
     .unwrap()
 }
 
 /// All that a source holds, as a sink would write it, without what a CSV file begins with.
 fn convert(source: &dyn Source, format: Format, names: &[String]) -> Vec<u8> {
+    let wanted = Wanted::Fields { names: names.to_vec(), others: Others::Ignore };
     let settings = FileSettings {
         path: None,
         format,
@@ -59,8 +59,8 @@ fn convert(source: &dyn Source, format: Format, names: &[String]) -> Vec<u8> {
         if_exists: IfExists::Replace,
         null: String::new(),
     };
-    let decoder = source.decoder();
-    let sink = FileSink::preview(&settings, &decoder.shape(), names).unwrap();
+    let decoder = source.decoder(&wanted).unwrap();
+    let sink = FileSink::open(&settings, Target::Nowhere, &decoder.shape(), names);
     let mut rows = Rows::new(decoder.shape());
     let mut cursor = source.open(0).unwrap();
     let mut written = Vec::new();
@@ -87,7 +87,7 @@ fn there_and_back(workdir: &Workdir, table: &[Vec<String>], style: csv::QuoteSty
     let json = convert(&csv_source(&first), Format::JsonLines, names);
     let json = workdir.write("between.jsonl", json);
     let header = written_by_csv(&table[..1], style);
-    let rest = convert(&jsonl_source(&json, names), Format::Csv, names);
+    let rest = convert(&jsonl_source(&json), Format::Csv, names);
     fs::remove_file(first).unwrap();
     [header, rest].concat()
 }

@@ -41,6 +41,7 @@ const PLAN: &[Room] = &[
     room("error",    0, &[FLOOR_0]),
     room("outcome",  0, &[FLOOR_0]),
     room("event",    0, &[FLOOR_0]),
+    room("secret",   0, &[FLOOR_0]),
 
     // Pure: no I/O, no clock.
     room("convert",  1, &[FLOOR_0, FLOOR_1]),

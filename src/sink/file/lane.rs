@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use tokio::task::{JoinHandle, block_in_place, spawn_blocking};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Later, Result};
 use crate::part::PartFile;
 use crate::record::{Counts, ErrorType};
-use crate::sink::{Commit, Lane, Later, Payload, Receipt};
+use crate::sink::{Allowance, Commit, Lane, Payload, Receipt};
 
 /// Appends to the part file; a sync runs beside the appending, because the disk is slower than the
 /// page cache and neither should wait for the other.
@@ -34,7 +34,11 @@ impl FileLane {
 }
 
 impl Lane for FileLane {
-    fn commit<'a>(&'a mut self, payload: &'a Payload) -> Later<'a, Result<Commit>> {
+    fn commit<'a>(
+        &'a mut self,
+        payload: &'a Payload,
+        _allowance: &'a dyn Allowance,
+    ) -> Later<'a, Result<Commit>> {
         Box::pin(async {
             block_in_place(|| self.part.append(&payload.bytes))?;
             self.accepted.push_back(receipt(payload));
@@ -75,7 +79,11 @@ impl StdoutLane {
 }
 
 impl Lane for StdoutLane {
-    fn commit<'a>(&'a mut self, payload: &'a Payload) -> Later<'a, Result<Commit>> {
+    fn commit<'a>(
+        &'a mut self,
+        payload: &'a Payload,
+        _allowance: &'a dyn Allowance,
+    ) -> Later<'a, Result<Commit>> {
         Box::pin(async {
             block_in_place(|| write(&payload.bytes))?;
             Ok(Commit::Durable(receipt(payload)))

@@ -17,8 +17,8 @@ pub use self::compress::Compression;
 use self::csv::CsvEncoder;
 use self::json::JsonEncoder;
 use self::lane::{FileLane, StdoutLane};
-use super::{Lane, Later, Payload, Refused, Sink};
-use crate::error::{Error, Result};
+use super::{Lane, Payload, Refused, Sink};
+use crate::error::{Error, Later, Result};
 use crate::part::{IfExists, PartFile, PartPolicy};
 use crate::record::{Published, Rows, Shape};
 
@@ -94,6 +94,14 @@ impl Target {
             Some(path) => Target::File(Arc::new(PartFile::create(path, settings.policy())?)),
         })
     }
+
+    /// Checks what can be checked without writing.
+    pub fn look(settings: &FileSettings) -> Result<Target> {
+        if let Some(path) = &settings.path {
+            PartFile::check(path, settings.policy())?;
+        }
+        Ok(Target::Nowhere)
+    }
 }
 
 impl FileSink {
@@ -106,22 +114,13 @@ impl FileSink {
     ) -> FileSink {
         FileSink {
             encoder: Encoder::new(settings, shape, names),
-            compression: settings.compression,
+            // What is looked at is not compressed.
+            compression: match target {
+                Target::Nowhere => Compression::None,
+                _ => settings.compression,
+            },
             target,
         }
-    }
-
-    /// Checks what can be checked without writing, and prepares without compressing, to be looked
-    /// at.
-    pub fn preview(settings: &FileSettings, shape: &Shape, names: &[String]) -> Result<FileSink> {
-        if let Some(path) = &settings.path {
-            PartFile::check(path, settings.policy())?;
-        }
-        Ok(FileSink {
-            encoder: Encoder::new(settings, shape, names),
-            compression: Compression::None,
-            target: Target::Nowhere,
-        })
     }
 
     /// What the file begins with, before any record.
@@ -153,7 +152,7 @@ impl Sink for FileSink {
             Encoder::Csv(csv) => csv.encode(rows, &mut buffer),
         }
         let bytes = if buffer.is_empty() { buffer } else { self.compression.apply(buffer) };
-        Ok(Payload { bytes, rows: rows.len() as u64, ..Payload::default() })
+        Ok(Payload { bytes: bytes.into(), rows: rows.len() as u64, ..Payload::default() })
     }
 
     fn lanes_max(&self) -> usize {

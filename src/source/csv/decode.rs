@@ -68,6 +68,15 @@ impl Decode for CsvDecode {
         if grows { 3 } else { 1 }
     }
 
+    /// A quoted field may hold line ends.
+    fn record_end(&self, bytes: &[u8], start: usize) -> usize {
+        let rest = &bytes[start..];
+        let mut reader = self.dialect.reader(rest);
+        // Whatever it finds is the record: it was read in the same way before.
+        let _ = reader.read_byte_record(&mut csv::ByteRecord::new());
+        start + reader.position().byte() as usize - guard(rest)
+    }
+
     fn decode(&self, segment: &Segment, rows: &mut Rows) -> Result<()> {
         let is_ascii = self.encoding.is_none() && segment.bytes.is_ascii();
         let mut flaws = segment.flaws.iter().peekable();

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use self::decode::{CsvDecode, Layout};
 use self::header::Head;
 use super::text::{FileCursor, Input, Kept, Stream, StreamSettings, find};
-use super::{Cursor, Decode, SegmentLimit, Source, Split};
-use crate::convert::{Typing, Values};
+use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
+use crate::convert::{Type, Typing, Values};
 use crate::error::{Error, Kind, Result};
 use crate::event::Expected;
-use crate::record::{ErrorType, Place};
+use crate::record::{ErrorType, Field, FieldKind, Place};
 use crate::source::text::Encoding;
 
 /// How fields and records are written.
@@ -136,16 +136,15 @@ pub struct CsvSettings {
     pub typing: Typing,
     pub stream: StreamSettings,
     pub limit: SegmentLimit,
-    /// Which columns are wanted, in which order; all of them in the file's order without.
-    pub pick: Option<Vec<String>>,
 }
 
 pub struct CsvSource {
     splits: Vec<Split>,
     files: Vec<CsvFile>,
     settings: CsvSettings,
+    /// Of all columns.
     decoder: Arc<CsvDecode>,
-    sample: Sample,
+    fields: Vec<Field>,
 }
 
 /// The first records of the first file that has any, for `check` and for guessing types.
@@ -179,7 +178,8 @@ impl CsvSource {
             let kept = Kept::new(&input, stream, ahead);
             files.push(CsvFile { input, head, kept });
         }
-        let (columns, layouts) = lay_out(&files, &settings)?;
+        let columns = all_columns(&files)?;
+        let layouts = lay_out(&files, &columns)?;
         let mut values = Values::text(&columns, settings.null.clone());
         values.set(&settings.typing.declared)?;
         let mut decoder = CsvDecode {
@@ -198,37 +198,38 @@ impl CsvSource {
         if settings.typing.infer {
             decoder.infer(&sample);
         }
+        let field = |(name, kind): (&str, Type)| Field::new(name, known(kind), kind.as_str());
         Ok(CsvSource {
-            splits: files.iter().map(|file| Split { name: file.input.name.clone() }).collect(),
+            splits: files.iter().map(|file| Split::file(&file.input.name)).collect(),
+            fields: decoder.values.kinds().map(field).collect(),
             files,
             settings,
             decoder: Arc::new(decoder),
-            sample,
         })
-    }
-
-    /// The bytes after the header of the first file, as far as they were read already.
-    pub fn sample(&self) -> &[u8] {
-        &self.sample.bytes
-    }
-
-    pub fn values(&self) -> &Values {
-        &self.decoder.values
     }
 }
 
-/// The columns of the run, and where each file keeps them.
-fn lay_out(files: &[CsvFile], settings: &CsvSettings) -> Result<(Vec<String>, Vec<Layout>)> {
-    let Some(first) = files.iter().find(|file| !file.head.names.is_empty()) else {
-        return Ok((
-            settings.pick.clone().unwrap_or_default(),
-            vec![Layout { width: 0, map: None }; files.len()],
-        ));
-    };
-    let columns = match &settings.pick {
-        Some(pick) => pick.clone(),
-        None => first.head.names.clone(),
-    };
+fn known(kind: Type) -> FieldKind {
+    match kind {
+        Type::Text => FieldKind::Text,
+        Type::Int => FieldKind::Int(64),
+        Type::Decimal => FieldKind::Decimal,
+        Type::Float => FieldKind::Float(64),
+        Type::Bool => FieldKind::Bool,
+        Type::Json => FieldKind::Json,
+    }
+}
+
+/// The columns that all files have, in the order of the first one.
+fn all_columns(files: &[CsvFile]) -> Result<Vec<String>> {
+    let mut with_names = files.iter().filter(|file| !file.head.names.is_empty());
+    let Some(first) = with_names.next() else { return Ok(Vec::new()) };
+    with_names.try_for_each(|file| check_same_names(first, file))?;
+    Ok(first.head.names.clone())
+}
+
+/// Where each file keeps these columns. A file without a header has no records.
+fn lay_out(files: &[CsvFile], columns: &[String]) -> Result<Vec<Layout>> {
     let mut layouts = Vec::new();
     for file in files {
         let names = &file.head.names;
@@ -236,13 +237,12 @@ fn lay_out(files: &[CsvFile], settings: &CsvSettings) -> Result<(Vec<String>, Ve
             layouts.push(Layout { width: columns.len(), map: None });
             continue;
         }
-        check_same_names(first, file)?;
         let map =
             columns.iter().map(|column| position(column, file)).collect::<Result<Vec<_>>>()?;
         let is_identity = map.len() == names.len() && map.iter().copied().eq(0..names.len());
         layouts.push(Layout { width: names.len(), map: (!is_identity).then_some(map) });
     }
-    Ok((columns, layouts))
+    Ok(layouts)
 }
 
 fn position(column: &str, file: &CsvFile) -> Result<usize> {
@@ -319,8 +319,22 @@ impl Source for CsvSource {
         Ok(Box::new(FileCursor::new(split, stream, self.settings.dialect, limit, ahead, start)))
     }
 
-    fn decoder(&self) -> Arc<dyn Decode> {
-        Arc::clone(&self.decoder) as Arc<dyn Decode>
+    fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// All columns are known, so there are no others that could turn up.
+    fn decoder(&self, wanted: &Wanted) -> Result<Arc<dyn Decode>> {
+        let Wanted::Fields { names, .. } = wanted else {
+            return Ok(Arc::clone(&self.decoder) as Arc<dyn Decode>);
+        };
+        Ok(Arc::new(CsvDecode {
+            columns: names.clone().into(),
+            layouts: lay_out(&self.files, names)?,
+            values: self.decoder.values.of(names),
+            names: self.decoder.names.clone(),
+            ..*self.decoder
+        }))
     }
 
     fn expected(&self) -> Expected {

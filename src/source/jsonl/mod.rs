@@ -2,30 +2,32 @@
 //! checked and not printed again; where it wants columns, they are taken apart in the workers.
 
 mod decode;
+mod sample;
 
 use std::sync::Arc;
 
-pub use self::decode::Fields;
 use self::decode::JsonDecode;
+use super::document::Picker;
 use super::text::{Boundaries, FileCursor, Input, Kept, Scan, Start, Stream, StreamSettings, find};
-use super::{Cursor, Decode, SegmentLimit, Source, Split};
+use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::error::Result;
 use crate::event::Expected;
+use crate::record::Field;
 
 #[derive(Clone, Debug)]
 pub struct JsonlSettings {
     pub files: Vec<String>,
     pub stream: StreamSettings,
     pub limit: SegmentLimit,
-    pub fields: Fields,
+    /// Objects in objects are their fields, named `outer.inner`.
+    pub flatten: bool,
 }
 
 pub struct JsonlSource {
     splits: Vec<Split>,
     files: Vec<JsonlFile>,
     settings: JsonlSettings,
-    decoder: Arc<JsonDecode>,
-    sample: Vec<u8>,
+    fields: Vec<Field>,
 }
 
 struct JsonlFile {
@@ -54,19 +56,12 @@ impl JsonlSource {
             let kept = Kept::new(&input, stream, ahead);
             files.push(JsonlFile { input, kept });
         }
-        let names = files.iter().map(|file| file.input.name.clone()).collect();
-        let decoder = JsonDecode::new(&settings.fields, names, &sample)?;
         Ok(JsonlSource {
-            splits: files.iter().map(|file| Split { name: file.input.name.clone() }).collect(),
+            splits: files.iter().map(|file| Split::file(&file.input.name)).collect(),
             files,
+            fields: sample::fields(&sample, settings.flatten),
             settings,
-            decoder: Arc::new(decoder),
-            sample,
         })
-    }
-
-    pub fn sample(&self) -> &[u8] {
-        &self.sample
     }
 }
 
@@ -85,8 +80,14 @@ impl Source for JsonlSource {
         Ok(Box::new(FileCursor::new(split, stream, Lines, self.settings.limit, ahead, start)))
     }
 
-    fn decoder(&self) -> Arc<dyn Decode> {
-        Arc::clone(&self.decoder) as Arc<dyn Decode>
+    fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    fn decoder(&self, wanted: &Wanted) -> Result<Arc<dyn Decode>> {
+        let names = self.splits.iter().map(|split| split.name.clone()).collect();
+        let picker = Picker::new(wanted, &[], self.settings.flatten);
+        Ok(Arc::new(JsonDecode { names, picker }))
     }
 
     fn expected(&self) -> Expected {

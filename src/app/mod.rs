@@ -1,0 +1,83 @@
+//! The wiring: the only place where concrete sources and sinks meet the pipeline.
+//!
+//! `ends` opens what a run moves records between, `session` is one run, `summary` is what is told
+//! at its end.
+
+mod ends;
+mod keep_apart;
+mod session;
+mod summary;
+
+use std::io::{self, IsTerminal, Write};
+
+use indicatif::{MultiProgress, ProgressDrawTarget};
+use tracing::level_filters::LevelFilter;
+
+pub use self::ends::{Ends, Output, intent};
+pub use self::keep_apart::keep_apart;
+use self::session::Session;
+use crate::config::{LogFormat, LogLevel, Settings};
+use crate::error::Error;
+use crate::observe::logging::{self, Style};
+use crate::outcome::Outcome;
+
+/// Runs one sync and says how it ended. Errors are said here, once.
+pub fn run(settings: &Settings) -> Outcome {
+    let screen = MultiProgress::with_draw_target(match show_bar(settings) {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
+    });
+    let reporting = &settings.reporting;
+    let style = match reporting.log_format {
+        LogFormat::Text => Style::Text,
+        LogFormat::Json => Style::Json,
+    };
+    logging::install(style, level(settings), &screen);
+    settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    match keep_apart(settings) {
+        Ok(()) => Session::start(settings, &screen).finish(settings),
+        Err(error) => {
+            say(settings, &error);
+            error.kind.into()
+        }
+    }
+}
+
+fn show_bar(settings: &Settings) -> bool {
+    let reporting = &settings.reporting;
+    !reporting.is_quiet && reporting.log_format == LogFormat::Text && io::stderr().is_terminal()
+}
+
+fn level(settings: &Settings) -> LevelFilter {
+    if settings.reporting.is_quiet {
+        return LevelFilter::ERROR;
+    }
+    match settings.reporting.log_level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    }
+}
+
+/// The one line that says why.
+fn say(settings: &Settings, error: &Error) {
+    match settings.reporting.log_format {
+        LogFormat::Json => tracing::error!("{error}"),
+        LogFormat::Text => complain(error),
+    }
+}
+
+/// Says an error before there is a log.
+pub fn complain(error: &Error) {
+    // Who closed standard error does not want to know.
+    let _ = writeln!(io::stderr(), "flowgauge: {error}");
+}
+
+/// Says what was passed over among the settings where there is no log.
+pub fn warn(settings: &Settings) {
+    for warning in &settings.warnings {
+        // Who closed standard error does not want to know.
+        let _ = writeln!(io::stderr(), "flowgauge: warning: {warning}");
+    }
+}

@@ -1,0 +1,244 @@
+//! One run, from its opening to what is told of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use indicatif::MultiProgress;
+
+use super::ends::{Ends, Output, intent, output};
+use super::{say, show_bar, summary};
+use crate::config::Settings;
+use crate::error::{Error, Result};
+use crate::event::{Observer, Vitals};
+use crate::observe::logging::EventLog;
+use crate::observe::progress::Progress;
+use crate::observe::{Fanout, Identity, Metrics, Pages, REVISION, Server, Stats, bind};
+use crate::outcome::Outcome;
+use crate::part::in_use;
+use crate::pipeline::{self, Ending, ErrorBudget, OnRejected, RetryPolicy, Run, Stop};
+use crate::record::Rejected;
+use crate::rejects::{Keep, RejectFile};
+use crate::report::Report;
+use crate::signals;
+use crate::sink::MarkPolicy;
+use crate::sink::file::FLAG as OUTPUT_FLAG;
+
+/// What a power cut may cost of an unfinished file: by size, because a disk takes its time, and by
+/// age, because counters advance here.
+const MARK: MarkPolicy = MarkPolicy { bytes: 64 * 1024 * 1024, age: Duration::from_secs(1) };
+
+/// Rejected records that are logged; all of them are kept.
+const LOGGED_REJECTED_MAX: u64 = 10;
+
+/// A run that has ended, with everything that still has to be told or put away.
+pub struct Session {
+    stats: Arc<Stats>,
+    run_id: String,
+    ending: Ending,
+    /// Nothing was moved, not even begun to be.
+    is_refused: bool,
+    server: Option<Server>,
+}
+
+impl Session {
+    pub fn start(settings: &Settings, screen: &MultiProgress) -> Session {
+        let run_id = uuid::Uuid::now_v7().to_string();
+        let vitals = Arc::new(Vitals::sized(
+            settings.worker_count,
+            settings.lane_count,
+            settings.memory_limit,
+        ));
+        let stats = Arc::new(Stats::new(Arc::clone(&vitals)));
+        let mut session =
+            Session { stats, run_id, ending: Ending::default(), is_refused: false, server: None };
+        match session.run(settings, screen, vitals) {
+            Ok(ending) => session.ending = ending,
+            Err(error) => {
+                session.is_refused = true;
+                let outcome = error.kind.into();
+                session.ending = Ending { outcome, error: Some(error), ..Ending::default() };
+            }
+        }
+        session
+    }
+
+    /// Opens everything, in the order in which a mistake costs least, and runs.
+    fn run(
+        &mut self,
+        settings: &Settings,
+        screen: &MultiProgress,
+        vitals: Arc<Vitals>,
+    ) -> Result<Ending> {
+        let started = Instant::now();
+        let stats = Arc::clone(&self.stats);
+        let serving = serve(settings, &self.run_id, &stats)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("lanes")
+            .enable_all()
+            .build()
+            .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
+        let stop = Arc::new(Stop::default());
+        runtime.block_on(async { signals::listen(&stop) })?;
+        let observer: Arc<dyn Observer> = Arc::new(Fanout::new(vec![
+            Arc::clone(&stats) as Arc<dyn Observer>,
+            Arc::new(EventLog),
+        ]));
+        let opening = open(settings, &self.run_id, &observer);
+        let opened = runtime.block_on(async {
+            tokio::select! {
+                opened = opening => opened.map(Some),
+                () = stop.draining() => Ok(None),
+            }
+        })?;
+        let Some((ends, rejects)) = opened else {
+            // Whoever reads is left reading.
+            runtime.shutdown_background();
+            let outcome = stop.received().map_or(Outcome::Internal, Outcome::Interrupted);
+            return Ok(Ending { outcome, ..Ending::default() });
+        };
+        let run = Arc::new(Run {
+            source: ends.source,
+            decoder: ends.decoder,
+            sink: ends.sink,
+            observer,
+            on_rejected: log_rejected(settings.error_budget),
+            vitals,
+            stop,
+            limit: settings.limit,
+            error_budget: settings.error_budget,
+            retry: RetryPolicy::default(),
+            mark: MARK,
+            drain_timeout: settings.drain_timeout,
+            rows_per_second_max: settings.rows_per_second_max,
+            started,
+        });
+        tracing::info!("{}", intent(settings, &self.run_id));
+        let progress = (!settings.reporting.is_quiet)
+            .then(|| Progress::start(stats, screen, show_bar(settings)));
+        let ending = runtime.block_on(pipeline::run(run, Box::new(rejects)));
+        // A write or sync that hangs is not waited for.
+        runtime.shutdown_background();
+        drop(progress);
+        self.server = serving.map(|(pages, server)| {
+            pages.publish(ending.published.is_some());
+            server
+        });
+        Ok(ending)
+    }
+
+    pub fn finish(self, settings: &Settings) -> Outcome {
+        let Session { stats, run_id, ending, is_refused, server } = self;
+        let outcome = ending.outcome;
+        let started = stats.started_at().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let report = Report {
+            pipeline_id: settings.pipeline_id.clone(),
+            run_id,
+            started_at_seconds: started.as_secs_f64(),
+            outcome,
+            error: ending.error.as_ref().map(ToString::to_string),
+            published: ending.published,
+            is_stream: output(settings).is_none(),
+            rejects: ending.rejects.map(|path| path.display().to_string()),
+            run: stats.snapshot(),
+        };
+        if !is_refused {
+            summary::show(&report, settings);
+        }
+        let written = summary::write(&report, settings);
+        if let Some(server) = server {
+            server.stop();
+        }
+        if let Some(error) = &ending.error {
+            say(settings, error);
+        }
+        match written {
+            Ok(()) => outcome,
+            Err(error) => {
+                say(settings, &error);
+                if outcome == Outcome::Complete { error.kind.into() } else { outcome }
+            }
+        }
+    }
+}
+
+/// The output first: whoever else writes it must be known before a pipe is waited for.
+async fn open(
+    settings: &Settings,
+    run_id: &str,
+    observer: &Arc<dyn Observer>,
+) -> Result<(Ends, RejectFile)> {
+    let output = Output::take(settings, observer).await?;
+    let rejects = open_rejects(settings, run_id)?;
+    let ends = Ends::open(settings, output, observer).await?;
+    Ok((ends, rejects))
+}
+
+fn serve(
+    settings: &Settings,
+    run_id: &str,
+    stats: &Arc<Stats>,
+) -> Result<Option<(Arc<Pages>, Server)>> {
+    let Some(port) = settings.metrics.port else { return Ok(None) };
+    let (source, source_format) = settings.source.kind();
+    let (sink, sink_format) = settings.sink.kind();
+    let identity = Identity {
+        pipeline_id: settings.pipeline_id.clone(),
+        run_id: run_id.to_string(),
+        source,
+        sink,
+        source_format,
+        sink_format,
+        version: env!("CARGO_PKG_VERSION"),
+        revision: REVISION,
+        expected_interval: settings.metrics.expected_interval,
+    };
+    let pages = Arc::new(Pages::new(Arc::new(Metrics::new(Arc::clone(stats), identity))));
+    let bound = bind(&settings.metrics.host, port).map_err(|error| {
+        // Two runs of one pipeline meet at the port first; what they compete for is the output.
+        output(settings).and_then(|path| in_use(path, OUTPUT_FLAG)).unwrap_or(error)
+    })?;
+    let server = bound.serve(Arc::clone(&pages))?;
+    tracing::info!("metrics on http://{}/metrics", server.address());
+    Ok(Some((pages, server)))
+}
+
+fn open_rejects(settings: &Settings, run_id: &str) -> Result<RejectFile> {
+    if let Some(path) = &settings.rejects {
+        return RejectFile::create(path, Keep::Always);
+    }
+    let Some(directory) = &settings.state_dir else {
+        return Err(Error::config("there is no place for rejected records: HOME is not set")
+            .help("set --state-dir or --rejects"));
+    };
+    let id = file_name(&settings.pipeline_id);
+    let path = directory.join("rejects").join(format!("{id}-{run_id}.jsonl"));
+    RejectFile::create(&path, Keep::WhenNeeded)
+}
+
+/// A name as part of a file name.
+fn file_name(name: &str) -> String {
+    let is_safe = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    name.chars().map(|c| if is_safe(c) { c } else { '_' }).take(100).collect()
+}
+
+/// Where none is put up with, the error that ends the run says it; otherwise the log shows the
+/// first ones.
+fn log_rejected(budget: ErrorBudget) -> OnRejected {
+    let logged = AtomicU64::new(0);
+    Arc::new(move |rejected: &Rejected| {
+        if budget == ErrorBudget::Count(0) {
+            return;
+        }
+        match logged.fetch_add(1, Ordering::Relaxed) {
+            number if number < LOGGED_REJECTED_MAX => {
+                tracing::warn!("rejected: {}: {}", rejected.place, rejected.reason);
+            }
+            LOGGED_REJECTED_MAX => {
+                tracing::warn!("more records are rejected; they are kept and no longer logged");
+            }
+            _ => {}
+        }
+    })
+}

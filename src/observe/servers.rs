@@ -1,0 +1,117 @@
+//! What was asked of other servers: requests by answer, and changes of the target's shape. Closed
+//! tables, so that every series stands at 0 before it is needed.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use crate::event::{Operation, SchemaOperation};
+use crate::observe::latency::Durations;
+use crate::report::Latencies;
+
+/// The codes that occur, with what stands for all others of their kind.
+const CODES: [&str; 16] = [
+    "200",
+    "400",
+    "401",
+    "403",
+    "404",
+    "408",
+    "413",
+    "429",
+    "500",
+    "502",
+    "503",
+    "504",
+    "other_3xx",
+    "other_4xx",
+    "other_5xx",
+    "none",
+];
+
+fn code_index(code: Option<u16>) -> usize {
+    let name = match code {
+        None => "none".to_string(),
+        Some(code) => code.to_string(),
+    };
+    let other = match code {
+        // A success that is no 200, such as 201, is one.
+        Some(100..=299) => "200",
+        Some(300..=399) => "other_3xx",
+        Some(400..=499) => "other_4xx",
+        _ => "other_5xx",
+    };
+    let find = |name: &str| CODES.iter().position(|known| *known == name);
+    find(&name).or_else(|| find(other)).unwrap_or_default()
+}
+
+#[derive(Debug, Default)]
+pub struct Requests {
+    counts: [[AtomicU64; CODES.len()]; Operation::ALL.len()],
+}
+
+impl Requests {
+    pub fn count(&self, operation: Operation, code: Option<u16>) {
+        self.counts[operation as usize][code_index(code)].fetch_add(1, Relaxed);
+    }
+
+    pub fn read(&self) -> Vec<(Operation, &'static str, u64)> {
+        let mut read = Vec::new();
+        for (operation, counts) in Operation::ALL.into_iter().zip(&self.counts) {
+            let counts = CODES.into_iter().zip(counts);
+            read.extend(counts.map(|(code, count)| (operation, code, count.load(Relaxed))));
+        }
+        read
+    }
+}
+
+#[derive(Debug)]
+pub struct SchemaChanges {
+    /// Failed and done.
+    counts: [[AtomicU64; 2]; SchemaOperation::ALL.len()],
+    took: Durations,
+}
+
+impl SchemaChanges {
+    pub fn new(bounds: &'static [f64]) -> SchemaChanges {
+        SchemaChanges { counts: Default::default(), took: Durations::new(bounds) }
+    }
+
+    pub fn count(&self, operation: SchemaOperation, is_done: bool, took: Duration) {
+        self.counts[operation as usize][usize::from(is_done)].fetch_add(1, Relaxed);
+        self.took.record(took);
+    }
+
+    pub fn read(&self) -> Vec<(SchemaOperation, bool, u64)> {
+        let operations = SchemaOperation::ALL.into_iter().zip(&self.counts);
+        operations
+            .flat_map(|(operation, [failed, done])| {
+                [(operation, true, done.load(Relaxed)), (operation, false, failed.load(Relaxed))]
+            })
+            .collect()
+    }
+
+    pub fn latencies(&self) -> Latencies {
+        self.took.read()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_answer_has_a_place() {
+        for (code, expected) in [
+            (Some(200), "200"),
+            (Some(201), "200"),
+            (Some(302), "other_3xx"),
+            (Some(404), "404"),
+            (Some(418), "other_4xx"),
+            (Some(503), "503"),
+            (Some(599), "other_5xx"),
+            (None, "none"),
+        ] {
+            assert_eq!(CODES[code_index(code)], expected, "{code:?}");
+        }
+    }
+}

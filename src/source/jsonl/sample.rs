@@ -1,0 +1,104 @@
+//! What the first records say of their fields.
+
+use serde_json::value::RawValue;
+
+use crate::record::{Field, FieldKind};
+use crate::source::document::Object;
+
+/// The fields of the records in `sample`, in the order in which they first occur. With `flatten`,
+/// those of an object in an object stand for it.
+pub fn fields(sample: &[u8], flatten: bool) -> Vec<Field> {
+    let mut fields = Vec::new();
+    for line in sample.split(|&byte| byte == b'\n') {
+        let Ok(object) = serde_json::from_slice::<Object>(line) else { continue };
+        note("", &object, flatten, &mut fields);
+    }
+    for field in &mut fields {
+        field.origin = origin(field.kind).to_string();
+    }
+    fields
+}
+
+fn note(prefix: &str, object: &Object, flatten: bool, fields: &mut Vec<Field>) {
+    for (name, value) in &object.0 {
+        let name = if prefix.is_empty() { name.to_string() } else { format!("{prefix}.{name}") };
+        if flatten
+            && value.get().starts_with('{')
+            && let Ok(inner) = serde_json::from_str(value.get())
+        {
+            note(&name, &inner, flatten, fields);
+            continue;
+        }
+        let kind = kind(value);
+        match fields.iter_mut().find(|field| field.name == name) {
+            Some(known) => known.kind = both(known.kind, kind),
+            None => fields.push(Field::new(name, kind, "")),
+        }
+    }
+}
+
+fn kind(value: &RawValue) -> FieldKind {
+    let words = value.get();
+    match words.as_bytes()[0] {
+        b'n' => FieldKind::Unknown,
+        b't' | b'f' => FieldKind::Bool,
+        b'"' => FieldKind::Text,
+        b'{' | b'[' => FieldKind::Json,
+        _ if words.contains(['e', 'E']) => FieldKind::Float(64),
+        _ if words.contains('.') => FieldKind::Decimal,
+        _ => match words.parse::<i64>() {
+            Ok(_) => FieldKind::Int(64),
+            Err(_) if words.parse::<u64>().is_ok() => FieldKind::Unsigned(64),
+            Err(_) => FieldKind::Decimal,
+        },
+    }
+}
+
+/// What values of one kind and of the other have in common.
+fn both(one: FieldKind, other: FieldKind) -> FieldKind {
+    use FieldKind::{Decimal, Float, Int, Text, Unknown, Unsigned};
+    match (one, other) {
+        (one, other) if one == other => one,
+        (Unknown, known) | (known, Unknown) => known,
+        (Int(_) | Unsigned(_) | Decimal, Int(_) | Unsigned(_) | Decimal) => Decimal,
+        (Int(_) | Unsigned(_) | Decimal | Float(_), Float(bits))
+        | (Float(bits), Int(_) | Unsigned(_) | Decimal) => Float(bits),
+        (FieldKind::Json, _) | (_, FieldKind::Json) => FieldKind::Json,
+        _ => Text,
+    }
+}
+
+fn origin(kind: FieldKind) -> &'static str {
+    match kind {
+        FieldKind::Unknown => "null",
+        FieldKind::Bool => "bool",
+        FieldKind::Json => "json",
+        FieldKind::Int(_) | FieldKind::Unsigned(_) => "int",
+        FieldKind::Decimal => "decimal",
+        FieldKind::Float(_) => "float",
+        FieldKind::Text | FieldKind::Keyword(_) | FieldKind::Time(_) | FieldKind::Base64 => "text",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_what_all_its_values_are() {
+        let sample = b"{\"a\":1,\"b\":null,\"c\":{\"x\":1.5},\"d\":1}\n{\"a\":18446744073709551615,\"b\":true,\"d\":\"x\"}\n{\"e\":1e3";
+        let found = fields(sample, false);
+        let kinds: Vec<_> = found.iter().map(|field| (field.name.as_str(), field.kind)).collect();
+        assert_eq!(
+            kinds,
+            [
+                ("a", FieldKind::Decimal),
+                ("b", FieldKind::Bool),
+                ("c", FieldKind::Json),
+                ("d", FieldKind::Text)
+            ]
+        );
+        let names: Vec<_> = fields(sample, true).into_iter().map(|field| field.name).collect();
+        assert_eq!(names, ["a", "b", "c.x", "d"]);
+    }
+}
