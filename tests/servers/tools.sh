@@ -3,7 +3,7 @@
 # shellcheck shell=bash
 
 : "${run:?}" "${cache:?}"
-launched=()
+declare -A launched=() # The process of each name.
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then
@@ -45,6 +45,36 @@ apt_unpack() {
   rm -rf "$downloads"
 }
 
+# The same with everything the packages depend on that this system lacks.
+apt_unpack_whole() {
+  local folder=$1 needed
+  shift
+  apt_lists
+  needed=$(apt-get install --simulate --no-install-recommends "$@" | sed -n 's/^Inst \([^ ]*\) .*/\1/p')
+  # Also those that are installed already: they would be missing in the folder.
+  # shellcheck disable=SC2086
+  needed=$(printf '%s\n' "$@" $needed | sort -u)
+  # shellcheck disable=SC2086
+  apt_unpack "$folder" $needed
+}
+
+# maven_unpack FOLDER COORDINATES: what is in an archive of Maven's central repository.
+maven_unpack() {
+  command -v mvn || apt_install maven
+  # In $run, because Maven leaves marks where it is called; and what it keeps would be there twice.
+  (
+    cd "$run" || exit
+    mvn --quiet --batch-mode -Dmaven.repo.local="$run/maven" \
+      org.apache.maven.plugins:maven-dependency-plugin:3.6.1:unpack -Dartifact="$2" -DoutputDirectory="$1"
+  )
+}
+
+# pip_unpack FOLDER PACKAGE: one package of PyPI, without what it depends on.
+pip_unpack() {
+  command -v pip3 || apt_install python3-pip
+  pip3 install --quiet --no-cache-dir --no-compile --no-deps --target "$1" "$2"
+}
+
 # into_cache NAME COMMAND...: runs COMMAND... FOLDER unless the cache has NAME, and keeps what it put
 # into FOLDER as $cache/NAME. The name appears when all is there, so an interrupted download is
 # never taken for a whole one.
@@ -61,28 +91,40 @@ into_cache() {
   mv -T "$making" "$cache/$name" || [ -d "$cache/$name" ]
 }
 
-# A port nobody listens on, below those the system hands out to outgoing connections.
+# A port nobody listens on, below those the system hands out to outgoing connections. The folder is
+# taken by one: a server may listen only seconds after it got its port.
 free_port() {
   local port
   while port=$((RANDOM % 10000 + 20000)); do
-    if ! (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+    if ! (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null && mkdir "$run/port-$port" 2>/dev/null; then
       echo "$port"
       return
     fi
   done
 }
 
+# unprivileged COMMAND...: for servers that refuse to run as root. Root becomes `nobody` and keeps
+# one right, to read and write any file, as the cache is perhaps below a home that is closed to others.
+unprivileged() {
+  if [ "$(id -u)" = 0 ]; then
+    setpriv --reuid=65534 --regid=65534 --clear-groups --securebits=+no_setuid_fixup \
+      --inh-caps=+dac_override --ambient-caps=+dac_override "$@"
+  else
+    "$@"
+  fi
+}
+
 # launch NAME COMMAND...: starts a server in the background, with its output in $run/NAME.log. It is
-# ended with the run.
+# ended with the run. One NAME is one process.
 launch() {
   local name=$1
   shift
   "$@" >"$run/$name.log" 2>&1 </dev/null &
-  launched+=("$!")
+  launched[$name]=$!
 }
 
 # wait_until NAME SECONDS COMMAND...: until COMMAND succeeds. Fails, and shows the log, when the time
-# is over or the server launched last has ended.
+# is over or what was launched under the NAME has ended.
 wait_until() {
   local name=$1 tries=$(($2 * 5))
   shift 2
@@ -90,12 +132,27 @@ wait_until() {
     if "$@" >/dev/null 2>&1; then
       return
     fi
-    kill -0 "${launched[-1]}" 2>/dev/null || break
+    kill -0 "${launched[$name]}" 2>/dev/null || break
     sleep 0.2
   done
   printf '\n%s did not start\n' "$name"
   tail -n 50 "$run/$name.log"
   return 1
+}
+
+# http_answers PORT PATH: with 200 to a GET, on this machine.
+http_answers() {
+  local status=
+  {
+    printf 'GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' "$2" >&3
+    read -r -t 10 status <&3
+  } 3<>"/dev/tcp/127.0.0.1/$1" || return
+  [[ $status == "HTTP/1.1 200 "* ]]
+}
+
+# mysql_answers PORT: the server greets, and not only the port is open, as it is long before.
+mysql_answers() {
+  read -r -t 10 -N 1 <"/dev/tcp/127.0.0.1/$1"
 }
 
 # Ends a process and all its children: asks, waits for a while, and then insists.

