@@ -5,6 +5,7 @@
 
 pub mod file;
 pub mod memory;
+pub mod mysql;
 
 use std::any::Any;
 use std::sync::Arc;

@@ -1,0 +1,177 @@
+//! Rows by INSERT of many rows at once, for servers without LOAD DATA and for segments in which
+//! something does not fit: here the server is strict, and a row that it does not take is found and
+//! left out.
+
+use super::connection::{Done, Session};
+use super::counts;
+use super::plan::Bound;
+use super::search::Search;
+use super::settings::Mode;
+use super::statement::{Place, Statements};
+use super::text::{Field, TextRows, fields};
+use super::trouble::{RowTrouble, Tried, Trouble};
+use crate::error::{Error, Kind};
+use crate::record::{Counts, ErrorType};
+use crate::sink::{Allowance, Refused};
+
+/// Longer statements are not faster, and hold memory on both sides.
+pub const STATEMENT_BYTES_MAX: usize = 1 << 20;
+
+/// The server's number for it.
+const NULL_IN_COLUMN: u16 = 1048;
+
+pub struct Inserting<'a> {
+    pub session: &'a mut Session,
+    pub statements: &'a Statements,
+    pub columns: &'a [Bound],
+    pub mode: Mode,
+    /// Lower than usual where the server refused a statement for its size.
+    pub bytes_max: Option<usize>,
+    /// One where the table's engine keeps half of a statement that fails.
+    pub rows_max: usize,
+    /// LOAD DATA was tried on this connection before, for this segment.
+    pub has_loaded: bool,
+}
+
+#[derive(Debug)]
+pub enum Outcome {
+    Inserted(Counts, Vec<Refused>),
+    OverBudget(Vec<Refused>),
+}
+
+impl Inserting<'_> {
+    /// Inserts what it can into the target, in the order of the rows.
+    pub async fn insert(&mut self, text: &[u8], allowance: &dyn Allowance) -> Tried<Outcome> {
+        let rows = TextRows::new(text);
+        let mut search = Search::new(self.rows_max);
+        let mut sql = Vec::new();
+        while search.next < rows.len() {
+            let limit = search.limit().min(rows.len() - search.next);
+            let count = self.compose(Place::Target, &rows, search.next, limit, &mut sql);
+            let outcome = match self.is_too_large(&sql) {
+                true if count == 1 => Err(Trouble::Row(too_large())),
+                _ => self.send(&sql).await,
+            };
+            match outcome {
+                Ok(done) => {
+                    search.counts.add(&counts::inserted(self.mode, count as u64, &done));
+                    search.took(count, self.rows_max);
+                }
+                Err(Trouble::Row(trouble))
+                    if count == 1 && self.is_false(&trouble, &rows, search.next) =>
+                {
+                    return Err(Trouble::Altered(Error::new(
+                        Kind::Unavailable,
+                        trouble.error_type,
+                        "the server finds NULL where there is none",
+                    )));
+                }
+                Err(Trouble::Row(trouble)) if count == 1 => {
+                    if search.refuse(trouble, allowance) {
+                        return Ok(Outcome::OverBudget(search.refused));
+                    }
+                }
+                Err(Trouble::Row(trouble)) => search.suspect(count, trouble.row),
+                Err(Trouble::Slow(_)) if count > 1 => search.window = count / 2,
+                Err(trouble) => return Err(trouble),
+            }
+        }
+        Ok(Outcome::Inserted(search.counts, search.refused))
+    }
+
+    /// Inserts all rows into the staging table, or none that anybody will see.
+    pub async fn fill_staging(&mut self, text: &[u8]) -> Tried<()> {
+        let rows = TextRows::new(text);
+        let mut next = 0;
+        let mut sql = Vec::new();
+        while next < rows.len() {
+            let limit = rows.len() - next;
+            next += self.compose(Place::Staging, &rows, next, limit, &mut sql);
+            self.send(&sql).await?;
+        }
+        Ok(())
+    }
+
+    /// A statement of up to `limit` rows from `first` on, and how many it has: at least one.
+    fn compose(
+        &self,
+        place: Place,
+        rows: &TextRows<'_>,
+        first: usize,
+        limit: usize,
+        sql: &mut Vec<u8>,
+    ) -> usize {
+        let tail = self.statements.insert_tail(place);
+        let bytes_max = self.bytes_max().saturating_sub(tail.len());
+        sql.clear();
+        sql.extend_from_slice(self.statements.insert_head(place).as_bytes());
+        let mut count = 0;
+        while count < limit {
+            let start = sql.len();
+            append_row(sql, rows.row(first + count), self.columns);
+            if sql.len() > bytes_max && count > 0 {
+                sql.truncate(start);
+                break;
+            }
+            sql.push(b',');
+            count += 1;
+        }
+        sql.pop();
+        sql.extend_from_slice(tail.as_bytes());
+        count
+    }
+
+    /// MySQL 8.0 keeps in mind that LOAD DATA met a NULL in a column without NULL, and refuses the
+    /// good rows that come after it over the same connection.
+    fn is_false(&self, trouble: &RowTrouble, rows: &TextRows<'_>, row: usize) -> bool {
+        if !self.has_loaded || trouble.code != NULL_IN_COLUMN {
+            return false;
+        }
+        let is_it = |bound: &Bound| Some(&bound.column.name) == trouble.column.as_ref();
+        let column = self.columns.iter().position(is_it);
+        column.is_some_and(|column| fields(rows.row(row)).nth(column) != Some(Field::Null))
+    }
+
+    async fn send(&mut self, sql: &[u8]) -> Tried<Done> {
+        // Text that is not ASCII is written in hexadecimal digits, and names are UTF-8.
+        let sql = std::str::from_utf8(sql).map_err(|cause| {
+            Trouble::Stop(Error::internal("a statement is not UTF-8").because(cause))
+        })?;
+        self.session.run(sql).await
+    }
+
+    fn bytes_max(&self) -> usize {
+        let half = self.session.server.max_allowed_packet as usize / 2;
+        half.min(STATEMENT_BYTES_MAX).min(self.bytes_max.unwrap_or(usize::MAX))
+    }
+
+    /// The server would not answer it, and close the connection.
+    fn is_too_large(&self, sql: &[u8]) -> bool {
+        sql.len() as u64 >= self.session.server.max_allowed_packet
+    }
+}
+
+fn append_row(sql: &mut Vec<u8>, row: &[u8], columns: &[Bound]) {
+    sql.push(b'(');
+    for (field, bound) in fields(row).zip(columns) {
+        match field {
+            Field::Null => sql.extend_from_slice(b"NULL"),
+            Field::Default => sql.extend_from_slice(b"DEFAULT"),
+            Field::Text(text) => bound.column.literal(sql, &text),
+        }
+        sql.push(b',');
+    }
+    sql.pop();
+    sql.push(b')');
+}
+
+fn too_large() -> RowTrouble {
+    RowTrouble {
+        error_type: ErrorType::TooLarge,
+        code: 1153,
+        row: None,
+        column: None,
+        key: None,
+        reason: "larger than the server's max_allowed_packet".to_string(),
+    }
+}

@@ -1,0 +1,259 @@
+//! The types of columns, with their limits.
+
+use super::Definition;
+use super::quoted::quoted_list;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Integer {
+        bits: u8,
+        is_unsigned: bool,
+    },
+    /// `tinyint(1)`, which other numbers than 0 and 1 fit as well.
+    Bool,
+    Decimal {
+        digits: Digits,
+        is_unsigned: bool,
+    },
+    /// FLOAT of 32 bits and DOUBLE of 64.
+    Float {
+        bits: u8,
+        /// `FLOAT(7,2)`: the server rounds to so many digits.
+        digits: Option<Digits>,
+        is_unsigned: bool,
+    },
+    Bit {
+        bits: u8,
+    },
+    Text(Text),
+    Binary {
+        bytes_max: u64,
+        is_fixed: bool,
+    },
+    Enum(Members),
+    Set(Members),
+    /// JSON in MySQL; in MariaDB text that is checked to be JSON.
+    Json {
+        charset: Charset,
+    },
+    Date,
+    Time {
+        fraction: u8,
+    },
+    DateTime {
+        fraction: u8,
+    },
+    Timestamp {
+        fraction: u8,
+        /// The last second it reaches, counted from 1970.
+        seconds_max: i64,
+    },
+    Year,
+    Uuid,
+    Inet4,
+    Inet6,
+    /// Something this program cannot write, by its name.
+    Unsupported(String),
+}
+
+/// How many digits there are in all, and how many of them behind the point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digits {
+    pub precision: u8,
+    pub scale: u8,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    pub charset: Charset,
+    pub limit: Limit,
+    /// CHAR: the server takes spaces off the end.
+    pub is_fixed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    Characters(u64),
+    /// In the column's character set.
+    Bytes(u64),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Charset {
+    Utf8mb4,
+    Utf8mb3,
+    Ascii,
+    /// The server's latin1, which is windows-1252 with nothing left undefined.
+    Latin1,
+    Other(String),
+}
+
+/// The names an ENUM or a SET consists of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Members {
+    pub charset: Charset,
+    names: Vec<String>,
+    /// Indexes into the names, in the order of their bytes.
+    sorted: Vec<u16>,
+}
+
+/// 2038-01-19 03:14:07 and 2106-02-07 06:28:15.
+const TIMESTAMP_SECONDS_MAX: i64 = i32::MAX as i64;
+const LONG_TIMESTAMP_SECONDS_MAX: i64 = u32::MAX as i64;
+
+/// The server allows 65,535 members in an ENUM.
+const MEMBERS_MAX: usize = 65_535;
+
+impl Kind {
+    pub fn of(definition: &Definition) -> Result<Kind, String> {
+        let column_type = definition.column_type.to_ascii_lowercase();
+        let is_unsigned = column_type.contains("unsigned");
+        let integer = |bits| Kind::Integer { bits, is_unsigned };
+        let fraction = small(definition.datetime_precision, 6, "fraction")?.unwrap_or(0);
+        Ok(match definition.data_type.to_ascii_lowercase().as_str() {
+            "tinyint" if column_type == "tinyint(1)" => Kind::Bool,
+            "tinyint" => integer(8),
+            "smallint" => integer(16),
+            "mediumint" => integer(24),
+            "int" | "integer" => integer(32),
+            "bigint" => integer(64),
+            "decimal" | "numeric" => {
+                let digits = digits(definition)?.ok_or("no precision")?;
+                if digits.precision > 65 {
+                    return Err(format!("{} digits, above 65", digits.precision));
+                }
+                Kind::Decimal { digits, is_unsigned }
+            }
+            name @ ("float" | "double" | "real") => {
+                let bits = if name == "float" { 32 } else { 64 };
+                Kind::Float { bits, digits: digits(definition)?, is_unsigned }
+            }
+            "bit" => Kind::Bit {
+                bits: small(definition.numeric_precision, 64, "bits")?
+                    .ok_or("no number of bits")?,
+            },
+            "longtext" if definition.has_json_check => Kind::Json { charset: charset(definition) },
+            // JSON has no character set of its own; it is always utf8mb4.
+            "json" => Kind::Json { charset: Charset::Utf8mb4 },
+            name @ ("char" | "varchar") => {
+                let characters = definition.characters_max.ok_or("no length")?;
+                Kind::Text(Text {
+                    charset: charset(definition),
+                    limit: Limit::Characters(characters),
+                    is_fixed: name == "char",
+                })
+            }
+            "tinytext" | "text" | "mediumtext" | "longtext" => {
+                let bytes =
+                    definition.octets_max.or(definition.characters_max).ok_or("no length")?;
+                Kind::Text(Text {
+                    charset: charset(definition),
+                    limit: Limit::Bytes(bytes),
+                    is_fixed: false,
+                })
+            }
+            name @ ("binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob") => {
+                let bytes =
+                    definition.octets_max.or(definition.characters_max).ok_or("no length")?;
+                Kind::Binary { bytes_max: bytes, is_fixed: name == "binary" }
+            }
+            "enum" => Kind::Enum(Members::of(definition)?),
+            "set" => Kind::Set(Members::of(definition)?),
+            "date" => Kind::Date,
+            "time" => Kind::Time { fraction },
+            "datetime" => Kind::DateTime { fraction },
+            "timestamp" => Kind::Timestamp {
+                fraction,
+                seconds_max: match definition.has_long_timestamps {
+                    true => LONG_TIMESTAMP_SECONDS_MAX,
+                    false => TIMESTAMP_SECONDS_MAX,
+                },
+            },
+            "year" => Kind::Year,
+            "uuid" => Kind::Uuid,
+            "inet4" => Kind::Inet4,
+            "inet6" => Kind::Inet6,
+            other => Kind::Unsupported(other.to_string()),
+        })
+    }
+
+    /// Floats are sent in the words of the source, in which 1.0 and 1.00 differ. Text is equal byte
+    /// by byte where the collation is binary and does not pad with spaces.
+    pub(super) fn is_key_binary(&self, collation: &str) -> bool {
+        match self {
+            Kind::Text(_) | Kind::Json { .. } => {
+                collation == "binary"
+                    || collation.ends_with("_0900_bin")
+                    || collation.ends_with("_nopad_bin")
+            }
+            Kind::Float { .. } | Kind::Unsupported(_) => false,
+            _ => true,
+        }
+    }
+}
+
+impl Charset {
+    pub fn named(name: &str) -> Charset {
+        match name.to_ascii_lowercase().as_str() {
+            "utf8mb4" => Charset::Utf8mb4,
+            "utf8mb3" | "utf8" => Charset::Utf8mb3,
+            "ascii" => Charset::Ascii,
+            "latin1" => Charset::Latin1,
+            other => Charset::Other(other.to_string()),
+        }
+    }
+
+    /// What it can hold has the same bytes in UTF-8.
+    pub fn takes_utf8_bytes(&self) -> bool {
+        matches!(self, Charset::Utf8mb4 | Charset::Utf8mb3 | Charset::Ascii)
+    }
+}
+
+impl Members {
+    fn of(definition: &Definition) -> Result<Members, String> {
+        let names = quoted_list(&definition.column_type).ok_or("not a list in quotes")?;
+        if names.len() > MEMBERS_MAX {
+            return Err(format!("more than {MEMBERS_MAX} members"));
+        }
+        let mut sorted: Vec<u16> = (0..names.len()).map(|index| index as u16).collect();
+        sorted.sort_by_key(|index| names[usize::from(*index)].as_bytes());
+        Ok(Members { charset: charset(definition), names, sorted })
+    }
+
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Where a name stands in the definition, which it has to equal byte by byte: the collation
+    /// might take it for another.
+    pub fn find(&self, name: &[u8]) -> Option<usize> {
+        let at = self
+            .sorted
+            .binary_search_by(|index| self.names[usize::from(*index)].as_bytes().cmp(name))
+            .ok()?;
+        Some(usize::from(self.sorted[at]))
+    }
+}
+
+fn charset(definition: &Definition) -> Charset {
+    Charset::named(definition.character_set.as_deref().unwrap_or("utf8mb4"))
+}
+
+/// DECIMAL always says a scale; FLOAT and DOUBLE only where they round to it.
+fn digits(definition: &Definition) -> Result<Option<Digits>, String> {
+    let precision = small(definition.numeric_precision, u8::MAX.into(), "digits")?;
+    let scale = small(definition.numeric_scale, 65, "digits behind the point")?;
+    match (precision, scale) {
+        (Some(precision), Some(scale)) if scale > precision => Err("scale above precision".into()),
+        (Some(precision), Some(scale)) => Ok(Some(Digits { precision, scale })),
+        _ => Ok(None),
+    }
+}
+
+fn small(number: Option<u64>, max: u64, what: &str) -> Result<Option<u8>, String> {
+    match number {
+        Some(number) if number > max => Err(format!("{number} {what}, above {max}")),
+        Some(number) => Ok(Some(number as u8)),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,223 @@
+//! Columns as MySQL 8.0.31 and MariaDB 10.11 describe them.
+
+use super::*;
+
+fn definition(column_type: &str, is_mariadb: bool) -> Definition {
+    let data_type =
+        column_type.chars().take_while(|letter| letter.is_ascii_alphanumeric()).collect();
+    Definition {
+        name: "a".into(),
+        column_type: column_type.into(),
+        data_type,
+        is_nullable: true,
+        is_mariadb,
+        ..Definition::default()
+    }
+}
+
+fn kind(definition: Definition) -> Kind {
+    Column::new(&definition).unwrap().kind
+}
+
+#[test]
+fn types_are_read_from_both_servers() {
+    use Kind::*;
+    let plain = |column_type| definition(column_type, false);
+    for (definition, expected) in [
+        (plain("tinyint(1)"), Bool),
+        (plain("tinyint(4)"), Integer { bits: 8, is_unsigned: false }),
+        (plain("tinyint(1) unsigned"), Integer { bits: 8, is_unsigned: true }),
+        (plain("int(10) unsigned zerofill"), Integer { bits: 32, is_unsigned: true }),
+        (plain("bigint(20) unsigned"), Integer { bits: 64, is_unsigned: true }),
+        (plain("mediumint"), Integer { bits: 24, is_unsigned: false }),
+        (
+            Definition {
+                numeric_precision: Some(10),
+                numeric_scale: Some(2),
+                ..plain("decimal(10,2)")
+            },
+            Decimal { digits: Digits { precision: 10, scale: 2 }, is_unsigned: false },
+        ),
+        (
+            Definition { numeric_precision: Some(22), ..plain("double") },
+            Float { bits: 64, digits: None, is_unsigned: false },
+        ),
+        (
+            Definition {
+                numeric_precision: Some(7),
+                numeric_scale: Some(2),
+                ..plain("float(7,2)")
+            },
+            Float { bits: 32, digits: Some(Digits { precision: 7, scale: 2 }), is_unsigned: false },
+        ),
+        (Definition { numeric_precision: Some(9), ..plain("bit(9)") }, Bit { bits: 9 }),
+        (Definition { datetime_precision: Some(3), ..plain("time(3)") }, Time { fraction: 3 }),
+        (plain("datetime"), DateTime { fraction: 0 }),
+        (plain("timestamp"), Timestamp { fraction: 0, seconds_max: 2_147_483_647 }),
+        (
+            Definition { has_long_timestamps: true, ..plain("timestamp") },
+            Timestamp { fraction: 0, seconds_max: 4_294_967_295 },
+        ),
+        (plain("year(4)"), Year),
+        (plain("json"), Json { charset: Charset::Utf8mb4 }),
+        (
+            Definition {
+                has_json_check: true,
+                octets_max: Some(4_294_967_295),
+                ..definition("longtext", true)
+            },
+            Json { charset: Charset::Utf8mb4 },
+        ),
+        (
+            Definition { octets_max: Some(3), ..plain("binary(3)") },
+            Binary { bytes_max: 3, is_fixed: true },
+        ),
+        (definition("uuid", true), Uuid),
+        (definition("inet6", true), Inet6),
+        (plain("point"), Unsupported("point".into())),
+        (plain("vector(3)"), Unsupported("vector".into())),
+    ] {
+        assert_eq!(kind(definition.clone()), expected, "{}", definition.column_type);
+    }
+}
+
+#[test]
+fn definitions_that_make_no_sense_are_refused() {
+    let plain = |column_type| definition(column_type, false);
+    for definition in [
+        plain("decimal(10,2)"),
+        plain("varchar(10)"),
+        plain("bit(9)"),
+        plain("enum"),
+        Definition { numeric_precision: Some(65), ..plain("bit(65)") },
+        Definition { numeric_precision: Some(66), numeric_scale: Some(2), ..plain("decimal") },
+        Definition { numeric_precision: Some(2), numeric_scale: Some(3), ..plain("decimal") },
+        Definition { datetime_precision: Some(7), ..plain("datetime(7)") },
+    ] {
+        assert!(Column::new(&definition).is_err(), "{}", definition.column_type);
+    }
+}
+
+#[test]
+fn defaults_are_read_as_each_server_prints_them() {
+    use Preset::{Computed, Literal, Null};
+    let literal = |text: &str| Literal(text.as_bytes().to_vec());
+    let bits =
+        |is_mariadb| Definition { numeric_precision: Some(9), ..definition("bit(9)", is_mariadb) };
+    let text = |is_mariadb| Definition {
+        characters_max: Some(20),
+        ..definition("varchar(20)", is_mariadb)
+    };
+    let bytes =
+        |is_mariadb| Definition { octets_max: Some(5), ..definition("varbinary(5)", is_mariadb) };
+    let (mysql, mariadb) = (false, true);
+    let decimal = Definition {
+        numeric_precision: Some(10),
+        numeric_scale: Some(2),
+        ..definition("decimal(10,2)", mysql)
+    };
+    for (definition, default, extra, expected) in [
+        (definition("int", mysql), Some("5"), "", literal("5")),
+        (definition("int", mysql), Some("-5"), "INVISIBLE", literal("-5")),
+        (definition("int", mariadb), Some("5"), "", literal("5")),
+        (definition("int", mariadb), Some("NULL"), "", Null),
+        (definition("int", mariadb), None, "", Null),
+        (definition("int", mysql), None, "auto_increment", Computed),
+        (definition("int", mysql), None, "VIRTUAL GENERATED", Computed),
+        (text(mysql), Some("it's \\ x"), "", literal("it's \\ x")),
+        (text(mysql), Some("NULL"), "", literal("NULL")),
+        (text(mysql), Some(""), "", literal("")),
+        (text(mariadb), Some("'it''s \\\\ x\\n'"), "", literal("it's \\ x\n")),
+        (text(mariadb), Some("'NULL'"), "", literal("NULL")),
+        (text(mariadb), Some("concat('a','b')"), "", Computed),
+        (text(mariadb), Some("'a' 'b'"), "", Computed),
+        (text(mysql), Some("concat(_utf8mb4\\'a\\')"), "DEFAULT_GENERATED", Computed),
+        (bytes(mysql), Some("0x616263"), "", Computed),
+        (bytes(mariadb), Some("'abc'"), "", Computed),
+        (bits(mysql), Some("b'101'"), "", Literal(vec![0, 5])),
+        (bits(mariadb), Some("b'101'"), "", Literal(vec![0, 5])),
+        (
+            definition("datetime", mysql),
+            Some("CURRENT_TIMESTAMP(6)"),
+            "DEFAULT_GENERATED on update CURRENT_TIMESTAMP(6)",
+            Computed,
+        ),
+        (definition("timestamp", mysql), Some("CURRENT_TIMESTAMP"), "", Computed),
+        (definition("timestamp", mariadb), Some("current_timestamp()"), "", Computed),
+        (definition("date", mariadb), Some("'2020-01-01'"), "", literal("2020-01-01")),
+        (definition("date", mysql), Some("2020-01-01"), "", literal("2020-01-01")),
+        (definition("uuid", mariadb), Some("uuid()"), "", Computed),
+        (
+            definition("timestamp", mysql),
+            Some("2020-01-01 00:00:00"),
+            "",
+            literal("2020-01-01 00:00:00"),
+        ),
+        (
+            definition("datetime", mysql),
+            Some("2020-01-01 00:00:00.000"),
+            "",
+            literal("2020-01-01 00:00:00"),
+        ),
+        (definition("datetime", mysql), Some("0000-00-00 00:00:00"), "", Computed),
+        (decimal, Some("1.50"), "", literal("1.5")),
+    ] {
+        let definition = Definition {
+            column_default: default.map(String::from),
+            extra: extra.into(),
+            ..definition
+        };
+        let found = Column::new(&definition).unwrap().preset;
+        assert_eq!(found, expected, "{} {default:?} {extra}", definition.column_type);
+    }
+    let strict = Definition { is_nullable: false, ..definition("int", mysql) };
+    assert_eq!(Column::new(&strict).unwrap().preset, Preset::None);
+}
+
+#[test]
+fn what_extra_says_is_heard() {
+    for (extra, is_generated, is_auto_increment, is_invisible) in [
+        ("", false, false, false),
+        ("auto_increment", false, true, false),
+        ("DEFAULT_GENERATED", false, false, false),
+        ("VIRTUAL GENERATED", true, false, false),
+        ("STORED GENERATED INVISIBLE", true, false, true),
+        ("auto_increment, INVISIBLE", false, true, true),
+    ] {
+        let column =
+            Column::new(&Definition { extra: extra.into(), ..definition("int", false) }).unwrap();
+        let found = (column.is_generated, column.is_auto_increment, column.is_invisible);
+        assert_eq!(found, (is_generated, is_auto_increment, is_invisible), "{extra}");
+        assert_eq!(column.check_writable().is_err(), is_generated);
+    }
+    assert!(Column::new(&definition("point", false)).unwrap().check_writable().is_err());
+}
+
+#[test]
+fn text_goes_by_its_character_set() {
+    for (column_type, charset, collation, is_mariadb, transfer, is_key_binary) in [
+        ("varchar(5)", "utf8mb4", "utf8mb4_0900_ai_ci", false, Transfer::Direct, false),
+        ("varchar(5)", "utf8mb4", "utf8mb4_bin", false, Transfer::Direct, false),
+        ("varchar(5)", "utf8mb4", "utf8mb4_0900_bin", false, Transfer::Direct, true),
+        ("varchar(5)", "utf8mb4", "utf8mb4_nopad_bin", true, Transfer::Direct, true),
+        ("varchar(5)", "utf8mb3", "utf8mb3_bin", true, Transfer::Direct, false),
+        ("varchar(5)", "latin1", "latin1_swedish_ci", false, Transfer::Convert, false),
+        ("enum('a')", "latin1", "latin1_swedish_ci", false, Transfer::Convert, true),
+        ("enum('a')", "utf8mb4", "utf8mb4_bin", false, Transfer::Direct, true),
+        ("json", "", "", false, Transfer::Convert, false),
+        ("int", "", "", false, Transfer::Direct, true),
+        ("double", "", "", false, Transfer::Direct, false),
+        ("datetime", "", "", false, Transfer::Direct, true),
+    ] {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_string());
+        let column = Column::new(&Definition {
+            character_set: some(charset),
+            collation: some(collation),
+            characters_max: Some(5),
+            ..definition(column_type, is_mariadb)
+        })
+        .unwrap();
+        let found = (column.transfer(), column.is_key_binary);
+        assert_eq!(found, (transfer, is_key_binary), "{column_type} {charset} {collation}");
+    }
+}

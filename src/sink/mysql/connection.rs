@@ -1,0 +1,216 @@
+//! A connection to a server, with a session in which every statement means the same on every
+//! server, and with no statement that is waited for without end.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use mysql_async::prelude::{FromRow, Queryable, StatementLike};
+use mysql_async::{Conn, LocalInfileError, Params};
+
+use super::encryption;
+use super::server::Server;
+use super::settings::{Address, MysqlSettings};
+use super::trouble::{self, During, Tried, Trouble};
+use crate::error::{Error, Result};
+
+/// Statements a connection keeps prepared: the lanes have a handful, of a full batch and its rest.
+const STATEMENTS_KEPT: usize = 16;
+
+/// A dead way is noticed by the system within minutes, whoever waits for whom.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// One piece of LOAD DATA text is a packet with a flush of its own.
+const INFILE_PIECE_BYTES: usize = 256 << 10;
+
+/// A connection. Whatever fails on it is sorted by `trouble`.
+pub struct Session {
+    conn: Conn,
+    pub server: Arc<Server>,
+    address: String,
+    timeout: Duration,
+}
+
+/// What the server says of a statement that returned no rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    pub affected: u64,
+    /// Saturates at 65,535; `info` has the true number.
+    pub warnings: u16,
+    /// Such as `Records: 3  Deleted: 0  Skipped: 1  Warnings: 1`.
+    pub info: String,
+}
+
+impl Done {
+    /// A number of `info` by its name, such as `Records`.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        let mut words = self.info.split_ascii_whitespace();
+        words.find(|word| word.strip_suffix(':') == Some(name))?;
+        words.next()?.parse().ok()
+    }
+}
+
+/// Connects and pins the session.
+pub async fn connect(settings: &MysqlSettings) -> Result<Session> {
+    Ok(try_connect(settings).await?)
+}
+
+/// The same, for whoever wants to know what kind of failure it was.
+pub async fn try_connect(settings: &MysqlSettings) -> Tried<Session> {
+    let address = settings.address.to_string();
+    let options = options(settings).map_err(Trouble::Stop)?;
+    let connecting = Box::pin(Conn::new(options));
+    let conn = within(settings.connect_timeout, During::Connect, &address, connecting).await?;
+    let timeout = settings.statement_timeout;
+    let mut session = Session { conn, server: Arc::default(), address, timeout };
+    session.server = Arc::new(Server::read(&mut session).await?);
+    super::pinning::pin(&mut session, settings).await?;
+    Ok(session)
+}
+
+fn options(settings: &MysqlSettings) -> Result<mysql_async::OptsBuilder> {
+    let options = mysql_async::OptsBuilder::default()
+        .user(Some(settings.user.clone()))
+        .pass(settings.password.as_ref().map(|password| password.reveal().to_string()))
+        .db_name(settings.full_table().database)
+        // The driver would ask the server for the path of a socket and connect again by it.
+        .prefer_socket(false)
+        .tcp_keepalive(Some(KEEPALIVE))
+        .tcp_nodelay(true)
+        .stmt_cache_size(STATEMENTS_KEPT);
+    Ok(match &settings.address {
+        Address::Tcp { host, port } => options
+            .ip_or_hostname(host.clone())
+            .tcp_port(*port)
+            .ssl_opts(encryption::options(&settings.tls)?),
+        Address::Socket(path) => {
+            let path = path.to_str().ok_or_else(|| {
+                Error::config(format!("the socket's path '{}' is not UTF-8", path.display()))
+            })?;
+            options.socket(Some(path))
+        }
+    })
+}
+
+/// Waits for an answer, and not for ever.
+async fn within<T>(
+    limit: Duration,
+    during: During,
+    address: &str,
+    answer: impl Future<Output = mysql_async::Result<T>>,
+) -> Tried<T> {
+    match tokio::time::timeout(limit, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(failure)) => Err(trouble::classify(&failure, during, address)),
+        Err(_) => Err(trouble::timed_out(during, address, limit)),
+    }
+}
+
+impl Session {
+    /// The server's number of the connection.
+    pub fn id(&self) -> u32 {
+        self.conn.id()
+    }
+
+    /// For messages.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Runs a statement whose rows, if any, do not matter.
+    pub async fn run(&mut self, sql: &str) -> Tried<Done> {
+        self.run_during(During::Statement, sql).await
+    }
+
+    /// A lost answer is of kind `Unknown`.
+    pub async fn commit(&mut self) -> Tried<Done> {
+        self.run_during(During::Commit, "COMMIT").await
+    }
+
+    async fn run_during(&mut self, during: During, sql: &str) -> Tried<Done> {
+        within(self.timeout, during, &self.address, self.conn.query_drop(sql)).await?;
+        Ok(self.done())
+    }
+
+    /// The rows of a query, of which there have to be few.
+    pub async fn rows<T>(&mut self, sql: &str) -> Tried<Vec<T>>
+    where
+        T: FromRow + Send + 'static,
+    {
+        within(self.timeout, During::Statement, &self.address, self.conn.query(sql)).await
+    }
+
+    /// The same with parameters.
+    pub async fn rows_with<T>(
+        &mut self,
+        sql: impl StatementLike,
+        parameters: impl Into<Params> + Send,
+    ) -> Tried<Vec<T>>
+    where
+        T: FromRow + Send + 'static,
+    {
+        let answer = self.conn.exec(sql, parameters);
+        within(self.timeout, During::Statement, &self.address, answer).await
+    }
+
+    /// Runs a prepared statement with parameters.
+    pub async fn run_with(
+        &mut self,
+        sql: impl StatementLike,
+        parameters: impl Into<Params> + Send,
+    ) -> Tried<Done> {
+        let answer = self.conn.exec_drop(sql, parameters);
+        within(self.timeout, During::Statement, &self.address, answer).await?;
+        Ok(self.done())
+    }
+
+    /// Runs LOAD DATA LOCAL with this text, whatever file the server names. Nothing is ever read
+    /// from a file, and there is no handler for any other statement.
+    pub async fn load(&mut self, sql: &str, text: Bytes) -> Tried<Done> {
+        self.conn.set_infile_handler(async { Ok(Box::pin(Pieces(text)) as _) });
+        let done = self.run(sql).await;
+        // A statement that failed before it asked leaves it behind, for whoever asks next.
+        self.conn.set_infile_handler(async { Err(LocalInfileError::NoHandler.into()) });
+        done
+    }
+
+    /// Has the server check a statement, its rights among it, without running it.
+    pub async fn can_prepare(&mut self, sql: &str) -> Tried<()> {
+        let answer = self.conn.prep(sql);
+        let prepared = within(self.timeout, During::Statement, &self.address, answer).await?;
+        let answer = self.conn.close(prepared);
+        within(self.timeout, During::Statement, &self.address, answer).await
+    }
+
+    /// Says goodbye. What was not committed is rolled back.
+    pub async fn close(self) {
+        let _ = tokio::time::timeout(self.timeout.min(KEEPALIVE), self.conn.disconnect()).await;
+    }
+
+    fn done(&self) -> Done {
+        Done {
+            affected: self.conn.affected_rows(),
+            warnings: self.conn.get_warnings(),
+            info: self.conn.info().into_owned(),
+        }
+    }
+}
+
+/// Text in pieces, without copying it. It cannot fail: after a failure the driver would tell the
+/// server that all is said, and the server would take a part.
+struct Pieces(Bytes);
+
+impl futures_core::Stream for Pieces {
+    type Item = std::io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.0.is_empty() {
+            return Poll::Ready(None);
+        }
+        let length = self.0.len().min(INFILE_PIECE_BYTES);
+        Poll::Ready(Some(Ok(self.0.split_to(length))))
+    }
+}

@@ -1,0 +1,172 @@
+use super::*;
+use crate::record::{EpochUnit, FieldKind};
+use crate::sink::mysql::samples;
+
+fn fields(kinds: &[(&str, FieldKind)]) -> Vec<Field> {
+    kinds.iter().map(|(name, kind)| Field::new(*name, *kind, "")).collect()
+}
+
+fn beside(name: &str) -> Field {
+    Field { is_beside: true, ..Field::new(name, FieldKind::Keyword(512), "") }
+}
+
+fn made(
+    fields: &[Field],
+    change: impl FnOnce(&mut MysqlSettings, &mut Wish<'_>),
+) -> Result<NewTable> {
+    let mut settings = samples::settings();
+    let server = samples::mysql();
+    let mut probe = Wish {
+        settings: &samples::settings(),
+        server: &server,
+        fields,
+        selection: None,
+        is_untyped: false,
+        has_many_indices: false,
+    };
+    change(&mut settings, &mut probe);
+    new_table(&Wish {
+        settings: &settings,
+        fields,
+        server: &server,
+        selection: probe.selection,
+        ..probe
+    })
+}
+
+#[track_caller]
+fn check(fields: &[Field], key: Option<&str>, lines: &[&str]) {
+    let table = made(fields, |settings, _| {
+        settings.key = key.map(|key| key.split(',').map(str::to_string).collect());
+    });
+    let sql = table.unwrap().sql;
+    let found: Vec<&str> = sql.lines().filter_map(|line| line.strip_prefix("  ")).collect();
+    assert_eq!(found, lines);
+}
+
+#[track_caller]
+fn check_refused(fields: &[Field], key: Option<&str>, part: &str) {
+    let made = made(fields, |settings, _| {
+        settings.key = key.map(|key| key.split(',').map(str::to_string).collect());
+    });
+    let error = made.unwrap_err().to_string();
+    assert!(error.contains(part), "{error}");
+}
+
+#[test]
+fn every_kind_has_a_type() {
+    let kinds = [
+        ("a", FieldKind::Unknown),
+        ("b", FieldKind::Text),
+        ("c", FieldKind::Keyword(256)),
+        ("d", FieldKind::Keyword(8191)),
+        ("e", FieldKind::Keyword(u32::MAX)),
+        ("f", FieldKind::Int(64)),
+        ("g", FieldKind::Unsigned(64)),
+        ("h", FieldKind::Decimal),
+        ("i", FieldKind::Float(32)),
+        ("j", FieldKind::Bool),
+        ("k", FieldKind::Time(EpochUnit::Milliseconds)),
+        ("l`", FieldKind::Json),
+        ("m", FieldKind::Base64),
+    ];
+    check(
+        &fields(&kinds),
+        None,
+        &[
+            "`a` JSON,",
+            "`b` LONGTEXT,",
+            "`c` VARCHAR(256),",
+            "`d` TEXT,",
+            "`e` LONGTEXT,",
+            "`f` BIGINT,",
+            "`g` BIGINT UNSIGNED,",
+            "`h` DECIMAL(38,10),",
+            "`i` DOUBLE,",
+            "`j` TINYINT(1),",
+            "`k` DATETIME(3),",
+            "`l``` JSON,",
+            "`m` LONGBLOB",
+        ],
+    );
+}
+
+#[test]
+fn keys_are_never_null_and_compare_as_bytes() {
+    let text = fields(&[("n", FieldKind::Int(32)), ("t", FieldKind::Text)]);
+    check(
+        &text,
+        Some("T,n"),
+        &[
+            "`n` INT NOT NULL,",
+            "`t` VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin NOT NULL,",
+            "PRIMARY KEY (`t`, `n`)",
+        ],
+    );
+    let mut documents = vec![beside("_id"), beside("_index")];
+    documents.extend(fields(&[("n", FieldKind::Int(32))]));
+    check(&documents, None, &["`_id` VARBINARY(512) NOT NULL,", "`n` INT,", "PRIMARY KEY (`_id`)"]);
+    check(&documents, Some("n"), &["`n` INT NOT NULL,", "PRIMARY KEY (`n`)"]);
+}
+
+#[test]
+fn an_id_of_several_indices_is_one_only_with_its_index() {
+    let documents = [beside("_id"), beside("_index"), Field::new("n", FieldKind::Bool, "")];
+    let table = made(&documents, |_, wish| wish.has_many_indices = true).unwrap();
+    assert!(table.sql.contains("PRIMARY KEY (`_index`, `_id`)"), "{}", table.sql);
+    assert!(table.warnings.is_empty());
+}
+
+#[test]
+fn rows_that_would_be_too_large_are_stored_beside() {
+    let names: Vec<String> = (0..70).map(|number| format!("c{number}")).collect();
+    let many: Vec<Field> =
+        names.iter().map(|name| Field::new(name, FieldKind::Keyword(256), "")).collect();
+    let sql = made(&many, |_, _| {}).unwrap().sql;
+    assert!(sql.contains("`c0` TEXT,\n"), "{sql}");
+}
+
+#[test]
+fn what_no_table_can_be_made_of() {
+    check_refused(&[], None, "no fields are known");
+    let names: Vec<String> = (0..1018).map(|number| format!("c{number}")).collect();
+    let many: Vec<Field> = names.iter().map(|name| Field::new(name, FieldKind::Bool, "")).collect();
+    check_refused(&many, None, "a table of 1018 columns");
+    let some = fields(&[
+        ("a", FieldKind::Json),
+        ("b", FieldKind::Keyword(900)),
+        ("c", FieldKind::Float(64)),
+    ]);
+    check_refused(&some, Some("a"), "'a' cannot be part of a key");
+    check_refused(&some, Some("c"), "'c' cannot be part of a key");
+    check_refused(&some, Some("b"), "a key of 3600 bytes");
+    check_refused(&some, Some("d"), "there is no column 'd'; there are a, b, c");
+    check_refused(
+        &fields(&[
+            ("a", FieldKind::Bool),
+            ("A", FieldKind::Bool),
+            ("", FieldKind::Bool),
+            ("x ", FieldKind::Bool),
+        ]),
+        None,
+        "'a' and 'A' are the same name to the server; '': it is empty; 'x ': it ends with white \
+         space; rename them with --select, such as A_2=A,column3=,x=x ",
+    );
+}
+
+#[test]
+fn a_table_without_a_key_is_warned_of_or_refused() {
+    let some = fields(&[("a", FieldKind::Bool)]);
+    assert_eq!(made(&some, |_, _| {}).unwrap().warnings.len(), 1);
+    let settings = samples::settings();
+    let server = Server { requires_primary_key: true, ..samples::mysql() };
+    let wish = Wish {
+        settings: &settings,
+        server: &server,
+        fields: &some,
+        selection: None,
+        is_untyped: true,
+        has_many_indices: false,
+    };
+    assert!(new_table(&wish).unwrap_err().to_string().contains("primary key"));
+}

@@ -1,0 +1,315 @@
+//! One connection that commits segments, each in a transaction of its own: the job's epoch is
+//! compared, the rows are written and counted, the token is put beside them.
+//!
+//! While something is under way the session is not in the lane: a future that is dropped takes the
+//! connection with it, and with the connection the open transaction.
+
+use std::sync::Arc;
+
+use super::careful::{Inserting, Outcome, STATEMENT_BYTES_MAX};
+use super::connection::{Session, try_connect};
+use super::counts;
+use super::prepare::Detail;
+use super::settings::Mode;
+use super::sink::MysqlSink;
+use super::statement::Place;
+use super::trouble::{Tried, Trouble};
+use crate::error::{Error, Kind, Later, Result};
+use crate::record::Counts;
+use crate::sink::{Allowance, Commit, Lane, Payload, Receipt, Refused};
+
+pub struct MysqlLane {
+    pub(super) sink: Arc<MysqlSink>,
+    number: usize,
+    session: Option<Session>,
+    /// The session has the staging table.
+    pub(super) has_staging: bool,
+    /// Lower than usual where the server refused a statement for its size.
+    bytes_max: Option<usize>,
+    /// For the next segment LOAD DATA is left alone: what it left behind at the server was in the
+    /// way of the last.
+    avoids_load: bool,
+}
+
+/// A statement this short is refused for something else than its size.
+const STATEMENT_BYTES_MIN: usize = 16 << 10;
+
+impl Drop for MysqlLane {
+    fn drop(&mut self) {
+        self.sink.give_lane_number(self.number);
+    }
+}
+
+impl MysqlLane {
+    pub async fn open(sink: Arc<MysqlSink>) -> Result<MysqlLane> {
+        let number = sink.take_lane_number();
+        let mut lane = MysqlLane {
+            sink,
+            number,
+            session: None,
+            has_staging: false,
+            bytes_max: None,
+            avoids_load: false,
+        };
+        lane.session = Some(lane.session().await?);
+        Ok(lane)
+    }
+
+    /// The session, or a new one that has the lane's lock.
+    async fn session(&mut self) -> Tried<Session> {
+        if let Some(session) = self.session.take() {
+            return Ok(session);
+        }
+        self.has_staging = false;
+        let mut session = try_connect(&self.sink.settings).await?;
+        // First: whoever was taken over must not end connections of the new run.
+        self.compare_epoch(&mut session).await?;
+        self.sink.state.lock_lane(&mut session, self.number).await?;
+        Ok(session)
+    }
+
+    async fn compare_epoch(&self, session: &mut Session) -> Tried<()> {
+        let epoch = self.sink.epoch().map_err(Trouble::Stop)?;
+        match self.sink.state.is_ours(session, epoch).await? {
+            true => Ok(()),
+            false => Err(Trouble::Stop(self.sink.state.taken_over())),
+        }
+    }
+
+    pub(super) async fn begin(&self, session: &mut Session) -> Tried<()> {
+        session.run("START TRANSACTION").await?;
+        self.compare_epoch(session).await
+    }
+
+    async fn try_commit(
+        &mut self,
+        session: &mut Session,
+        payload: &Payload,
+        allowance: &dyn Allowance,
+    ) -> Tried<Commit> {
+        let detail = payload.detail.as_ref().and_then(|detail| detail.downcast_ref::<Detail>());
+        let Some(detail) = detail else {
+            return Err(Trouble::Stop(Error::internal("a payload of another sink")));
+        };
+        if !self.sink.plan.is_transactional {
+            return self.write_openly(session, payload, allowance).await;
+        }
+        let counts = match self.sink.plan.mode {
+            _ if payload.rows == 0 => {
+                self.begin(session).await?;
+                Some(Counts::default())
+            }
+            Mode::Insert | Mode::Skip => self.load(session, payload, detail).await?,
+            Mode::Upsert => self.stage(session, payload, detail).await?,
+        };
+        if let Some(counts) = counts {
+            return self.finish(session, payload, counts, Vec::new()).await;
+        }
+        self.begin(session).await?;
+        match self.insert(session, payload, allowance).await? {
+            Outcome::Inserted(counts, refused) => {
+                let count = refused.len() as u64;
+                if count > 0 && !allowance.allows(count) {
+                    session.run("ROLLBACK").await?;
+                    return Ok(Commit::OverBudget(refused));
+                }
+                self.finish(session, payload, counts, refused).await
+            }
+            Outcome::OverBudget(refused) => {
+                session.run("ROLLBACK").await?;
+                Ok(Commit::OverBudget(refused))
+            }
+        }
+    }
+
+    pub(super) fn loads_data(&self) -> bool {
+        self.sink.loads_data() && !self.avoids_load
+    }
+
+    /// The short way: straight into the table. None, and no transaction, where that does not do.
+    async fn load(
+        &self,
+        session: &mut Session,
+        payload: &Payload,
+        detail: &Detail,
+    ) -> Tried<Option<Counts>> {
+        let plan = &self.sink.plan;
+        // A row that a foreign key refuses looks exactly like a duplicate.
+        let hides_refusals = plan.mode == Mode::Skip && !plan.careful.is_empty();
+        if !self.loads_data() || detail.is_mixed || hides_refusals {
+            return Ok(None);
+        }
+        self.begin(session).await?;
+        let sql = self.sink.statements.load(Place::Target, &detail.left_out);
+        let counts = match session.load(&sql, payload.bytes.clone()).await {
+            Ok(done) => counts::loaded(plan.mode, payload.rows, &done),
+            Err(trouble) => self.not_loaded(trouble)?,
+        };
+        if counts.is_none() {
+            session.run("ROLLBACK").await?;
+        }
+        Ok(counts)
+    }
+
+    /// What may do better with INSERT is no reason to stop.
+    pub(super) fn not_loaded(&self, trouble: Trouble) -> Tried<Option<Counts>> {
+        match trouble {
+            Trouble::Row(_) | Trouble::Slow(_) => Ok(None),
+            Trouble::NoLocalInfile(error) => {
+                self.sink.stop_loading_data(&error);
+                Ok(None)
+            }
+            trouble => Err(trouble),
+        }
+    }
+
+    async fn insert(
+        &self,
+        session: &mut Session,
+        payload: &Payload,
+        allowance: &dyn Allowance,
+    ) -> Tried<Outcome> {
+        self.inserting(session).insert(&payload.bytes, allowance).await
+    }
+
+    pub(super) fn inserting<'a>(&'a self, session: &'a mut Session) -> Inserting<'a> {
+        let plan = &self.sink.plan;
+        Inserting {
+            session,
+            statements: &self.sink.statements,
+            columns: &plan.columns,
+            mode: plan.mode,
+            bytes_max: self.bytes_max,
+            rows_max: if plan.is_transactional { usize::MAX } else { 1 },
+            has_loaded: plan.is_transactional && self.loads_data(),
+        }
+    }
+
+    /// Puts the token beside the rows, and commits both.
+    async fn finish(
+        &self,
+        session: &mut Session,
+        payload: &Payload,
+        counts: Counts,
+        refused: Vec<Refused>,
+    ) -> Tried<Commit> {
+        let bytes_written = payload.bytes.len() as u64;
+        let receipt = Receipt { counts, bytes_written, refused };
+        let epoch = self.sink.epoch().map_err(Trouble::Stop)?;
+        let (state, ticket) = (&self.sink.state, payload.ticket);
+        let interval = payload.interval.as_ref();
+        match state.put_token(session, epoch, ticket, interval, &receipt).await {
+            Ok(()) => {}
+            // It was taken before, after all: then by what was taken.
+            Err(Trouble::Row(trouble)) => {
+                session.run("ROLLBACK").await?;
+                let receipt = state.token(session, epoch, ticket).await?;
+                return receipt.map(Commit::Durable).ok_or(Trouble::Row(trouble));
+            }
+            Err(trouble) => return Err(trouble),
+        }
+        session.commit().await?;
+        Ok(Commit::Durable(receipt))
+    }
+
+    /// Into a table that cannot roll back: what is written is written, and there is no token that
+    /// would be true. One row a statement, so that it is known which one failed.
+    async fn write_openly(
+        &self,
+        session: &mut Session,
+        payload: &Payload,
+        allowance: &dyn Allowance,
+    ) -> Tried<Commit> {
+        self.compare_epoch(session).await?;
+        match self.insert(session, payload, allowance).await {
+            Ok(Outcome::Inserted(counts, refused)) => {
+                let bytes_written = payload.bytes.len() as u64;
+                Ok(Commit::Durable(Receipt { counts, bytes_written, refused }))
+            }
+            Ok(Outcome::OverBudget(refused)) => Ok(Commit::OverBudget(refused)),
+            Err(trouble) => Err(Trouble::Stop(self.maybe_twice(trouble.into()))),
+        }
+    }
+
+    fn maybe_twice(&self, cause: Error) -> Error {
+        let table = &self.sink.plan.table;
+        let message = format!("table {table} cannot roll back, and a segment was written in part");
+        Error::new(Kind::Data, cause.error_type, message)
+            .because(cause)
+            .help("rows may be there twice after another run: empty the table, or make it InnoDB")
+    }
+
+    /// Gives back a session that can be used again. The others are dropped, and with them what was
+    /// not committed.
+    async fn failed(&mut self, mut session: Session, trouble: Trouble) -> Error {
+        let is_clean = match &trouble {
+            Trouble::Row(_) | Trouble::Deadlock(_) | Trouble::LockTimeout(_) | Trouble::Slow(_) => {
+                session.run("ROLLBACK").await.is_ok()
+            }
+            _ => false,
+        };
+        if is_clean {
+            self.session = Some(session);
+        }
+        self.avoids_load = matches!(trouble, Trouble::Altered(_));
+        if let Trouble::TooLarge(mut error) = trouble {
+            let bytes = self.bytes_max.unwrap_or(STATEMENT_BYTES_MAX) / 2;
+            if bytes >= STATEMENT_BYTES_MIN {
+                self.bytes_max = Some(bytes);
+                self.sink.stop_loading_data(&error);
+                error.kind = Kind::Unavailable;
+            }
+            return error;
+        }
+        trouble.into()
+    }
+}
+
+impl Lane for MysqlLane {
+    fn commit<'a>(
+        &'a mut self,
+        payload: &'a Payload,
+        allowance: &'a dyn Allowance,
+    ) -> Later<'a, Result<Commit>> {
+        Box::pin(async move {
+            let mut session = self.session().await?;
+            let tried = Box::pin(self.try_commit(&mut session, payload, allowance)).await;
+            match tried {
+                Ok(commit) => {
+                    self.session = Some(session);
+                    self.avoids_load = false;
+                    Ok(commit)
+                }
+                Err(trouble) => Err(self.failed(session, trouble).await),
+            }
+        })
+    }
+
+    fn is_held_back(&mut self) -> Later<'_, Result<bool>> {
+        Box::pin(async move {
+            let sink = Arc::clone(&self.sink);
+            let Some(throttle) = &sink.throttle else { return Ok(false) };
+            if let Some(is_held_back) = throttle.fresh() {
+                return Ok(is_held_back);
+            }
+            let mut session = self.session().await?;
+            let answer = throttle.ask(&mut session).await;
+            // A query of others that failed leaves a session nobody knows.
+            if answer.is_ok() {
+                self.session = Some(session);
+            }
+            answer
+        })
+    }
+
+    fn find<'a>(&'a mut self, payload: &'a Payload) -> Later<'a, Result<Option<Commit>>> {
+        Box::pin(async move {
+            self.session = None;
+            let mut session = self.session().await?;
+            let epoch = self.sink.epoch()?;
+            let receipt = self.sink.state.token(&mut session, epoch, payload.ticket).await?;
+            self.session = Some(session);
+            Ok(receipt.map(Commit::Durable))
+        })
+    }
+}

@@ -1,0 +1,56 @@
+//! Rows into a table of MySQL or MariaDB.
+
+mod careful;
+pub mod column;
+pub mod connection;
+mod counts;
+pub mod ddl;
+mod encryption;
+pub mod escape;
+pub mod findings;
+mod guard;
+mod info;
+mod job;
+mod lane;
+mod pinning;
+pub mod plan;
+pub mod prepare;
+mod rights;
+pub mod rules;
+#[cfg(test)]
+mod samples;
+mod search;
+pub mod server;
+pub mod settings;
+mod sink;
+pub mod state;
+mod statement;
+pub mod table;
+pub mod table_name;
+pub mod target;
+mod text;
+mod throttle;
+mod token;
+pub mod trouble;
+mod upsert;
+pub mod url;
+pub mod value;
+pub mod zone;
+
+pub use column::{Column, Definition, Kind, Preset, Transfer};
+pub use connection::{Done, Session, connect};
+pub use ddl::NewTable;
+pub use findings::{Findings, Known, findings};
+pub use plan::{Bound, Key, OtherFields, Plan, WritePath};
+pub use rules::Rules;
+pub use server::Server;
+pub use settings::{Address, Job, Mode, MysqlSettings, NewFields, Tls, TlsMode};
+pub use sink::MysqlSink;
+pub use state::State;
+pub use table::Table;
+pub use table_name::TableName;
+pub use target::Target;
+pub use trouble::{During, RowTrouble, Tried, Trouble};
+pub use url::UrlParts;
+pub use value::Put;
+pub use zone::Zone;

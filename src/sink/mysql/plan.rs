@@ -1,0 +1,83 @@
+//! How the fields of a source become rows of a table: which field goes into which column, what
+//! happens to a key that is there, and by which way rows are written. Pure.
+
+mod columns;
+mod decision;
+mod keys;
+mod mapping;
+
+use super::column::Column;
+use super::rules::Rules;
+use super::settings::Mode;
+use super::table_name::TableName;
+
+pub use decision::{Given, plan};
+pub use mapping::{MappingRow, mapping};
+
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// With its database.
+    pub table: TableName,
+    /// The fields that are written, in the order of `columns`; one may be there twice.
+    pub wanted: Vec<String>,
+    pub others: OtherFields,
+    /// The columns that are written, in the order of the table. The others get what they are
+    /// preset to.
+    pub columns: Vec<Bound>,
+    pub mode: Mode,
+    /// Why it is this mode, in words.
+    pub mode_reason: String,
+    /// What tells rows apart; there is one in the modes skip and upsert.
+    pub key: Option<Key>,
+    /// Further unique keys that a written row may offend against.
+    pub other_keys: Vec<Key>,
+    /// More than one only where rows that meet in a key are certain to be seen as such on our side.
+    pub lanes_max: usize,
+    pub write_path: WritePath,
+    /// Why a row may be refused, or skipped, for reasons that a count of warnings does not tell from
+    /// a duplicate: foreign keys, checks, triggers, partitions. Empty where nothing does.
+    pub careful: Vec<String>,
+    /// Whether the table's engine can roll back.
+    pub is_transactional: bool,
+    /// One line each, for a person.
+    pub warnings: Vec<String>,
+}
+
+/// A column that is written.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    pub column: Column,
+    pub rules: Rules,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    pub name: String,
+    /// Indexes into `Plan::columns`, in the order of the key; a generated or preset part is left out.
+    pub columns: Vec<usize>,
+    /// Two keys are equal for the server exactly when their bytes are: `Column::is_key_binary` of
+    /// all parts, and no part is a prefix or generated.
+    pub is_binary: bool,
+    /// Rows with NULL in one of its parts are never equal.
+    pub is_nullable: bool,
+}
+
+/// What happens to a field that nobody asked for; the caller says it to the source in its words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OtherFields {
+    Ignore,
+    Stop { except: Vec<String> },
+    Count { except: Vec<String> },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WritePath {
+    LoadData,
+    /// Multi-row INSERT, with the reason and which setting changes it.
+    Insert {
+        reason: String,
+    },
+}
+
+#[cfg(test)]
+mod tests;

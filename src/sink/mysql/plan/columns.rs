@@ -1,0 +1,247 @@
+//! Which field goes into which column.
+
+use super::{Bound, Given, OtherFields};
+use crate::error::{Error, Result};
+use crate::record::{Field, FieldKind};
+use crate::sink::mysql::rules::{BinaryText, TextOrigin};
+use crate::sink::mysql::{Column, Kind, NewFields, Preset, Rules};
+
+#[derive(Debug)]
+pub(super) struct Binding {
+    pub wanted: Vec<String>,
+    pub columns: Vec<Bound>,
+    pub others: OtherFields,
+    pub warnings: Vec<String>,
+}
+
+/// A column with the field that feeds it.
+struct Feed<'a> {
+    field: &'a str,
+    /// None for one that may turn up and is not known yet.
+    known: Option<&'a Field>,
+}
+
+#[derive(Default)]
+struct Finding<'a> {
+    /// One for each column of the table.
+    feeds: Vec<Option<Feed<'a>>>,
+    without_column: Vec<&'a str>,
+    /// Known, and left out for a reason that was said.
+    left_out: Vec<String>,
+    faults: Vec<String>,
+    warnings: Vec<String>,
+}
+
+pub(super) fn bind(given: &Given<'_>) -> Result<Binding> {
+    let columns = &given.table.columns;
+    let mut finding = Finding::default();
+    finding.feeds.resize_with(columns.len(), || None);
+    match given.selection {
+        Some((old, new)) => finding.select(given, old, new),
+        None => finding.by_name(given),
+    }
+    finding.judge_columns(given);
+    if !finding.faults.is_empty() || !finding.without_column.is_empty() {
+        return Err(finding.into_error(given));
+    }
+
+    let except = std::mem::take(&mut finding.left_out);
+    let others = match (given.selection, given.settings.new_fields) {
+        (Some(_), _) => OtherFields::Ignore,
+        (None, NewFields::Refuse) => OtherFields::Stop { except },
+        (None, NewFields::Ignore) => OtherFields::Count { except },
+    };
+    let mut binding =
+        Binding { wanted: Vec::new(), columns: Vec::new(), others, warnings: finding.warnings };
+    for (column, feed) in columns.iter().zip(&finding.feeds) {
+        if let Some(feed) = feed {
+            let rules = rules_of(given, column, feed.known);
+            binding.wanted.push(feed.field.to_string());
+            binding.columns.push(Bound { column: column.clone(), rules });
+        }
+    }
+    Ok(binding)
+}
+
+impl<'a> Finding<'a> {
+    fn select(&mut self, given: &Given<'a>, old: &'a [String], new: &'a [String]) {
+        for (field, name) in old.iter().zip(new) {
+            let known = given.fields.iter().find(|known| known.name == *field);
+            if known.is_none() && !given.is_open {
+                self.faults.push(format!("the source has no field {}", shown(field)));
+                continue;
+            }
+            match find(&given.table.columns, name) {
+                Some(at) => {
+                    self.note_case(&given.table.columns[at], name);
+                    self.feed(given, at, Feed { field, known });
+                }
+                None => self.faults.push(format!("the table has no column {}", shown(name))),
+            }
+        }
+    }
+
+    fn by_name(&mut self, given: &Given<'a>) {
+        let columns = &given.table.columns;
+        let mut inexact = Vec::new();
+        for field in given.fields {
+            match columns.iter().position(|column| column.name == field.name) {
+                Some(at) => self.feed_or_leave(given, at, field),
+                None => inexact.push(field),
+            }
+        }
+        for field in inexact {
+            match find(columns, &field.name) {
+                Some(at) if self.feeds[at].is_none() && !columns[at].is_generated => {
+                    self.note_case(&columns[at], &field.name);
+                    self.feed_or_leave(given, at, field);
+                }
+                _ if field.is_beside => {}
+                _ if given.settings.new_fields == NewFields::Ignore => {
+                    self.left_out_for_want(field);
+                }
+                _ => self.without_column.push(&field.name),
+            }
+        }
+        if given.is_open {
+            self.await_others(columns);
+        }
+    }
+
+    /// A document may have a field that nobody has seen yet. Where the server computes a value of
+    /// its own, such as the next number, it goes on doing so.
+    fn await_others(&mut self, columns: &'a [Column]) {
+        for (at, column) in columns.iter().enumerate() {
+            let is_writable = column.check_writable().is_ok();
+            if self.feeds[at].is_none() && is_writable && column.preset != Preset::Computed {
+                self.feeds[at] = Some(Feed { field: &column.name, known: None });
+            }
+        }
+    }
+
+    fn left_out_for_want(&mut self, field: &Field) {
+        let name = shown(&field.name);
+        self.warnings.push(format!("field {name} is left out: the table has no such column"));
+    }
+
+    fn feed_or_leave(&mut self, given: &Given<'a>, at: usize, field: &'a Field) {
+        let column = &given.table.columns[at];
+        if column.is_generated {
+            let name = shown(&field.name);
+            self.warnings
+                .push(format!("field {name} is left out: the server generates that column"));
+            self.left_out.push(field.name.clone());
+            return;
+        }
+        self.feed(given, at, Feed { field: &field.name, known: Some(field) });
+    }
+
+    fn feed(&mut self, given: &Given<'a>, at: usize, feed: Feed<'a>) {
+        let name = &given.table.columns[at].name;
+        match &self.feeds[at] {
+            Some(other) => self.faults.push(format!(
+                "the fields {} and {} both go into column {}",
+                shown(other.field),
+                shown(feed.field),
+                shown(name)
+            )),
+            None => self.feeds[at] = Some(feed),
+        }
+    }
+
+    fn note_case(&mut self, column: &Column, name: &str) {
+        if column.name != name {
+            self.warnings.push(format!(
+                "{} goes into column {}, which is written differently",
+                shown(name),
+                shown(&column.name)
+            ));
+        }
+    }
+
+    fn judge_columns(&mut self, given: &Given<'_>) {
+        let mut hungry = Vec::new();
+        for (column, feed) in given.table.columns.iter().zip(&self.feeds) {
+            match feed {
+                Some(_) => {
+                    if let Err(error) = column.check_writable() {
+                        self.faults.push(error.to_string());
+                    }
+                }
+                None if !column.is_generated && column.preset == Preset::None => {
+                    hungry.push(shown(&column.name));
+                }
+                None => {}
+            }
+        }
+        if !hungry.is_empty() {
+            self.faults.push(format!(
+                "no field goes into {} {}, which {} NOT NULL and no default",
+                if hungry.len() == 1 { "column" } else { "columns" },
+                hungry.join(", "),
+                if hungry.len() == 1 { "has" } else { "have" },
+            ));
+        }
+        if self.feeds.iter().all(Option::is_none) {
+            self.faults.push("no field of the source has a column in the table".to_string());
+        }
+    }
+
+    fn into_error(mut self, given: &Given<'_>) -> Error {
+        let mut help = None;
+        if !self.without_column.is_empty() {
+            let names: Vec<String> = self.without_column.iter().map(|name| shown(name)).collect();
+            let fields = if names.len() == 1 { "field" } else { "fields" };
+            self.faults.insert(0, format!("there is no column for {fields} {}", names.join(", ")));
+            let fed = self.feeds.iter().zip(&given.table.columns);
+            let pairs: Vec<String> = fed
+                .filter_map(|(feed, column)| feed.as_ref().map(|feed| (feed, column)))
+                .filter(|(feed, _)| feed.known.is_some())
+                .map(|(feed, column)| pair(feed.field, &column.name))
+                .collect();
+            help = Some(match pairs.is_empty() {
+                true => "name what to write where with --select COLUMN=FIELD".to_string(),
+                false => format!(
+                    "add the columns, or leave the fields out with --select '{}' or with \
+                     --new-fields ignore",
+                    pairs.join(",").replace('\'', "'\\''")
+                ),
+            });
+        }
+        let error =
+            Error::config(format!("table {}: {}", given.table.name, self.faults.join("; ")));
+        error.help(help.unwrap_or_else(|| "--select COLUMN=FIELD,… says what goes where".into()))
+    }
+}
+
+/// As `--select` takes it.
+fn pair(field: &str, column: &str) -> String {
+    if field == column { field.to_string() } else { format!("{column}={field}") }
+}
+
+fn shown(name: &str) -> String {
+    format!("'{}'", name.escape_debug())
+}
+
+/// The server does not tell names of columns apart by upper and lower case.
+pub(super) fn find(columns: &[Column], name: &str) -> Option<usize> {
+    columns.iter().position(|column| column.name == name).or_else(|| {
+        let folded = name.to_lowercase();
+        columns.iter().position(|column| column.name.to_lowercase() == folded)
+    })
+}
+
+fn rules_of(given: &Given<'_>, column: &Column, known: Option<&Field>) -> Rules {
+    let kind = known.map_or(FieldKind::Unknown, |field| field.kind);
+    let mut rules = given.settings.rules.clone();
+    rules.epoch = match kind {
+        FieldKind::Time(unit) => Some(unit),
+        _ => None,
+    };
+    rules.text = if given.is_untyped { TextOrigin::Untyped } else { TextOrigin::Typed };
+    let is_bytes = matches!(column.kind, Kind::Binary { .. });
+    if kind == FieldKind::Base64 && is_bytes && rules.binary == BinaryText::Raw {
+        rules.binary = BinaryText::Base64;
+    }
+    rules
+}

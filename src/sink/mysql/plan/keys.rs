@@ -1,0 +1,240 @@
+//! What tells rows of the table apart, and what that means for the way they are written.
+
+use super::columns::find;
+use super::{Bound, Given, Key};
+use crate::error::{Error, Result};
+use crate::sink::mysql::table::UniqueKey;
+use crate::sink::mysql::{Mode, Preset, Table};
+
+/// Lanes where nothing else limits them: more would only wait for each other.
+const LANES_MAX: usize = 64;
+
+#[derive(Debug)]
+pub(super) struct Decision {
+    pub mode: Mode,
+    pub mode_reason: String,
+    pub key: Option<Key>,
+    pub other_keys: Vec<Key>,
+    pub lanes_max: usize,
+    pub warnings: Vec<String>,
+}
+
+/// The unique keys that a written row can meet another in.
+struct Keys<'a> {
+    /// Wholly within the written columns.
+    whole: Vec<(Key, &'a UniqueKey)>,
+    /// With parts that the server computes or presets.
+    partial: Vec<(Key, &'a UniqueKey)>,
+}
+
+pub(super) fn decide(given: &Given<'_>, written: &[Bound]) -> Result<Decision> {
+    let keys = Keys::of(given.table, written);
+    let chosen = match &given.settings.key {
+        Some(names) => Some(keys.choose(given, names)?),
+        None => None,
+    };
+    let (mode, mode_reason) = mode_of(given, &keys)?;
+    let meeting = keys.whole.len() + keys.partial.len();
+    if mode != Mode::Insert && keys.whole.is_empty() {
+        return Err(no_key(given, mode, &keys));
+    }
+    if mode == Mode::Upsert && meeting > 1 && chosen.is_none() {
+        return Err(Error::config(format!(
+            "table {} has several unique keys, and a row could meet a different one in each: {}",
+            given.table.name,
+            keys.names().join(", ")
+        ))
+        .help("name the columns of the one that counts with --key"));
+    }
+    // One whose rows cannot have NULL in it tells more of them apart.
+    let best = || keys.whole.iter().position(|(key, _)| !key.is_nullable).or(Some(0));
+    let at = chosen.or_else(best).filter(|at| *at < keys.whole.len());
+
+    let mut warnings = Vec::new();
+    let lanes_max = lanes(given, &keys, &mut warnings);
+    let Keys { whole, partial } = keys;
+    let mut whole: Vec<Key> = whole.into_iter().map(|(key, _)| key).collect();
+    let key = at.map(|at| whole.remove(at));
+    if let Some(key) = key.as_ref().filter(|key| key.is_nullable && mode != Mode::Insert) {
+        warnings.push(format!(
+            "key '{}' takes NULL, and rows with NULL in it are never the same: they are there \
+             again after a second run",
+            key.name
+        ));
+    }
+    let other_keys: Vec<Key> =
+        whole.into_iter().chain(partial.into_iter().map(|(key, _)| key)).collect();
+    if mode == Mode::Upsert && !other_keys.is_empty() {
+        let names: Vec<&str> = other_keys.iter().map(|key| key.name.as_str()).collect();
+        warnings.push(format!(
+            "rows that offend against another unique key are rejected: {}",
+            names.join(", ")
+        ));
+    }
+    Ok(Decision { mode, mode_reason, key, other_keys, lanes_max, warnings })
+}
+
+impl<'a> Keys<'a> {
+    fn of(table: &'a Table, written: &[Bound]) -> Keys<'a> {
+        let mut keys = Keys { whole: Vec::new(), partial: Vec::new() };
+        for unique in &table.unique_keys {
+            let position = |name: &str| written.iter().position(|bound| bound.column.name == name);
+            let parts = unique.parts.iter().map(|part| (part, part.column.as_deref()));
+            let mut columns = Vec::new();
+            let (mut is_whole, mut is_binary, mut never_meets) = (true, true, false);
+            for (part, name) in parts {
+                match name.and_then(position) {
+                    Some(at) => {
+                        is_binary &= written[at].column.is_key_binary && part.prefix.is_none();
+                        columns.push(at);
+                    }
+                    None => {
+                        is_whole = false;
+                        is_binary = false;
+                        // The next number, or the like: no two rows get the same.
+                        never_meets |=
+                            name.and_then(|name| table.column(name)).is_some_and(|column| {
+                                column.preset == Preset::Computed && !column.is_generated
+                            });
+                    }
+                }
+            }
+            let is_nullable = unique.parts.iter().any(|part| part.is_nullable);
+            let key = Key { name: unique.name.clone(), columns, is_binary, is_nullable };
+            match (is_whole, never_meets) {
+                (true, _) => keys.whole.push((key, unique)),
+                (false, false) => keys.partial.push((key, unique)),
+                (false, true) => {}
+            }
+        }
+        keys
+    }
+
+    /// The key that consists of these columns, in whatever order.
+    fn choose(&self, given: &Given<'_>, names: &[String]) -> Result<usize> {
+        let mut wanted = Vec::new();
+        for name in names {
+            let at = find(&given.table.columns, name).ok_or_else(|| {
+                Error::config(format!(
+                    "--key: table {} has no column '{}'",
+                    given.table.name,
+                    name.escape_debug()
+                ))
+            })?;
+            wanted.push(given.table.columns[at].name.as_str());
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        let is_it = |unique: &UniqueKey| {
+            unique.columns().is_some_and(|mut columns| {
+                columns.sort_unstable();
+                columns == wanted
+            })
+        };
+        if let Some(at) = self.whole.iter().position(|(_, unique)| is_it(unique)) {
+            return Ok(at);
+        }
+        let list = wanted.join(", ");
+        let message = match given.table.unique_keys.iter().any(is_it) {
+            true => format!(
+                "--key {list}: not all of these columns of table {} are written",
+                given.table.name
+            ),
+            false => format!(
+                "--key {list}: table {} has no unique key of exactly these columns",
+                given.table.name
+            ),
+        };
+        Err(Error::config(message).help(match self.whole.is_empty() {
+            true => "add one to the table, or leave --key out".to_string(),
+            false => format!("it has {}", self.names().join(", ")),
+        }))
+    }
+
+    /// Such as `PRIMARY (id)`.
+    fn names(&self) -> Vec<String> {
+        self.whole.iter().chain(&self.partial).map(|(_, unique)| described(unique)).collect()
+    }
+}
+
+fn described(unique: &UniqueKey) -> String {
+    let part = |part: &crate::sink::mysql::table::KeyPart| match &part.column {
+        Some(column) => column.clone(),
+        None => "an expression".to_string(),
+    };
+    format!("{} ({})", unique.name, unique.parts.iter().map(part).collect::<Vec<_>>().join(", "))
+}
+
+fn mode_of(given: &Given<'_>, keys: &Keys<'_>) -> Result<(Mode, String)> {
+    if let Some(mode) = given.settings.mode {
+        return Ok((mode, format!("--mode {}", mode.as_str())));
+    }
+    if let Some((_, unique)) = keys.whole.first() {
+        let reason =
+            format!("the table has the key {}: rows that are there stay", described(unique));
+        return Ok((Mode::Skip, reason));
+    }
+    if given.table.is_empty {
+        return Ok((Mode::Insert, "the table is empty and has no key".to_string()));
+    }
+    if given.is_resuming {
+        let reason = "a load of this table is resumed, which has no key".to_string();
+        return Ok((Mode::Insert, reason));
+    }
+    Err(Error::config(format!(
+        "table {} holds rows and has no unique key within the written columns, so a second run \
+         would write every row again",
+        given.table.name
+    ))
+    .help(
+        "empty it, give it a key for --mode skip (rows that are there stay) or --mode upsert \
+         (they are replaced), or say --mode insert to add to it",
+    ))
+}
+
+fn no_key(given: &Given<'_>, mode: Mode, keys: &Keys<'_>) -> Error {
+    let there = match keys.partial.is_empty() {
+        true => String::new(),
+        false => format!("; not all columns are written of {}", keys.names().join(", ")),
+    };
+    Error::config(format!(
+        "--mode {}: table {} has no unique key within the written columns{there}",
+        mode.as_str(),
+        given.table.name
+    ))
+    .help("add one to the table, or say --mode insert")
+}
+
+/// Rows of one key have to be written in the order of the source. Several lanes keep to that where
+/// our side sees which rows share a key, which it does by their bytes.
+fn lanes(given: &Given<'_>, keys: &Keys<'_>, warnings: &mut Vec<String>) -> usize {
+    if given.table.refers_to_itself {
+        warnings.push(
+            "a foreign key of the table refers to the table itself, so rows are written in order \
+             over one connection"
+                .to_string(),
+        );
+        return 1;
+    }
+    let mut all = keys.whole.iter().chain(&keys.partial);
+    let fault = match (all.next(), all.next()) {
+        (None, _) => return LANES_MAX,
+        (Some(_), Some(_)) => "the table has several unique keys".to_string(),
+        (Some((key, _)), None) if key.is_binary => return LANES_MAX,
+        (Some((key, unique)), None) if key.columns.len() == unique.parts.len() => format!(
+            "key '{}' takes values for the same that differ in their bytes, such as 'a' and 'A'",
+            key.name
+        ),
+        (Some((key, _)), None) => {
+            format!("a part of key '{}' is made by the server", key.name)
+        }
+    };
+    if given.settings.keys_unique {
+        return LANES_MAX;
+    }
+    warnings.push(format!(
+        "{fault}, so rows are written in order over one connection; where keys are certain not to \
+         meet, --keys-unique lets several write"
+    ));
+    1
+}

@@ -1,0 +1,301 @@
+use super::*;
+use crate::error::Result;
+use crate::record::{EpochUnit, Field, FieldKind};
+use crate::sink::mysql::rules::{self, BinaryText, TextOrigin};
+use crate::sink::mysql::samples;
+use crate::sink::mysql::server::Cluster;
+use crate::sink::mysql::{MysqlSettings, NewFields, Server, Table};
+
+/// What is given, with defaults that tests change.
+struct Case {
+    settings: MysqlSettings,
+    server: Server,
+    table: Table,
+    fields: Vec<Field>,
+    selection: Option<(Vec<String>, Vec<String>)>,
+    is_open: bool,
+}
+
+fn names(text: &str) -> Vec<String> {
+    text.split(',').filter(|name| !name.is_empty()).map(str::to_string).collect()
+}
+
+/// A table of integers by default; fields with an underscore in front stand beside the record.
+fn case(fields: &str, columns: &[&str], keys: &[(&str, &str)]) -> Case {
+    let field = |name: String| Field {
+        is_beside: name.starts_with('_'),
+        ..Field::new(name, FieldKind::Text, "")
+    };
+    Case {
+        settings: samples::settings(),
+        server: samples::mysql(),
+        table: samples::table(columns, keys),
+        fields: names(fields).into_iter().map(field).collect(),
+        selection: None,
+        is_open: false,
+    }
+}
+
+impl Case {
+    fn with(mut self, change: impl FnOnce(&mut Case)) -> Case {
+        change(&mut self);
+        self
+    }
+
+    /// Pairs of `NEW=OLD`.
+    fn select(mut self, pairs: &str) -> Case {
+        let pairs = names(pairs);
+        let (new, old) = pairs
+            .iter()
+            .map(|pair| pair.split_once('=').unwrap_or((pair, pair)))
+            .unzip::<_, _, Vec<_>, Vec<_>>();
+        let owned = |names: Vec<&str>| names.into_iter().map(str::to_string).collect();
+        self.selection = Some((owned(old), owned(new)));
+        self
+    }
+
+    fn plan(&self) -> Result<Plan> {
+        let selection = self.selection.as_ref().map(|(old, new)| (&old[..], &new[..]));
+        plan(&Given {
+            settings: &self.settings,
+            server: &self.server,
+            table: &self.table,
+            fields: &self.fields,
+            selection,
+            is_open: self.is_open,
+            is_untyped: false,
+            is_resuming: false,
+        })
+    }
+
+    /// `column=field` in the order of the table.
+    #[track_caller]
+    fn gives(&self, expected: &str) -> Plan {
+        let plan = self.plan().unwrap();
+        let pairs = plan.columns.iter().zip(&plan.wanted);
+        let pairs: Vec<String> =
+            pairs.map(|(bound, field)| format!("{}={field}", bound.column.name)).collect();
+        assert_eq!(pairs.join(","), expected);
+        plan
+    }
+
+    #[track_caller]
+    fn refused(&self, expected: &str) {
+        let error = self.plan().unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn fields_find_their_columns() {
+    case("b,a", &["a int", "b int"], &[]).gives("a=a,b=b");
+    let plan = case("B,a", &["a int", "b int"], &[]).gives("a=a,b=B");
+    assert_eq!(plan.warnings, ["'B' goes into column 'b', which is written differently"]);
+    assert_eq!(plan.others, OtherFields::Stop { except: Vec::new() });
+    case("a,A", &["a int"], &[]).refused("there is no column for field 'A'");
+    case("a,_id,_index", &["_id varchar(64)", "a int"], &[]).gives("_id=_id,a=a");
+}
+
+#[test]
+fn fields_without_a_column_are_refused_or_left_out() {
+    let columns = &["a int", "b int"];
+    case("a,x,B,y", columns, &[]).refused(
+        "table d.t: there is no column for fields 'x', 'y'; add the columns, or leave the fields \
+         out with --select 'a,b=B' or with --new-fields ignore",
+    );
+    let ignoring =
+        case("a,x,b", columns, &[]).with(|case| case.settings.new_fields = NewFields::Ignore);
+    let plan = ignoring.gives("a=a,b=b");
+    assert_eq!(plan.others, OtherFields::Count { except: Vec::new() });
+    assert_eq!(plan.warnings, ["field 'x' is left out: the table has no such column"]);
+    case("x", columns, &[]).refused("no field of the source has a column");
+    case("", columns, &[]).refused("no field of the source has a column");
+}
+
+#[test]
+fn what_was_selected_is_written_and_nothing_else() {
+    let columns = &["a int", "b int", "_id varchar(64)"];
+    let plan = case("x,y,_id", columns, &[]).select("a=x").gives("a=x");
+    assert_eq!(plan.others, OtherFields::Ignore);
+    case("x,_id", columns, &[]).select("b=x,a=x").gives("a=x,b=x");
+    case("x,_id", columns, &[]).select("a=_id").gives("a=_id");
+    case("x", columns, &[]).select("c=x").refused("the table has no column 'c'");
+    case("x", columns, &[]).select("a=z").refused("the source has no field 'z'");
+    case("x", columns, &[]).select("a=z").with(|case| case.is_open = true).gives("a=z");
+    case("x,y", columns, &[]).select("a=x,A=y").refused("'x' and 'y' both go into column 'a'");
+}
+
+#[test]
+fn columns_that_nothing_goes_into_have_to_do_without() {
+    case("a", &["a int", "b int NOT NULL"], &[])
+        .refused("no field goes into column 'b', which has NOT NULL and no default");
+    case("a", &["a int", "b int NOT NULL auto_increment"], &[]).gives("a=a");
+    let generated = &["a int", "g int STORED GENERATED"];
+    let plan = case("a,g", generated, &[]).gives("a=a");
+    assert_eq!(plan.others, OtherFields::Stop { except: vec!["g".to_string()] });
+    assert_eq!(plan.warnings, ["field 'g' is left out: the server generates that column"]);
+    case("a,g", generated, &[]).select("g").refused("column 'g' is generated by the server");
+    case("a", &["a geometry"], &[]).refused("geometry");
+}
+
+#[test]
+fn documents_may_bring_what_nobody_has_seen_yet() {
+    let columns =
+        &["id int NOT NULL auto_increment", "a int", "b int NOT NULL", "g int STORED GENERATED"];
+    case("a", columns, &[("PRIMARY", "id")]).with(|case| case.is_open = true).gives("a=a,b=b");
+    case("id,a", columns, &[("PRIMARY", "id")])
+        .with(|case| case.is_open = true)
+        .gives("id=id,a=a,b=b");
+}
+
+#[test]
+fn values_are_understood_by_their_fields() {
+    let mut times = case("t,u,b", &["t datetime", "u datetime", "b varbinary(9)"], &[]);
+    times.fields[0].kind = FieldKind::Time(EpochUnit::Milliseconds);
+    times.fields[2].kind = FieldKind::Base64;
+    let plan = times.plan().unwrap();
+    assert_eq!(plan.columns[0].rules.epoch, Some(rules::EpochUnit::Milliseconds));
+    assert_eq!(plan.columns[1].rules.epoch, None);
+    assert_eq!(plan.columns[1].rules.text, TextOrigin::Typed);
+    assert_eq!(plan.columns[2].rules.binary, BinaryText::Base64);
+}
+
+const TWO: &[&str] = &["a int NOT NULL", "b int"];
+
+#[track_caller]
+fn check_mode(case: Case, mode: Mode, key: Option<&str>, lanes_max: usize) {
+    let plan = case.plan().unwrap();
+    assert_eq!(plan.mode, mode);
+    assert_eq!(plan.key.as_ref().map(|key| key.name.as_str()), key);
+    assert_eq!(plan.lanes_max, lanes_max, "{:?}", plan.warnings);
+}
+
+#[test]
+fn the_mode_follows_from_the_table() {
+    let filled = |case: &mut Case| case.table.is_empty = false;
+    check_mode(case("a,b", TWO, &[]), Mode::Insert, None, 64);
+    check_mode(case("a,b", TWO, &[("PRIMARY", "a")]).with(filled), Mode::Skip, Some("PRIMARY"), 64);
+    case("a,b", TWO, &[]).with(filled).refused("holds rows and has no unique key");
+    let insert = |case: &mut Case| case.settings.mode = Some(Mode::Insert);
+    check_mode(case("a,b", TWO, &[]).with(filled).with(insert), Mode::Insert, None, 64);
+
+    // A key the server numbers by itself tells nothing of our rows.
+    let numbered = &["id int NOT NULL auto_increment", "a int"];
+    check_mode(case("a", numbered, &[("PRIMARY", "id")]), Mode::Insert, None, 64);
+    case("a", numbered, &[("PRIMARY", "id")]).with(filled).refused("no unique key within");
+
+    let upsert = |case: &mut Case| case.settings.mode = Some(Mode::Upsert);
+    case("a,b", TWO, &[]).with(upsert).refused("--mode upsert: table d.t has no unique key");
+    case("b", &["a int", "b int"], &[("u", "a,b")])
+        .with(upsert)
+        .refused("not all columns are written of u (a, b)");
+}
+
+#[test]
+fn rows_that_could_meet_elsewhere_go_one_way() {
+    let two_keys = &[("PRIMARY", "a"), ("u", "b")][..];
+    let upsert = |case: &mut Case| case.settings.mode = Some(Mode::Upsert);
+    check_mode(case("a,b", TWO, two_keys), Mode::Skip, Some("PRIMARY"), 1);
+    case("a,b", TWO, two_keys).with(upsert).refused("several unique keys");
+    let choose = |case: &mut Case| case.settings.key = Some(names("B"));
+    check_mode(case("a,b", TWO, two_keys).with(upsert).with(choose), Mode::Upsert, Some("u"), 1);
+    let sure = |case: &mut Case| case.settings.keys_unique = true;
+    check_mode(case("a,b", TWO, two_keys).with(sure), Mode::Skip, Some("PRIMARY"), 64);
+
+    let text = &["a varchar(9) NOT NULL"];
+    check_mode(case("a", text, &[("PRIMARY", "a")]), Mode::Skip, Some("PRIMARY"), 1);
+    let binary = &["a varchar(9) NOT NULL BIN"];
+    check_mode(case("a", binary, &[("PRIMARY", "a")]), Mode::Skip, Some("PRIMARY"), 64);
+    let expression = &[("PRIMARY", "a"), ("e", "(expression)")][..];
+    check_mode(case("a", TWO, expression), Mode::Skip, Some("PRIMARY"), 1);
+    let itself = |case: &mut Case| case.table.refers_to_itself = true;
+    check_mode(case("a", TWO, &[]).with(itself).with(sure), Mode::Insert, None, 1);
+}
+
+#[test]
+fn keys_that_are_chosen_have_to_be_there() {
+    let choose = |key: &'static str| move |case: &mut Case| case.settings.key = Some(names(key));
+    let key = &[("u", "b,a")][..];
+    check_mode(case("a,b", TWO, key).with(choose("a,b")), Mode::Skip, Some("u"), 64);
+    case("a,b", TWO, key)
+        .with(choose("a"))
+        .refused("no unique key of exactly these columns; it has u (b, a)");
+    case("a,b", TWO, key).with(choose("c")).refused("--key: table d.t has no column 'c'");
+    case("a", TWO, key)
+        .with(choose("a,b"))
+        .refused("not all of these columns of table d.t are written");
+
+    // One that takes NULL is the second choice, and is warned of.
+    let nullable = case("a,b", TWO, &[("a", "b"), ("z", "a")]);
+    assert_eq!(nullable.plan().unwrap().key.unwrap().name, "z");
+    let plan = case("a,b", TWO, &[("u", "b")]).plan().unwrap();
+    assert!(plan.warnings[0].contains("key 'u' takes NULL"), "{:?}", plan.warnings);
+}
+
+#[test]
+fn tables_that_cannot_be_written_to() {
+    let table = || case("a", TWO, &[]);
+    table().with(|case| case.table.other_kind = Some("VIEW".into())).refused("it is a view");
+    table().with(|case| case.server.is_read_only = true).refused("takes no changes");
+    let grouped = |case: &mut Case| case.server.cluster = Cluster::GroupReplication;
+    table().with(grouped).refused("no primary key");
+    let old = |case: &mut Case| case.table.engine = "MyISAM".into();
+    table().with(old).refused("its engine MyISAM cannot take back");
+    let accepted = |case: &mut Case| case.settings.non_transactional = true;
+    let plan = table().with(old).with(accepted).plan().unwrap();
+    assert!(!plan.is_transactional);
+    assert!(plan.warnings[0].contains("rows may be there twice"), "{:?}", plan.warnings);
+}
+
+#[test]
+fn rows_go_by_the_way_that_is_open() {
+    let way = |change: fn(&mut Case)| case("a", TWO, &[]).with(change).plan().unwrap();
+    assert_eq!(way(|_| {}).write_path, WritePath::LoadData);
+    for change in [(|case| case.server.local_infile = Some(false)) as fn(&mut Case), |case| {
+        case.server.splits_load_data = true
+    }] {
+        let plan = way(change);
+        assert!(matches!(plan.write_path, WritePath::Insert { .. }));
+        assert!(plan.warnings[0].contains("SET GLOBAL"), "{:?}", plan.warnings);
+    }
+    let plan = way(|case| case.settings.load_data = false);
+    assert!(matches!(plan.write_path, WritePath::Insert { .. }) && plan.warnings.is_empty());
+    assert!(plan.careful.is_empty());
+    let plan = way(|case| {
+        case.table.foreign_keys = names("f,g");
+        case.table.may_lack_partition = true;
+    });
+    assert_eq!(
+        plan.careful,
+        ["foreign key 'f' and 1 more", "partitions that do not take every value"]
+    );
+}
+
+#[test]
+fn the_mapping_tells_what_becomes_of_everything() {
+    let case = case(
+        "a,x,_id",
+        &["id int NOT NULL auto_increment", "a int NOT NULL", "b int"],
+        &[("u", "a")],
+    )
+    .with(|case| case.settings.new_fields = NewFields::Ignore);
+    let plan = case.plan().unwrap();
+    let rows = mapping(&plan, &case.table, &case.fields);
+    let rows: Vec<String> = rows
+        .iter()
+        .map(|row| {
+            [&row.field, &row.field_type, &row.column, &row.column_type, &row.note]
+                .map(String::as_str)
+                .join("|")
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            "||id|int|numbered by the server",
+            "a|text|a|int|key, never NULL",
+            "||b|int|NULL",
+            "x|text|||left out",
+        ]
+    );
+}

@@ -1,0 +1,367 @@
+//! Rows to the text of LOAD DATA, which is also what other statements are made from. Pure.
+//!
+//! A column that no row has a value for is left to the server. Where some rows have one and some
+//! do not, LOAD DATA has no words for it, and the segment says that it needs INSERT.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use memchr::memchr3;
+
+use super::column::{Kind, Preset};
+use super::escape;
+use super::plan::{Bound, Plan};
+use super::text::{DEFAULT, FIELD_END, ROW_END};
+use super::value::Put;
+use crate::error::{Error, Result};
+use crate::record::Rows;
+use crate::sink::{Payload, Refused};
+
+/// What a lane has to know of a segment beside its text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Detail {
+    /// For each column of the plan: no row has a value for it.
+    pub left_out: Vec<bool>,
+    /// Some rows have a value where others leave it to the server.
+    pub is_mixed: bool,
+    /// No two rows have the same key, as far as bytes decide that.
+    pub keys_differ: bool,
+}
+
+/// Turns rows into text, for one table.
+pub struct Preparer {
+    columns: Vec<Writer>,
+    hasher: RandomState,
+    has_keys: bool,
+    sends_keys: bool,
+    is_only_key: bool,
+    /// How often the field is written that is written most often.
+    field_copies: usize,
+}
+
+struct Writer {
+    bound: Bound,
+    is_plain: bool,
+    is_key: bool,
+}
+
+/// The longest that is made of few bytes: a point in time from a number.
+const CANONICAL_BYTES_MAX: usize = 40;
+
+impl Writer {
+    /// What a field has that its value in the source need not have.
+    fn bytes_beside(&self) -> usize {
+        let preset = match &self.bound.column.preset {
+            Preset::Literal(text) => 2 * text.len(),
+            _ => 0,
+        };
+        let canonical = if self.is_plain { CANONICAL_BYTES_MAX } else { 4 };
+        1 + canonical.max(preset)
+    }
+
+    /// How many bytes one byte of a value may become: escaping doubles at most, and text in a JSON
+    /// column is escaped twice, as six characters of which one is a backslash.
+    fn growth(&self) -> usize {
+        match self.bound.column.kind {
+            Kind::Json { .. } => 7,
+            _ => 2,
+        }
+    }
+}
+
+fn copies(wanted: &[String]) -> usize {
+    let copies = wanted.iter().map(|name| wanted.iter().filter(|other| *other == name).count());
+    copies.max().unwrap_or(1)
+}
+
+/// What is added up while rows are written.
+#[derive(Default)]
+struct Tally {
+    rows: u64,
+    /// For each column: rows that leave it to the server.
+    defaults: Vec<u64>,
+    keys: Vec<u64>,
+}
+
+impl Preparer {
+    /// `are_unique`: no two rows of the source have the same key, says the user.
+    pub fn new(plan: &Plan, are_unique: bool) -> Preparer {
+        let key = plan.key.as_ref().filter(|key| key.is_binary);
+        let columns = key.map_or(&[][..], |key| &key.columns);
+        let writer = |(index, bound): (usize, &Bound)| Writer {
+            is_plain: bound.column.is_plain(),
+            is_key: columns.contains(&index),
+            bound: bound.clone(),
+        };
+        Preparer {
+            columns: plan.columns.iter().enumerate().map(writer).collect(),
+            hasher: RandomState::new(),
+            has_keys: !columns.is_empty(),
+            sends_keys: plan.lanes_max > 1 && !are_unique,
+            is_only_key: plan.other_keys.is_empty(),
+            field_copies: copies(&plan.wanted),
+        }
+    }
+
+    /// The most bytes that this many bytes of fields become.
+    pub fn footprint(&self, bytes: usize, records: u64) -> usize {
+        let per_row: usize = self.columns.iter().map(Writer::bytes_beside).sum::<usize>() + 8;
+        let growth = self.columns.iter().map(Writer::growth).max().unwrap_or(2);
+        bytes * self.field_copies * growth + per_row * records as usize
+    }
+
+    pub fn prepare(
+        &self,
+        rows: &Rows,
+        buffer: Vec<u8>,
+        refused: &mut Vec<Refused>,
+    ) -> Result<Payload> {
+        if rows.shape().width() != self.columns.len() || rows.columns().is_empty() {
+            return Err(Error::internal("rows do not have the columns that were asked for"));
+        }
+        let mut out = buffer;
+        let mut tally = Tally { defaults: vec![0; self.columns.len()], ..Tally::default() };
+        let mut escaping = Vec::new();
+        let mut left = Vec::new();
+        for row in 0..rows.len() {
+            let start = out.len();
+            match self.write(rows, row, &mut out, &mut escaping, &mut left) {
+                Ok(key) => {
+                    tally.rows += 1;
+                    tally.keys.extend(key);
+                    left.drain(..).for_each(|column: usize| tally.defaults[column] += 1);
+                }
+                Err(refusal) => {
+                    out.truncate(start);
+                    left.clear();
+                    refused.push(refusal);
+                }
+            }
+        }
+        Ok(self.payload(out, tally))
+    }
+
+    /// Appends one row, and gives the hash of its key if it has one.
+    fn write(
+        &self,
+        rows: &Rows,
+        row: usize,
+        out: &mut Vec<u8>,
+        escaping: &mut Vec<u8>,
+        left: &mut Vec<usize>,
+    ) -> std::result::Result<Option<u64>, Refused> {
+        let mut key = self.has_keys.then(|| self.hasher.build_hasher());
+        for (index, (writer, value)) in self.columns.iter().zip(rows.row(row)).enumerate() {
+            let start = out.len();
+            let Bound { column, rules, .. } = &writer.bound;
+            let put = column.put(value, rules, out).map_err(|unfit| Refused {
+                row,
+                column: Some(column.name.clone()),
+                error_type: unfit.error_type,
+                reason: unfit.reason,
+            })?;
+            match put {
+                Put::Text => {
+                    if let (true, Some(key)) = (writer.is_key, &mut key) {
+                        key.write_usize(out.len() - start);
+                        key.write(&out[start..]);
+                    }
+                    if !writer.is_plain {
+                        escape_from(start, out, escaping);
+                    }
+                }
+                Put::Null => out.extend_from_slice(escape::NULL),
+                Put::Default => {
+                    out.extend_from_slice(DEFAULT);
+                    left.push(index);
+                }
+            }
+            // NULL is equal to nothing, and what the server computes is not known here.
+            if writer.is_key && put != Put::Text {
+                key = None;
+            }
+            out.push(FIELD_END);
+        }
+        if let Some(last) = out.last_mut() {
+            *last = ROW_END;
+        }
+        Ok(key.map(|key| key.finish()))
+    }
+
+    fn payload(&self, out: Vec<u8>, tally: Tally) -> Payload {
+        let Tally { rows, defaults, mut keys } = tally;
+        keys.sort_unstable();
+        let detail = Detail {
+            left_out: defaults.iter().map(|left| *left == rows && rows > 0).collect(),
+            is_mixed: defaults.iter().any(|left| *left > 0 && *left < rows),
+            keys_differ: self.has_keys
+                && self.is_only_key
+                && keys.windows(2).all(|two| two[0] != two[1]),
+        };
+        if !self.sends_keys {
+            keys = Vec::new();
+        }
+        keys.dedup();
+        Payload {
+            bytes: out.into(),
+            rows,
+            keys,
+            detail: Some(std::sync::Arc::new(detail)),
+            ..Payload::default()
+        }
+    }
+}
+
+/// Escapes what stands from `start` on. Most values need none of it and stay where they are.
+fn escape_from(start: usize, out: &mut Vec<u8>, escaping: &mut Vec<u8>) {
+    let value = &out[start..];
+    let is_needed =
+        memchr3(b'\\', b'\t', b'\n', value).is_some() || memchr3(b'\r', 0, 0x1A, value).is_some();
+    if !is_needed {
+        return;
+    }
+    escaping.clear();
+    escaping.extend_from_slice(&out[start..]);
+    out.truncate(start);
+    escape::field(out, escaping);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::record::{Shape, Value};
+    use crate::sink::mysql::samples;
+    use crate::sink::mysql::settings::Mode;
+    use crate::sink::mysql::text::{Field, TextRows, fields};
+
+    fn rows(values: &[&[Value<'_>]]) -> Rows {
+        let names: Vec<String> = (0..values[0].len()).map(|index| format!("f{index}")).collect();
+        let mut rows = Rows::new(Shape::Columns(names.into()));
+        for (index, row) in values.iter().enumerate() {
+            rows.begin(index as u64, 0);
+            for value in *row {
+                match value {
+                    Value::Null => rows.null(),
+                    Value::Absent => rows.absent(),
+                    Value::Text(text) => rows.text(text),
+                    Value::Number(text) => rows.number(text),
+                    Value::Bool(value) => rows.bool(*value),
+                    Value::Json(text) => rows.json(text),
+                }
+            }
+        }
+        rows
+    }
+
+    fn prepared(
+        columns: &[&str],
+        key: &[usize],
+        values: &[&[Value<'_>]],
+    ) -> (Payload, Vec<Refused>) {
+        let preparer = Preparer::new(&samples::planned(Mode::Upsert, columns, key), false);
+        let mut refused = Vec::new();
+        let payload = preparer.prepare(&rows(values), Vec::new(), &mut refused).unwrap();
+        (payload, refused)
+    }
+
+    fn detail(payload: &Payload) -> Arc<Detail> {
+        payload.detail.clone().unwrap().downcast::<Detail>().unwrap()
+    }
+
+    #[test]
+    fn a_row_that_does_not_fit_leaves_no_trace() {
+        let columns = ["id int NOT NULL", "v varchar(64)"];
+        let values: [&[Value<'_>]; 3] = [
+            &[Value::Number(b"1"), Value::Text(b"a\tb")],
+            &[Value::Number(b"2"), Value::Text(&[b'x'; 65])],
+            &[Value::Number(b"3"), Value::Null],
+        ];
+        let (payload, refused) = prepared(&columns, &[0], &values);
+        assert_eq!(&payload.bytes[..], b"1\ta\\tb\n3\t\\N\n");
+        assert_eq!((payload.rows, payload.keys.len()), (2, 2));
+        assert!(payload.keys.is_sorted());
+        assert_eq!(refused.len(), 1);
+        assert_eq!((refused[0].row, refused[0].column.as_deref()), (1, Some("v")));
+    }
+
+    #[test]
+    fn what_the_server_computes_is_left_out_or_marked() {
+        let columns = ["id int NOT NULL", "v int NOT NULL auto_increment"];
+        let given: &[Value<'_>] = &[Value::Number(b"1"), Value::Number(b"7")];
+        let absent: &[Value<'_>] = &[Value::Number(b"2"), Value::Absent];
+        for (values, left_out, is_mixed) in [
+            (vec![given, given], [false, false], false),
+            (vec![absent, absent], [false, true], false),
+            (vec![absent, given], [false, false], true),
+        ] {
+            let (payload, refused) = prepared(&columns, &[0], &values);
+            assert!(refused.is_empty());
+            let detail = detail(&payload);
+            assert_eq!((&detail.left_out[..], detail.is_mixed), (&left_out[..], is_mixed));
+        }
+    }
+
+    #[test]
+    fn a_key_with_null_in_it_meets_no_other() {
+        let columns = ["a int", "b varchar(9) NOT NULL BIN"];
+        let one: &[Value<'_>] = &[Value::Number(b"1"), Value::Text(b"x")];
+        let null: &[Value<'_>] = &[Value::Null, Value::Text(b"x")];
+        let (payload, _) = prepared(&columns, &[0, 1], &[one, null, null]);
+        assert_eq!((payload.rows, payload.keys.len()), (3, 1));
+        assert!(detail(&payload).keys_differ);
+        let (payload, _) = prepared(&columns, &[0, 1], &[one, null, one]);
+        assert_eq!(payload.keys.len(), 1);
+        assert!(!detail(&payload).keys_differ);
+        let (payload, _) = prepared(&columns, &[], &[one, one]);
+        assert!(payload.keys.is_empty() && !detail(&payload).keys_differ);
+        // Parts do not run into one another.
+        let columns = ["a varchar(9) BIN", "b varchar(9) BIN"];
+        let values: [&[Value<'_>]; 2] =
+            [&[Value::Text(b"ab"), Value::Text(b"c")], &[Value::Text(b"a"), Value::Text(b"bc")]];
+        assert_eq!(prepared(&columns, &[0, 1], &values).0.keys.len(), 2);
+    }
+
+    #[test]
+    fn other_columns_than_those_asked_for_are_a_bug() {
+        let preparer = Preparer::new(&samples::planned(Mode::Insert, &["id int"], &[]), false);
+        let rows = rows(&[&[Value::Null, Value::Null]]);
+        assert!(preparer.prepare(&rows, Vec::new(), &mut Vec::new()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn values_are_read_back_as_they_were(
+            texts in prop::collection::vec(
+                (prop::option::of("[\\PC\\\\\t\n\r\0\x1aND']{0,40}"), "[a\\\\\t\n\r\0\x1aé]{0,40}"),
+                1..20,
+            ),
+        ) {
+            let columns = ["v text", "b blob"];
+            let values: Vec<[Value<'_>; 2]> = texts
+                .iter()
+                .map(|(text, bytes)| {
+                    let text = text.as_ref().map_or(Value::Null, |text| Value::Text(text.as_bytes()));
+                    [text, Value::Text(bytes.as_bytes())]
+                })
+                .collect();
+            let values: Vec<&[Value<'_>]> = values.iter().map(|row| &row[..]).collect();
+            let preparer = Preparer::new(&samples::planned(Mode::Insert, &columns, &[]), false);
+            let mut refused = Vec::new();
+            let payload = preparer.prepare(&rows(&values), Vec::new(), &mut refused).unwrap();
+            prop_assert!(refused.is_empty(), "{refused:?}");
+            let found = TextRows::new(&payload.bytes);
+            prop_assert_eq!(found.len(), texts.len());
+            for (row, (text, bytes)) in texts.iter().enumerate() {
+                let found: Vec<Field<'_>> = fields(found.row(row)).collect();
+                let text = text.as_ref().map(|text| Field::Text(text.as_bytes().into()));
+                prop_assert_eq!(&found[..], &[text.unwrap_or(Field::Null), Field::Text(bytes.as_bytes().into())]);
+            }
+            let bytes: usize =
+                texts.iter().map(|(text, bytes)| text.as_ref().map_or(0, String::len) + bytes.len()).sum();
+            prop_assert!(payload.bytes.len() <= preparer.footprint(bytes, texts.len() as u64));
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What the user said about values, where a column alone does not decide.
+
+use super::Zone;
+pub use crate::record::EpochUnit;
+
+/// How the values of one column are understood. By default nothing is changed on the way.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    pub fraction: Fraction,
+    /// Where times without an offset were written down. Without it they go into DATETIME as they
+    /// are, and not into TIMESTAMP, which is a point in time.
+    pub source_zone: Option<Zone>,
+    /// What DATE and DATETIME columns hold when a value says which point in time it is.
+    pub datetime_zone: Zone,
+    pub binary: BinaryText,
+    /// Numbers are time since 1970: the source's mapping says so.
+    pub epoch: Option<EpochUnit>,
+    pub text: TextOrigin,
+}
+
+/// What becomes of digits that a column does not keep. Those that are zero always fit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fraction {
+    #[default]
+    Reject,
+    /// Digits are cut. A DATE column takes the day of a time.
+    Truncate,
+    /// Half goes away from zero, as the server rounds. A DATE column still takes midnight only.
+    Round,
+}
+
+/// What text means in a column of bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BinaryText {
+    /// The bytes of the text itself: an `_id` in VARBINARY.
+    #[default]
+    Raw,
+    Hex,
+    Base64,
+}
+
+/// Whether text is all that the source has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TextOrigin {
+    /// CSV: an empty field may be NULL, and what goes into a JSON column is JSON text.
+    #[default]
+    Untyped,
+    /// JSON documents: text was text, also when it is empty, and stays a string in a JSON column.
+    Typed,
+}

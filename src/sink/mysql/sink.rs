@@ -1,0 +1,196 @@
+//! The sink: what all lanes of a run share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::OnceCell;
+
+use super::connection::{Session, connect};
+use super::guard::Guard;
+use super::lane::MysqlLane;
+use super::plan::{Plan, WritePath};
+use super::prepare::Preparer;
+use super::server::Server;
+use super::settings::MysqlSettings;
+use super::state::State;
+use super::statement::Statements;
+use super::throttle::Throttle;
+use crate::error::{Error, Later, Result};
+use crate::record::{Published, Rows};
+use crate::sink::{Lane, Payload, Refused, Sink};
+
+pub struct MysqlSink {
+    pub(super) settings: Arc<MysqlSettings>,
+    pub(super) plan: Plan,
+    pub(super) state: Arc<State>,
+    pub(super) statements: Statements,
+    pub(super) throttle: Option<Throttle>,
+    preparer: Preparer,
+    /// The job's epoch, once it was taken.
+    epoch: OnceCell<u64>,
+    guard: Mutex<Option<Guard>>,
+    /// By number: whether a lane has it.
+    lanes: Mutex<Vec<bool>>,
+    loads_data: AtomicBool,
+    stages: AtomicBool,
+    published: AtomicBool,
+}
+
+const NO_PANIC: &str = "nobody panics while holding it";
+
+impl MysqlSink {
+    /// Writes nothing yet: the job is taken when the first lane is opened, or by `begin`.
+    pub fn new(settings: Arc<MysqlSettings>, plan: Plan, server: &Server) -> Result<MysqlSink> {
+        let throttle = settings.throttle.clone();
+        Ok(MysqlSink {
+            state: Arc::new(State::new(&settings, &plan.table)?),
+            statements: Statements::new(&plan, server.is_mariadb, server.version),
+            throttle: throttle.map(|query| Throttle::new(query, settings.throttle_every)),
+            preparer: Preparer::new(&plan, settings.keys_unique),
+            epoch: OnceCell::new(),
+            guard: Mutex::new(None),
+            lanes: Mutex::new(Vec::new()),
+            loads_data: AtomicBool::new(plan.write_path == WritePath::LoadData),
+            stages: AtomicBool::new(true),
+            published: AtomicBool::new(false),
+            settings,
+            plan,
+        })
+    }
+
+    /// Takes the job, once: its lock, and its row with a new epoch.
+    pub async fn begin(&self) -> Result<u64> {
+        self.epoch.get_or_try_init(|| self.take_job()).await.copied()
+    }
+
+    async fn take_job(&self) -> Result<u64> {
+        let mut session = connect(&self.settings).await?;
+        let is_locked = self.state.lock(&mut session).await?;
+        self.state.create(&mut session).await?;
+        let epoch = self.state.take_over(&mut session).await?;
+        if is_locked {
+            let (settings, state) = (Arc::clone(&self.settings), Arc::clone(&self.state));
+            *self.guard.lock().expect(NO_PANIC) = Some(Guard::new(session, settings, state, epoch));
+        } else {
+            tracing::warn!(
+                "the server has no GET_LOCK: a second run of this job would end this one"
+            );
+            session.close().await;
+        }
+        Ok(epoch)
+    }
+
+    /// The epoch that was taken.
+    pub(super) fn epoch(&self) -> Result<u64> {
+        self.epoch.get().copied().ok_or_else(|| Error::internal("a lane before the job was taken"))
+    }
+
+    pub(super) fn loads_data(&self) -> bool {
+        self.loads_data.load(Ordering::Relaxed)
+    }
+
+    /// For the rest of the run.
+    pub(super) fn stop_loading_data(&self, cause: &Error) {
+        if self.loads_data.swap(false, Ordering::Relaxed) {
+            tracing::warn!("rows go by INSERT, which is slower: {cause}");
+        }
+    }
+
+    pub(super) fn stages(&self) -> bool {
+        self.stages.load(Ordering::Relaxed)
+    }
+
+    /// For the rest of the run.
+    pub(super) fn stop_staging(&self, cause: &Error) {
+        if self.stages.swap(false, Ordering::Relaxed) {
+            tracing::warn!("rows are updated without a temporary table, which is slower: {cause}");
+        }
+    }
+
+    /// The lowest number no lane has.
+    pub(super) fn take_lane_number(&self) -> usize {
+        let mut lanes = self.lanes.lock().expect(NO_PANIC);
+        let number = lanes.iter().position(|is_taken| !is_taken).unwrap_or(lanes.len());
+        match lanes.get_mut(number) {
+            Some(is_taken) => *is_taken = true,
+            None => lanes.push(true),
+        }
+        number
+    }
+
+    pub(super) fn give_lane_number(&self, number: usize) {
+        if let Some(is_taken) = self.lanes.lock().expect(NO_PANIC).get_mut(number) {
+            *is_taken = false;
+        }
+    }
+
+    /// The run is complete, and its tokens say nothing any more. Where they cannot be removed, the
+    /// next run does it.
+    async fn forget_tokens(&self) -> Result<()> {
+        let Some(epoch) = self.epoch.get() else { return Ok(()) };
+        let mut session: Session = connect(&self.settings).await?;
+        if self.state.is_ours(&mut session, *epoch).await? {
+            self.state.forget_run(&mut session).await?;
+        }
+        session.close().await;
+        Ok(())
+    }
+
+    async fn release(&self) {
+        let guard = self.guard.lock().expect(NO_PANIC).take();
+        if let Some(guard) = guard {
+            guard.release().await;
+        }
+    }
+
+    fn published(&self) -> Published {
+        Published { name: Some(self.plan.table.to_string()), replaced_bytes: None }
+    }
+}
+
+impl Sink for MysqlSink {
+    fn footprint(&self, bytes: usize, records: u64) -> usize {
+        self.preparer.footprint(bytes, records)
+    }
+
+    fn prepare(&self, rows: &Rows, buffer: Vec<u8>, refused: &mut Vec<Refused>) -> Result<Payload> {
+        self.preparer.prepare(rows, buffer, refused)
+    }
+
+    fn lanes_max(&self) -> usize {
+        self.plan.lanes_max
+    }
+
+    fn is_public_at_commit(&self) -> bool {
+        true
+    }
+
+    fn refuses_late(&self) -> bool {
+        true
+    }
+
+    fn open(self: Arc<Self>) -> Later<'static, Result<Box<dyn Lane>>> {
+        Box::pin(async move {
+            self.begin().await?;
+            Ok(Box::new(MysqlLane::open(self).await?) as _)
+        })
+    }
+
+    fn publish(&self) -> Later<'_, Result<Published>> {
+        Box::pin(async {
+            self.published.store(true, Ordering::Relaxed);
+            if let Err(error) = self.forget_tokens().await {
+                tracing::warn!("tokens of this run stay until the next one: {error}");
+            }
+            self.release().await;
+            Ok(self.published())
+        })
+    }
+
+    fn abandon(&self) -> Later<'_, Option<Published>> {
+        Box::pin(async {
+            self.release().await;
+            self.published.load(Ordering::Relaxed).then(|| self.published())
+        })
+    }
+}

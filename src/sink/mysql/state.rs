@@ -1,0 +1,306 @@
+//! What a job keeps in the target's database: one row of its own, and a token for each committed
+//! segment of a run.
+//!
+//! The row's epoch fences: a run that takes the job over raises it, and a transaction of a run from
+//! before, however late it wakes, compares it and stops. It holds the row shared until it commits,
+//! so the takeover waits for whoever has compared already.
+
+use super::connection::{Done, Session};
+use super::job::JobName;
+use super::settings::MysqlSettings;
+use super::table_name::{TableName, quoted_text};
+use super::token;
+use super::trouble::{Tried, Trouble};
+use crate::error::{Error, Kind, Result};
+use crate::record::{Counts, ErrorType, Interval};
+use crate::sink::Receipt;
+
+/// Tokens removed by one statement, so that none of them takes long or holds much.
+const FORGOTTEN_AT_ONCE: u64 = 10_000;
+
+/// Seconds the server may take to notice that a connection was killed.
+const RELEASE_SECONDS: u64 = 5;
+
+/// Lanes of a run that ended long ago; none has more.
+const LANES_LOOKED_FOR: usize = 16;
+
+pub struct State {
+    jobs: TableName,
+    segments: TableName,
+    pub job: JobName,
+    run_id: String,
+}
+
+impl State {
+    /// `target` with its database: that is where the tables are, unless their name says otherwise.
+    pub fn new(settings: &MysqlSettings, target: &TableName) -> Result<State> {
+        let prefix = TableName::parse(&settings.state_table)?;
+        let database = prefix.database.clone().or_else(|| target.database.clone());
+        let named = |what| TableName {
+            database: database.clone(),
+            table: format!("{}_{what}", prefix.table),
+        };
+        Ok(State {
+            jobs: named("jobs"),
+            segments: named("segments"),
+            job: JobName::new(&settings.job, target),
+            run_id: settings.job.run_id.clone(),
+        })
+    }
+
+    /// Statements that an administrator may run instead of us.
+    pub fn definitions(&self) -> [String; 2] {
+        let end = "ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET ascii COLLATE ascii_bin";
+        [
+            format!(
+                "CREATE TABLE IF NOT EXISTS {} (\n  \
+                 job CHAR(32) NOT NULL,\n  \
+                 epoch BIGINT UNSIGNED NOT NULL,\n  \
+                 generation VARCHAR(64) NOT NULL,\n  \
+                 name VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,\n  \
+                 taken_at DATETIME NOT NULL,\n  \
+                 PRIMARY KEY (job)\n) {end}",
+                self.jobs.quoted()
+            ),
+            format!(
+                "CREATE TABLE IF NOT EXISTS {} (\n  \
+                 job CHAR(32) NOT NULL,\n  \
+                 generation VARCHAR(64) NOT NULL,\n  \
+                 epoch BIGINT UNSIGNED NOT NULL,\n  \
+                 ticket BIGINT UNSIGNED NOT NULL,\n  \
+                 split BIGINT UNSIGNED NULL,\n  \
+                 position_from BLOB NULL,\n  \
+                 position_to BLOB NULL,\n  \
+                 inserted BIGINT UNSIGNED NOT NULL,\n  \
+                 updated BIGINT UNSIGNED NOT NULL,\n  \
+                 duplicate BIGINT UNSIGNED NOT NULL,\n  \
+                 unchanged BIGINT UNSIGNED NOT NULL,\n  \
+                 bytes BIGINT UNSIGNED NOT NULL,\n  \
+                 refused LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,\n  \
+                 PRIMARY KEY (job, generation, epoch, ticket)\n) {end}",
+                self.segments.quoted()
+            ),
+        ]
+    }
+
+    /// Creates the tables where they are not there. Asks first, because creating needs a right even
+    /// where nothing is to be created.
+    pub async fn create(&self, session: &mut Session) -> Result<()> {
+        let database = match &self.jobs.database {
+            Some(database) => quoted_text(database),
+            None => "DATABASE()".to_string(),
+        };
+        let sql = format!(
+            "SELECT COUNT(*) FROM information_schema.TABLES \
+             WHERE TABLE_SCHEMA = {database} AND TABLE_NAME IN ({}, {})",
+            quoted_text(&self.jobs.table),
+            quoted_text(&self.segments.table)
+        );
+        if session.rows::<u64>(&sql).await?.first() == Some(&2) {
+            return Ok(());
+        }
+        for definition in self.definitions() {
+            match session.run(&definition).await {
+                Ok(_) => {}
+                Err(Trouble::Stop(error)) => return Err(self.not_created(error)),
+                Err(trouble) => return Err(trouble.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn not_created(&self, cause: Error) -> Error {
+        Error::new(
+            cause.kind,
+            cause.error_type,
+            format!("the state tables {} and {} cannot be created", self.jobs, self.segments),
+        )
+        .because(cause)
+        .help(
+            "grant CREATE, SELECT, INSERT, UPDATE and DELETE on them, or have what 'flowgauge check \
+             --print-ddl' prints run by an administrator",
+        )
+    }
+
+    /// Takes the job's lock, or says who has it. False where the server has no such locks: then the
+    /// epoch alone keeps two runs apart.
+    pub async fn lock(&self, session: &mut Session) -> Result<bool> {
+        let name = self.job.lock();
+        match get_lock(session, &name, 0).await {
+            Ok(true) => Ok(true),
+            Ok(false) => {
+                let holder = holder(session, &name).await?;
+                let holder = holder.map_or("a connection that just went".to_string(), |holder| {
+                    format!("connection {holder}")
+                });
+                Err(Error::new(
+                    Kind::Locked,
+                    ErrorType::Other,
+                    format!(
+                        "another run of this job is at work: {holder} of mysql server {} holds it",
+                        session.address()
+                    ),
+                )
+                .help("wait for it, or give this run another --pipeline-id"))
+            }
+            Err(Trouble::Stop(_)) => Ok(false),
+            Err(trouble) => Err(trouble.into()),
+        }
+    }
+
+    /// Raises the epoch, so that nobody else goes on, and forgets what earlier runs left.
+    pub async fn take_over(&self, session: &mut Session) -> Result<u64> {
+        match self.raise(session).await {
+            // Lanes of a run that is gone may still be at work on the server.
+            Err(Trouble::LockTimeout(_)) => {
+                for lane in 0..LANES_LOOKED_FOR {
+                    kill_holder(session, &self.job.lane_lock(lane)).await?;
+                }
+                self.raise(session).await?;
+            }
+            raised => drop(raised?),
+        }
+        let epoch = session.rows::<u64>("SELECT LAST_INSERT_ID()").await?;
+        let epoch = *epoch.first().ok_or_else(|| Error::internal("a query without its row"))?;
+        let others = format!("generation <> {}", quoted_text(&self.run_id));
+        self.forget(session, &others).await?;
+        Ok(epoch)
+    }
+
+    async fn raise(&self, session: &mut Session) -> Tried<Done> {
+        let (job, generation) = (quoted_text(&self.job.hash), quoted_text(&self.run_id));
+        let name = quoted_text(&self.job.text);
+        session
+            .run(&format!(
+                "INSERT INTO {} (job, epoch, generation, name, taken_at) \
+                 VALUES ({job}, LAST_INSERT_ID(1), {generation}, {name}, UTC_TIMESTAMP()) \
+                 ON DUPLICATE KEY UPDATE epoch = LAST_INSERT_ID(epoch + 1), \
+                 generation = {generation}, name = {name}, taken_at = UTC_TIMESTAMP()",
+                self.jobs.quoted()
+            ))
+            .await
+    }
+
+    /// Removes all tokens of this run: it is complete.
+    pub async fn forget_run(&self, session: &mut Session) -> Result<()> {
+        self.forget(session, &format!("generation = {}", quoted_text(&self.run_id))).await
+    }
+
+    async fn forget(&self, session: &mut Session, which: &str) -> Result<()> {
+        let job = quoted_text(&self.job.hash);
+        let sql = format!(
+            "DELETE FROM {} WHERE job = {job} AND {which} LIMIT {FORGOTTEN_AT_ONCE}",
+            self.segments.quoted()
+        );
+        while session.run(&sql).await?.affected >= FORGOTTEN_AT_ONCE {}
+        Ok(())
+    }
+
+    /// Whether the job is still this run's. In a transaction it stays so to the end.
+    pub async fn is_ours(&self, session: &mut Session, epoch: u64) -> Tried<bool> {
+        let sql = format!(
+            "SELECT epoch FROM {} WHERE job = {} LOCK IN SHARE MODE",
+            self.jobs.quoted(),
+            quoted_text(&self.job.hash)
+        );
+        Ok(session.rows::<u64>(&sql).await?.first() == Some(&epoch))
+    }
+
+    /// That it is not.
+    pub fn taken_over(&self) -> Error {
+        Error::new(Kind::Locked, ErrorType::Other, "another run took this job over")
+            .help("let one run of a job end before the next begins")
+    }
+
+    /// Makes sure that this session is the only one of the lane. One from before that the server
+    /// still has, with an open transaction perhaps, is ended: the one that holds the lane's lock
+    /// now, and never one by a number that was kept.
+    pub async fn lock_lane(&self, session: &mut Session, lane: usize) -> Tried<()> {
+        let name = self.job.lane_lock(lane);
+        match get_lock(session, &name, 0).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            // No such locks: who is still there holds its rows, and is waited for.
+            Err(Trouble::Stop(_)) => return Ok(()),
+            Err(trouble) => return Err(trouble),
+        }
+        kill_holder(session, &name).await?;
+        if get_lock(session, &name, RELEASE_SECONDS).await? {
+            return Ok(());
+        }
+        Err(Trouble::Retry(Error::new(
+            Kind::Unavailable,
+            ErrorType::LockTimeout,
+            format!("mysql server {}: an earlier connection of this lane stays", session.address()),
+        )))
+    }
+
+    /// Says in the transaction what was done, once: a second time is refused as a duplicate.
+    pub async fn put_token(
+        &self,
+        session: &mut Session,
+        epoch: u64,
+        ticket: u64,
+        interval: Option<&Interval>,
+        receipt: &Receipt,
+    ) -> Tried<()> {
+        let values = token::values(interval, receipt).map_err(Trouble::Stop)?;
+        let sql = format!(
+            "INSERT INTO {} (job, generation, epoch, ticket, {}) \
+             VALUES ({}, {}, {epoch}, {ticket}, {values})",
+            self.segments.quoted(),
+            token::COLUMNS,
+            quoted_text(&self.job.hash),
+            quoted_text(&self.run_id)
+        );
+        session.run(&sql).await.map(drop)
+    }
+
+    /// What the token of a segment says, if there is one. Waits for a transaction that wrote it and
+    /// is not at its end.
+    pub async fn token(
+        &self,
+        session: &mut Session,
+        epoch: u64,
+        ticket: u64,
+    ) -> Tried<Option<Receipt>> {
+        let sql = format!(
+            "SELECT inserted, updated, duplicate, unchanged, bytes, refused FROM {} \
+             WHERE job = {} AND generation = {} AND epoch = {epoch} AND ticket = {ticket} \
+             LOCK IN SHARE MODE",
+            self.segments.quoted(),
+            quoted_text(&self.job.hash),
+            quoted_text(&self.run_id)
+        );
+        type Token = (u64, u64, u64, u64, u64, Option<String>);
+        let Some(token) = session.rows::<Token>(&sql).await?.into_iter().next() else {
+            return Ok(None);
+        };
+        let (inserted, updated, duplicate, unchanged, bytes_written, refused) = token;
+        let counts = Counts { inserted, updated, duplicate, unchanged, ..Counts::default() };
+        let refused = refused.as_deref().map(token::refused_from_json).transpose();
+        let refused = refused.map_err(Trouble::Stop)?.unwrap_or_default();
+        Ok(Some(Receipt { counts, bytes_written, refused }))
+    }
+}
+
+async fn get_lock(session: &mut Session, name: &str, seconds: u64) -> Tried<bool> {
+    let sql = format!("SELECT GET_LOCK({}, {seconds})", quoted_text(name));
+    let answers = session.rows::<Option<i64>>(&sql).await?;
+    Ok(answers.first() == Some(&Some(1)))
+}
+
+/// The connection that has the lock now.
+async fn holder(session: &mut Session, name: &str) -> Tried<Option<u64>> {
+    let sql = format!("SELECT IS_USED_LOCK({})", quoted_text(name));
+    Ok(session.rows::<Option<u64>>(&sql).await?.into_iter().next().flatten())
+}
+
+async fn kill_holder(session: &mut Session, name: &str) -> Tried<()> {
+    let Some(holder) = holder(session, name).await? else { return Ok(()) };
+    match session.run(&format!("KILL {holder}")).await {
+        // It went by itself, or is not ours to end and is waited for.
+        Ok(_) | Err(Trouble::Stop(_)) => Ok(()),
+        Err(trouble) => Err(trouble),
+    }
+}

@@ -1,0 +1,302 @@
+//! The statements that move rows, as text. Pure.
+
+use super::column::Transfer;
+use super::plan::Plan;
+use super::settings::Mode;
+use super::table_name::quoted;
+
+/// Where rows are put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Target,
+    /// A temporary table with the target's columns and without its keys.
+    Staging,
+}
+
+/// What the statements are made of, for one table and one server.
+#[derive(Clone, Debug)]
+pub struct Statements {
+    target: String,
+    columns: Vec<Written>,
+    /// Set to itself where a row that is there is to stay as it is.
+    kept: String,
+    mode: Mode,
+    staging: String,
+    /// Numbers the rows of the staging table, and is its key.
+    number: String,
+    /// The new row has a name of its own. Elsewhere it is VALUES(), which MySQL is giving up.
+    has_row_alias: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Written {
+    name: String,
+    transfer: Transfer,
+    is_nullable: bool,
+    is_key: bool,
+    /// Left as it is in a row that is there: the new value is the same, byte by byte.
+    stays: bool,
+}
+
+const STAGING: &str = "flowgauge_staging";
+const NUMBER: &str = "flowgauge_row";
+const NEW: &str = "flowgauge_new";
+
+/// MySQL from here on knows the row alias, also behind INSERT ... SELECT.
+const ROW_ALIAS_FROM: (u16, u16, u16) = (8, 0, 20);
+
+const FORMAT: &str = "CHARACTER SET binary \
+    FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n'";
+
+impl Statements {
+    pub fn new(plan: &Plan, is_mariadb: bool, version: (u16, u16, u16)) -> Statements {
+        let key = plan.key.as_ref().map_or(&[][..], |key| &key.columns);
+        // 'a' may be equal to 'A', and is the one that came last.
+        let is_binary = plan.key.as_ref().is_some_and(|key| key.is_binary);
+        let written = |(index, bound): (usize, &super::plan::Bound)| Written {
+            name: quoted(&bound.column.name),
+            transfer: bound.column.transfer(),
+            is_nullable: bound.column.is_nullable,
+            is_key: key.contains(&index),
+            stays: is_binary && key.contains(&index),
+        };
+        let columns: Vec<Written> = plan.columns.iter().enumerate().map(written).collect();
+        let kept = columns.iter().find(|column| column.is_key).or(columns.first());
+        let mut number = NUMBER.to_string();
+        while plan.columns.iter().any(|bound| bound.column.name.eq_ignore_ascii_case(&number)) {
+            number.push('_');
+        }
+        let database = plan.table.database.as_deref();
+        let in_database = |table| database.map_or(String::new(), |name| quoted(name) + ".") + table;
+        Statements {
+            target: plan.table.quoted(),
+            kept: kept.map_or(String::new(), |column| column.name.clone()),
+            columns,
+            mode: plan.mode,
+            staging: in_database(STAGING),
+            number: quoted(&number),
+            has_row_alias: !is_mariadb && version >= ROW_ALIAS_FROM,
+        }
+    }
+
+    /// LOAD DATA of a whole segment. Into the staging table with REPLACE: there it replaces nothing,
+    /// and without it the server would be lenient.
+    pub fn load(&self, place: Place, left_out: &[bool]) -> String {
+        let mut fields = Vec::new();
+        let mut conversions = Vec::new();
+        for (index, column) in self.columns.iter().enumerate() {
+            if left_out.get(index).copied().unwrap_or(false) {
+                fields.push("@nothing".to_string());
+            } else if column.transfer == Transfer::Convert {
+                fields.push(format!("@v{index}"));
+                conversions.push(format!("{} = CONVERT(@v{index} USING utf8mb4)", column.name));
+            } else {
+                fields.push(column.name.clone());
+            }
+        }
+        let set = match conversions.is_empty() {
+            true => String::new(),
+            false => format!(" SET {}", conversions.join(", ")),
+        };
+        let replace = if place == Place::Staging { "REPLACE " } else { "" };
+        format!(
+            "LOAD DATA LOCAL INFILE 'segment' {replace}INTO TABLE {} {FORMAT} ({}){set}",
+            self.name(place),
+            fields.join(", ")
+        )
+    }
+
+    /// What stands in front of the rows of an INSERT.
+    pub fn insert_head(&self, place: Place) -> String {
+        format!("INSERT INTO {} ({}) VALUES ", self.name(place), self.list())
+    }
+
+    /// What stands behind them.
+    pub fn insert_tail(&self, place: Place) -> String {
+        match (place, self.mode) {
+            (Place::Staging, _) | (_, Mode::Insert) => String::new(),
+            (_, Mode::Skip) => self.keeping(),
+            (_, Mode::Upsert) if self.has_row_alias => {
+                format!(" AS {NEW}{}", self.updating(|name| format!("{NEW}.{name}")))
+            }
+            (_, Mode::Upsert) => self.updating(|name| format!("VALUES({name})")),
+        }
+    }
+
+    /// The columns' types are copied with the columns.
+    pub fn create_staging(&self) -> String {
+        format!(
+            "CREATE TEMPORARY TABLE {} ({} BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY) \
+             ENGINE=InnoDB SELECT {} FROM {} WHERE FALSE",
+            self.staging,
+            self.number,
+            self.list(),
+            self.target
+        )
+    }
+
+    /// Ends a transaction, as DELETE would not, and takes no longer the more rows there were.
+    pub fn empty_staging(&self) -> String {
+        format!("TRUNCATE TABLE {}", self.staging)
+    }
+
+    /// From the staging table into the target. Of rows with equal keys the last: what is equal, the
+    /// server says. Where it is known that all are different, it need not look.
+    pub fn merge(&self, keys_differ: bool) -> String {
+        let list = self.list();
+        let rows = match keys_differ {
+            true => format!("{} AS {NEW}", self.staging),
+            false => format!(
+                "(SELECT {}, {list}, ROW_NUMBER() OVER (PARTITION BY {} ORDER BY {} DESC) \
+                 AS flowgauge_rank FROM {}) AS {NEW} WHERE flowgauge_rank = 1",
+                self.number,
+                self.parts(),
+                self.number,
+                self.staging
+            ),
+        };
+        format!(
+            "INSERT INTO {} ({list}) SELECT {list} FROM {rows} ORDER BY {NEW}.{}{}",
+            self.target,
+            self.number,
+            self.updating(|name| format!("{NEW}.{name}"))
+        )
+    }
+
+    /// What is the same in equal rows. A NULL is equal to none, and PARTITION BY knows better.
+    fn parts(&self) -> String {
+        let key = || self.columns.iter().filter(|column| column.is_key);
+        let mut parts: Vec<String> = key().map(|column| column.name.clone()).collect();
+        let nulls: Vec<String> = key()
+            .filter(|column| column.is_nullable)
+            .map(|column| format!("{} IS NULL", column.name))
+            .collect();
+        if !nulls.is_empty() {
+            parts.push(format!("CASE WHEN {} THEN {} END", nulls.join(" OR "), self.number));
+        }
+        parts.join(", ")
+    }
+
+    fn updating(&self, new: impl Fn(&str) -> String) -> String {
+        let set = |column: &Written| format!("{} = {}", column.name, new(&column.name));
+        let sets: Vec<String> =
+            self.columns.iter().filter(|column| !column.stays).map(set).collect();
+        match sets.is_empty() {
+            true => self.keeping(),
+            false => format!(" ON DUPLICATE KEY UPDATE {}", sets.join(", ")),
+        }
+    }
+
+    fn keeping(&self) -> String {
+        let kept = format!("{}.{}", self.target, self.kept);
+        format!(" ON DUPLICATE KEY UPDATE {kept} = {kept}")
+    }
+
+    fn name(&self, place: Place) -> &str {
+        match place {
+            Place::Target => &self.target,
+            Place::Staging => &self.staging,
+        }
+    }
+
+    fn list(&self) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
+        names.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::mysql::samples;
+
+    const MARIADB: (bool, (u16, u16, u16)) = (true, (10, 11, 0));
+    const MYSQL: (bool, (u16, u16, u16)) = (false, (8, 0, 31));
+    const OLD_MYSQL: (bool, (u16, u16, u16)) = (false, (8, 0, 16));
+
+    fn statements(
+        mode: Mode,
+        columns: &[&str],
+        (is_mariadb, version): (bool, (u16, u16, u16)),
+    ) -> Statements {
+        Statements::new(&samples::planned(mode, columns, &[0]), is_mariadb, version)
+    }
+
+    #[test]
+    fn load_data_names_each_column_or_what_stands_for_it() {
+        let columns = ["id int", "j json", "a`b varchar(9)", "k json"];
+        let statements = statements(Mode::Insert, &columns, MYSQL);
+        assert_eq!(
+            statements.load(Place::Target, &[false, false, true, false]),
+            "LOAD DATA LOCAL INFILE 'segment' INTO TABLE `d`.`t` CHARACTER SET binary \
+             FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' \
+             (`id`, @v1, @nothing, @v3) SET `j` = CONVERT(@v1 USING utf8mb4), \
+             `k` = CONVERT(@v3 USING utf8mb4)"
+        );
+        let staging = statements.load(Place::Staging, &[]);
+        assert!(staging.contains("REPLACE INTO TABLE `d`.flowgauge_staging "), "{staging}");
+        assert!(staging.contains("(`id`, @v1, `a``b`, @v3)"), "{staging}");
+    }
+
+    #[test]
+    fn what_becomes_of_a_row_that_is_there_is_said_behind_the_rows() {
+        let columns = ["id int", "v int"];
+        for (mode, server, expected) in [
+            (Mode::Insert, MYSQL, ""),
+            (Mode::Skip, MARIADB, " ON DUPLICATE KEY UPDATE `d`.`t`.`id` = `d`.`t`.`id`"),
+            (
+                Mode::Upsert,
+                MYSQL,
+                " AS flowgauge_new ON DUPLICATE KEY UPDATE `v` = flowgauge_new.`v`",
+            ),
+            (Mode::Upsert, OLD_MYSQL, " ON DUPLICATE KEY UPDATE `v` = VALUES(`v`)"),
+            (Mode::Upsert, MARIADB, " ON DUPLICATE KEY UPDATE `v` = VALUES(`v`)"),
+        ] {
+            let statements = statements(mode, &columns, server);
+            assert_eq!(statements.insert_tail(Place::Target), expected, "{mode:?} {server:?}");
+            assert_eq!(statements.insert_tail(Place::Staging), "");
+            assert_eq!(
+                statements.insert_head(Place::Target),
+                "INSERT INTO `d`.`t` (`id`, `v`) VALUES "
+            );
+        }
+        let keys_only = statements(Mode::Upsert, &["id int"], MARIADB);
+        assert_eq!(
+            keys_only.insert_tail(Place::Target),
+            " ON DUPLICATE KEY UPDATE `d`.`t`.`id` = `d`.`t`.`id`"
+        );
+    }
+
+    #[test]
+    fn of_equal_rows_the_last_is_merged_and_nulls_are_equal_to_none() {
+        let plan = samples::planned(Mode::Upsert, &["id varchar(9)", "v int"], &[0]);
+        let statements = Statements::new(&plan, true, MARIADB.1);
+        assert_eq!(
+            statements.merge(false),
+            "INSERT INTO `d`.`t` (`id`, `v`) SELECT `id`, `v` FROM (SELECT `flowgauge_row`, \
+             `id`, `v`, ROW_NUMBER() OVER (PARTITION BY `id`, \
+             CASE WHEN `id` IS NULL THEN `flowgauge_row` END ORDER BY `flowgauge_row` DESC) \
+             AS flowgauge_rank FROM `d`.flowgauge_staging) AS flowgauge_new \
+             WHERE flowgauge_rank = 1 ORDER BY flowgauge_new.`flowgauge_row` \
+             ON DUPLICATE KEY UPDATE `id` = flowgauge_new.`id`, `v` = flowgauge_new.`v`"
+        );
+        assert_eq!(
+            statements.merge(true),
+            "INSERT INTO `d`.`t` (`id`, `v`) SELECT `id`, `v` \
+             FROM `d`.flowgauge_staging AS flowgauge_new ORDER BY flowgauge_new.`flowgauge_row` \
+             ON DUPLICATE KEY UPDATE `id` = flowgauge_new.`id`, `v` = flowgauge_new.`v`"
+        );
+    }
+
+    #[test]
+    fn the_number_of_a_staged_row_has_a_name_of_its_own() {
+        let columns = ["id int", "FLOWGAUGE_ROW int"];
+        let statements = statements(Mode::Upsert, &columns, MYSQL);
+        assert_eq!(
+            statements.create_staging(),
+            "CREATE TEMPORARY TABLE `d`.flowgauge_staging (`flowgauge_row_` BIGINT UNSIGNED \
+             NOT NULL AUTO_INCREMENT PRIMARY KEY) ENGINE=InnoDB \
+             SELECT `id`, `FLOWGAUGE_ROW` FROM `d`.`t` WHERE FALSE"
+        );
+    }
+}

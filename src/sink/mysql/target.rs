@@ -1,0 +1,114 @@
+//! The table that is written to, as it was found: what a run decides from, before it writes.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::connection::connect;
+use super::ddl::{NewTable, Wish, new_table};
+use super::plan::{Given, Plan, plan};
+use super::{MysqlSettings, Server, Table, Trouble, table};
+use crate::error::{Error, Result};
+use crate::event::{Event, Observer, SchemaOperation};
+use crate::record::Field;
+
+pub struct Target {
+    pub settings: Arc<MysqlSettings>,
+    pub server: Arc<Server>,
+    /// None where there is no such table yet.
+    pub table: Option<Table>,
+    /// An earlier attempt of the same job may have left rows in a table without a key.
+    pub is_resuming: bool,
+}
+
+/// Names in the source and names in the table, in the order of `--select`.
+pub type Selection<'a> = Option<(&'a [String], &'a [String])>;
+
+impl Target {
+    /// Connects, looks, and says goodbye. Nothing is written.
+    pub async fn inspect(settings: MysqlSettings) -> Result<Target> {
+        let mut session = connect(&settings).await?;
+        let table = table::inspect(&mut session, &settings.full_table()).await;
+        let server = Arc::clone(&session.server);
+        session.close().await;
+        Ok(Target { settings: Arc::new(settings), server, table: table?, is_resuming: false })
+    }
+
+    /// How records become rows. With `is_open`, records are documents, and others than these
+    /// fields may turn up; with `is_untyped`, text may be JSON, NULL or a number in disguise, which
+    /// is all that a CSV file has. An error where the table is not there.
+    pub fn plan(
+        &self,
+        fields: &[Field],
+        selection: Selection<'_>,
+        is_open: bool,
+        is_untyped: bool,
+    ) -> Result<Plan> {
+        plan(&Given {
+            settings: &self.settings,
+            server: &self.server,
+            table: self.table()?,
+            fields,
+            selection,
+            is_open,
+            is_untyped,
+            is_resuming: self.is_resuming,
+        })
+    }
+
+    pub fn table(&self) -> Result<&Table> {
+        self.table.as_ref().ok_or_else(|| {
+            Error::config(format!(
+                "mysql server {}: there is no table {}, or the account may not see it",
+                self.settings.address,
+                self.settings.full_table()
+            ))
+            .help("name another with --db-table, or let it be created with --create-table")
+        })
+    }
+
+    /// The table that `create_table` would make, where there is none and one is asked for. With
+    /// `has_many_indices`, an `_id` does not tell records apart by itself.
+    pub fn new_table(
+        &self,
+        fields: &[Field],
+        selection: Selection<'_>,
+        is_untyped: bool,
+        has_many_indices: bool,
+    ) -> Result<Option<NewTable>> {
+        if self.table.is_some() || !self.settings.create_table {
+            return Ok(None);
+        }
+        let (settings, server) = (&*self.settings, &*self.server);
+        new_table(&Wish { settings, server, fields, selection, is_untyped, has_many_indices })
+            .map(Some)
+    }
+
+    /// Creates the table and looks at it. Where another was faster, theirs is looked at.
+    pub async fn create_table(&mut self, new: &NewTable, observer: &dyn Observer) -> Result<()> {
+        let mut session = connect(&self.settings).await?;
+        let begun = Instant::now();
+        let created = session.run(&new.sql).await;
+        let took = begun.elapsed();
+        let table = table::inspect(&mut session, &self.settings.full_table()).await;
+        session.close().await;
+        match (created, table?) {
+            // It failed because it is there.
+            (Err(_), Some(table)) => self.table = Some(table),
+            (created, table) => {
+                let is_done = created.is_ok();
+                let operation = SchemaOperation::CreateTable;
+                observer.notice(&Event::SchemaChanged { operation, is_done, took });
+                if created.as_ref().err().is_some_and(Trouble::is_row_too_large) {
+                    return Err(Error::config(format!(
+                        "table {} would have too many columns for one row of it to be stored",
+                        new.name
+                    ))
+                    .help("name the fields that are wanted with --select"));
+                }
+                created?;
+                self.table = table;
+            }
+        }
+        Ok(())
+    }
+}

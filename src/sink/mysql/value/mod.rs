@@ -1,0 +1,253 @@
+//! What bytes a value becomes in a column, or why it does not fit.
+//!
+//! The server rounds, cuts, wraps and replaces, some of it with a note and some without a word.
+//! So it is only given what it stores as it is: each value is held against its column here, written
+//! in one canonical form, or refused with the limit it broke. Reasons never hold the value itself.
+
+mod binary;
+mod calendar;
+mod decimal;
+mod float;
+mod integer;
+mod json;
+mod json_number;
+mod members;
+mod moment;
+mod network;
+mod number;
+mod temporal;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use super::column::{Column, Kind, Preset};
+use super::rules::{self, BinaryText, Rules, TextOrigin};
+use crate::convert::Unfit;
+use crate::record::{ErrorType, Value};
+
+/// What the server is to be given for a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// The bytes that were appended.
+    Text,
+    Null,
+    /// What the server computes, and nobody else can: `DEFAULT`.
+    Default,
+}
+
+impl Column {
+    /// Appends the bytes that the server is to be given for a value, unescaped. When it does not
+    /// fit, or is not written as bytes, nothing is appended.
+    pub fn put(&self, value: Value<'_>, rules: &Rules, out: &mut Vec<u8>) -> Result<Put, Unfit> {
+        let start = out.len();
+        let result = match value {
+            Value::Absent => return self.absent(out),
+            _ if self.is_generated => Err(unfit(
+                ErrorType::TypeMismatch,
+                "a value for a column that the server generates",
+            )),
+            Value::Null => self.null(),
+            Value::Text(text) => self.put_text(text, rules.text, rules, out),
+            Value::Number(number) => self.put_number(number, rules, out),
+            Value::Bool(value) => self.put_bool(value, rules, out),
+            Value::Json(json) => self.put_json(json, rules, out),
+        };
+        if result.is_err() {
+            out.truncate(start);
+        }
+        result
+    }
+
+    fn absent(&self, out: &mut Vec<u8>) -> Result<Put, Unfit> {
+        match &self.preset {
+            Preset::Literal(text) => {
+                out.extend_from_slice(text);
+                Ok(Put::Text)
+            }
+            Preset::Null => Ok(Put::Null),
+            Preset::Computed => Ok(Put::Default),
+            Preset::None => {
+                Err(unfit(ErrorType::Null, "absent, and the column is NOT NULL and has no default"))
+            }
+        }
+    }
+
+    /// A default is for rows that do not say anything; NULL is something.
+    fn null(&self) -> Result<Put, Unfit> {
+        match self.is_nullable && !self.is_auto_increment {
+            true => Ok(Put::Null),
+            false => Err(unfit(ErrorType::Null, "null, and the column is NOT NULL")),
+        }
+    }
+
+    fn put_text(
+        &self,
+        text: &[u8],
+        origin: TextOrigin,
+        rules: &Rules,
+        out: &mut Vec<u8>,
+    ) -> Result<Put, Unfit> {
+        if text.is_empty() && origin == TextOrigin::Untyped && !self.takes_empty_text() {
+            return match self.null() {
+                Ok(put) => Ok(put),
+                Err(_) => Err(unfit(ErrorType::Null, "empty, and the column is NOT NULL")),
+            };
+        }
+        match &self.kind {
+            Kind::Json { .. } if origin == TextOrigin::Typed => json::put_string(text, out),
+            Kind::Json { .. } => {
+                json::check_text(text, self.is_mariadb)?;
+                out.extend_from_slice(text);
+            }
+            Kind::Bool if text.eq_ignore_ascii_case(b"true") => integer::put_bool(true, out),
+            Kind::Bool if text.eq_ignore_ascii_case(b"false") => integer::put_bool(false, out),
+            Kind::Binary { bytes_max, is_fixed } => {
+                binary::put(text, rules.binary, *bytes_max, *is_fixed, out)?;
+            }
+            // A text of four digits may be a year as well.
+            _ => {
+                let is_epoch = rules.epoch.is_some()
+                    && text.len() != 4
+                    && number::Number::parse(text).is_some();
+                self.put_words(text, is_epoch, rules, out)?;
+            }
+        }
+        Ok(Put::Text)
+    }
+
+    fn put_number(&self, number: &[u8], rules: &Rules, out: &mut Vec<u8>) -> Result<Put, Unfit> {
+        match &self.kind {
+            Kind::Json { .. } => {
+                json::check(number, self.is_mariadb)?;
+                out.extend_from_slice(number);
+            }
+            Kind::Binary { bytes_max, is_fixed } if rules.binary == BinaryText::Raw => {
+                binary::put(number, BinaryText::Raw, *bytes_max, *is_fixed, out)?;
+            }
+            Kind::Binary { .. } | Kind::Time { .. } => return Err(mismatch("a number")),
+            _ => self.put_words(number, true, rules, out)?,
+        }
+        Ok(Put::Text)
+    }
+
+    fn put_bool(&self, value: bool, rules: &Rules, out: &mut Vec<u8>) -> Result<Put, Unfit> {
+        let word: &[u8] = if value { b"true" } else { b"false" };
+        let digit: &[u8] = if value { b"1" } else { b"0" };
+        match &self.kind {
+            Kind::Bool | Kind::Integer { .. } | Kind::Bit { .. } => {
+                self.put_words(digit, false, rules, out)?;
+            }
+            Kind::Text(_) | Kind::Enum(_) | Kind::Set(_) => {
+                self.put_words(word, false, rules, out)?;
+            }
+            Kind::Json { .. } => out.extend_from_slice(word),
+            _ => return Err(mismatch("a boolean")),
+        }
+        Ok(Put::Text)
+    }
+
+    fn put_json(&self, json: &[u8], rules: &Rules, out: &mut Vec<u8>) -> Result<Put, Unfit> {
+        if let Kind::Json { .. } = self.kind {
+            json::check(json, self.is_mariadb)?;
+            out.extend_from_slice(json);
+            return Ok(Put::Text);
+        }
+        let json = json.trim_ascii();
+        let not_valid = |_| unfit(ErrorType::TypeMismatch, "not valid JSON");
+        match (json.first(), &self.kind) {
+            (Some(b'['), Kind::Set(members)) => {
+                let names: Vec<String> = serde_json::from_slice(json).map_err(|_| {
+                    unfit(ErrorType::TypeMismatch, "an array of other things than text")
+                })?;
+                members::put_set(names.iter().map(String::as_bytes), members, out)?;
+                Ok(Put::Text)
+            }
+            (Some(b'['), _) => Err(unfit(
+                ErrorType::TypeMismatch,
+                "an array, and the column is not JSON; make it a JSON column",
+            )),
+            (Some(b'{'), _) => Err(unfit(
+                ErrorType::TypeMismatch,
+                "an object, and the column is not JSON; make it a JSON column, or use --flatten",
+            )),
+            (Some(b'"'), _) => {
+                let text: String = serde_json::from_slice(json).map_err(not_valid)?;
+                self.put_text(text.as_bytes(), TextOrigin::Typed, rules, out)
+            }
+            (Some(b't'), _) => self.put_bool(true, rules, out),
+            (Some(b'f'), _) => self.put_bool(false, rules, out),
+            (Some(b'n'), _) => self.null(),
+            _ => self.put_number(json, rules, out),
+        }
+    }
+
+    /// For all kinds to which a number is a text as any other, but for what it counts since 1970.
+    fn put_words(
+        &self,
+        text: &[u8],
+        is_epoch: bool,
+        rules: &Rules,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unfit> {
+        let rule = rules.fraction;
+        match &self.kind {
+            Kind::Integer { bits, is_unsigned } => integer::put(text, *bits, *is_unsigned, out),
+            Kind::Text(column) => text::put(text, column, out),
+            Kind::Bool => integer::put(text, 8, false, out),
+            Kind::Decimal { digits, is_unsigned } => {
+                decimal::put(text, *digits, *is_unsigned, rule, out)
+            }
+            Kind::Float { bits, digits, is_unsigned } => {
+                float::put(text, *bits, *digits, *is_unsigned, rule, out)
+            }
+            Kind::Date => temporal::put_date(text, is_epoch, rules, out),
+            Kind::DateTime { fraction } => {
+                temporal::put_datetime(text, is_epoch, *fraction, rules, out)
+            }
+            Kind::Timestamp { fraction, seconds_max } => {
+                temporal::put_timestamp(text, is_epoch, *fraction, *seconds_max, rules, out)
+            }
+            Kind::Time { fraction } => {
+                temporal::put_time(text, *fraction, self.is_mariadb, rules, out)
+            }
+            Kind::Bit { bits } => integer::put_bits(text, *bits, out),
+            Kind::Year => integer::put_year(text, out),
+            Kind::Enum(members) => members::put_one(text, members, out),
+            Kind::Set(members) => members::put_set(members::listed(text), members, out),
+            Kind::Uuid => network::put_uuid(text, out),
+            Kind::Inet4 => network::put_inet4(text, out),
+            Kind::Inet6 => network::put_inet6(text, out),
+            Kind::Json { .. } | Kind::Binary { .. } => Err(mismatch("a plain word")),
+            Kind::Unsupported(name) => Err(unfit(
+                ErrorType::TypeMismatch,
+                format!("the column is of type {name}, which cannot be written"),
+            )),
+        }
+    }
+
+    /// An empty field of CSV is text where there is such a text, and otherwise nothing.
+    fn takes_empty_text(&self) -> bool {
+        match &self.kind {
+            Kind::Text(_) | Kind::Set(_) | Kind::Binary { is_fixed: false, .. } => true,
+            Kind::Enum(members) => members.find(b"").is_some(),
+            _ => false,
+        }
+    }
+}
+
+fn unfit(error_type: ErrorType, reason: impl Into<String>) -> Unfit {
+    Unfit { error_type, reason: reason.into() }
+}
+
+fn out_of_range(reason: impl Into<String>) -> Unfit {
+    unfit(ErrorType::OutOfRange, reason)
+}
+
+fn too_large(reason: impl Into<String>) -> Unfit {
+    unfit(ErrorType::TooLarge, reason)
+}
+
+fn mismatch(what: &str) -> Unfit {
+    unfit(ErrorType::TypeMismatch, format!("{what}, which the column's type does not take"))
+}
