@@ -5,6 +5,7 @@
 
 pub mod csv;
 mod document;
+pub mod elastic;
 pub mod jsonl;
 pub mod memory;
 pub mod text;
@@ -37,6 +38,11 @@ pub trait Source: Send + Sync {
     /// The fields that are known beforehand, in the source's order. Where records are documents,
     /// others may turn up.
     fn fields(&self) -> &[Field];
+
+    /// The fields that tell records apart as a rule, where the source has such.
+    fn key(&self) -> &[&str] {
+        &[]
+    }
 
     /// The pure half of the source, shared by all workers.
     fn decoder(&self, wanted: &Wanted) -> Result<Arc<dyn Decode>>;

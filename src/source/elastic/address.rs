@@ -1,0 +1,194 @@
+//! Where a node is: what was written on the command line to a URL without secrets. Pure.
+
+use std::net::IpAddr;
+
+use reqwest::Url;
+
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+
+/// Where Elasticsearch and OpenSearch listen unless told otherwise.
+const PORT: u16 = 9200;
+
+/// A node, and the user that stood in its address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    pub url: Url,
+    pub user: Option<(String, Secret)>,
+}
+
+impl Address {
+    /// What was written may hold a password, so it is never part of a message.
+    pub fn parse(written: &str) -> Result<Address> {
+        let written = written.trim();
+        let has_scheme = written.contains("://");
+        let text = if has_scheme { written.to_string() } else { format!("http://{written}") };
+        let shown = without_user(written);
+        let wrong = |what: &str| {
+            Error::config(format!("the address '{shown}' {what}"))
+                .help("write --es-url as host:port, http://host:port or https://host:port")
+        };
+        let mut url = Url::parse(&text).map_err(|cause| wrong(&format!("is no URL: {cause}")))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(wrong("is neither http nor https"));
+        }
+        if url.host_str().is_none_or(str::is_empty) {
+            return Err(wrong("names no host"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("holds a '?' or '#'"));
+        }
+        let user = match (url.username(), url.password()) {
+            ("", None) => None,
+            (user, password) => {
+                Some((decoded(user), Secret::new(decoded(password.unwrap_or_default()))))
+            }
+        };
+        let cleared = url.set_username("").is_ok() && url.set_password(None).is_ok();
+        if !cleared {
+            return Err(wrong("cannot hold a user"));
+        }
+        if !has_scheme && url.port().is_none() && !names_port(shown) {
+            url.set_port(Some(PORT)).map_err(|()| wrong("cannot have a port"))?;
+        }
+        // Paths are joined to it, which takes the last part off without this.
+        if !url.path().ends_with('/') {
+            let path = format!("{}/", url.path());
+            url.set_path(&path);
+        }
+        Ok(Address { url, user })
+    }
+
+    /// What is sent there does not leave the machine.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.url.host_str().unwrap_or_default();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        match bare.parse::<IpAddr>() {
+            Ok(address) => address.is_loopback(),
+            Err(_) => host == "localhost" || host.ends_with(".localhost"),
+        }
+    }
+
+    pub fn is_encrypted(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+
+    /// For messages.
+    pub fn name(&self) -> &str {
+        self.url.as_str().trim_end_matches('/')
+    }
+}
+
+/// A port that is the scheme's own is not kept by a parsed URL.
+fn names_port(shown: &str) -> bool {
+    let host = shown.split('/').next().unwrap_or_default();
+    host.ends_with(":80")
+}
+
+pub fn without_user(written: &str) -> &str {
+    written.rsplit_once('@').map_or(written, |(_, host)| host)
+}
+
+/// `%40` is an at sign in a password.
+fn decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = text.get(at + 1..at + 3).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match (bytes[at], hex) {
+            (b'%', Some(byte)) => {
+                out.push(byte);
+                at += 3;
+            }
+            (byte, _) => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// The names of indices as one part of a path. Colons are those of other clusters, and would be
+/// taken for a scheme when a path is joined to a URL.
+pub fn path_of(indices: &[String]) -> String {
+    let mut path = String::new();
+    for byte in indices.join(",").bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'*' | b',' => {
+                path.push(byte as char);
+            }
+            _ => path.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_url_and_perhaps_a_user() {
+        for (written, url, user) in [
+            ("localhost:9200", "http://localhost:9200/", None),
+            ("localhost", "http://localhost:9200/", None),
+            ("localhost:80", "http://localhost/", None),
+            ("https://es.example", "https://es.example/", None),
+            ("http://h/prefix", "http://h/prefix/", None),
+            ("[::1]:9200", "http://[::1]:9200/", None),
+            ("u:p@h:1", "http://h:1/", Some(("u", "p"))),
+            ("https://u:p%40%25x@h", "https://h/", Some(("u", "p@%x"))),
+            ("u@h", "http://h:9200/", Some(("u", ""))),
+            (" h:1/es/ ", "http://h:1/es/", None),
+        ] {
+            let address = Address::parse(written).unwrap();
+            assert_eq!(address.url.as_str(), url, "{written}");
+            let found =
+                address.user.as_ref().map(|(user, secret)| (user.as_str(), secret.reveal()));
+            assert_eq!(found, user, "{written}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_without_its_password() {
+        for written in [
+            "",
+            "http://",
+            "ftp://u:hunter2@h",
+            "u:hunter2@",
+            "h:1?x",
+            "http://u:hunter2@h:99999",
+            "h#x",
+        ] {
+            let error = Address::parse(written).unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+            assert!(error.contains("--es-url"), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for (written, expected) in [
+            ("localhost:1", true),
+            ("127.0.0.9", true),
+            ("[::1]:1", true),
+            ("es.localhost", true),
+            ("10.0.0.1", false),
+            ("localhost.example", false),
+        ] {
+            assert_eq!(Address::parse(written).unwrap().is_loopback(), expected, "{written}");
+        }
+    }
+
+    #[test]
+    fn names_of_indices_stay_one_part_of_a_path() {
+        let path = |names: &[&str]| {
+            path_of(&names.iter().map(|name| name.to_string()).collect::<Vec<_>>())
+        };
+        assert_eq!(path(&["a", "b*", "-c"]), "a,b*,-c");
+        assert_eq!(path(&["far:logs-*"]), "far%3Alogs-*");
+        assert_eq!(path(&["<a-{now/d}>", "../x?y"]), "%3Ca-%7Bnow%2Fd%7D%3E,..%2Fx%3Fy");
+    }
+}

@@ -1,0 +1,131 @@
+//! What searches ask for, as JSON. Pure.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::error::{Error, Result};
+use crate::source::document::Object;
+
+/// Fastest order there is, made total by the second key. OpenSearch loses documents without it, and
+/// by the second key alone older servers look through everything for each page.
+pub const SORT: &str = r#"[{"_doc":"asc"},{"_shard_doc":"asc"}]"#;
+/// For servers that do not know the second key.
+pub const SCROLL_SORT: &str = r#"["_doc"]"#;
+
+#[derive(Serialize)]
+pub struct Search<'a> {
+    pub size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pit: Option<Pit<'a>>,
+    pub sort: &'a RawValue,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search_after: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slice: Option<Slice>,
+    pub track_total_hits: bool,
+    #[serde(rename = "_source", skip_serializing_if = "Option::is_none")]
+    pub source: Option<Filter<'a>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub version: bool,
+}
+
+#[derive(Serialize)]
+pub struct Pit<'a> {
+    pub id: &'a str,
+    pub keep_alive: &'a str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Slice {
+    pub id: usize,
+    pub max: usize,
+}
+
+/// What of a document is sent.
+#[derive(Clone, Copy, Serialize)]
+pub struct Filter<'a> {
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub includes: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub excludes: &'a [String],
+}
+
+impl Search<'_> {
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).expect("a search is made of text and numbers")
+    }
+}
+
+/// The words of a sort order or of a sort value, which came from a server or from above.
+pub fn raw(words: &[u8]) -> Result<&RawValue> {
+    serde_json::from_slice(words)
+        .map_err(|cause| Error::internal("sort values are not JSON").because(cause))
+}
+
+/// The clause in what `--es-query` says: either itself, or what stands under `query` in a body.
+pub fn clause(text: &str) -> Result<Box<RawValue>> {
+    let help = "write --es-query as '{\"query\": {...}}', or the clause alone";
+    let object: Object = serde_json::from_str(text).map_err(|cause| {
+        Error::config(format!("the query is no JSON object: {cause}")).help(help)
+    })?;
+    let Some((_, query)) = object.0.iter().find(|(name, _)| name == "query") else {
+        let clause = RawValue::from_string(text.trim().to_string());
+        return clause.map_err(|cause| Error::config("the query is no JSON").because(cause));
+    };
+    let others: Vec<&str> =
+        object.0.iter().map(|(name, _)| name.as_ref()).filter(|name| *name != "query").collect();
+    if !others.is_empty() || object.0.len() > 1 {
+        let others = others.join("', '");
+        return Err(Error::config(format!("the query holds '{others}' beside 'query'")).help(
+            "only 'query' can be chosen: use --es-fields for fields; size and order are ours",
+        ));
+    }
+    Ok((*query).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_a_body_or_a_clause() {
+        for (text, expected) in [
+            (r#"{"query":{"term":{"a":1}}}"#, Some(r#"{"term":{"a":1}}"#)),
+            (r#" {"match_all":{}} "#, Some(r#"{"match_all":{}}"#)),
+            (
+                r#"{"query":{"a":12345678901234567890123}}"#,
+                Some(r#"{"a":12345678901234567890123}"#),
+            ),
+            (r#"{"query":{},"size":5}"#, None),
+            (r#"{"query":{},"query":{}}"#, None),
+            ("", None),
+            ("[1]", None),
+            ("status:paid", None),
+            (r#"{"query":{}"#, None),
+        ] {
+            let found = clause(text).ok();
+            assert_eq!(found.as_ref().map(|clause| clause.get()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_search_keeps_the_servers_own_words() {
+        let search = Search {
+            size: 10,
+            query: None,
+            pit: Some(Pit { id: "x\"y", keep_alive: "5000ms" }),
+            sort: raw(SORT.as_bytes()).unwrap(),
+            search_after: Some(raw(b"[18446744073709551615, 4294967296]").unwrap()),
+            slice: Some(Slice { id: 0, max: 2 }),
+            track_total_hits: false,
+            source: Some(Filter { includes: &["a".to_string()], excludes: &[] }),
+            version: false,
+        };
+        assert_eq!(
+            search.text(),
+            r#"{"size":10,"pit":{"id":"x\"y","keep_alive":"5000ms"},"sort":[{"_doc":"asc"},{"_shard_doc":"asc"}],"search_after":[18446744073709551615, 4294967296],"slice":{"id":0,"max":2},"track_total_hits":false,"_source":{"includes":["a"]}}"#
+        );
+    }
+}

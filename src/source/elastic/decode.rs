@@ -1,0 +1,186 @@
+//! A segment of hits, one a line, to rows. Pure.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::error::{Error, Result};
+use crate::record::{ErrorType, Place, Rejected, Rows, Segment, Shape, Value, without_line_end};
+use crate::source::Decode;
+use crate::source::document::{Picker, Refusal, Text};
+
+/// What stands beside a document in a hit.
+pub const BESIDE: &[&str] = &["_id", "_index", "_routing", "_version"];
+
+pub struct HitDecode {
+    /// What the splits are called.
+    pub names: Vec<String>,
+    pub picker: Picker,
+    /// Of `BESIDE`, what goes in front of the fields of whole documents.
+    pub beside: Vec<String>,
+}
+
+/// A hit as it is served. Other fields of it, such as `sort`, are no part of the record.
+#[derive(Deserialize)]
+struct Hit<'a> {
+    #[serde(borrow, rename = "_index")]
+    index: Text<'a>,
+    #[serde(borrow, rename = "_id")]
+    id: Text<'a>,
+    #[serde(borrow, rename = "_routing")]
+    routing: Option<Text<'a>>,
+    #[serde(borrow, rename = "_version")]
+    version: Option<&'a RawValue>,
+    #[serde(borrow, rename = "_source")]
+    source: &'a RawValue,
+}
+
+impl Hit<'_> {
+    fn beside(&self, name: &str) -> Value<'_> {
+        match name {
+            "_id" => Value::Text(self.id.0.as_bytes()),
+            "_index" => Value::Text(self.index.0.as_bytes()),
+            "_routing" => match &self.routing {
+                Some(routing) => Value::Text(routing.0.as_bytes()),
+                None => Value::Absent,
+            },
+            "_version" => match self.version {
+                Some(version) => Value::Number(version.get().as_bytes()),
+                None => Value::Absent,
+            },
+            _ => Value::Absent,
+        }
+    }
+}
+
+impl Decode for HitDecode {
+    fn shape(&self) -> Shape {
+        self.picker.shape()
+    }
+
+    fn decode(&self, segment: &Segment, rows: &mut Rows) -> Result<()> {
+        let mut spliced = Vec::new();
+        let mut offset = 0;
+        let mut index = 0;
+        while offset < segment.bytes.len() {
+            let rest = &segment.bytes[offset..];
+            let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+            let line = &rest[..length];
+            rows.begin(index, offset);
+            if let Err(refusal) = self.row(line, &mut spliced, rows) {
+                rows.abandon();
+                let place = Place {
+                    record: Some(segment.first_record + index),
+                    ..Place::split(&self.names[segment.interval.split])
+                };
+                rows.rejected.push(reject(self.locate(line, place), line, refusal)?);
+            }
+            offset += length;
+            index += 1;
+        }
+        Ok(())
+    }
+
+    /// The index and the document's own name say more than a split and a line.
+    fn locate(&self, raw: &[u8], mut place: Place) -> Place {
+        place.line = None;
+        place.byte = None;
+        if let Ok(hit) = serde_json::from_slice::<Named>(raw) {
+            place.split = hit.index.0.into_owned();
+            place.document = Some(hit.id.0.into_owned());
+        }
+        place
+    }
+}
+
+/// As much of a hit as names it.
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(borrow, rename = "_index")]
+    index: Text<'a>,
+    #[serde(borrow, rename = "_id")]
+    id: Text<'a>,
+}
+
+impl HitDecode {
+    fn row(
+        &self,
+        line: &[u8],
+        spliced: &mut Vec<u8>,
+        rows: &mut Rows,
+    ) -> std::result::Result<(), Refusal> {
+        let text = std::str::from_utf8(line)
+            .map_err(|_| Refusal::new(ErrorType::Encoding, "the hit is not valid UTF-8"))?;
+        let hit: Hit = serde_json::from_str(text).map_err(|cause| {
+            let words = cause.to_string();
+            let what = words.split(" at line ").next().unwrap_or_default();
+            Refusal::new(ErrorType::Parse, format!("the hit cannot be read: {what}"))
+        })?;
+        let source = hit.source.get();
+        if !matches!(self.picker.shape(), Shape::Documents) {
+            return self.picker.row(source, |name| hit.beside(name), rows);
+        }
+        // Reading the hit has read the document to its end, so it need not be read once more.
+        if !source.starts_with('{') {
+            return Err(Refusal::new(ErrorType::Parse, "not a JSON object"));
+        }
+        if self.beside.is_empty() {
+            rows.json(source.as_bytes());
+        } else {
+            self.splice(&hit, source, spliced);
+            rows.json(spliced);
+        }
+        Ok(())
+    }
+
+    /// The document with what stands beside it as its first fields, otherwise in its own words.
+    fn splice(&self, hit: &Hit, source: &str, spliced: &mut Vec<u8>) {
+        spliced.clear();
+        spliced.push(b'{');
+        for name in &self.beside {
+            let value = hit.beside(name);
+            if matches!(value, Value::Absent) {
+                continue;
+            }
+            if spliced.len() > 1 {
+                spliced.push(b',');
+            }
+            spliced.push(b'"');
+            spliced.extend_from_slice(name.as_bytes());
+            spliced.extend_from_slice(b"\":");
+            match value {
+                Value::Text(text) => quote(text, spliced),
+                Value::Number(words) => spliced.extend_from_slice(words),
+                _ => spliced.extend_from_slice(b"null"),
+            }
+        }
+        let fields = &source[1..];
+        let is_empty = fields.trim_start().starts_with('}');
+        if spliced.len() > 1 && !is_empty {
+            spliced.push(b',');
+        }
+        spliced.extend_from_slice(fields.as_bytes());
+    }
+}
+
+/// Text as JSON writes it.
+fn quote(text: &[u8], out: &mut Vec<u8>) {
+    let text = std::str::from_utf8(text).expect("names of documents were read as text");
+    let quoted = serde_json::to_string(text).expect("text can always be written as JSON");
+    out.extend_from_slice(quoted.as_bytes());
+}
+
+fn reject(place: Place, line: &[u8], refusal: Refusal) -> Result<Rejected> {
+    let place = match refusal.column {
+        Some(column) => place.column(column),
+        None => place,
+    };
+    if refusal.ends_run {
+        return Err(Error::data(refusal.error_type, refusal.reason).at(place));
+    }
+    let raw = without_line_end(line).to_vec();
+    Ok(Rejected { place, error_type: refusal.error_type, reason: refusal.reason, raw })
+}
+
+#[cfg(test)]
+#[path = "decode_tests.rs"]
+mod tests;

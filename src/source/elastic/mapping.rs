@@ -1,0 +1,213 @@
+//! What the mappings of indices say of the fields of their documents. Pure.
+
+use serde_json::{Map, Value};
+
+use crate::record::{EpochUnit, Field, FieldKind};
+
+/// What is known of the indices that were asked for.
+#[derive(Debug, Default, PartialEq)]
+pub struct Mappings {
+    /// Names of the indices.
+    pub indices: Vec<String>,
+    /// In the order of the first index that has them, which is that of their names.
+    pub fields: Vec<Field>,
+    /// An index that does not keep its documents.
+    pub without_source: Option<String>,
+    /// An index that keeps something else and writes documents anew when asked.
+    pub synthetic: Option<String>,
+}
+
+/// How fields are listed.
+#[derive(Clone, Copy, Debug)]
+pub struct Listing<'a> {
+    pub flatten: bool,
+    pub include: &'a [String],
+    pub exclude: &'a [String],
+}
+
+/// Reads the answer to `GET /INDEX/_mapping`: an object of indices.
+pub fn read(answer: &Value, listing: Listing) -> Mappings {
+    let mut found = Mappings::default();
+    for (index, value) in answer.as_object().into_iter().flatten() {
+        found.indices.push(index.clone());
+        let mappings = &value["mappings"];
+        let source = &mappings["_source"];
+        if source["enabled"].as_bool() == Some(false) {
+            found.without_source.get_or_insert_with(|| index.clone());
+        }
+        if source["mode"].as_str() == Some("synthetic") {
+            found.synthetic.get_or_insert_with(|| index.clone());
+        }
+        if let Some(properties) = mappings["properties"].as_object() {
+            list("", properties, listing, &mut found.fields);
+        }
+    }
+    found
+}
+
+/// Looks for an index whose settings let documents be written anew, in the answer to
+/// `GET /INDEX/_settings?flat_settings=true`.
+pub fn synthetic_by_settings(answer: &Value) -> Option<String> {
+    answer.as_object()?.iter().find_map(|(index, value)| {
+        let setting = |name: &str| value["settings"][name].as_str();
+        let mode = setting("index.mapping.source.mode");
+        let is_implied = matches!(setting("index.mode"), Some("logsdb" | "time_series"));
+        let is_derived = setting("index.derived_source.enabled") == Some("true");
+        let is_synthetic = match mode {
+            Some(mode) => mode == "synthetic",
+            None => is_implied || is_derived,
+        };
+        is_synthetic.then(|| index.clone())
+    })
+}
+
+/// The smallest page that some index allows, where one was set.
+pub fn smallest_window(answer: &Value) -> Option<u64> {
+    let windows = answer.as_object()?.values();
+    windows
+        .filter_map(|value| value["settings"]["index.max_result_window"].as_str()?.parse().ok())
+        .min()
+}
+
+fn list(prefix: &str, properties: &Map<String, Value>, listing: Listing, fields: &mut Vec<Field>) {
+    for (name, mapping) in properties {
+        let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        let inner = mapping["properties"].as_object().filter(|inner| !inner.is_empty());
+        let is_object = matches!(mapping["type"].as_str(), None | Some("object"));
+        if let Some(inner) = inner
+            && is_object
+            && listing.flatten
+        {
+            list(&name, inner, listing, fields);
+            continue;
+        }
+        let Some((kind, origin)) = kind(mapping) else { continue };
+        if !listing.has(&name, inner.is_some()) {
+            continue;
+        }
+        match fields.iter_mut().find(|field| field.name == name) {
+            Some(known) => merge(known, kind, origin),
+            None => fields.push(Field::new(name, kind, origin)),
+        }
+    }
+}
+
+/// What values of a field are, and what the mapping calls it; none for what is no field of its own.
+fn kind(mapping: &Value) -> Option<(FieldKind, &str)> {
+    let Some(name) = mapping["type"].as_str() else { return Some((FieldKind::Json, "object")) };
+    let kind = match name {
+        "alias" => return None,
+        // Longer ones are kept all the same, but not found: nobody meant them to be.
+        "keyword" | "wildcard" => match mapping["ignore_above"].as_u64() {
+            Some(above) => FieldKind::Keyword(u32::try_from(above).unwrap_or(u32::MAX)),
+            None => FieldKind::Text,
+        },
+        "constant_keyword" => FieldKind::Keyword(KEYWORD_CHARS),
+        "ip" => FieldKind::Keyword(IP_CHARS),
+        "version" => FieldKind::Keyword(KEYWORD_CHARS),
+        "long" => FieldKind::Int(64),
+        "integer" => FieldKind::Int(32),
+        "short" => FieldKind::Int(16),
+        "byte" => FieldKind::Int(8),
+        "token_count" => FieldKind::Int(32),
+        "unsigned_long" => FieldKind::Unsigned(64),
+        "double" | "scaled_float" => FieldKind::Float(64),
+        "float" | "half_float" => FieldKind::Float(32),
+        "boolean" => FieldKind::Bool,
+        "date" | "date_nanos" => FieldKind::Time(epoch_unit(mapping["format"].as_str())),
+        "binary" => FieldKind::Base64,
+        "text" | "match_only_text" | "annotated_text" | "search_as_you_type" | "completion"
+        | "counted_keyword" => FieldKind::Text,
+        "percolator"
+        | "object"
+        | "nested"
+        | "flattened"
+        | "flat_object"
+        | "join"
+        | "histogram"
+        | "aggregate_metric_double"
+        | "rank_features"
+        | "rank_feature"
+        | "dense_vector"
+        | "sparse_vector"
+        | "knn_vector"
+        | "point"
+        | "shape" => FieldKind::Json,
+        _ if name.starts_with("geo_") || name.ends_with("_range") => FieldKind::Json,
+        _ => FieldKind::Unknown,
+    };
+    Some((kind, name))
+}
+
+/// An address of IP version 6 that holds one of version 4, written out.
+const IP_CHARS: u32 = 45;
+/// Names and versions that stand once for a whole index, or are short by nature.
+const KEYWORD_CHARS: u32 = 255;
+
+/// Numbers are milliseconds, but where the format knows nothing but seconds.
+fn epoch_unit(format: Option<&str>) -> EpochUnit {
+    let formats = format.unwrap_or_default();
+    let knows = |name: &str| formats.split("||").any(|format| format.trim() == name);
+    if knows("epoch_second") && !knows("epoch_millis") {
+        EpochUnit::Seconds
+    } else {
+        EpochUnit::Milliseconds
+    }
+}
+
+/// One name, two meanings in two indices.
+fn merge(known: &mut Field, kind: FieldKind, origin: &str) {
+    use FieldKind::{Decimal, Float, Int, Json, Keyword, Text, Unknown, Unsigned};
+    if !known.origin.split(" or ").any(|known| known == origin) {
+        known.origin = format!("{} or {origin}", known.origin);
+    }
+    known.kind = match (known.kind, kind) {
+        (one, other) if one == other => one,
+        (Unknown, other) | (other, Unknown) => other,
+        (Json, _) | (_, Json) => Json,
+        (Int(one), Int(other)) => Int(one.max(other)),
+        (Int(_) | Unsigned(_) | Decimal, Int(_) | Unsigned(_) | Decimal) => Decimal,
+        (Int(_) | Unsigned(_) | Decimal | Float(_), Float(_))
+        | (Float(_), Int(_) | Unsigned(_) | Decimal) => Float(64),
+        (Keyword(one), Keyword(other)) => Keyword(one.max(other)),
+        _ => Text,
+    };
+}
+
+impl Listing<'_> {
+    /// Whether documents come with this field. One that is asked for in part is there, too.
+    fn has(&self, name: &str, has_inner: bool) -> bool {
+        let is_under = |pattern: &String| matches(pattern, name) || lies_below(name, pattern);
+        let is_partly = |pattern: &String| has_inner && lies_below(pattern, name);
+        let is_included = self.include.is_empty()
+            || self.include.iter().any(|pattern| is_under(pattern) || is_partly(pattern));
+        is_included && !self.exclude.iter().any(is_under)
+    }
+}
+
+/// `a.b` lies below `a`, and below `a*`.
+fn lies_below(name: &str, pattern: &str) -> bool {
+    name.char_indices()
+        .filter(|(_, letter)| *letter == '.')
+        .any(|(at, _)| matches(pattern, &name[..at]))
+}
+
+/// Whether a name fits a pattern, in which `*` stands for anything.
+fn matches(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+#[path = "mapping_tests.rs"]
+mod tests;

@@ -1,0 +1,164 @@
+use serde_json::json;
+
+use super::*;
+
+fn listing(flatten: bool) -> Listing<'static> {
+    Listing { flatten, include: &[], exclude: &[] }
+}
+
+fn one(properties: Value) -> Value {
+    json!({ "i": { "mappings": { "properties": properties } } })
+}
+
+fn names(found: &Mappings) -> Vec<&str> {
+    found.fields.iter().map(|field| field.name.as_str()).collect()
+}
+
+#[test]
+fn types_have_kinds() {
+    for (mapping, kind) in [
+        (json!({"type": "keyword"}), Some(FieldKind::Text)),
+        (json!({"type": "keyword", "ignore_above": 256}), Some(FieldKind::Keyword(256))),
+        (json!({"type": "constant_keyword", "value": "x"}), Some(FieldKind::Keyword(255))),
+        (json!({"type": "ip"}), Some(FieldKind::Keyword(45))),
+        (json!({"type": "text", "fields": {"raw": {"type": "keyword"}}}), Some(FieldKind::Text)),
+        (json!({"type": "long"}), Some(FieldKind::Int(64))),
+        (json!({"type": "integer"}), Some(FieldKind::Int(32))),
+        (json!({"type": "short"}), Some(FieldKind::Int(16))),
+        (json!({"type": "byte"}), Some(FieldKind::Int(8))),
+        (json!({"type": "unsigned_long"}), Some(FieldKind::Unsigned(64))),
+        (json!({"type": "double"}), Some(FieldKind::Float(64))),
+        (json!({"type": "scaled_float", "scaling_factor": 100}), Some(FieldKind::Float(64))),
+        (json!({"type": "half_float"}), Some(FieldKind::Float(32))),
+        (json!({"type": "boolean"}), Some(FieldKind::Bool)),
+        (json!({"type": "date"}), Some(FieldKind::Time(EpochUnit::Milliseconds))),
+        (json!({"type": "date_nanos"}), Some(FieldKind::Time(EpochUnit::Milliseconds))),
+        (
+            json!({"type": "date", "format": "epoch_second"}),
+            Some(FieldKind::Time(EpochUnit::Seconds)),
+        ),
+        (
+            json!({"type": "date", "format": "strict_date_time||epoch_second"}),
+            Some(FieldKind::Time(EpochUnit::Seconds)),
+        ),
+        (
+            json!({"type": "date", "format": "epoch_second||epoch_millis"}),
+            Some(FieldKind::Time(EpochUnit::Milliseconds)),
+        ),
+        (json!({"type": "binary"}), Some(FieldKind::Base64)),
+        (json!({"type": "nested", "properties": {"x": {"type": "long"}}}), Some(FieldKind::Json)),
+        (json!({"properties": {"x": {"type": "long"}}}), Some(FieldKind::Json)),
+        (json!({"type": "object", "enabled": false}), Some(FieldKind::Json)),
+        (json!({"type": "geo_point"}), Some(FieldKind::Json)),
+        (json!({"type": "integer_range"}), Some(FieldKind::Json)),
+        (json!({"type": "flattened"}), Some(FieldKind::Json)),
+        (json!({"type": "alias", "path": "x"}), None),
+        (json!({"type": "of_tomorrow"}), Some(FieldKind::Unknown)),
+    ] {
+        let found = read(&one(json!({ "a": mapping })), listing(false));
+        let kinds: Vec<FieldKind> = found.fields.iter().map(|field| field.kind).collect();
+        assert_eq!(kinds, Vec::from_iter(kind), "{mapping}");
+    }
+}
+
+#[test]
+fn objects_are_fields_or_their_fields() {
+    let mappings = one(json!({
+        "o": {"properties": {"x": {"type": "long"}, "p": {"properties": {"y": {"type": "ip"}}}}},
+        "n": {"type": "nested", "properties": {"z": {"type": "long"}}},
+        "e": {"type": "object"},
+    }));
+    assert_eq!(names(&read(&mappings, listing(false))), ["e", "n", "o"]);
+    assert_eq!(names(&read(&mappings, listing(true))), ["e", "n", "o.p.y", "o.x"]);
+}
+
+#[test]
+fn one_name_in_two_indices_is_what_both_have_in_common() {
+    use FieldKind::{Decimal, Float, Int, Json, Keyword, Text};
+    for (one, other, kind, origin) in [
+        ("long", "long", Int(64), "long"),
+        ("byte", "integer", Int(32), "byte or integer"),
+        ("long", "unsigned_long", Decimal, "long or unsigned_long"),
+        ("long", "float", Float(64), "long or float"),
+        ("long", "text", Text, "long or text"),
+        ("ip", "version", Keyword(255), "ip or version"),
+        ("keyword", "text", Text, "keyword or text"),
+        ("long", "nested", Json, "long or nested"),
+        ("date", "long", Text, "date or long"),
+    ] {
+        let mappings = json!({
+            "i1": {"mappings": {"properties": {"a": {"type": one}}}},
+            "i2": {"mappings": {"properties": {"a": {"type": other}, "b": {"type": "long"}}}},
+        });
+        let found = read(&mappings, listing(false));
+        assert_eq!(found.indices, ["i1", "i2"]);
+        assert_eq!(names(&found), ["a", "b"]);
+        assert_eq!((found.fields[0].kind, found.fields[0].origin.as_str()), (kind, origin));
+    }
+}
+
+#[test]
+fn fields_that_are_not_sent_are_not_listed() {
+    let mappings = one(json!({
+        "a": {"type": "long"},
+        "o": {"properties": {"x": {"type": "long"}, "y": {"type": "long"}}},
+    }));
+    for (include, exclude, flatten, expected) in [
+        (&["a"][..], &[][..], false, &["a"][..]),
+        (&["o.x"], &[], false, &["o"]),
+        (&["o.x"], &[], true, &["o.x"]),
+        (&["o.*"], &[], true, &["o.x", "o.y"]),
+        (&["o"], &[], true, &["o.x", "o.y"]),
+        (&[], &["o"], true, &["a"]),
+        (&[], &["o.x"], true, &["a", "o.y"]),
+        (&[], &["o.x"], false, &["a", "o"]),
+        (&["*"], &["a"], false, &["o"]),
+    ] {
+        let owned = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
+        let (include, exclude) = (owned(include), owned(exclude));
+        let listing = Listing { flatten, include: &include, exclude: &exclude };
+        assert_eq!(names(&read(&mappings, listing)), expected, "{include:?} -{exclude:?}");
+    }
+}
+
+#[test]
+fn documents_that_are_not_kept_are_noticed() {
+    let mappings = json!({
+        "a": {"mappings": {"_source": {"enabled": false}}},
+        "b": {"mappings": {"_source": {"mode": "synthetic"}}},
+        "c": {"mappings": {}},
+    });
+    let found = read(&mappings, listing(false));
+    assert_eq!(found.without_source.as_deref(), Some("a"));
+    assert_eq!(found.synthetic.as_deref(), Some("b"));
+    for (settings, expected) in [
+        (json!({}), None),
+        (json!({"index.mode": "logsdb"}), Some("i")),
+        (json!({"index.mode": "logsdb", "index.mapping.source.mode": "stored"}), None),
+        (json!({"index.mapping.source.mode": "synthetic"}), Some("i")),
+        (json!({"index.derived_source.enabled": "true"}), Some("i")),
+    ] {
+        let answer = json!({ "i": { "settings": settings } });
+        assert_eq!(synthetic_by_settings(&answer).as_deref(), expected, "{settings}");
+    }
+    let answer =
+        json!({"i": {"settings": {"index.max_result_window": "500"}}, "j": {"settings": {}}});
+    assert_eq!(smallest_window(&answer), Some(500));
+    assert_eq!(smallest_window(&json!({})), None);
+}
+
+#[test]
+fn patterns_stand_for_names() {
+    for (pattern, name, expected) in [
+        ("a", "a", true),
+        ("a", "ab", false),
+        ("a*", "ab", true),
+        ("*b", "ab", true),
+        ("a*c*e", "abcde", true),
+        ("a*c*e", "abde", false),
+        ("*", "", true),
+        ("a*a", "a", false),
+    ] {
+        assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+    }
+}

@@ -1,0 +1,209 @@
+//! Elasticsearch and OpenSearch. A split is a slice of one snapshot; a segment is a page of it, its
+//! hits one a line; the decoder takes documents out of hits.
+//!
+//! A page counts only when it is complete, and is asked for again when it is not.
+
+mod address;
+mod answer;
+mod ask;
+mod body;
+mod client;
+mod cursor;
+mod decode;
+mod dialect;
+mod mapping;
+mod node;
+mod opening;
+mod pace;
+mod page;
+mod reading;
+mod snapshot;
+mod taking;
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::AbortHandle;
+
+use self::cursor::HitCursor;
+use self::decode::{BESIDE, HitDecode};
+use self::reading::Reading;
+use super::document::Picker;
+use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
+use crate::error::{Error, Kind, Later, Result};
+use crate::event::{Expected, Observer};
+use crate::record::{ErrorType, Field};
+use crate::secret::Secret;
+
+#[derive(Clone, Debug)]
+pub struct ElasticSettings {
+    /// Nodes of one cluster. Without a scheme, http is meant; a user in it is taken off and used.
+    pub urls: Vec<String>,
+    /// Names, wildcards, aliases or data streams, also several in one by commas.
+    pub indices: Vec<String>,
+    /// A query clause in JSON, or a body that holds one.
+    pub query: Option<String>,
+    /// Fields of documents that are sent; all without any.
+    pub include: Vec<String>,
+    pub exclude: Vec<String>,
+    pub auth: Auth,
+    pub tls: Tls,
+    /// Parts that are read side by side.
+    pub slices: Option<usize>,
+    /// Of `_id`, `_index`, `_routing` and `_version`: put in front of the fields of whole documents.
+    pub beside: Vec<String>,
+    /// An object in a document is its fields, named `outer.inner`.
+    pub flatten: bool,
+    /// As long as the server keeps a snapshot that nobody asks for.
+    pub keep_alive: Duration,
+    /// As long as an answer may take to begin, and each piece of it to arrive.
+    pub request_timeout: Duration,
+    /// Pages are sent packed: slower, but for slow networks.
+    pub compress: bool,
+    /// A wildcard that matches nothing is nothing to read, and no mistake.
+    pub allow_no_indices: bool,
+    pub limit: SegmentLimit,
+}
+
+#[derive(Clone, Debug)]
+pub enum Auth {
+    None,
+    Basic {
+        user: String,
+        password: Secret,
+    },
+    /// `id:key`, or both encoded as one.
+    ApiKey(Secret),
+    Bearer(Secret),
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Tls {
+    /// Trusted besides those the system trusts.
+    pub ca: Option<PathBuf>,
+    /// Any certificate will do.
+    pub insecure: bool,
+}
+
+impl ElasticSettings {
+    /// The nodes without who logs in to them.
+    pub fn shown_urls(&self) -> String {
+        let shown: Vec<&str> = self.urls.iter().map(|url| address::without_user(url)).collect();
+        shown.join(",")
+    }
+}
+
+pub struct ElasticSource {
+    reading: Arc<Reading>,
+    splits: Vec<Split>,
+    fields: Vec<Field>,
+    beside: Vec<String>,
+    flatten: bool,
+    /// Hits when the snapshot was taken.
+    total: u64,
+    has_many_indices: bool,
+    keeper: Mutex<Option<Keeper>>,
+}
+
+/// Keeps the snapshot alive until it is dropped.
+struct Keeper(AbortHandle);
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl ElasticSource {
+    /// Finds out who the server is, what there is to read, and takes a snapshot of it. Is called on
+    /// a runtime, which has to be there as long as the source. Tries nothing twice.
+    pub async fn open(
+        settings: ElasticSettings,
+        observer: Arc<dyn Observer>,
+    ) -> Result<ElasticSource> {
+        let beside = settings.beside.clone();
+        let flatten = settings.flatten;
+        let opened = opening::open(settings, observer).await?;
+        let names = opened.names;
+        let snapshot = opened.reading.snapshot.clone();
+        let is_kept = snapshot.dialect() != dialect::Dialect::Scroll && !names.is_empty();
+        let keeper = is_kept
+            .then(|| Keeper(tokio::spawn(async move { snapshot.keep().await }).abort_handle()));
+        Ok(ElasticSource {
+            reading: Arc::new(opened.reading),
+            splits: names.into_iter().map(|name| Split { name, is_file: false }).collect(),
+            fields: opened.fields,
+            beside,
+            flatten,
+            total: opened.total,
+            has_many_indices: opened.has_many_indices,
+            keeper: Mutex::new(keeper),
+        })
+    }
+
+    fn is_scroll(&self) -> bool {
+        self.reading.snapshot.dialect() == dialect::Dialect::Scroll
+    }
+}
+
+impl Source for ElasticSource {
+    fn splits(&self) -> &[Split] {
+        &self.splits
+    }
+
+    fn readers(&self) -> usize {
+        self.splits.len().max(1)
+    }
+
+    fn open(&self, split: usize) -> Result<Box<dyn Cursor + '_>> {
+        Ok(Box::new(HitCursor::new(self.reading.clone(), split)))
+    }
+
+    fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    fn key(&self) -> &[&str] {
+        if self.has_many_indices { &["_index", "_id"] } else { &["_id"] }
+    }
+
+    fn decoder(&self, wanted: &Wanted) -> Result<Arc<dyn Decode>> {
+        let names = match wanted {
+            Wanted::Everything => &self.beside,
+            Wanted::Fields { names, .. } => names,
+        };
+        let version = names.iter().any(|name| name == "_version");
+        self.reading.version.store(version, Ordering::Relaxed);
+        Ok(Arc::new(HitDecode {
+            names: self.splits.iter().map(|split| split.name.clone()).collect(),
+            picker: Picker::new(wanted, BESIDE, self.flatten),
+            beside: self.beside.clone(),
+        }))
+    }
+
+    fn expected(&self) -> Expected {
+        Expected { records: Some(self.total), stored_bytes: None }
+    }
+
+    fn confirm(&self, records: u64) -> Result<()> {
+        // Scrolls see the index as it is when each of them begins.
+        let total = match self.is_scroll() {
+            true => self.reading.scrolled.load(Ordering::Relaxed),
+            false => self.total,
+        };
+        if records == total {
+            return Ok(());
+        }
+        let title = &self.reading.title;
+        let message = format!("'{title}' holds {total} documents, but {records} were delivered");
+        Err(Error::new(Kind::Data, ErrorType::PartialResult, message).help("run again"))
+    }
+
+    fn close(&self) -> Later<'_, ()> {
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(keeper);
+        Box::pin(self.reading.snapshot.close())
+    }
+}

@@ -1,0 +1,150 @@
+//! One node of a cluster: how connections to it are made, and why one could not be.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use base64::Engine;
+use elasticsearch::cert::{Certificate, CertificateValidation};
+use elasticsearch::http::transport::{SingleNodeConnectionPool, Transport, TransportBuilder};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+
+use super::address::Address;
+use super::{Auth, Tls};
+use crate::error::{Error, Kind, Result};
+use crate::record::ErrorType;
+
+/// A node that does not take a connection by then is not there. Longer than a lost first packet
+/// takes to be sent again twice.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Finds out that the other end is gone while nothing is sent.
+const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
+pub struct Node {
+    pub address: Address,
+    /// For small questions.
+    pub questions: Transport,
+    /// For pages.
+    pub pages: reqwest::Client,
+}
+
+pub fn node(
+    address: Address,
+    authorization: Option<&HeaderValue>,
+    tls: &Tls,
+    pem: Option<&[u8]>,
+) -> Result<Node> {
+    let wrong = |cause: &(dyn StdError + 'static)| {
+        Error::config(format!("no client for '{}': {}", address.name(), root(cause)))
+            .help("check --es-url and --es-ca")
+    };
+    let mut questions = TransportBuilder::new(SingleNodeConnectionPool::new(address.url.clone()))
+        .enable_meta_header(false);
+    let mut pages = reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_keepalive(TCP_KEEPALIVE)
+        .tcp_nodelay(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("flowgauge/", env!("CARGO_PKG_VERSION")))
+        .no_gzip();
+    if let Some(value) = authorization {
+        // Not as the crate's own credentials, which would show themselves when printed.
+        questions = questions.header(AUTHORIZATION, value.clone());
+    }
+    if address.is_loopback() {
+        questions = questions.disable_proxy();
+        pages = pages.no_proxy();
+    }
+    if let Some(pem) = pem {
+        let chain = Certificate::from_pem(pem).map_err(|cause| wrong(&cause))?;
+        questions = questions.cert_validation(CertificateValidation::Full(chain));
+        for certificate in
+            reqwest::Certificate::from_pem_bundle(pem).map_err(|cause| wrong(&cause))?
+        {
+            pages = pages.add_root_certificate(certificate);
+        }
+    }
+    if tls.insecure {
+        questions = questions.cert_validation(CertificateValidation::None);
+        pages = pages.danger_accept_invalid_certs(true);
+    }
+    let questions = questions.build().map_err(|cause| wrong(&cause))?;
+    let pages = pages.build().map_err(|cause| wrong(&cause))?;
+    Ok(Node { address, questions, pages })
+}
+
+/// The header that says who we are. It is marked as not to be shown.
+pub fn authorization(auth: &Auth) -> Result<Option<HeaderValue>> {
+    let base64 = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+    let text = match auth {
+        Auth::None => return Ok(None),
+        Auth::Basic { user, password } => {
+            format!("Basic {}", base64(&format!("{user}:{}", password.reveal())))
+        }
+        // What is encoded holds no colon.
+        Auth::ApiKey(key) if key.reveal().contains(':') => {
+            format!("ApiKey {}", base64(key.reveal().trim()))
+        }
+        Auth::ApiKey(key) => format!("ApiKey {}", key.reveal().trim()),
+        Auth::Bearer(token) => format!("Bearer {}", token.reveal().trim()),
+    };
+    let mut value = HeaderValue::from_str(&text).map_err(|_| {
+        Error::config("the key or token for Elasticsearch holds characters that cannot be sent")
+    })?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}
+
+/// Why a node could not be asked, in the words of whoever knows, without the URL that was asked.
+pub fn unreachable(address: &Address, cause: &(dyn StdError + 'static)) -> Error {
+    let why = root(cause);
+    let name = address.name();
+    if why.contains("certificate") {
+        return Error::new(
+            Kind::Config,
+            ErrorType::Auth,
+            format!("the certificate of '{name}' is not trusted: {why}"),
+        )
+        .help("set --es-ca to the certificate of its authority");
+    }
+    if why.contains("InvalidContentType") {
+        return Error::config(format!("'{name}' does not speak TLS: {why}"))
+            .help("write http:// in --es-url");
+    }
+    let is_timeout = why.contains("timed out") || why.contains("deadline has elapsed");
+    let error_type = if is_timeout { ErrorType::Timeout } else { ErrorType::Connection };
+    Error::new(Kind::Unavailable, error_type, format!("'{name}' cannot be asked: {why}"))
+}
+
+/// The last cause says what happened, the others only where.
+fn root(cause: &(dyn StdError + 'static)) -> String {
+    let mut cause = cause;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    super::answer::shortened(&cause.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    #[test]
+    fn who_we_are_is_sent_as_each_kind_wants_it() {
+        let secret = |text: &str| Secret::new(text);
+        for (auth, expected) in [
+            (Auth::None, None),
+            (
+                Auth::Basic { user: "u".to_string(), password: secret("p:w") },
+                Some("Basic dTpwOnc="),
+            ),
+            (Auth::ApiKey(secret("id:key")), Some("ApiKey aWQ6a2V5")),
+            (Auth::ApiKey(secret("aWQ6a2V5\n")), Some("ApiKey aWQ6a2V5")),
+            (Auth::Bearer(secret("t")), Some("Bearer t")),
+        ] {
+            let header = authorization(&auth).unwrap();
+            assert!(header.as_ref().is_none_or(HeaderValue::is_sensitive));
+            assert_eq!(header.as_ref().map(|value| value.to_str().unwrap()), expected);
+        }
+        assert!(authorization(&Auth::Bearer(secret("a\nb"))).is_err());
+    }
+}

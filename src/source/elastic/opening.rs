@@ -1,0 +1,269 @@
+//! Opening: who the server is, what there is to read and how much, and a snapshot of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use serde_json::Value;
+
+use super::address::{self, Address};
+use super::answer::{Refusal, Trouble};
+use super::ask;
+use super::client::{Client, Question};
+use super::decode::BESIDE;
+use super::dialect::{self, Dialect};
+use super::mapping::{self, Listing, Mappings};
+use super::pace;
+use super::reading::Reading;
+use super::snapshot::Snapshot;
+use super::taking::{take, weigh};
+use super::{Auth, ElasticSettings};
+use crate::error::{Error, Result};
+use crate::event::{Observer, Operation};
+use crate::record::{Field, FieldKind};
+
+/// As many slices as there are shards cost the server nothing; more than this do not help one
+/// machine.
+const SLICES_BY_DEFAULT: u64 = 4;
+/// The longest name a document may have.
+const ID_CHARS: u32 = 512;
+const INDEX_CHARS: u32 = 255;
+/// As many names are listed where one is wrong.
+const NAMES_SHOWN: usize = 20;
+
+/// What opening found out.
+pub struct Opened {
+    pub reading: Reading,
+    /// Of the slices.
+    pub names: Vec<String>,
+    pub fields: Vec<Field>,
+    pub total: u64,
+    /// More than one index is read.
+    pub has_many_indices: bool,
+}
+
+pub async fn open(settings: ElasticSettings, observer: Arc<dyn Observer>) -> Result<Opened> {
+    let query = settings.query.as_deref().map(ask::clause).transpose()?;
+    let client = Arc::new(connect(&settings, observer)?);
+    let server = dialect::identify(&client).await?;
+    let names: Vec<String> = settings
+        .indices
+        .iter()
+        .flat_map(|names| names.split(','))
+        .map(|name| name.trim().to_string())
+        .filter(|name| !name.is_empty())
+        .collect();
+    let title = names.join(",");
+    let indices = address::path_of(&names);
+    if names.is_empty() {
+        let error = Error::config("no index is named").help("set --es-index");
+        return Err(with_names(error, &client).await);
+    }
+    let mappings = match look(&settings, &client, &title, &indices).await? {
+        Some(mappings) => mappings,
+        None => return Ok(nothing(&settings, client, title, indices)),
+    };
+    let has_many_indices = mappings.indices.len() > 1;
+    let known = flat_settings(&client, &indices).await?.unwrap_or_default();
+    warn_of_rebuilt(&mappings, &known);
+    let window = mapping::smallest_window(&known).unwrap_or(pace::PAGE_RECORDS_MAX);
+    let (snapshot, count) =
+        take(server.dialects(), &client, &indices, &title, query.as_deref(), &settings).await?;
+    let is_scroll = snapshot.dialect() == Dialect::Scroll;
+    let slices = match settings.slices {
+        Some(slices) => slices.max(1),
+        None if is_scroll => 1,
+        None => SLICES_BY_DEFAULT.min(count.shards).max(1) as usize,
+    };
+    let mut reading = Reading {
+        slices,
+        window: window.clamp(1, pace::PAGE_RECORDS_MAX),
+        query,
+        // A scroll takes its snapshot later, and a slice may take part in fewer shards.
+        shards: (!is_scroll && slices == 1).then_some(count.shards),
+        ..reading(&settings, client, snapshot, title, indices)
+    };
+    if is_scroll {
+        reading.scroll_size = weigh(&reading).await?;
+    }
+    let names = match slices {
+        1 => vec![reading.title.clone()],
+        _ => (1..=slices)
+            .map(|slice| format!("{} slice {slice} of {slices}", reading.title))
+            .collect(),
+    };
+    Ok(Opened {
+        reading,
+        names,
+        fields: with_beside(mappings.fields),
+        total: count.total,
+        has_many_indices,
+    })
+}
+
+fn reading(
+    settings: &ElasticSettings,
+    client: Arc<Client>,
+    snapshot: Snapshot,
+    title: String,
+    indices: String,
+) -> Reading {
+    let limit = settings.limit;
+    Reading {
+        client,
+        snapshot: Arc::new(snapshot),
+        runtime: tokio::runtime::Handle::current(),
+        title,
+        indices,
+        query: None,
+        include: settings.include.clone(),
+        exclude: settings.exclude.clone(),
+        slices: 1,
+        version: AtomicBool::new(settings.beside.iter().any(|name| name == "_version")),
+        limit: crate::source::SegmentLimit { bytes: limit.bytes.min(limit.record_bytes), ..limit },
+        window: pace::PAGE_RECORDS_MAX,
+        scroll_size: 1,
+        shards: None,
+        scrolled: AtomicU64::new(0),
+    }
+}
+
+/// Wildcards that match nothing, and that is allowed.
+fn nothing(
+    settings: &ElasticSettings,
+    client: Arc<Client>,
+    title: String,
+    indices: String,
+) -> Opened {
+    let snapshot = Snapshot::scrolling(client.clone(), settings.keep_alive);
+    let reading = reading(settings, client, snapshot, title, indices);
+    Opened {
+        reading,
+        names: Vec::new(),
+        fields: with_beside(Vec::new()),
+        total: 0,
+        has_many_indices: false,
+    }
+}
+
+fn connect(settings: &ElasticSettings, observer: Arc<dyn Observer>) -> Result<Client> {
+    let mut addresses =
+        settings.urls.iter().map(|url| Address::parse(url)).collect::<Result<Vec<Address>>>()?;
+    if addresses.is_empty() {
+        return Err(Error::config("no server is named").help("set --es-url"));
+    }
+    let mut auth = settings.auth.clone();
+    if let Some((user, password)) = addresses.iter_mut().find_map(|address| address.user.take()) {
+        if !matches!(auth, Auth::None) {
+            return Err(Error::config("--es-url holds a user, and other options name one, too")
+                .help("keep one of them"));
+        }
+        auth = Auth::Basic { user, password };
+    }
+    for address in &addresses {
+        let is_open = !address.is_encrypted() && !address.is_loopback();
+        if is_open && !matches!(auth, Auth::None) {
+            tracing::warn!(
+                "credentials are sent to '{}' without encryption, so anyone between can read them; write https:// in --es-url",
+                address.name()
+            );
+        }
+    }
+    if settings.tls.insecure && addresses.iter().any(Address::is_encrypted) {
+        tracing::warn!(
+            "certificates are not checked, so anyone between can pretend to be the server; set --es-ca instead of --es-insecure"
+        );
+    }
+    let (timeout, compress) = (settings.request_timeout, settings.compress);
+    Client::new(addresses, &auth, &settings.tls, timeout, compress, observer)
+}
+
+/// The mappings of what was asked for; none where that is nothing, and allowed to be.
+async fn look(
+    settings: &ElasticSettings,
+    client: &Client,
+    title: &str,
+    indices: &str,
+) -> Result<Option<Mappings>> {
+    let asked = format!("the mapping of '{title}'");
+    let path = format!("/{indices}/_mapping");
+    let answer = client.ask(Question::get(Operation::Mapping, &path)).await?;
+    if answer.status == 404 && Refusal::read(404, &answer.body).trouble == Trouble::NoIndex {
+        let error = answer.accepted(&asked).err().unwrap_or_else(|| Error::config("no index"));
+        return Err(with_names(error, client).await);
+    }
+    let listing = Listing {
+        flatten: settings.flatten,
+        include: &settings.include,
+        exclude: &settings.exclude,
+    };
+    let mappings = mapping::read(&answer.accepted(&asked)?, listing);
+    if mappings.indices.is_empty() {
+        if settings.allow_no_indices {
+            return Ok(None);
+        }
+        let error = Error::config(format!("no index matches '{title}'"))
+            .help("set --es-index, or --allow-empty where that may be");
+        return Err(with_names(error, client).await);
+    }
+    if let Some(index) = &mappings.without_source {
+        let message = format!("the index '{index}' does not keep its documents");
+        return Err(Error::config(message)
+            .help("its mapping says _source.enabled: false; leave it out of --es-index"));
+    }
+    Ok(Some(mappings))
+}
+
+/// Settings of the indices, where we may see them.
+async fn flat_settings(client: &Client, indices: &str) -> Result<Option<Value>> {
+    let path = format!("/{indices}/_settings?flat_settings=true");
+    let answer = client.ask(Question::get(Operation::Mapping, &path)).await?;
+    Ok(answer.accepted("the settings").ok())
+}
+
+fn warn_of_rebuilt(mappings: &Mappings, settings: &Value) {
+    let by_settings = || mapping::synthetic_by_settings(settings);
+    if let Some(index) = mappings.synthetic.clone().or_else(by_settings) {
+        tracing::warn!(
+            "the index '{index}' does not keep documents as they were sent: the server rebuilds them, with fields in another order and arrays moved"
+        );
+    }
+}
+
+/// Adds the names there are to an error about one that is not.
+async fn with_names(error: Error, client: &Client) -> Error {
+    let Ok(answer) = client.ask(Question::get(Operation::Info, "/_alias")).await else {
+        return error;
+    };
+    let Ok(value) = answer.accepted("the names of indices") else { return error };
+    let mut names = Vec::new();
+    for (index, value) in value.as_object().into_iter().flatten() {
+        names.push(index.as_str());
+        names.extend(
+            value["aliases"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()),
+        );
+    }
+    names.retain(|name| !name.starts_with('.'));
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() {
+        return error.help("set --es-index; the server has no index that may be seen");
+    }
+    let rest = names.len().saturating_sub(NAMES_SHOWN);
+    names.truncate(NAMES_SHOWN);
+    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    error.help(format!("set --es-index; there are {}{more}", names.join(", ")))
+}
+
+fn with_beside(mut fields: Vec<Field>) -> Vec<Field> {
+    let beside = BESIDE.iter().map(|name| {
+        let kind = match *name {
+            "_version" => FieldKind::Int(64),
+            "_index" => FieldKind::Keyword(INDEX_CHARS),
+            "_id" => FieldKind::Keyword(ID_CHARS),
+            _ => FieldKind::Text,
+        };
+        Field { is_beside: true, ..Field::new(*name, kind, *name) }
+    });
+    fields.extend(beside);
+    fields
+}

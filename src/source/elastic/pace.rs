@@ -1,0 +1,98 @@
+//! How many documents the next page asks for: as many as fit into a segment, found out while
+//! reading. Pure.
+
+/// The first page is small: nothing is known of the documents yet.
+const FIRST: u64 = 1_000;
+/// What servers give at most.
+pub const PAGE_RECORDS_MAX: u64 = 10_000;
+/// Documents may become larger, so a page is not planned to fill its limit.
+const FILLED_OF_TEN: u64 = 8;
+/// A page grows by at most this much over the last one.
+const GROWTH: u64 = 4;
+
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    size: u64,
+    records_max: u64,
+    bytes_max: u64,
+}
+
+impl Pace {
+    pub fn new(records_max: u64, bytes_max: usize) -> Pace {
+        let records_max = records_max.clamp(1, PAGE_RECORDS_MAX);
+        Pace { size: FIRST.min(records_max), records_max, bytes_max: bytes_max as u64 }
+    }
+
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// A page of so many records and bytes arrived.
+    pub fn arrived(&mut self, records: u64, bytes: u64) {
+        if records == 0 {
+            return;
+        }
+        let average = (bytes / records).max(1);
+        let fitting = self.bytes_max / 10 * FILLED_OF_TEN / average;
+        let grown = self.size.saturating_mul(GROWTH);
+        self.size = fitting.min(grown).clamp(1, self.records_max);
+    }
+
+    /// The page was too large, and about so many records of it had come until then.
+    pub fn too_large(&mut self, came: u64) {
+        self.halve();
+        // A record that came in part counts, so one less.
+        self.size = self.size.min(came.saturating_sub(1)).max(1);
+    }
+
+    pub fn halve(&mut self) {
+        self.size = (self.size / 2).max(1);
+    }
+}
+
+/// The size of all pages of a scroll, from what a sample of it weighs.
+pub fn fixed(records_max: u64, bytes_max: usize, sampled: u64, bytes: u64) -> u64 {
+    let mut pace = Pace { size: PAGE_RECORDS_MAX, ..Pace::new(records_max, bytes_max / 2) };
+    pace.arrived(sampled, bytes);
+    pace.size.min(pace.records_max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_grow_to_their_limit_and_shrink_when_documents_are_large() {
+        let mut pace = Pace::new(20_000, 1_000_000);
+        assert_eq!(pace.size(), 1_000);
+        pace.arrived(1_000, 10_000);
+        assert_eq!(pace.size(), 4_000);
+        pace.arrived(4_000, 40_000);
+        assert_eq!(pace.size(), 10_000);
+        pace.arrived(10_000, 1_000_000);
+        assert_eq!(pace.size(), 8_000);
+        pace.too_large(5_000);
+        assert_eq!(pace.size(), 4_000);
+        pace.too_large(12);
+        assert_eq!(pace.size(), 11);
+        pace.too_large(1);
+        assert_eq!(pace.size(), 1);
+        pace.too_large(0);
+        assert_eq!(pace.size(), 1);
+        pace.arrived(1, 900_000);
+        assert_eq!(pace.size(), 1);
+        pace.arrived(1, 10);
+        assert_eq!(pace.size(), 4);
+        pace.arrived(0, 0);
+        assert_eq!(pace.size(), 4);
+    }
+
+    #[test]
+    fn small_limits_hold() {
+        assert_eq!(Pace::new(10, 1_000).size(), 10);
+        assert_eq!(Pace::new(0, 0).size(), 1);
+        assert_eq!(fixed(5_000, 1_000_000, 100, 10_000), 4_000);
+        assert_eq!(fixed(5_000, 1_000_000, 0, 0), 5_000);
+        assert_eq!(fixed(5_000, 1_000, 1, 1 << 30), 1);
+    }
+}

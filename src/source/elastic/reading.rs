@@ -1,0 +1,154 @@
+//! What all slices of a source share while they are read.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use serde_json::value::RawValue;
+use tokio::runtime::Handle;
+
+use super::answer::Refusal;
+use super::ask::{self, Filter, Pit, Search, Slice};
+use super::body::{self, More, Outcome};
+use super::client::Client;
+use super::dialect::Dialect;
+use super::page::{self, Demands, Incomplete, Page};
+use super::snapshot::Snapshot;
+use crate::error::{Error, Kind, Result};
+use crate::source::SegmentLimit;
+
+/// A fault of a server that gives pages in part is worth asking again for: other shards, other luck.
+const PARTIAL_SEARCHES: &str = "allow_partial_search_results=false";
+
+pub struct Reading {
+    pub client: Arc<Client>,
+    pub snapshot: Arc<Snapshot>,
+    pub runtime: Handle,
+    /// What is read, for messages.
+    pub title: String,
+    /// The same as a part of a path.
+    pub indices: String,
+    pub query: Option<Box<RawValue>>,
+    pub include: Vec<String>,
+    pub exclude: Vec<String>,
+    pub slices: usize,
+    /// `_version` is wanted beside the documents.
+    pub version: AtomicBool,
+    pub limit: SegmentLimit,
+    /// As many hits as the server allows on a page.
+    pub window: u64,
+    /// Hits of each page of a scroll.
+    pub scroll_size: u64,
+    /// Shards that take part, where that is known before the first page.
+    pub shards: Option<u64>,
+    /// Hits of all scrolls, as their first pages said.
+    pub scrolled: AtomicU64,
+}
+
+/// One page to be asked for.
+pub struct Wish<'a> {
+    pub slice: usize,
+    pub size: u64,
+    pub after: Option<&'a [u8]>,
+}
+
+/// What came of asking for a page.
+pub enum Fetched {
+    Page(Page),
+    Incomplete(Incomplete),
+    Refused(Refusal),
+    TooLarge,
+    /// The run is over.
+    Over,
+}
+
+impl Reading {
+    /// Path and body of the request for a page.
+    pub fn request(&self, wish: &Wish) -> Result<(String, String)> {
+        let slice = (self.slices > 1).then_some(Slice { id: wish.slice, max: self.slices });
+        let keep_alive = self.snapshot.keep_alive();
+        if self.snapshot.dialect() == Dialect::Scroll {
+            if let Some(name) = self.snapshot.scroll(wish.slice) {
+                let body = serde_json::json!({ "scroll": keep_alive, "scroll_id": name });
+                return Ok(("/_search/scroll".to_string(), body.to_string()));
+            }
+            let wish = Wish { after: None, ..*wish };
+            let search = self.search(&wish, None, slice, ask::SCROLL_SORT)?;
+            let path = format!("/{}/_search?scroll={keep_alive}&{PARTIAL_SEARCHES}", self.indices);
+            return Ok((path, search.text()));
+        }
+        let point = self.snapshot.point();
+        let pit = Some(Pit { id: &point, keep_alive });
+        let search = self.search(wish, pit, slice, ask::SORT)?;
+        Ok((format!("/_search?{PARTIAL_SEARCHES}"), search.text()))
+    }
+
+    /// The same for a look at some documents before a scroll begins. Servers refuse slices there.
+    pub fn request_sample(&self, size: u64) -> Result<(String, String)> {
+        let search = Search {
+            track_total_hits: false,
+            ..self.search(&Wish { slice: 0, size, after: None }, None, None, ask::SCROLL_SORT)?
+        };
+        Ok((format!("/{}/_search?{PARTIAL_SEARCHES}", self.indices), search.text()))
+    }
+
+    fn search<'a>(
+        &'a self,
+        wish: &Wish<'a>,
+        pit: Option<Pit<'a>>,
+        slice: Option<Slice>,
+        sort: &'static str,
+    ) -> Result<Search<'a>> {
+        let filter = Filter { includes: &self.include, excludes: &self.exclude };
+        Ok(Search {
+            size: wish.size,
+            query: self.query.as_deref(),
+            pit,
+            sort: ask::raw(sort.as_bytes())?,
+            search_after: wish.after.map(ask::raw).transpose()?,
+            slice,
+            // Scrolls count for themselves; the total of a point in time is known.
+            track_total_hits: self.snapshot.dialect() == Dialect::Scroll,
+            source: (!self.include.is_empty() || !self.exclude.is_empty()).then_some(filter),
+            version: self.version.load(Ordering::Relaxed),
+        })
+    }
+
+    /// Reads an answer. `buffer` comes back with what was read.
+    pub async fn receive(
+        &self,
+        response: reqwest::Response,
+        buffer: Vec<u8>,
+        demands: Demands,
+        more: impl FnMut(usize) -> More,
+    ) -> (Vec<u8>, Result<Fetched>) {
+        let status = response.status().as_u16();
+        let (buffer, outcome) =
+            body::read(&self.client, response, buffer, self.limit.bytes, more).await;
+        let fetched = outcome.map(|outcome| match outcome {
+            // What is too long to be a refusal is none that can be understood.
+            Outcome::Whole | Outcome::TooLarge if status != 200 => {
+                Fetched::Refused(Refusal::read(status, &buffer))
+            }
+            Outcome::Over => Fetched::Over,
+            Outcome::TooLarge => Fetched::TooLarge,
+            Outcome::Whole => match page::read(&buffer, demands) {
+                Ok(page) => Fetched::Page(page),
+                Err(incomplete) => Fetched::Incomplete(incomplete),
+            },
+        });
+        (buffer, fetched)
+    }
+
+    pub fn incomplete(&self, incomplete: &Incomplete) -> Error {
+        let message = format!("a page of '{}' does not count: {}", self.title, incomplete.reason);
+        let error = Error::new(Kind::Unavailable, incomplete.error_type, message);
+        match &incomplete.without_source {
+            Some(index) => error.help(format!("the index '{index}' may not keep its documents")),
+            None => error,
+        }
+    }
+
+    pub fn page_name(&self) -> String {
+        format!("a page of '{}'", self.title)
+    }
+}

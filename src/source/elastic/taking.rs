@@ -1,0 +1,143 @@
+//! Taking a snapshot in the best way a server knows, counting what is in it, and weighing it.
+
+use std::sync::Arc;
+
+use elasticsearch::http::Method;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::ElasticSettings;
+use super::answer::Refusal;
+use super::ask::{self, Pit, Search};
+use super::body::More;
+use super::client::{Client, Question};
+use super::dialect::Dialect;
+use super::pace;
+use super::page::Demands;
+use super::reading::{Fetched, Reading};
+use super::snapshot::Snapshot;
+use crate::error::{Error, Kind, Result};
+use crate::event::Operation;
+use crate::record::ErrorType;
+
+/// Documents that are weighed before a scroll begins.
+const SAMPLED: u64 = 100;
+
+/// What `size: 0` says.
+pub struct Count {
+    pub total: u64,
+    pub shards: u64,
+}
+
+/// Takes a snapshot in the best way the server knows, and counts what is in it.
+pub async fn take(
+    dialects: &[Dialect],
+    client: &Arc<Client>,
+    indices: &str,
+    title: &str,
+    query: Option<&RawValue>,
+    settings: &ElasticSettings,
+) -> Result<(Snapshot, Count)> {
+    for dialect in dialects {
+        let opened = Snapshot::open(client.clone(), *dialect, indices, settings.keep_alive);
+        let Some(snapshot) = opened.await? else { continue };
+        let answer = ask_count(client, &snapshot, indices, query).await;
+        // A server that did not tell its version may not know the order that is needed.
+        let is_unordered = |refusal: &Refusal| refusal.reason.contains("[_shard_doc]");
+        let counted = match answer {
+            Ok(Err(refusal)) if *dialect != Dialect::Scroll && is_unordered(&refusal) => {
+                snapshot.close().await;
+                continue;
+            }
+            Ok(Err(refusal)) => Err(refusal.error(&format!("counting the documents of '{title}'"))),
+            Ok(Ok(value)) => count(&value, title),
+            Err(error) => Err(error),
+        };
+        match counted {
+            Ok(count) => return Ok((snapshot, count)),
+            Err(error) => {
+                snapshot.close().await;
+                return Err(error);
+            }
+        }
+    }
+    Err(Error::internal("every server can be scrolled"))
+}
+
+async fn ask_count(
+    client: &Client,
+    snapshot: &Snapshot,
+    indices: &str,
+    query: Option<&RawValue>,
+) -> Result<std::result::Result<Value, Refusal>> {
+    let is_scroll = snapshot.dialect() == Dialect::Scroll;
+    let point = snapshot.point();
+    let path = if is_scroll { format!("/{indices}/_search") } else { "/_search".to_string() };
+    let order = if is_scroll { ask::SCROLL_SORT } else { ask::SORT };
+    let search = Search {
+        size: 0,
+        query,
+        pit: (!is_scroll).then(|| Pit { id: &point, keep_alive: snapshot.keep_alive() }),
+        sort: ask::raw(order.as_bytes())?,
+        search_after: None,
+        slice: None,
+        track_total_hits: true,
+        source: None,
+        version: false,
+    };
+    let question = Question {
+        operation: Operation::Count,
+        method: Method::Post,
+        path: &path,
+        parameters: &[("allow_partial_search_results", "false")],
+        body: Some(search.text()),
+    };
+    let answer = client.ask(question).await?;
+    if answer.status != 200 {
+        return Ok(Err(Refusal::read(answer.status, &answer.body)));
+    }
+    let counted = answer.accepted("counting")?;
+    if let Some(name) = counted["pit_id"].as_str() {
+        snapshot.renamed(0, name.to_string());
+    }
+    Ok(Ok(counted))
+}
+
+fn count(answer: &Value, title: &str) -> Result<Count> {
+    let shards = &answer["_shards"];
+    let number = |value: &Value| value.as_u64();
+    let is_whole = answer["timed_out"].as_bool() == Some(false)
+        && number(&shards["failed"]) == Some(0)
+        && answer["hits"]["total"]["relation"].as_str() == Some("eq");
+    match (number(&answer["hits"]["total"]["value"]), number(&shards["total"])) {
+        (Some(total), Some(shards)) if is_whole => Ok(Count { total, shards }),
+        _ => {
+            let message = format!("the documents of '{title}' could not be counted on all shards");
+            Err(Error::new(Kind::Unavailable, ErrorType::PartialResult, message))
+        }
+    }
+}
+
+/// The size of the pages of a scroll, by the weight of the first documents: it is fixed once the
+/// scroll is open.
+pub async fn weigh(reading: &Reading) -> Result<u64> {
+    let records_max = reading.limit.records.min(reading.window);
+    let mut size = SAMPLED.min(records_max);
+    loop {
+        let (path, body) = reading.request_sample(size)?;
+        let response = reading.client.page(&path, body).await?;
+        let demands = Demands { shards: None, may_end_early: false };
+        let (body, fetched) = reading.receive(response, Vec::new(), demands, |_| More::No).await;
+        match fetched? {
+            Fetched::Page(page) => {
+                let sampled = page.hits.len() as u64;
+                let bytes = body.len() as u64;
+                return Ok(pace::fixed(records_max, reading.limit.bytes, sampled, bytes));
+            }
+            Fetched::TooLarge if size > 1 => size = (size / 4).max(1),
+            Fetched::TooLarge | Fetched::Over => return Ok(1),
+            Fetched::Incomplete(incomplete) => return Err(reading.incomplete(&incomplete)),
+            Fetched::Refused(refusal) => return Err(refusal.error(&reading.page_name())),
+        }
+    }
+}
