@@ -19,18 +19,21 @@ pub enum Asked {
     Check {
         name: Option<String>,
         all: bool,
+        /// Nothing but the statements for the state tables.
+        ddl_only: bool,
         written: Written,
     },
     Completions(clap_complete::Shell),
     Man,
 }
 
-const ABOUT: &str =
-    "Moves records from CSV or JSON lines into files, for scheduled runs, and measures every step";
+const ABOUT: &str = "Moves records from Elasticsearch, CSV or JSON lines into MySQL or files, for scheduled runs, and measures every step";
 
 const EXAMPLES: &str = "\
 Examples:
   flowgauge --source-type csv --csv-file orders.csv --sink-type file --output-file orders.jsonl
+  flowgauge --source-type elasticsearch --es-url localhost:9200 --sink-type mysql --db-host localhost \
+    --db-user etl --db-pass-file pass.txt --db-name mydb --db-table records --metrics-port 8000
   flowgauge check --csv-file 'in/*.csv.gz' --output-file out.jsonl.zst --infer
   flowgauge run orders --config syncs.toml --metrics-port 8000
 
@@ -42,9 +45,10 @@ Exit codes: 0 complete, 1 internal error, 2 settings or usage, 3 data, 4 other s
 
 /// What somebody sees who types the name alone.
 pub const SHORT_HELP: &str = "\
-Moves records from CSV or JSON lines into files, and measures every step.
+Moves records from Elasticsearch, CSV or JSON lines into MySQL or files, and measures every step.
 
   flowgauge --source-type csv --csv-file orders.csv --sink-type file --output-file orders.jsonl
+  flowgauge --es-url localhost:9200 --db-user etl --db-pass-file pass.txt --db-name mydb --db-table records
   flowgauge check ...         everything short of writing; says what would happen
   flowgauge run NAME --config syncs.toml
 
@@ -81,6 +85,13 @@ pub fn command() -> Command {
                         .action(ArgAction::SetTrue)
                         .conflicts_with("name")
                         .help("Check every pipeline of the configuration file"),
+                )
+                .arg(
+                    Arg::new("print-ddl")
+                        .long("print-ddl")
+                        .alias("print_ddl")
+                        .action(ArgAction::SetTrue)
+                        .help("Only print the statements that create the state tables"),
                 ),
         )
         .subcommand(Command::new("completions").about("Completions for a shell").arg(shell))
@@ -108,7 +119,8 @@ fn argument(option: &'static Opt) -> Arg {
         Takes::Nothing => arg.action(ArgAction::SetTrue),
     };
     // `-` and texts such as `-1` are values, not flags.
-    let arg = arg.allow_hyphen_values(matches!(option.takes, Takes::One(_)));
+    let is_hyphen_a_value = matches!(option.takes, Takes::One(_)) || option.name == "es-fields";
+    let arg = arg.allow_hyphen_values(is_hyphen_a_value);
     match option.key() {
         key if key != option.name => arg.alias(key),
         _ => arg,
@@ -124,6 +136,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, cla
         Some(("check", matches)) => Asked::Check {
             name: name(matches),
             all: matches.get_flag("all"),
+            ddl_only: matches.get_flag("print-ddl"),
             written: written(matches),
         },
         Some(("completions", matches)) => {

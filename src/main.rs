@@ -13,6 +13,8 @@ use flowgauge::error::Error;
 use flowgauge::outcome::Outcome;
 
 fn main() -> ExitCode {
+    // Two crates speak TLS and either would choose; a second call, which there is none, would fail.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     std::panic::set_hook(Box::new(|panic| {
         // A bug is one line like every other error; who closed standard error does not want it.
         let what = panic.to_string().replace('\n', " ");
@@ -27,8 +29,9 @@ fn main() -> ExitCode {
             Err(mistakes) => refuse(&mistakes),
             Ok(settings) => app::run(&settings[0]),
         },
-        Ok(Asked::Check { name, all, written }) => match checked(name, all, written) {
+        Ok(Asked::Check { name, all, ddl_only, written }) => match checked(name, all, written) {
             Err(mistakes) => refuse(&mistakes),
+            Ok(settings) if ddl_only => print_ddl(&settings),
             Ok(settings) => report_check(&settings),
         },
         Ok(Asked::Completions(shell)) => {
@@ -49,7 +52,7 @@ fn main() -> ExitCode {
 
 /// The environment may name what to read, and all the rest.
 fn is_told_by_environment() -> bool {
-    let telling = ["config", "source-type", "csv-file", "jsonl-file"];
+    let telling = ["config", "source-type", "csv-file", "jsonl-file", "es-url"];
     let from_environment = from_environment(|name| std::env::var(name).ok());
     telling.into_iter().any(|name| from_environment.get(name).is_some())
 }
@@ -143,15 +146,27 @@ fn report_check(settings: &[Settings]) -> Outcome {
     // They come from the environment, which is the same for all.
     settings.iter().take(1).for_each(app::warn);
     let (text, errors) = match settings {
-        [only] => match check::check(only) {
-            Ok(text) => (text, Vec::new()),
-            Err(error) => (String::new(), vec![error]),
-        },
+        [only] => {
+            let mut text = String::new();
+            let checked = check::check(only, &mut text);
+            (text, checked.err().into_iter().collect())
+        }
         several => check::check_all(several),
     };
     let printed = print(text.as_bytes());
     errors.iter().for_each(app::complain);
     errors.first().map_or(printed, |error| error.kind.into())
+}
+
+fn print_ddl(settings: &[Settings]) -> Outcome {
+    let mut text = String::new();
+    for settings in settings {
+        if let Err(error) = check::ddl(settings, &mut text) {
+            app::complain(&error);
+            return error.kind.into();
+        }
+    }
+    print(text.as_bytes())
 }
 
 fn with_environment(mut flags: Written) -> Written {

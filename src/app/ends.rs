@@ -2,14 +2,20 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::{Selection, Settings, SinkSettings, SourceSettings};
 use crate::error::{Error, Result};
-use crate::event::Observer;
+use crate::event::{Observer, Stage};
+use crate::pipeline::{RetryPolicy, persist};
 use crate::record::Shape;
 use crate::sink::Sink;
 use crate::sink::file::{FileSettings, FileSink, Format, Target};
+use crate::sink::mysql::{
+    Job, MysqlSettings, MysqlSink, NewTable, OtherFields, Plan, Target as MysqlTarget,
+};
 use crate::source::csv::CsvSource;
+use crate::source::elastic::ElasticSource;
 use crate::source::jsonl::JsonlSource;
 use crate::source::{Decode, Others, Source, Wanted};
 
@@ -20,52 +26,149 @@ pub struct Ends {
     pub decoder: Arc<dyn Decode>,
     /// The columns as the sink calls them; none where documents are copied.
     pub names: Vec<String>,
-    pub sink: Arc<dyn Sink>,
+    /// None where it would have to be created first, and this is only a look.
+    pub sink: Option<Arc<dyn Sink>>,
+    /// Where the sink is a table.
+    pub table: Option<Box<Fitted>>,
+}
+
+/// A table, and how the source's fields become its rows.
+pub struct Fitted {
+    pub target: Box<MysqlTarget>,
+    /// What would be created, were this not a look.
+    pub new_table: Option<NewTable>,
+    /// None where there is no table.
+    pub plan: Option<Plan>,
 }
 
 /// Where a run writes, before it is known what.
 pub enum Output {
     File(FileSettings, Target),
+    Mysql(Box<MysqlTarget>),
 }
 
 impl Output {
     /// Taken before a source is opened: whoever else writes it must be known before a pipe is
     /// waited for.
-    pub async fn take(settings: &Settings, _observer: &Arc<dyn Observer>) -> Result<Output> {
+    pub async fn take(
+        settings: &Settings,
+        run_id: &str,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<Output> {
         match &settings.sink {
             SinkSettings::File(file) => Ok(Output::File(file.clone(), Target::take(file)?)),
+            SinkSettings::Mysql(mysql) => Output::table(settings, mysql, run_id, observer).await,
         }
     }
 
     /// The same for a look: checks what can be checked without writing.
-    pub async fn look(settings: &Settings) -> Result<Output> {
+    pub async fn look(settings: &Settings, observer: &Arc<dyn Observer>) -> Result<Output> {
         match &settings.sink {
             SinkSettings::File(file) => Ok(Output::File(file.clone(), Target::look(file)?)),
+            SinkSettings::Mysql(mysql) => Output::table(settings, mysql, "", observer).await,
         }
     }
+
+    async fn table(
+        settings: &Settings,
+        mysql: &MysqlSettings,
+        run_id: &str,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<Output> {
+        let mut mysql = mysql.clone();
+        mysql.job = Job {
+            pipeline_id: settings.pipeline_id.clone(),
+            source: source_words(&settings.source),
+            run_id: run_id.to_string(),
+        };
+        let inspect = async || MysqlTarget::inspect(mysql.clone()).await;
+        let target = persist(OPENING, observer, Stage::Insert, inspect).await?;
+        Ok(Output::Mysql(Box::new(target)))
+    }
 }
+
+/// A server that was never reached is more likely named wrongly than away.
+const OPENING: RetryPolicy = RetryPolicy {
+    wait_min: Duration::from_millis(250),
+    wait_max: Duration::from_secs(5),
+    elapsed_max: Duration::from_secs(30),
+};
 
 impl Ends {
     /// Opens the source, and fits it to the output.
     pub async fn open(
         settings: &Settings,
         output: Output,
-        _observer: &Arc<dyn Observer>,
+        observer: &Arc<dyn Observer>,
     ) -> Result<Ends> {
-        let source = match settings.source.clone() {
-            SourceSettings::Csv(csv) => {
-                beside(move || Ok(Arc::new(CsvSource::open(csv)?) as Arc<dyn Source>)).await?
-            }
-            SourceSettings::Jsonl(jsonl) => {
-                beside(move || Ok(Arc::new(JsonlSource::open(jsonl)?) as Arc<dyn Source>)).await?
-            }
-        };
+        Ends::open_or_look(settings, output, observer, false).await
+    }
+
+    /// The same without writing anything.
+    pub async fn look(
+        settings: &Settings,
+        output: Output,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<Ends> {
+        Ends::open_or_look(settings, output, observer, true).await
+    }
+
+    async fn open_or_look(
+        settings: &Settings,
+        output: Output,
+        observer: &Arc<dyn Observer>,
+        is_look: bool,
+    ) -> Result<Ends> {
+        let source = open_source(settings, observer).await?;
+        let ends = Ends::join(settings, &source, output, observer, is_look).await;
+        if ends.is_err() {
+            // What the other side keeps for us is of no use to anybody.
+            source.close().await;
+        }
+        ends
+    }
+
+    async fn join(
+        settings: &Settings,
+        source: &Arc<dyn Source>,
+        output: Output,
+        observer: &Arc<dyn Observer>,
+        is_look: bool,
+    ) -> Result<Ends> {
+        let source = Arc::clone(source);
         match output {
             Output::File(file, target) => {
                 let (decoder, names) = wanted_by_file(settings, &file, &*source)?;
                 let sink = FileSink::open(&file, target, &decoder.shape(), &names);
-                Ok(Ends { source, decoder, names, sink: Arc::new(sink) })
+                Ok(Ends { source, decoder, names, sink: Some(Arc::new(sink)), table: None })
             }
+            Output::Mysql(target) => {
+                let fitted = fit_table(settings, &*source, target, observer, is_look).await?;
+                let wanted = match &fitted.plan {
+                    Some(plan) => wanted_by_table(plan),
+                    None => Wanted::Everything,
+                };
+                let decoder = source.decoder(&wanted)?;
+                let columns = fitted.plan.iter().flat_map(|plan| &plan.columns);
+                let names = columns.map(|bound| bound.column.name.clone()).collect();
+                let sink = fitted.sink()?.map(|sink| Arc::new(sink) as Arc<dyn Sink>);
+                Ok(Ends { source, decoder, names, sink, table: Some(Box::new(fitted)) })
+            }
+        }
+    }
+}
+
+async fn open_source(settings: &Settings, observer: &Arc<dyn Observer>) -> Result<Arc<dyn Source>> {
+    match settings.source.clone() {
+        SourceSettings::Csv(csv) => {
+            beside(move || Ok(Arc::new(CsvSource::open(csv)?) as Arc<dyn Source>)).await
+        }
+        SourceSettings::Jsonl(jsonl) => {
+            beside(move || Ok(Arc::new(JsonlSource::open(jsonl)?) as Arc<dyn Source>)).await
+        }
+        SourceSettings::Elastic(elastic) => {
+            let open = async || ElasticSource::open(elastic.clone(), Arc::clone(observer)).await;
+            Ok(Arc::new(persist(OPENING, observer, Stage::Fetch, open).await?))
         }
     }
 }
@@ -75,6 +178,54 @@ async fn beside<T: Send + 'static>(open: impl FnOnce() -> Result<T> + Send + 'st
     tokio::task::spawn_blocking(open)
         .await
         .map_err(|cause| Error::internal("opening the source broke off").because(cause))?
+}
+
+/// Fits the source's fields to the table's columns; a table that is not there is created where that
+/// is asked for, unless this is only a look.
+async fn fit_table(
+    settings: &Settings,
+    source: &dyn Source,
+    mut target: Box<MysqlTarget>,
+    observer: &Arc<dyn Observer>,
+    is_look: bool,
+) -> Result<Fitted> {
+    let fields = source.fields().to_vec();
+    let is_untyped = matches!(settings.source, SourceSettings::Csv(_));
+    let has_many_indices = source.key().contains(&"_index");
+    let selection = settings.selection.as_ref();
+    let selection = selection.map(|selection| (&selection.old[..], &selection.new[..]));
+    let new_table = target.new_table(&fields, selection, is_untyped, has_many_indices)?;
+    if let Some(new_table) = &new_table {
+        if is_look {
+            let new_table = Some(new_table.clone());
+            return Ok(Fitted { target, new_table, plan: None });
+        }
+        new_table.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        target.create_table(new_table, &**observer).await?;
+        tracing::info!("table {} was created", new_table.name);
+    }
+    let plan = target.plan(&fields, selection, !is_untyped, is_untyped)?;
+    Ok(Fitted { target, new_table: None, plan: Some(plan) })
+}
+
+impl Fitted {
+    fn sink(&self) -> Result<Option<MysqlSink>> {
+        let Some(plan) = &self.plan else { return Ok(None) };
+        let settings = Arc::clone(&self.target.settings);
+        Ok(Some(MysqlSink::new(settings, plan.clone(), &self.target.server)?))
+    }
+}
+
+/// What a plan wants of the source.
+fn wanted_by_table(plan: &Plan) -> Wanted {
+    Wanted::Fields {
+        names: plan.wanted.clone(),
+        others: match plan.others.clone() {
+            OtherFields::Ignore => Others::Ignore,
+            OtherFields::Stop { except } => Others::Stop { except },
+            OtherFields::Count { except } => Others::Count { except },
+        },
+    }
 }
 
 /// A file takes documents as they are where it can, and columns otherwise.
@@ -101,24 +252,43 @@ fn wanted_by_file(
 }
 
 /// The first line of the log: what is about to happen.
-pub fn intent(settings: &Settings, run_id: &str) -> String {
-    let source = match &settings.source {
-        SourceSettings::Csv(csv) => format!("csv {}", csv.files.join(", ")),
-        SourceSettings::Jsonl(jsonl) => format!("jsonl {}", jsonl.files.join(", ")),
-    };
-    let SinkSettings::File(file) = &settings.sink;
-    let sink = match &file.path {
-        Some(path) => format!("{} {}", file.format.as_str(), path.display()),
-        None => format!("{} standard output", file.format.as_str()),
+pub fn intent(settings: &Settings, table: Option<&Fitted>, run_id: &str) -> String {
+    let sink = match &settings.sink {
+        SinkSettings::File(FileSettings { path: Some(path), format, .. }) => {
+            format!("{} {}", format.as_str(), path.display())
+        }
+        SinkSettings::File(file) => format!("{} standard output", file.format.as_str()),
+        SinkSettings::Mysql(mysql) => {
+            let mode = match table.and_then(|table| table.plan.as_ref()) {
+                Some(plan) => format!(", mode {} ({})", plan.mode.as_str(), plan.mode_reason),
+                None => String::new(),
+            };
+            format!("mysql {} {}{mode}", mysql.address, mysql.full_table())
+        }
     };
     format!(
-        "{}: {source} to {sink}, {} workers, run {run_id}",
-        settings.pipeline_id, settings.worker_count
+        "{}: {} to {sink}, {} workers, run {run_id}",
+        settings.pipeline_id,
+        source_words(&settings.source),
+        settings.worker_count
     )
+}
+
+/// The source in words that stay the same from run to run.
+fn source_words(source: &SourceSettings) -> String {
+    match source {
+        SourceSettings::Csv(csv) => format!("csv {}", csv.files.join(", ")),
+        SourceSettings::Jsonl(jsonl) => format!("jsonl {}", jsonl.files.join(", ")),
+        SourceSettings::Elastic(elastic) => {
+            format!("elasticsearch {} {}", elastic.shown_urls(), elastic.indices.join(","))
+        }
+    }
 }
 
 /// The file that is written, where it is one.
 pub fn output(settings: &Settings) -> Option<&Path> {
-    let SinkSettings::File(file) = &settings.sink;
-    file.path.as_deref()
+    match &settings.sink {
+        SinkSettings::File(file) => file.path.as_deref(),
+        SinkSettings::Mysql(_) => None,
+    }
 }

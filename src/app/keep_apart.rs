@@ -13,6 +13,7 @@ pub fn keep_apart(settings: &Settings) -> Result<()> {
     let inputs = match &settings.source {
         SourceSettings::Csv(csv) => find(&csv.files, "csv-file")?,
         SourceSettings::Jsonl(jsonl) => find(&jsonl.files, "jsonl-file")?,
+        SourceSettings::Elastic(_) => Vec::new(),
     };
     let summary = match &settings.reporting.summary {
         Summary::File(path) => Some(path.as_path()),

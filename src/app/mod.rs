@@ -13,7 +13,7 @@ use std::io::{self, IsTerminal, Write};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use tracing::level_filters::LevelFilter;
 
-pub use self::ends::{Ends, Output, intent};
+pub use self::ends::{Ends, Fitted, Output, intent};
 pub use self::keep_apart::keep_apart;
 use self::session::Session;
 use crate::config::{LogFormat, LogLevel, Settings};

@@ -8,7 +8,7 @@ use indicatif::MultiProgress;
 
 use super::ends::{Ends, Output, intent, output};
 use super::{say, show_bar, summary};
-use crate::config::Settings;
+use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
 use crate::event::{Observer, Vitals};
 use crate::observe::logging::EventLog;
@@ -19,7 +19,7 @@ use crate::part::in_use;
 use crate::pipeline::{self, Ending, ErrorBudget, OnRejected, RetryPolicy, Run, Stop};
 use crate::record::Rejected;
 use crate::rejects::{Keep, RejectFile};
-use crate::report::Report;
+use crate::report::{Output as OutputKind, Report};
 use crate::signals;
 use crate::sink::MarkPolicy;
 use crate::sink::file::FLAG as OUTPUT_FLAG;
@@ -98,10 +98,16 @@ impl Session {
             let outcome = stop.received().map_or(Outcome::Internal, Outcome::Interrupted);
             return Ok(Ending { outcome, ..Ending::default() });
         };
+        let sink = ends.sink.ok_or_else(|| Error::internal("a run without a sink"))?;
+        let table = ends.table.as_deref();
+        tracing::info!("{}", intent(settings, table, &self.run_id));
+        for plan in table.iter().filter_map(|table| table.plan.as_ref()) {
+            plan.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        }
         let run = Arc::new(Run {
             source: ends.source,
             decoder: ends.decoder,
-            sink: ends.sink,
+            sink,
             observer,
             on_rejected: log_rejected(settings.error_budget),
             vitals,
@@ -114,7 +120,6 @@ impl Session {
             rows_per_second_max: settings.rows_per_second_max,
             started,
         });
-        tracing::info!("{}", intent(settings, &self.run_id));
         let progress = (!settings.reporting.is_quiet)
             .then(|| Progress::start(stats, screen, show_bar(settings)));
         let ending = runtime.block_on(pipeline::run(run, Box::new(rejects)));
@@ -139,7 +144,9 @@ impl Session {
             outcome,
             error: ending.error.as_ref().map(ToString::to_string),
             published: ending.published,
-            is_stream: output(settings).is_none(),
+            source: settings.source.kind().0,
+            sink: settings.sink.kind().0,
+            output: output_kind(settings),
             rejects: ending.rejects.map(|path| path.display().to_string()),
             run: stats.snapshot(),
         };
@@ -163,13 +170,21 @@ impl Session {
     }
 }
 
+fn output_kind(settings: &Settings) -> OutputKind {
+    match &settings.sink {
+        SinkSettings::File(file) if file.path.is_none() => OutputKind::Stream,
+        SinkSettings::File(_) => OutputKind::File,
+        SinkSettings::Mysql(mysql) => OutputKind::Table(mysql.full_table().to_string()),
+    }
+}
+
 /// The output first: whoever else writes it must be known before a pipe is waited for.
 async fn open(
     settings: &Settings,
     run_id: &str,
     observer: &Arc<dyn Observer>,
 ) -> Result<(Ends, RejectFile)> {
-    let output = Output::take(settings, observer).await?;
+    let output = Output::take(settings, run_id, observer).await?;
     let rejects = open_rejects(settings, run_id)?;
     let ends = Ends::open(settings, output, observer).await?;
     Ok((ends, rejects))

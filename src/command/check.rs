@@ -4,13 +4,15 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use crate::app::{self, Ends, Output};
+use crate::app::{self, Ends, Fitted, Output};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
-use crate::record::{Rows, Segment, Shape};
+use crate::pipeline;
+use crate::record::{Field, Rows, Segment, Shape};
 use crate::report::text;
-use crate::sink::Sink;
+use crate::sink::mysql::{Findings, Known, State, findings};
+use crate::sink::{Refused, Sink};
 use crate::source::{Onlooker, Source};
 
 /// Rows that are shown as they would be written.
@@ -19,8 +21,8 @@ const SHOWN_ROWS: usize = 3;
 const SHOWN_REJECTED: usize = 10;
 const SHOWN_VALUE_CHARS: usize = 24;
 
-/// What there is to know, as text. An error where a run would end with one at its start.
-pub fn check(settings: &Settings) -> Result<String> {
+/// Writes what there is to know. An error where a run would end with one at its start.
+pub fn check(settings: &Settings, out: &mut String) -> Result<()> {
     app::keep_apart(settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -28,29 +30,59 @@ pub fn check(settings: &Settings) -> Result<String> {
         .build()
         .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
     let ends = runtime.block_on(async {
-        let output = Output::look(settings).await?;
-        Ends::open(settings, output, &(Arc::new(Nobody) as Arc<dyn Observer>)).await
+        let nobody: Arc<dyn Observer> = Arc::new(Nobody);
+        let output = Output::look(settings, &nobody).await?;
+        Ends::look(settings, output, &nobody).await
     })?;
     let mut rows = Rows::new(ends.decoder.shape());
     let segment = first_segment(&*ends.source)?;
     runtime.block_on(ends.source.close());
+    let findings = match &ends.table {
+        Some(table) => Some(runtime.block_on(look_at_table(table, ends.source.fields()))?),
+        None => None,
+    };
     if let Some(segment) = &segment {
         ends.decoder.decode(segment, &mut rows)?;
     }
-    let mut out = String::new();
     // Writing to a string does not fail.
-    let _ = writeln!(out, "{}", app::intent(settings, "not started"));
-    let _ = writeln!(out, "\nfiles");
+    let _ = writeln!(out, "{}", app::intent(settings, ends.table.as_deref(), "not started"));
+    let _ = writeln!(out, "\nsource");
     for split in ends.source.splits() {
         let _ = writeln!(out, "  {}", split.name);
     }
-    columns(&mut out, &ends, &rows);
+    if let Some(records) = ends.source.expected().records {
+        let _ = writeln!(out, "  {} records", text::count(records));
+    }
+    match &findings {
+        Some(findings) => table(out, findings),
+        None => columns(out, &ends, &rows),
+    }
     let seen = rows.len() + rows.rejected.len();
     let _ = writeln!(out, "\nthe first {} records", text::count(seen as u64));
-    written(&mut out, &*ends.sink, &rows)?;
-    rejected(&mut out, settings, &rows);
+    let name = ends.source.splits().first().map_or("", |split| &split.name);
+    if let (Some(sink), Some(segment)) = (&ends.sink, &segment) {
+        let refused = written(out, &**sink, &rows)?;
+        rows.rejected.extend(pipeline::reject(&*ends.decoder, name, segment, &rows, refused));
+    }
+    rejected(out, settings, &rows);
     let _ = write!(out, "\n{}", plan(settings));
-    Ok(out)
+    let missing = findings.map(|findings| findings.missing).unwrap_or_default();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::config(format!("the account lacks a right: {}", missing.join("; ")))
+        .help("docs/operations.md has a table of the rights for each mode"))
+}
+
+/// Writes the statements that create the state tables, for an administrator. Asks no server.
+pub fn ddl(settings: &Settings, out: &mut String) -> Result<()> {
+    let SinkSettings::Mysql(mysql) = &settings.sink else {
+        return Err(Error::config("files have no state tables").help("say --sink-type mysql"));
+    };
+    for statement in State::new(mysql, &mysql.full_table())?.definitions() {
+        let _ = writeln!(out, "{statement};");
+    }
+    Ok(())
 }
 
 struct Nobody;
@@ -112,13 +144,59 @@ fn shown(value: &crate::record::Value<'_>) -> String {
     }
 }
 
-fn written(out: &mut String, sink: &dyn Sink, rows: &Rows) -> Result<()> {
-    let payload = sink.prepare(rows, Vec::new(), &mut Vec::new())?;
+/// Shows the first rows as they would be written, and gives back those that would not.
+fn written(out: &mut String, sink: &dyn Sink, rows: &Rows) -> Result<Vec<Refused>> {
+    let mut refused = Vec::new();
+    let payload = sink.prepare(rows, Vec::new(), &mut refused)?;
     let text = String::from_utf8_lossy(&payload.bytes);
     for line in text.lines().take(SHOWN_ROWS) {
         let _ = writeln!(out, "  {line}");
     }
-    Ok(())
+    Ok(refused)
+}
+
+async fn look_at_table(table: &Fitted, fields: &[Field]) -> Result<Findings> {
+    let settings = &table.target.settings;
+    let state_tables = State::new(settings, &settings.full_table())?.definitions();
+    let known = Known {
+        fields,
+        plan: table.plan.as_ref(),
+        new_table: table.new_table.as_ref(),
+        state_tables: &state_tables,
+    };
+    findings(&table.target, &known).await
+}
+
+fn table(out: &mut String, findings: &Findings) {
+    let _ = writeln!(out, "\ntarget");
+    // Rights that are there are of no interest one by one.
+    for (about, line) in findings.lines.iter().filter(|(about, _)| *about != "right") {
+        let _ = writeln!(out, "  {about:<10}{line}");
+    }
+    if findings.missing.is_empty() {
+        let _ = writeln!(out, "  rights    all that a run needs");
+    }
+    if let Some(sql) = &findings.new_table {
+        let _ = writeln!(out, "\nwould create\n{}", indented(sql));
+    }
+    if !findings.mapping.is_empty() {
+        let rows = findings.mapping.iter().map(|row| {
+            [&row.field, &row.field_type, &row.column, &row.column_type, &row.note]
+                .map(String::as_str)
+        });
+        let heads = ["field", "type", "column", "type", "note"];
+        let _ = writeln!(out, "\n{}", text::table(&heads, rows));
+    }
+    for warning in &findings.warnings {
+        let _ = writeln!(out, "  warning: {warning}");
+    }
+    for missing in &findings.missing {
+        let _ = writeln!(out, "  missing right: {missing}");
+    }
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
 fn rejected(out: &mut String, settings: &Settings, rows: &Rows) {
@@ -139,7 +217,10 @@ fn rejected(out: &mut String, settings: &Settings, rows: &Rows) {
 
 /// What a run would do with its output.
 fn plan(settings: &Settings) -> String {
-    let SinkSettings::File(file) = &settings.sink;
+    let file = match &settings.sink {
+        SinkSettings::File(file) => file,
+        SinkSettings::Mysql(mysql) => return format!("would write to {}\n", mysql.full_table()),
+    };
     let Some(path) = &file.path else {
         return "would write to standard output\n".to_string();
     };
@@ -161,12 +242,9 @@ pub fn check_all(settings: &[Settings]) -> (String, Vec<Error>) {
     let mut errors = Vec::new();
     for settings in settings {
         let _ = writeln!(out, "── {} ──", settings.pipeline_id);
-        match check(settings) {
-            Ok(text) => out.push_str(&text),
-            Err(error) => {
-                let _ = writeln!(out, "{error}");
-                errors.push(error);
-            }
+        if let Err(error) = check(settings, &mut out) {
+            let _ = writeln!(out, "{error}");
+            errors.push(error);
         }
         out.push('\n');
     }

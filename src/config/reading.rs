@@ -11,6 +11,8 @@ use super::written::{Origin, Spellings, Written};
 pub struct Reading<'a> {
     pub written: &'a Written,
     pub mistakes: &'a mut Mistakes,
+    /// What is put up with, to be said once there is a log.
+    pub warnings: Vec<String>,
     pub has_failed: bool,
 }
 

@@ -39,6 +39,7 @@ pub use self::sequencer::OnRejected;
 use self::sequencer::{OverBudget, Sequencer};
 use self::settle::Ledger;
 pub use self::stop::Stop;
+pub use self::worker::reject;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, State, Vitals};
 use crate::outcome::Outcome;

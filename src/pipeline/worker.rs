@@ -110,7 +110,8 @@ impl Worker<'_> {
         let mut rejected = std::mem::take(&mut rows.rejected);
         let mut left_out: Vec<usize> = refused.iter().map(|refused| refused.row).collect();
         left_out.sort_unstable();
-        rejected.extend(reject(run, &segment, rows, refused));
+        let name = &run.source.splits()[segment.interval.split].name;
+        rejected.extend(reject(&*run.decoder, name, &segment, rows, refused));
         rejected.sort_by_key(|rejected| rejected.place.record);
         let origin = if run.sink.refuses_late() {
             Some(Origin { segment, left_out })
@@ -166,7 +167,8 @@ impl Prepared {
                 .get(refused.row)
                 .ok_or_else(|| Error::internal("a lane refused a row that it was not given"))?;
         }
-        let rejected = reject(run, segment, &rows, refused);
+        let name = &run.source.splits()[segment.interval.split].name;
+        let rejected = reject(&*run.decoder, name, segment, &rows, refused);
         for rejected in &rejected {
             let error_type = rejected.error_type;
             run.observer.notice(&Event::Rejected { stage: Stage::Insert, error_type });
@@ -177,16 +179,21 @@ impl Prepared {
 }
 
 /// The records behind the rows that the sink refused, in their order.
-fn reject(run: &Run, segment: &Segment, rows: &Rows, mut refused: Vec<Refused>) -> Vec<Rejected> {
+pub fn reject(
+    decoder: &dyn Decode,
+    name: &str,
+    segment: &Segment,
+    rows: &Rows,
+    mut refused: Vec<Refused>,
+) -> Vec<Rejected> {
     refused.sort_by_key(|refused| refused.row);
-    let name = &run.source.splits()[segment.interval.split].name;
     let mut places = Places::new(name, segment);
     let mut rejected = Vec::new();
     for refused in refused {
         let start = rows.offset(refused.row);
-        let end = run.decoder.record_end(&segment.bytes, start);
+        let end = decoder.record_end(&segment.bytes, start);
         let raw = without_line_end(&segment.bytes[start..end]).to_vec();
-        let place = run.decoder.locate(&raw, places.of(rows.record(refused.row), start));
+        let place = decoder.locate(&raw, places.of(rows.record(refused.row), start));
         rejected.push(Rejected {
             place: match refused.column {
                 Some(column) => place.column(column),

@@ -48,6 +48,7 @@ pub fn summary(report: &Report) -> Value {
             "residual": run.residual(),
         },
         "rejected": rejected,
+        "fields_ignored": run.fields_ignored,
         "rejects_file": report.rejects,
         "published": report.published.is_some(),
         "output": report.published.as_ref().and_then(|published| published.name.clone()),

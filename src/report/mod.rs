@@ -23,11 +23,24 @@ pub struct Report {
     pub error: Option<String>,
     /// None when nothing was published.
     pub published: Option<Published>,
-    /// The output is a stream: what was written is with its reader, complete or not.
-    pub is_stream: bool,
+    /// Kinds of the two ends, as in `--source-type` and `--sink-type`.
+    pub source: &'static str,
+    pub sink: &'static str,
+    pub output: Output,
     /// Where the rejected records are.
     pub rejects: Option<String>,
     pub run: Snapshot,
+}
+
+/// What becomes of records that were written when a run does not complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// They are let go with the file that did not get its name.
+    File,
+    /// They are with the reader of the stream.
+    Stream,
+    /// They stay in the table of this name.
+    Table(String),
 }
 
 impl Report {
@@ -35,6 +48,15 @@ impl Report {
     pub fn what_happened(&self) -> String {
         let counts = &self.run.counts;
         let written = text::count(counts.inserted + counts.updated);
+        let read = text::count(self.run.records_read);
+        if let Output::Table(table) = &self.output {
+            return match self.outcome {
+                Outcome::Complete => format!("{written} records written to '{table}'"),
+                _ => format!(
+                    "{written} of {read} records read were written to '{table}' and stay there"
+                ),
+            };
+        }
         match &self.published {
             Some(Published { name: Some(name), replaced_bytes: None }) => {
                 format!("{written} records in '{name}'")
@@ -43,14 +65,11 @@ impl Report {
                 format!("{written} records in '{name}', which replaced {}", text::bytes(*before))
             }
             Some(Published { name: None, .. }) => format!("{written} records"),
-            None if self.is_stream => format!(
-                "{written} of {} records read were written",
-                text::count(self.run.records_read)
-            ),
+            None if self.output == Output::Stream => {
+                format!("{written} of {read} records read were written")
+            }
             None => format!(
-                "nothing was published; {} of {} records read had been written and were let go",
-                written,
-                text::count(self.run.records_read)
+                "nothing was published; {written} of {read} records read had been written and were let go"
             ),
         }
     }
@@ -66,6 +85,19 @@ impl Report {
             text::count(counts.skipped()),
             text::count(counts.failed)
         );
+        let skipped = [
+            (counts.duplicate, "duplicate"),
+            (counts.unchanged, "unchanged"),
+            (counts.filtered, "filtered"),
+        ];
+        let skipped: Vec<_> = skipped
+            .iter()
+            .filter(|(records, _)| *records > 0)
+            .map(|(records, why)| format!("{} {why}", text::count(*records)))
+            .collect();
+        if !skipped.is_empty() {
+            balance.push_str(&format!("; skipped: {}", skipped.join(", ")));
+        }
         if self.run.residual() > 0 {
             balance.push_str(&format!(" + {} not settled", text::count(self.run.residual())));
         }

@@ -55,11 +55,37 @@ pub fn summary(report: &Report) -> String {
     for (error_type, failed) in &run.rejected {
         line(format!("    {:>12} {}", count(*failed), error_type.as_str()));
     }
+    if run.fields_ignored > 0 {
+        line(format!(
+            "  {} values were left out, in fields that the table has no column for",
+            count(run.fields_ignored)
+        ));
+    }
     if let Some(rejects) = &report.rejects {
         line(format!("  rejected records: {rejects}"));
     }
     if let Some(verdict) = verdict(run) {
-        line(format!("  limit: {}", verdict.sentence()));
+        line(format!("  limit: {}", verdict.sentence(report.source, report.sink)));
+    }
+    out
+}
+
+/// Columns under their heads, as wide as their widest value.
+pub fn table<'a, const N: usize>(
+    heads: &[&'a str; N],
+    rows: impl Iterator<Item = [&'a str; N]>,
+) -> String {
+    let rows: Vec<[&str; N]> = std::iter::once(*heads).chain(rows).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<usize> = (0..N).map(|column| width(column).unwrap_or_default()).collect();
+    let mut out = String::new();
+    for row in rows {
+        let mut line = String::from(" ");
+        for (value, width) in row.into_iter().zip(&widths) {
+            line.push_str(&format!(" {value:<width$} "));
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
     }
     out
 }

@@ -37,9 +37,15 @@ pub fn busy_share(snapshot: &Snapshot, stage: Stage) -> Option<f64> {
 
 impl Verdict {
     /// In the words of somebody who wants it faster.
-    pub fn sentence(&self) -> String {
+    pub fn sentence(&self, source: &str, sink: &str) -> String {
         let percent = (self.busy_share * 100.0).round();
         match self.stage {
+            Stage::Fetch if source == "elasticsearch" => format!(
+                "reading: the readers were busy {percent} % of their time; Elasticsearch is the limit, more --es-slices may help"
+            ),
+            Stage::Insert if sink == "mysql" => format!(
+                "writing: the lanes were busy {percent} % of their time; MySQL is the limit, more --lanes may help"
+            ),
             Stage::Fetch => format!(
                 "reading: the reader was busy {percent} % of its time; faster storage or less compression would help"
             ),

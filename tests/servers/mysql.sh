@@ -32,7 +32,8 @@ alter user root@localhost identified by 'password';
 create user root@'127.0.0.1' identified by 'password';
 grant all on *.* to root@'127.0.0.1' with grant option;
 SQL
-  tests/servers/private-mysql mysql "$1" 0 --initialize-insecure --init-file="$1/accounts.sql"
+  tests/servers/private-mysql mysql "$1" 0 --initialize-insecure --init-file="$1/accounts.sql" \
+    --innodb-redo-log-capacity=8M
   rm "$1/data/auto.cnf" # Each server is to have an identity of its own.
 }
 

@@ -1,21 +1,26 @@
 //! What is meant: validated, with nothing left to parse. All mistakes are found in one pass.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
+
+mod elastic;
+mod mysql;
+mod output_file;
+mod secrets;
+mod text_files;
 
 use super::mistakes::Mistakes;
 use super::options::Theme;
 use super::reading::Reading;
 use super::written::Written;
-use crate::convert::{Type, Typing};
-use crate::part::IfExists;
 use crate::pipeline::ErrorBudget;
 use crate::record::ARENA_BYTES_MAX;
-use crate::sink::file::{Compression, FileSettings, Format, by_name};
+use crate::sink::file::FileSettings;
+use crate::sink::mysql::MysqlSettings;
 use crate::source::SegmentLimit;
-use crate::source::csv::{CsvSettings, Dialect, HeaderNames, InvalidText, Quoting, Ragged};
+use crate::source::csv::CsvSettings;
+use crate::source::elastic::ElasticSettings;
 use crate::source::jsonl::JsonlSettings;
-use crate::source::text::{Encoding, StreamSettings};
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -44,11 +49,13 @@ pub struct Settings {
 pub enum SourceSettings {
     Csv(CsvSettings),
     Jsonl(JsonlSettings),
+    Elastic(ElasticSettings),
 }
 
 #[derive(Clone, Debug)]
 pub enum SinkSettings {
     File(FileSettings),
+    Mysql(Box<MysqlSettings>),
 }
 
 impl SourceSettings {
@@ -57,6 +64,7 @@ impl SourceSettings {
         match self {
             SourceSettings::Csv(_) => ("csv", "csv"),
             SourceSettings::Jsonl(_) => ("jsonl", "jsonl"),
+            SourceSettings::Elastic(_) => ("elasticsearch", "json"),
         }
     }
 }
@@ -66,6 +74,7 @@ impl SinkSettings {
     pub fn kind(&self) -> (&'static str, &'static str) {
         match self {
             SinkSettings::File(file) => ("file", file.format.as_str()),
+            SinkSettings::Mysql(_) => ("mysql", "mysql"),
         }
     }
 }
@@ -102,14 +111,6 @@ pub enum Summary {
     File(PathBuf),
 }
 
-/// Formats and compressions that names promise and nobody here writes.
-const UNWRITTEN: [&str; 9] = ["parquet", "avro", "orc", "xlsx", "xls", "bz2", "xz", "lz4", "zip"];
-
-fn unwritten(path: &Path) -> Option<&'static str> {
-    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-    UNWRITTEN.into_iter().find(|unwritten| *unwritten == extension)
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     Text,
@@ -135,6 +136,12 @@ const BATCH_RECORDS: u64 = 50_000;
 /// stay far below `--memory-limit`.
 const BATCH_BYTES: u64 = 1024 * 1024;
 
+/// A transaction costs a flush of the server's log, and its rows are held back from replicas.
+const TRANSACTION_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Holds a page of 10,000 ordinary documents.
+const PAGE_BYTES: u64 = 8 * 1024 * 1024;
+
 /// Room for some hundred thousand rows under way; a container of 512 MiB holds it.
 const MEMORY_LIMIT: u64 = 256 * 1024 * 1024;
 const MEMORY_LIMIT_MIN: u64 = 8 * 1024 * 1024;
@@ -145,9 +152,6 @@ const RECORD_BYTES: u64 = 16 * 1024 * 1024;
 /// A record must fit next to its rows and its encoding, which can be six times as long, and twice
 /// that where it is compressed.
 const RECORD_SHARE_OF_MEMORY: u64 = 16;
-
-/// Ordinary text becomes a tenth; the most that gzip can do is 1032.
-const EXPANSION_MAX: u64 = 1000;
 
 /// Kubernetes kills 30 s after it has asked; reporting needs some of that.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -168,7 +172,7 @@ impl Settings {
         state_dir: Option<PathBuf>,
         mistakes: &mut Mistakes,
     ) -> Option<Settings> {
-        let mut reading = Reading { written, mistakes, has_failed: false };
+        let mut reading = Reading { written, mistakes, warnings: Vec::new(), has_failed: false };
         let settings = reading.settings(pipeline, state_dir);
         if reading.has_failed { None } else { settings }
     }
@@ -178,10 +182,10 @@ impl Reading<'_> {
     fn settings(&mut self, pipeline: Option<&str>, state_dir: Option<PathBuf>) -> Option<Settings> {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
         let memory_limit = self.memory_limit();
-        let limit = self.limit(memory_limit);
         let selection = self.selection();
         let sink = self.sink();
-        let source = self.source(limit);
+        let limit = self.limit(memory_limit, sink.as_ref());
+        let source = self.source(limit, sink.as_ref());
         let pipeline_id = self
             .text("pipeline-id")
             .or(pipeline.map(String::from))
@@ -213,10 +217,10 @@ impl Reading<'_> {
             rejects: self.text("rejects").map(PathBuf::from),
             state_dir: self.text("state-dir").map(PathBuf::from).or(state_dir),
             drain_timeout,
-            rows_per_second_max: self.number("max-rows-per-second", 1, u64::from(u32::MAX)),
+            rows_per_second_max: self.rows_per_second(),
             metrics,
             reporting,
-            warnings: self.written.warnings.clone(),
+            warnings: [&self.written.warnings[..], &self.warnings].concat(),
         })
     }
 
@@ -236,7 +240,7 @@ impl Reading<'_> {
         limit
     }
 
-    fn limit(&mut self, memory_limit: u64) -> SegmentLimit {
+    fn limit(&mut self, memory_limit: u64, sink: Option<&SinkSettings>) -> SegmentLimit {
         let ceiling =
             (memory_limit / RECORD_SHARE_OF_MEMORY).min(ARENA_BYTES_MAX as u64 / TEXT_GROWTH_MAX);
         let record_bytes = self.size("max-record-bytes").unwrap_or(RECORD_BYTES.min(ceiling));
@@ -246,17 +250,33 @@ impl Reading<'_> {
             );
             self.wrong("max-record-bytes", &why);
         }
-        let bytes = self.size("batch-bytes").unwrap_or(BATCH_BYTES.min(ceiling));
+        let is_elastic = self.is_written("es-url");
+        let by_default = match sink {
+            _ if is_elastic => PAGE_BYTES,
+            Some(SinkSettings::Mysql(_)) => TRANSACTION_BYTES,
+            _ => BATCH_BYTES,
+        };
+        let bytes = self.size("batch-bytes").unwrap_or(by_default.min(ceiling));
         if bytes > ceiling || bytes == 0 {
             let why =
                 format!("with --memory-limit {memory_limit} it is between 1 and {ceiling} bytes");
             self.wrong("batch-bytes", &why);
         }
         SegmentLimit {
-            records: self.number("batch-size", 1, u64::from(u32::MAX)).unwrap_or(BATCH_RECORDS),
+            records: self.batch_records(),
             bytes: bytes as usize,
             record_bytes: record_bytes as usize,
         }
+    }
+
+    /// Never more than a second's worth where there is a pace.
+    fn batch_records(&mut self) -> u64 {
+        let records = self.number("batch-size", 1, u64::from(u32::MAX)).unwrap_or(BATCH_RECORDS);
+        self.rows_per_second().map_or(records, |pace| records.min(pace))
+    }
+
+    fn rows_per_second(&mut self) -> Option<u64> {
+        self.number("max-rows-per-second", 1, u64::from(u32::MAX))
     }
 
     fn error_budget(&mut self) -> ErrorBudget {
@@ -296,215 +316,79 @@ impl Reading<'_> {
         Some(selection)
     }
 
-    fn source(&mut self, limit: SegmentLimit) -> Option<SourceSettings> {
+    fn source(
+        &mut self,
+        limit: SegmentLimit,
+        sink: Option<&SinkSettings>,
+    ) -> Option<SourceSettings> {
         let kind = self.source_kind()?;
+        let when = format!("with --source-type {kind}");
+        if kind != "csv" {
+            self.refuse(&["csv-file"], &when);
+            self.refuse_theme(Theme::Csv, &when);
+        }
+        if kind != "jsonl" {
+            self.refuse(&["jsonl-file"], &when);
+        }
+        if kind != "elasticsearch" {
+            self.refuse_theme(Theme::Elastic, &when);
+        }
         match kind.as_str() {
             "csv" => {
-                self.refuse(&["jsonl-file"], "with --source-type csv");
-                let files = self.files("csv-file");
-                let csv = self.csv(files.clone().unwrap_or_default(), limit);
-                files.map(|_| SourceSettings::Csv(csv))
+                self.refuse(&["flatten"], &when);
+                self.csv_source(limit).map(SourceSettings::Csv)
             }
+            "jsonl" => self.jsonl_source(limit).map(SourceSettings::Jsonl),
             _ => {
-                self.refuse_theme(Theme::Csv, "with --source-type jsonl");
-                self.refuse(&["csv-file"], "with --source-type jsonl");
-                let files = self.files("jsonl-file")?;
-                let stream = self.stream(Encoding::Auto);
-                Some(SourceSettings::Jsonl(JsonlSettings { files, stream, limit, flatten: false }))
+                let table = match sink {
+                    Some(SinkSettings::Mysql(mysql)) => Some(mysql.table.table.as_str()),
+                    _ => None,
+                };
+                self.elastic_source(limit, table).map(SourceSettings::Elastic)
             }
         }
     }
 
-    /// Said, or to be seen from the files that are named.
+    /// Said, or to be seen from what is named.
     fn source_kind(&mut self) -> Option<String> {
-        if let Some(kind) = self.choice("source-type") {
-            return Some(kind);
-        }
         if self.is_written("source-type") {
-            return None;
+            return self.choice("source-type");
         }
-        match (self.is_written("csv-file"), self.is_written("jsonl-file")) {
-            (true, false) => Some("csv".to_string()),
-            (false, true) => Some("jsonl".to_string()),
-            _ => {
-                self.missing("source-type", "what to read: csv or jsonl");
-                None
-            }
+        let by_option = [("csv-file", "csv"), ("jsonl-file", "jsonl"), ("es-url", "elasticsearch")];
+        let named: Vec<_> =
+            by_option.into_iter().filter(|(option, _)| self.is_written(option)).collect();
+        if let [(_, kind)] = named[..] {
+            return Some(kind.to_string());
         }
-    }
-
-    fn files(&mut self, name: &'static str) -> Option<Vec<String>> {
-        let files = self.list(name).filter(|files| !files.is_empty());
-        if files.is_none() && !self.is_written(name) {
-            self.missing(name, "the file to read");
-        }
-        let files = files?;
-        if files.iter().filter(|file| *file == "-").count() > 1 {
-            self.wrong(name, "standard input can be read once only");
-        }
-        if files.iter().any(String::is_empty) {
-            self.wrong(name, "a file name is empty");
-        }
-        Some(files)
-    }
-
-    fn csv(&mut self, files: Vec<String>, limit: SegmentLimit) -> CsvSettings {
-        let encoding = self.encoding();
-        let dialect = self.dialect();
-        let columns = self.list("csv-columns");
-        if let Some(columns) = &columns {
-            for (index, column) in columns.iter().enumerate() {
-                if columns[..index].contains(column) {
-                    self.wrong("csv-columns", &format!("'{column}' is named twice"));
-                }
-            }
-        }
-        CsvSettings {
-            files,
-            dialect,
-            is_delimiter_sure: self.is_written("csv-delimiter"),
-            has_header: !self.switch("csv-no-header"),
-            columns,
-            header_names: match self.choice("csv-headers").as_deref() {
-                Some("repair") => HeaderNames::Repair,
-                _ => HeaderNames::Strict,
-            },
-            null: self.text("csv-null"),
-            ragged: match self.choice("csv-ragged").as_deref() {
-                Some("pad") => Ragged::Pad,
-                Some("truncate") => Ragged::Truncate,
-                _ => Ragged::Reject,
-            },
-            invalid_text: match self.choice("csv-invalid-utf8").as_deref() {
-                Some("replace") => InvalidText::Replace,
-                _ => InvalidText::Reject,
-            },
-            allow_empty: self.switch("allow-empty"),
-            typing: Typing { declared: self.types(), infer: self.switch("infer") },
-            stream: self.stream(encoding),
-            limit,
-        }
-    }
-
-    fn dialect(&mut self) -> Dialect {
-        let default = Dialect::default();
-        let quote = match self.text("csv-quote").as_deref() {
-            Some("none") => None,
-            _ => self.byte("csv-quote").or(default.quote),
-        };
-        let dialect = Dialect {
-            delimiter: self.byte("csv-delimiter").unwrap_or(default.delimiter),
-            quote,
-            escape: self.byte("csv-escape"),
-            comment: self.byte("csv-comment"),
-            quoting: match self.choice("csv-quotes").as_deref() {
-                Some("strict") => Quoting::Strict,
-                Some("lenient") => Quoting::Lenient,
-                _ => Quoting::Normal,
-            },
-        };
-        let roles = [
-            ("csv-delimiter", Some(dialect.delimiter)),
-            ("csv-quote", dialect.quote),
-            ("csv-escape", dialect.escape),
-            ("csv-comment", dialect.comment),
-        ];
-        for (index, (name, byte)) in roles.iter().enumerate() {
-            let same = roles[..index].iter().find(|(_, other)| byte.is_some() && other == byte);
-            if let Some((other, _)) = same {
-                self.wrong(name, &format!("it is the same as --{other}"));
-            }
-        }
-        if dialect.escape.is_some() && dialect.quote.is_none() {
-            self.wrong("csv-escape", "without --csv-quote there is nothing to escape in");
-        }
-        dialect
-    }
-
-    fn types(&mut self) -> Vec<(String, Type)> {
-        let mut types: Vec<(String, Type)> = Vec::new();
-        for text in self.list("types").unwrap_or_default() {
-            let parsed = text.rsplit_once('=').and_then(|(column, kind)| {
-                let kind = Type::ALL.into_iter().find(|known| known.as_str() == kind.trim())?;
-                Some((column.trim().to_string(), kind))
-            });
-            match parsed {
-                Some((column, _)) if types.iter().any(|(other, _)| *other == column) => {
-                    self.wrong("types", &format!("'{column}' is named twice"));
-                }
-                Some(parsed) => types.push(parsed),
-                None => self.wrong(
-                    "types",
-                    &format!(
-                        "'{text}' is not COL=TYPE with one of text, int, decimal, float, bool, json"
-                    ),
-                ),
-            }
-        }
-        types
-    }
-
-    fn stream(&mut self, encoding: Encoding) -> StreamSettings {
-        let expansion_max = self.number("max-expansion", 0, u64::MAX).unwrap_or(EXPANSION_MAX);
-        StreamSettings { encoding, expansion_max }
-    }
-
-    fn encoding(&mut self) -> Encoding {
-        let Some(label) = self.text("csv-encoding") else { return Encoding::Auto };
-        Encoding::from_label(&label).unwrap_or_else(|| {
-            let why = format!(
-                "'{label}' is not known; write for example utf-8, utf-16le or windows-1252"
-            );
-            self.wrong("csv-encoding", &why);
-            Encoding::Auto
-        })
+        self.missing("source-type", "what to read: csv, jsonl or elasticsearch");
+        None
     }
 
     fn sink(&mut self) -> Option<SinkSettings> {
+        match self.sink_kind()?.as_str() {
+            "file" => {
+                self.refuse_theme(Theme::Mysql, "with --sink-type file");
+                self.file_sink().map(SinkSettings::File)
+            }
+            _ => {
+                self.refuse_theme(Theme::Output, "with --sink-type mysql");
+                self.mysql_sink().map(|mysql| SinkSettings::Mysql(Box::new(mysql)))
+            }
+        }
+    }
+
+    fn sink_kind(&mut self) -> Option<String> {
         if self.is_written("sink-type") {
-            self.choice("sink-type")?;
-        } else if !self.is_written("output-file") {
-            self.missing("sink-type", "where to write: file, with --output-file");
-            return None;
+            return self.choice("sink-type");
         }
-        let Some(file) = self.text("output-file").filter(|file| !file.is_empty()) else {
-            self.missing("output-file", "the file to write, or - for standard output");
-            return None;
-        };
-        let path = (file != "-").then(|| PathBuf::from(&file));
-        let (format, compression) = by_name(path.as_deref().unwrap_or(Path::new("")));
-        let format = match self.choice("output-format").as_deref() {
-            Some("csv") => Format::Csv,
-            Some(_) => Format::JsonLines,
-            None => format,
-        };
-        let compression = match self.choice("output-compression").as_deref() {
-            Some("gzip") => Compression::Gzip,
-            Some("zstd") => Compression::Zstd,
-            Some(_) => Compression::None,
-            None => compression,
-        };
-        if let Some(promised) = path.as_deref().and_then(unwritten)
-            && !self.is_written("output-format")
-        {
-            let why = format!(
-                "its name promises {promised}, which is not written; name it otherwise, or say --output-format"
-            );
-            self.wrong("output-file", &why);
+        let named = [("output-file", "file"), ("db-table", "mysql")];
+        let named: Vec<_> =
+            named.into_iter().filter(|(option, _)| self.is_written(option)).collect();
+        if let [(_, kind)] = named[..] {
+            return Some(kind.to_string());
         }
-        if format != Format::Csv {
-            self.refuse(&["output-null"], "with JSON lines, where NULL is null");
-        }
-        Some(SinkSettings::File(FileSettings {
-            path,
-            format,
-            compression,
-            if_exists: match self.choice("if-exists").as_deref() {
-                Some("refuse") => IfExists::Refuse,
-                _ => IfExists::Replace,
-            },
-            null: self.text("output-null").unwrap_or_default(),
-        }))
+        self.missing("sink-type", "where to write: file, with --output-file, or mysql");
+        None
     }
 
     fn reporting(&mut self) -> Reporting {

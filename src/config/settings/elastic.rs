@@ -1,0 +1,137 @@
+//! What is meant for Elasticsearch as a source.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::reading::Reading;
+use crate::source::SegmentLimit;
+use crate::source::elastic::{Auth, ElasticSettings, Tls};
+
+/// Longer than a page takes, sink and all; the server's own tools take the same.
+const KEEP_ALIVE: Duration = Duration::from_secs(5 * 60);
+
+/// A page of 10,000 hits from a server that is busy with others.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+
+const SLICES_MAX: u64 = 1024;
+
+/// What stands beside a document.
+const BESIDE: [&str; 4] = ["_id", "_index", "_routing", "_version"];
+
+impl Reading<'_> {
+    /// `table` names the index where nobody else does.
+    pub fn elastic_source(
+        &mut self,
+        limit: SegmentLimit,
+        table: Option<&str>,
+    ) -> Option<ElasticSettings> {
+        let urls = self.list("es-url").filter(|urls| !urls.is_empty());
+        if urls.is_none() {
+            self.missing("es-url", "the address of Elasticsearch, such as localhost:9200");
+        }
+        let indices = match self.list("es-index").filter(|indices| !indices.is_empty()) {
+            Some(indices) => Some(indices),
+            None => table.map(|table| {
+                self.warnings
+                    .push(format!("no --es-index: '{table}' is read, called as the table"));
+                vec![table.to_string()]
+            }),
+        };
+        if indices.is_none() {
+            self.missing("es-index", "the index to read");
+        }
+        let (include, exclude) = self.source_fields();
+        let settings = ElasticSettings {
+            urls: urls.clone().unwrap_or_default(),
+            indices: indices.clone().unwrap_or_default(),
+            query: self.query(),
+            include,
+            exclude,
+            auth: self.auth(),
+            tls: Tls {
+                ca: self.text("es-ca").map(PathBuf::from),
+                insecure: self.switch("es-insecure"),
+            },
+            slices: self.number("es-slices", 1, SLICES_MAX).map(|slices| slices as usize),
+            beside: self.beside(),
+            flatten: self.switch("flatten"),
+            keep_alive: self.time("es-keep-alive").unwrap_or(KEEP_ALIVE),
+            request_timeout: self.time("es-timeout").unwrap_or(REQUEST_TIMEOUT),
+            compress: self.switch("es-compress"),
+            allow_no_indices: self.switch("allow-empty"),
+            limit,
+        };
+        urls.and(indices).map(|_| settings)
+    }
+
+    /// JSON, or a file of it.
+    fn query(&mut self) -> Option<String> {
+        let query = self.text("es-query")?;
+        let text = match query.strip_prefix('@') {
+            None => query,
+            Some(path) => match std::fs::read_to_string(path) {
+                Ok(text) => text,
+                Err(cause) => {
+                    self.wrong("es-query", &format!("cannot read '{path}': {cause}"));
+                    return None;
+                }
+            },
+        };
+        match serde_json::from_str::<serde_json::Value>(&text) {
+            Ok(serde_json::Value::Object(_)) => Some(text),
+            Ok(_) => {
+                self.wrong("es-query", "a query is a JSON object, such as {\"term\": {\"a\": 1}}");
+                None
+            }
+            Err(cause) => {
+                self.wrong("es-query", &format!("not valid JSON: {cause}"));
+                None
+            }
+        }
+    }
+
+    /// Those that are wanted, and behind a minus those that are not.
+    fn source_fields(&mut self) -> (Vec<String>, Vec<String>) {
+        let fields = self.list("es-fields").unwrap_or_default();
+        let (excluded, included): (Vec<_>, Vec<_>) =
+            fields.into_iter().partition(|field| field.starts_with('-'));
+        let without_minus = |field: String| field[1..].to_string();
+        (included, excluded.into_iter().map(without_minus).collect())
+    }
+
+    fn auth(&mut self) -> Auth {
+        let ways = ["es-user", "es-api-key", "es-token"];
+        let secret_file = |way: &&str| format!("{way}-file");
+        let used: Vec<_> = ways
+            .iter()
+            .filter(|way| self.is_written(way) || self.is_written(&secret_file(way)))
+            .collect();
+        if let [_, other, ..] = used[..] {
+            self.wrong(
+                other,
+                &format!("one way to log in is enough; --{} is written too", used[0]),
+            );
+        }
+        if let Some(user) = self.text("es-user") {
+            let Some(password) = self.secret("es-pass") else {
+                self.missing("es-pass", "the password of --es-user");
+                return Auth::None;
+            };
+            return Auth::Basic { user, password };
+        }
+        if let Some(key) = self.secret("es-api-key") {
+            return Auth::ApiKey(key);
+        }
+        self.secret("es-token").map_or(Auth::None, Auth::Bearer)
+    }
+
+    fn beside(&mut self) -> Vec<String> {
+        let names = self.list("es-meta").unwrap_or_default();
+        for name in &names {
+            if !BESIDE.contains(&name.as_str()) {
+                self.wrong("es-meta", &format!("'{name}' is not one of {}", BESIDE.join(", ")));
+            }
+        }
+        names
+    }
+}

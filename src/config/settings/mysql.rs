@@ -1,0 +1,160 @@
+//! What is meant for MySQL as a sink.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::reading::Reading;
+use crate::config::written::Origin;
+use crate::sink::mysql::rules::{BinaryText, Fraction};
+use crate::sink::mysql::settings::{PORT, STATE_TABLE};
+use crate::sink::mysql::{
+    Address, Job, Mode, MysqlSettings, NewFields, Rules, TableName, Tls, TlsMode, UrlParts, Zone,
+};
+
+/// A server that takes longer to answer at all is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A segment takes seconds; a lock that is waited for takes longer.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(300);
+
+const THROTTLE_EVERY: Duration = Duration::from_secs(1);
+
+impl Reading<'_> {
+    pub fn mysql_sink(&mut self) -> Option<MysqlSettings> {
+        let url = self.url();
+        let (user, url_password) = match &url {
+            Some(url) => (url.user.clone(), url.password.clone()),
+            None => (None, None),
+        };
+        let user = self.text("db-user").or(user);
+        if user.is_none() {
+            self.missing("db-user", "the account to write with");
+        }
+        let password = match (self.secret("db-pass"), url_password) {
+            (Some(password), _) => Some(password),
+            (None, Some(password)) => {
+                self.warn_of_password_in_url();
+                Some(password)
+            }
+            (None, None) => None,
+        };
+        let database = self.text("db-name").or(url.as_ref().and_then(|url| url.database.clone()));
+        let table = self.table();
+        let address = self.address(url.as_ref());
+        let tls = self.tls(url.as_ref(), &address);
+        let table = table?;
+        if database.is_none() && table.database.is_none() {
+            self.missing("db-name", "the database that the table is in");
+        }
+        Some(MysqlSettings {
+            tls,
+            address,
+            user: user?,
+            password,
+            database,
+            table,
+            connect_timeout: self.time("db-connect-timeout").unwrap_or(CONNECT_TIMEOUT),
+            statement_timeout: self.time("db-timeout").unwrap_or(STATEMENT_TIMEOUT),
+            mode: self
+                .choice("mode")
+                .and_then(|mode| Mode::ALL.into_iter().find(|known| known.as_str() == mode)),
+            key: self.list("key"),
+            keys_unique: self.switch("keys-unique"),
+            create_table: self.switch("create-table"),
+            new_fields: match self.choice("new-fields").as_deref() {
+                Some("ignore") => NewFields::Ignore,
+                _ => NewFields::Refuse,
+            },
+            rules: self.rules(),
+            throttle: self.text("throttle-query"),
+            throttle_every: THROTTLE_EVERY,
+            state_table: self.text("state-table").unwrap_or_else(|| STATE_TABLE.to_string()),
+            // Set when the pipeline and the source are known.
+            job: Job { pipeline_id: String::new(), source: String::new(), run_id: String::new() },
+            load_data: !self.switch("no-load-data"),
+            non_transactional: self.switch("allow-non-transactional"),
+        })
+    }
+
+    fn url(&mut self) -> Option<UrlParts> {
+        let text = self.text("db-url")?;
+        match Address::from_url(&text) {
+            Ok(url) => Some(url),
+            Err(cause) => {
+                self.wrong("db-url", &cause.to_string());
+                None
+            }
+        }
+    }
+
+    fn warn_of_password_in_url(&mut self) {
+        if self.written.get("db-url").is_some_and(|text| text.origin == Origin::Flag) {
+            self.warnings.push(
+                "the password in --db-url can be read by other users of this machine; --db-pass-file and FLOWGAUGE_DB_URL cannot"
+                    .to_string(),
+            );
+        }
+    }
+
+    fn table(&mut self) -> Option<TableName> {
+        let Some(text) = self.text("db-table") else {
+            self.missing("db-table", "the table to write to");
+            return None;
+        };
+        TableName::parse(&text).map_err(|cause| self.wrong("db-table", &cause.to_string())).ok()
+    }
+
+    fn address(&mut self, url: Option<&UrlParts>) -> Address {
+        if let Some(socket) = self.text("db-socket") {
+            self.refuse(&["db-host", "db-port"], "with --db-socket");
+            return Address::Socket(PathBuf::from(socket));
+        }
+        let port = self.number("db-port", 1, u64::from(u16::MAX)).map(|port| port as u16);
+        match (self.text("db-host"), url.map(|url| url.address.clone())) {
+            (None, Some(Address::Socket(path))) => Address::Socket(path),
+            (host, Some(Address::Tcp { host: of_url, port: port_of_url })) => {
+                Address::Tcp { host: host.unwrap_or(of_url), port: port.unwrap_or(port_of_url) }
+            }
+            (host, _) => Address::Tcp {
+                host: host.unwrap_or_else(|| "localhost".to_string()),
+                port: port.unwrap_or(PORT),
+            },
+        }
+    }
+
+    fn tls(&mut self, url: Option<&UrlParts>, address: &Address) -> Tls {
+        let ca = self.text("db-ca").map(PathBuf::from);
+        let ca = ca.or_else(|| url.and_then(|url| url.tls_ca.clone()));
+        let mode = self.choice("db-ssl-mode").and_then(|mode| TlsMode::parse(&mode));
+        let mode = mode.or(url.and_then(|url| url.tls_mode));
+        let by_default = match ca {
+            // Who names a certificate wants it looked at.
+            Some(_) => TlsMode::VerifyIdentity,
+            None => TlsMode::default_for(address),
+        };
+        Tls { mode: mode.unwrap_or(by_default), ca }
+    }
+
+    fn rules(&mut self) -> Rules {
+        Rules {
+            fraction: match self.choice("fraction").as_deref() {
+                Some("truncate") => Fraction::Truncate,
+                Some("round") => Fraction::Round,
+                _ => Fraction::Reject,
+            },
+            source_zone: self.zone("source-zone"),
+            datetime_zone: self.zone("db-datetime-zone").unwrap_or_default(),
+            binary: match self.choice("db-binary").as_deref() {
+                Some("hex") => BinaryText::Hex,
+                Some("base64") => BinaryText::Base64,
+                _ => BinaryText::Raw,
+            },
+            ..Rules::default()
+        }
+    }
+
+    fn zone(&mut self, name: &'static str) -> Option<Zone> {
+        let text = self.text(name)?;
+        Zone::parse(&text).map_err(|cause| self.wrong(name, &cause.to_string())).ok()
+    }
+}

@@ -1,0 +1,55 @@
+//! Passwords: typed, in a file, in the environment, or among systemd's credentials.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::reading::Reading;
+use crate::config::written::Origin;
+use crate::secret::Secret;
+
+impl Reading<'_> {
+    /// The secret called `name`: itself, in the file that `NAME-file` says, or the credential of
+    /// that name.
+    pub fn secret(&mut self, name: &'static str) -> Option<Secret> {
+        let file = format!("{name}-file");
+        let is_typed = self.written.get(name).is_some_and(|text| text.origin == Origin::Flag);
+        match (self.text(name), self.written.get(&file)) {
+            (Some(_), Some(_)) => {
+                self.wrong(&file, &format!("--{name} is written too; one of them is enough"));
+                None
+            }
+            (Some(secret), None) => {
+                if is_typed {
+                    self.warnings.push(format!(
+                        "--{name} can be read by other users of this machine; --{file} and {} cannot",
+                        variable(name)
+                    ));
+                }
+                Some(Secret::new(secret))
+            }
+            (None, Some(text)) => {
+                let path = PathBuf::from(text.values.last().map_or("", |path| path));
+                self.read_secret(&file, &path)
+            }
+            (None, None) => {
+                let directory = std::env::var_os("CREDENTIALS_DIRECTORY")?;
+                let path = Path::new(&directory).join(name);
+                if path.exists() { self.read_secret(name, &path) } else { None }
+            }
+        }
+    }
+
+    fn read_secret(&mut self, name: &str, path: &Path) -> Option<Secret> {
+        match std::fs::read_to_string(path) {
+            // Editors end a file with a line end; passwords do not.
+            Ok(text) => Some(Secret::new(text.trim_end_matches(['\n', '\r']))),
+            Err(cause) => {
+                self.wrong(name, &format!("cannot read '{}': {cause}", path.display()));
+                None
+            }
+        }
+    }
+}
+
+fn variable(name: &str) -> String {
+    format!("FLOWGAUGE_{}", name.replace('-', "_").to_uppercase())
+}

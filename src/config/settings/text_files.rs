@@ -1,0 +1,152 @@
+//! What is meant for CSV files and files of JSON lines as a source.
+
+use crate::config::reading::Reading;
+use crate::convert::{Type, Typing};
+use crate::source::SegmentLimit;
+use crate::source::csv::{CsvSettings, Dialect, HeaderNames, InvalidText, Quoting, Ragged};
+use crate::source::jsonl::JsonlSettings;
+use crate::source::text::{Encoding, StreamSettings};
+
+/// Ordinary text becomes a tenth; the most that gzip can do is 1032.
+const EXPANSION_MAX: u64 = 1000;
+
+impl Reading<'_> {
+    pub fn csv_source(&mut self, limit: SegmentLimit) -> Option<CsvSettings> {
+        let files = self.files("csv-file");
+        let csv = self.csv(files.clone().unwrap_or_default(), limit);
+        files.map(|_| csv)
+    }
+
+    pub fn jsonl_source(&mut self, limit: SegmentLimit) -> Option<JsonlSettings> {
+        let files = self.files("jsonl-file")?;
+        let stream = self.stream(Encoding::Auto);
+        Some(JsonlSettings { files, stream, limit, flatten: self.switch("flatten") })
+    }
+
+    fn files(&mut self, name: &'static str) -> Option<Vec<String>> {
+        let files = self.list(name).filter(|files| !files.is_empty());
+        if files.is_none() && !self.is_written(name) {
+            self.missing(name, "the file to read");
+        }
+        let files = files?;
+        if files.iter().filter(|file| *file == "-").count() > 1 {
+            self.wrong(name, "standard input can be read once only");
+        }
+        if files.iter().any(String::is_empty) {
+            self.wrong(name, "a file name is empty");
+        }
+        Some(files)
+    }
+
+    fn csv(&mut self, files: Vec<String>, limit: SegmentLimit) -> CsvSettings {
+        let encoding = self.encoding();
+        let dialect = self.dialect();
+        let columns = self.list("csv-columns");
+        if let Some(columns) = &columns {
+            for (index, column) in columns.iter().enumerate() {
+                if columns[..index].contains(column) {
+                    self.wrong("csv-columns", &format!("'{column}' is named twice"));
+                }
+            }
+        }
+        CsvSettings {
+            files,
+            dialect,
+            is_delimiter_sure: self.is_written("csv-delimiter"),
+            has_header: !self.switch("csv-no-header"),
+            columns,
+            header_names: match self.choice("csv-headers").as_deref() {
+                Some("repair") => HeaderNames::Repair,
+                _ => HeaderNames::Strict,
+            },
+            null: self.text("csv-null"),
+            ragged: match self.choice("csv-ragged").as_deref() {
+                Some("pad") => Ragged::Pad,
+                Some("truncate") => Ragged::Truncate,
+                _ => Ragged::Reject,
+            },
+            invalid_text: match self.choice("csv-invalid-utf8").as_deref() {
+                Some("replace") => InvalidText::Replace,
+                _ => InvalidText::Reject,
+            },
+            allow_empty: self.switch("allow-empty"),
+            typing: Typing { declared: self.types(), infer: self.switch("infer") },
+            stream: self.stream(encoding),
+            limit,
+        }
+    }
+
+    fn dialect(&mut self) -> Dialect {
+        let default = Dialect::default();
+        let quote = match self.text("csv-quote").as_deref() {
+            Some("none") => None,
+            _ => self.byte("csv-quote").or(default.quote),
+        };
+        let dialect = Dialect {
+            delimiter: self.byte("csv-delimiter").unwrap_or(default.delimiter),
+            quote,
+            escape: self.byte("csv-escape"),
+            comment: self.byte("csv-comment"),
+            quoting: match self.choice("csv-quotes").as_deref() {
+                Some("strict") => Quoting::Strict,
+                Some("lenient") => Quoting::Lenient,
+                _ => Quoting::Normal,
+            },
+        };
+        let roles = [
+            ("csv-delimiter", Some(dialect.delimiter)),
+            ("csv-quote", dialect.quote),
+            ("csv-escape", dialect.escape),
+            ("csv-comment", dialect.comment),
+        ];
+        for (index, (name, byte)) in roles.iter().enumerate() {
+            let same = roles[..index].iter().find(|(_, other)| byte.is_some() && other == byte);
+            if let Some((other, _)) = same {
+                self.wrong(name, &format!("it is the same as --{other}"));
+            }
+        }
+        if dialect.escape.is_some() && dialect.quote.is_none() {
+            self.wrong("csv-escape", "without --csv-quote there is nothing to escape in");
+        }
+        dialect
+    }
+
+    fn types(&mut self) -> Vec<(String, Type)> {
+        let mut types: Vec<(String, Type)> = Vec::new();
+        for text in self.list("types").unwrap_or_default() {
+            let parsed = text.rsplit_once('=').and_then(|(column, kind)| {
+                let kind = Type::ALL.into_iter().find(|known| known.as_str() == kind.trim())?;
+                Some((column.trim().to_string(), kind))
+            });
+            match parsed {
+                Some((column, _)) if types.iter().any(|(other, _)| *other == column) => {
+                    self.wrong("types", &format!("'{column}' is named twice"));
+                }
+                Some(parsed) => types.push(parsed),
+                None => self.wrong(
+                    "types",
+                    &format!(
+                        "'{text}' is not COL=TYPE with one of text, int, decimal, float, bool, json"
+                    ),
+                ),
+            }
+        }
+        types
+    }
+
+    fn stream(&mut self, encoding: Encoding) -> StreamSettings {
+        let expansion_max = self.number("max-expansion", 0, u64::MAX).unwrap_or(EXPANSION_MAX);
+        StreamSettings { encoding, expansion_max }
+    }
+
+    fn encoding(&mut self) -> Encoding {
+        let Some(label) = self.text("csv-encoding") else { return Encoding::Auto };
+        Encoding::from_label(&label).unwrap_or_else(|| {
+            let why = format!(
+                "'{label}' is not known; write for example utf-8, utf-16le or windows-1252"
+            );
+            self.wrong("csv-encoding", &why);
+            Encoding::Auto
+        })
+    }
+}
