@@ -153,12 +153,13 @@ impl Session {
         if !is_refused {
             summary::show(&report, settings);
         }
+        // Before the summary: nobody may be reading that.
+        if let Some(error) = &ending.error {
+            say(settings, error);
+        }
         let written = summary::write(&report, settings);
         if let Some(server) = server {
             server.stop();
-        }
-        if let Some(error) = &ending.error {
-            say(settings, error);
         }
         match written {
             Ok(()) => outcome,

@@ -22,6 +22,13 @@ use crate::sink::{Allowance, Commit, Lane, Payload, Receipt};
 /// The lanes share one short queue, so that a slow one is not waited for.
 pub type Ready = Arc<Mutex<mpsc::Receiver<Prepared>>>;
 
+/// Why nothing more is to be written, although there is more.
+pub enum Halt {
+    /// A lane would have to refuse more rows than the run allows.
+    OverBudget(OverBudget),
+    Failed(Error),
+}
+
 /// What the lanes of a run have in common.
 #[derive(Clone)]
 pub struct Lanes {
@@ -30,8 +37,8 @@ pub struct Lanes {
     pub account: Arc<Account>,
     pub keys: Arc<KeysInFlight>,
     pub settle: mpsc::Sender<Durable>,
-    /// Where a lane says that it would have to refuse too much.
-    pub over_budget: mpsc::Sender<OverBudget>,
+    /// Where a lane says why no more is to be written.
+    pub halt: mpsc::Sender<Halt>,
 }
 
 pub struct LaneTask {
@@ -131,11 +138,13 @@ impl LaneTask {
                 self.accepted.push_back(Accepted { segment, committed });
             }
             Commit::OverBudget(refused) => {
+                // What it was allowed at an earlier try, it did not use.
+                allowance.allows(0);
                 let rejected = segment.refused_late(&self.shared.run, refused)?;
                 let failed = self.shared.account.failed() + rejected.len() as u64;
                 let over = OverBudget::new(&self.shared.run, failed, segment.interval, rejected);
                 // Another lane may have said so already, which is as good.
-                let _ = self.shared.over_budget.try_send(over);
+                let _ = self.shared.halt.try_send(Halt::OverBudget(over));
                 return Ok(false);
             }
         }

@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 use self::allowance::Account;
 pub use self::allowance::ErrorBudget;
 pub use self::ending::Ending;
-use self::lane::{LaneTask, Lanes};
+use self::lane::{Halt, LaneTask, Lanes};
 use self::overlap::KeysInFlight;
 use self::pace::Pace;
 use self::reader::ReadToEnd;
@@ -152,7 +152,7 @@ async fn move_records(
     let (prepared_in, prepared) = mpsc::channel(1);
     let (ready_in, ready) = mpsc::channel(lanes.len());
     let (settle_in, settle) = mpsc::channel(1);
-    let (over_in, mut over_budget) = mpsc::channel(1);
+    let (halt_in, mut halts) = mpsc::channel(1);
 
     let threads = rooms.work(run, ledger, prepared_in);
     let pace = Pace::new(run.rows_per_second_max);
@@ -164,10 +164,13 @@ async fn move_records(
         account: Arc::clone(&account),
         keys: Arc::clone(&keys),
         settle: settle_in,
-        over_budget: over_in,
+        halt: halt_in,
     };
     let rest = async {
-        let lanes = serve_lanes(shared, lanes, ready);
+        let lanes = async {
+            serve_lanes(shared, lanes, ready).await;
+            Ok(())
+        };
         let settling = settle_all(ledger, settle);
         let ((), (), read) = tokio::try_join!(lanes, settling, threads)?;
         // What was read before the source failed has been written by now.
@@ -177,26 +180,38 @@ async fn move_records(
         let mut rest = pin!(rest);
         // Boxed, to be dropped before the lanes are waited for: it holds their channel open.
         let mut sequencing = Box::pin(sequencing);
-        let mut is_sequenced = false;
-        let OverBudget { error, interval, evidence } = loop {
+        let (mut is_sequenced, mut is_over) = (false, false);
+        let halt = loop {
             tokio::select! {
-                // A lane says so before it ends.
-                biased;
-                Some(over) = over_budget.recv() => break over,
+                Some(halt) = halts.recv() => break halt,
                 sequenced = &mut sequencing, if !is_sequenced => match sequenced {
                     Ok(()) => is_sequenced = true,
-                    Err(over) => break over,
+                    Err(over) => break Halt::OverBudget(over),
                 },
-                moved = &mut rest => return moved.map_err(Failure::from),
+                // A lane says so before it ends, so it cannot have been said later.
+                moved = &mut rest => match halts.try_recv() {
+                    Ok(halt) => {
+                        is_over = true;
+                        break halt;
+                    }
+                    Err(_) => return moved.map_err(Failure::from),
+                },
             }
         };
-        // What came before the segment that is too much is still written. Whatever else went wrong
-        // says less than the records that were rejected.
+        // What is on its way in other lanes is written and settled all the same, else nobody would
+        // know of it. Whatever goes wrong with that says less than what came first.
         rooms.close();
         drop(sequencing);
-        let _ = rest.await;
-        let error = ledger.keep(&interval, &evidence).err().unwrap_or(error);
-        Err(Failure { error, keeps_rejects: true })
+        if !is_over {
+            let _ = tokio::time::timeout(run.drain_timeout, rest).await;
+        }
+        Err(match halt {
+            Halt::Failed(error) => Failure::from(error),
+            Halt::OverBudget(OverBudget { error, interval, evidence }) => {
+                let error = ledger.keep(&interval, &evidence).err().unwrap_or(error);
+                Failure { error, keeps_rejects: true }
+            }
+        })
     };
     let moved = tokio::select! {
         moved = path => moved,
@@ -222,18 +237,22 @@ async fn serve_lanes(
     shared: Lanes,
     lanes: Vec<Box<dyn Lane>>,
     ready: mpsc::Receiver<worker::Prepared>,
-) -> Result<()> {
+) {
     let ready = Arc::new(Mutex::new(ready));
     let mut tasks = JoinSet::new();
     for lane in lanes {
         tasks.spawn(LaneTask::new(shared.clone(), lane).serve(Arc::clone(&ready)));
     }
+    let halt = shared.halt.clone();
     // The lanes' own handles on them are what keeps the channels open.
     drop((ready, shared));
     while let Some(served) = tasks.join_next().await {
-        served.map_err(|cause| Error::internal("a lane broke off").because(cause))??;
+        let broken = |cause| Err(Error::internal("a lane broke off").because(cause));
+        if let Err(error) = served.unwrap_or_else(broken) {
+            // The first error is the one to tell; the other lanes finish what they hold.
+            let _ = halt.try_send(Halt::Failed(error));
+        }
     }
-    Ok(())
 }
 
 /// Settles what became durable. A task of its own, because keeping rejected records may meet a disk

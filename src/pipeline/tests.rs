@@ -306,6 +306,33 @@ fn one_split_that_fails_stops_the_others() {
     assert_eq!(played.count("failed other"), 1);
 }
 
+/// One lane fails for good while another waits for its answer: that answer still counts.
+#[test]
+fn what_other_lanes_have_under_way_is_settled_when_one_fails() {
+    let gate = Arc::new(Gate::default());
+    let text = "line\n".repeat(100);
+    let scene = Scene::new(&[&text]).sink(|_| {
+        MemorySink::new(2)
+            .fault(0, Fault::Hold(Arc::clone(&gate)))
+            .fault(1, Fault::Refuse(Kind::LocalIo))
+    });
+    let played = paused!(async {
+        let stop = Arc::default();
+        let played = scene.play_until(&stop);
+        let releasing = async {
+            gate.reached.notified().await;
+            // The clock of the test runs ahead only when nobody has anything to do: the other lane
+            // has failed by then.
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            gate.released.notify_one();
+        };
+        tokio::join!(played, releasing).0
+    });
+    played.assert_outcome(Outcome::LocalIo, false);
+    assert_eq!(played.ending.totals.inserted, played.stored.lines().len() as u64);
+    assert!(played.ending.totals.inserted >= 2, "{:?}", played.events);
+}
+
 /// The first segment stands at a gate; the second has a key of its own, the third one of the first.
 #[test]
 fn a_segment_waits_for_another_that_holds_its_key() {

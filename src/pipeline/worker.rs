@@ -122,11 +122,10 @@ impl Worker<'_> {
         if rows.fields_ignored > 0 {
             run.observer.notice(&Event::FieldsIgnored { fields: rows.fields_ignored });
         }
-        if origin.is_none() {
-            let kept: usize =
-                rejected.iter().map(|rejected| rejected.raw.len() + REJECTED_BYTES).sum();
-            reservation.shrink(payload.bytes.len() + kept);
-        }
+        let kept: usize = rejected.iter().map(|rejected| rejected.raw.len() + REJECTED_BYTES).sum();
+        let source = origin.as_ref().map_or(0, |origin| origin.segment.bytes.len());
+        let keys = std::mem::size_of_val(&payload.keys[..]);
+        reservation.shrink(source + payload.bytes.len() + keys + kept);
         let reservation = Some(reservation);
         Ok(Prepared {
             ticket,
