@@ -10,7 +10,8 @@ use serde_json::value::RawValue;
 
 use super::{Others, Wanted};
 use crate::convert::without_line_ends;
-use crate::record::{ErrorType, Rows, Shape, Value};
+use crate::error::{Error, Result};
+use crate::record::{ErrorType, Place, Rejected, Rows, Shape, Value, without_line_end};
 
 /// Takes objects apart, all in the same way.
 pub struct Picker {
@@ -39,6 +40,19 @@ pub struct Refusal {
 impl Refusal {
     pub fn new(error_type: ErrorType, reason: impl Into<String>) -> Refusal {
         Refusal { error_type, reason: reason.into(), column: None, ends_run: false }
+    }
+
+    /// The record on this line as a rejected one; an error where the run is to end with it.
+    pub fn reject(self, place: Place, line: &[u8]) -> Result<Rejected> {
+        let place = match self.column {
+            Some(column) => place.column(column),
+            None => place,
+        };
+        if self.ends_run {
+            return Err(Error::data(self.error_type, self.reason).at(place));
+        }
+        let raw = without_line_end(line).to_vec();
+        Ok(Rejected { place, error_type: self.error_type, reason: self.reason, raw })
     }
 
     fn column(mut self, column: impl Into<String>) -> Refusal {
@@ -163,7 +177,7 @@ impl Picker {
                 "a field that the target has no column for; add the column, choose fields with --select, or say --new-fields ignore"
             }
             Others::Reject => {
-                "a field that the first records do not have; choose the fields with --select"
+                "a field that is no column, as the first records or the mapping do not have it; choose the fields with --select"
             }
         };
         let refusal = Refusal::new(ErrorType::TypeMismatch, reason).column(name);

@@ -24,8 +24,9 @@ impl Address {
         let has_scheme = written.contains("://");
         let text = if has_scheme { written.to_string() } else { format!("http://{written}") };
         let shown = without_user(written);
+        // Nothing of it is repeated: where it was cut wrongly, that may be part of a password.
         let wrong = |what: &str| {
-            Error::config(format!("the address '{shown}' {what}"))
+            Error::config(format!("an address of --es-url {what}"))
                 .help("write --es-url as host:port, http://host:port or https://host:port")
         };
         let mut url = Url::parse(&text).map_err(|cause| wrong(&format!("is no URL: {cause}")))?;

@@ -94,17 +94,19 @@ impl Refusal {
                 new(Kind::Overloaded, ErrorType::Overloaded, "the server is short of memory")
             }
             // Servers of version 7 say so whenever little is asked of them, so it is tried again, too.
-            Trouble::MemoryForGood => {
-                new(Kind::Overloaded, ErrorType::Overloaded, "the server has not enough memory for it")
-                    .help("ask for less with --es-query or --es-fields, or give the server more")
-            }
-            Trouble::Failing => {
-                new(Kind::Unavailable, ErrorType::Connection, "the server failed")
-            }
-            Trouble::SnapshotLost => {
-                new(Kind::Unavailable, ErrorType::PartialResult, "the snapshot is gone, it expired or its node was lost")
-                    .help("run again; a longer --es-keep-alive helps where the target is slow")
-            }
+            Trouble::MemoryForGood => new(
+                Kind::Overloaded,
+                ErrorType::Overloaded,
+                "the server has not enough memory for it",
+            )
+            .help("ask for less with --es-query or --es-fields, or give the server more"),
+            Trouble::Failing => new(Kind::Unavailable, ErrorType::Connection, "the server failed"),
+            Trouble::SnapshotLost => new(
+                Kind::Unavailable,
+                ErrorType::PartialResult,
+                "the snapshot is gone, it expired or its node was lost",
+            )
+            .help("run again; a longer --es-keep-alive helps where the target is slow"),
             Trouble::NoIndex => {
                 new(Kind::Config, ErrorType::Other, "no such index").help("set --es-index")
             }
@@ -115,18 +117,31 @@ impl Refusal {
                     .help("set --es-user and --es-pass, or --es-api-key, or --es-token")
             }
             Trouble::Forbidden => new(Kind::Config, ErrorType::Auth, "the user may not do this")
-                .help("grant the rights read and view_index_metadata on what --es-index names, and monitor on the cluster"),
-            Trouble::Redirected => {
-                new(Kind::Config, ErrorType::Protocol, "the server answers with a redirect, which is not followed")
-                    .help("set --es-url to where it leads")
+                .help("grant the rights read and view_index_metadata on what --es-index names"),
+            Trouble::Redirected => new(
+                Kind::Config,
+                ErrorType::Protocol,
+                "the server answers with a redirect, which is not followed",
+            )
+            .help("set --es-url to where it leads"),
+            Trouble::Wrong if self.is_about_keep_alive() => {
+                new(Kind::Config, ErrorType::Other, "the server refuses")
+                    .help("lower --es-keep-alive")
             }
             Trouble::Wrong => new(Kind::Config, ErrorType::Other, "the server refuses"),
         }
     }
 
-    /// The server does not have what was asked for, as opposed to not letting us.
+    /// The server does not have what was asked for, as opposed to not letting us. Old servers take
+    /// a name they do not know for something else, and find that wrong.
     pub fn is_missing(&self) -> bool {
-        matches!(self.status, 400 | 404 | 405) && self.trouble == Trouble::Wrong
+        matches!(self.status, 400 | 404 | 405)
+            && self.trouble == Trouble::Wrong
+            && !self.is_about_keep_alive()
+    }
+
+    fn is_about_keep_alive(&self) -> bool {
+        self.reason.contains("Keep alive for request")
     }
 }
 
@@ -225,12 +240,39 @@ mod tests {
                 assert_eq!(found.trouble, trouble, "{server} {what}");
             }
         }
+        for (server, trouble) in [
+            ("elasticsearch9", Trouble::Memory),
+            // Says so of a limit that what is in flight went over.
+            ("elasticsearch717", Trouble::MemoryForGood),
+            ("elasticsearch710", Trouble::MemoryForGood),
+            ("opensearch3", Trouble::Memory),
+        ] {
+            let found = Refusal::read(429, &golden(&format!("{server}-breaker")));
+            assert_eq!(found.trouble, trouble, "{server}");
+            assert!(found.reason.starts_with("[parent] Data too large"), "{}", found.reason);
+        }
         for server in ["elasticsearch9", "elasticsearch717", "opensearch3"] {
             let lost = Refusal::read(404, &golden(&format!("{server}-snapshot-lost")));
             assert_eq!(lost.trouble, Trouble::SnapshotLost, "{server}");
             let bad = Refusal::read(400, &golden(&format!("{server}-bad-query")));
             assert_eq!(bad.trouble, Trouble::Wrong, "{server}");
             assert!(bad.reason.starts_with("unknown query"), "{}", bad.reason);
+        }
+    }
+
+    #[test]
+    fn what_a_server_does_not_have_is_told_from_what_it_refuses() {
+        for (status, reason, expected) in [
+            (400, "no handler found for uri [/a/_pit] and method [POST]", true),
+            (400, "request body is required", true),
+            (405, "Incorrect HTTP method", true),
+            (404, "", true),
+            (400, "Keep alive for request (20d) is too large.", false),
+            (403, "no", false),
+            (500, "", false),
+        ] {
+            let body = format!("{{\"error\":\"{reason}\"}}");
+            assert_eq!(Refusal::read(status, body.as_bytes()).is_missing(), expected, "{reason}");
         }
     }
 

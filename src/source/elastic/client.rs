@@ -14,7 +14,7 @@ use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderValue}
 
 use super::address::Address;
 use super::answer::Refusal;
-use super::node::{Node, authorization, node, unreachable};
+use super::node::{Node, authorization, broken_off, node, unreachable};
 use super::{Auth, Tls};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, Operation};
@@ -147,7 +147,7 @@ impl Client {
         for _ in 0..self.nodes.len() {
             let (index, node) = self.node();
             let url =
-                node.address.url.join(path).map_err(|cause| {
+                node.address.url.join(path.trim_start_matches('/')).map_err(|cause| {
                     Error::internal(format!("'{path}' is no path")).because(cause)
                 })?;
             let encoding = if self.compress { "gzip" } else { "identity" };
@@ -192,7 +192,7 @@ impl Client {
 
     /// A body that broke off.
     pub fn broken(&self, cause: &(dyn StdError + 'static)) -> Error {
-        unreachable(&self.node().1.address, cause)
+        broken_off(&self.node().1.address, cause)
     }
 
     pub fn timeout(&self) -> Duration {

@@ -10,7 +10,7 @@ use super::body::More;
 use super::dialect::Dialect;
 use super::pace::Pace;
 use super::page::{self, Demands, Page};
-use super::reading::{Fetched, Reading, Wish};
+use super::reading::{Fetched, PageRequest, Reading, Wish};
 use crate::error::{Error, Kind, Result};
 use crate::record::{ErrorType, Flush, Interval, Place, Position, Segment};
 use crate::source::{Cursor, Host, Tally};
@@ -28,19 +28,22 @@ pub struct HitCursor {
     after: Option<Arc<[u8]>>,
     pace: Pace,
     /// The next page, asked for while this one is worked on. Its body waits in the connection.
-    ahead: Option<Ahead>,
+    ahead: Option<Asked>,
     shards: Option<u64>,
     records: u64,
     received_bytes: u64,
     is_ended: bool,
 }
 
-struct Ahead {
+/// A page that was asked for.
+struct Asked {
     size: u64,
+    /// What the point in time was called then.
+    point: String,
     answer: JoinHandle<Result<reqwest::Response>>,
 }
 
-impl Drop for Ahead {
+impl Drop for Asked {
     fn drop(&mut self) {
         self.answer.abort();
     }
@@ -75,31 +78,30 @@ impl HitCursor {
         if self.is_scroll() { self.reading.scroll_size } else { self.pace.size() }
     }
 
-    /// Asks for a page, or takes the one that was asked for ahead, and reads it.
+    fn ask(&self, size: u64) -> Result<Asked> {
+        let wish = Wish { slice: self.slice, size, after: self.after.as_deref() };
+        let PageRequest { path, body, point } = self.reading.request(&wish)?;
+        let client = self.reading.client.clone();
+        let answer = self.reading.runtime.spawn(async move { client.page(&path, body).await });
+        Ok(Asked { size, point, answer })
+    }
+
+    /// Reads a page that was asked for.
     fn fetch(
-        &mut self,
-        size: u64,
+        &self,
+        asked: &mut Asked,
         buffer: Vec<u8>,
         host: &mut dyn Host,
     ) -> Result<(Vec<u8>, Fetched)> {
-        let reading = self.reading.clone();
-        let ahead = self.ahead.take();
+        let reading = &self.reading;
         let demands = Demands { shards: self.shards, may_end_early: self.is_moving() };
-        let after = self.after.clone();
-        let wish = Wish { slice: self.slice, size, after: after.as_deref() };
-        let is_scroll = self.is_scroll();
+        let (size, is_scroll) = (asked.size, self.is_scroll());
         let stopped = host.stopped();
-        let more = |length: usize| further(&reading, is_scroll, size, length, host);
+        let more = |length: usize| further(reading, is_scroll, size, length, host);
         let work = async {
-            let response = match ahead {
-                Some(mut ahead) => (&mut ahead.answer).await.map_err(|cause| {
-                    Error::internal("asking for a page broke off").because(cause)
-                })??,
-                None => {
-                    let (path, body) = reading.request(&wish)?;
-                    reading.client.page(&path, body).await?
-                }
-            };
+            let response = (&mut asked.answer)
+                .await
+                .map_err(|cause| Error::internal("asking for a page broke off").because(cause))??;
             let (buffer, fetched) = reading.receive(response, buffer, demands, more).await;
             fetched.map(|fetched| (buffer, fetched))
         };
@@ -112,23 +114,9 @@ impl HitCursor {
         })
     }
 
-    /// Asks for the next page already.
-    fn look_ahead(&mut self) -> Result<()> {
-        if self.is_scroll() {
-            return Ok(());
-        }
-        let size = self.pace.size();
-        let wish = Wish { slice: self.slice, size, after: self.after.as_deref() };
-        let (path, body) = self.reading.request(&wish)?;
-        let client = self.reading.client.clone();
-        let answer = self.reading.runtime.spawn(async move { client.page(&path, body).await });
-        self.ahead = Some(Ahead { size, answer });
-        Ok(())
-    }
-
     /// What a page becomes. It may be the end.
-    fn segment(&mut self, page: Page, mut body: Vec<u8>, size: u64) -> Result<Option<Segment>> {
-        let received = body.len();
+    fn segment(&mut self, page: Page, mut body: Vec<u8>, asked: &Asked) -> Result<Option<Segment>> {
+        let (received, size) = (body.len(), asked.size);
         self.received_bytes += received as u64;
         self.shards = Some(page.shards);
         if let Some(total) = page.total
@@ -137,7 +125,7 @@ impl HitCursor {
             self.reading.scrolled.fetch_add(total, Ordering::Relaxed);
         }
         if let Some(name) = page.snapshot {
-            self.reading.snapshot.renamed(self.slice, name);
+            self.reading.snapshot.renamed(self.slice, &asked.point, name);
         }
         let Some(last) = page.last else {
             self.is_ended = true;
@@ -174,7 +162,9 @@ impl HitCursor {
             },
         };
         self.records += records;
-        self.look_ahead()?;
+        if !self.is_scroll() {
+            self.ahead = Some(self.ask(self.pace.size())?);
+        }
         Ok(Some(segment))
     }
 
@@ -196,12 +186,14 @@ impl HitCursor {
 
     /// What to do about a page that the server did not give: gives the error that is worth another
     /// try, or fails with one that is not.
-    fn refused(&mut self, refusal: &Refusal, size: u64) -> Result<Error> {
+    fn refused(&mut self, refusal: &Refusal, asked: &Asked) -> Result<Error> {
         let error = refusal.error(&self.reading.page_name());
         match refusal.trouble {
+            // It has got another name since.
+            Trouble::SnapshotLost if asked.point != self.reading.snapshot.point() => Ok(error),
             // A new try would find it gone as well.
             Trouble::SnapshotLost => Err(error),
-            Trouble::MemoryForGood if size == 1 => Err(error),
+            Trouble::MemoryForGood if asked.size == 1 => Err(error),
             Trouble::Memory | Trouble::MemoryForGood => {
                 self.pace.halve();
                 Ok(error)
@@ -262,13 +254,17 @@ impl Cursor for HitCursor {
             return Ok(None);
         }
         loop {
-            let size = self.ahead.as_ref().map_or_else(|| self.size(), |ahead| ahead.size);
+            let mut asked = match self.ahead.take() {
+                Some(asked) => asked,
+                None => self.ask(self.size())?,
+            };
+            let size = asked.size;
             buffer.clear();
-            let error = match self.fetch(size, buffer, host) {
+            let error = match self.fetch(&mut asked, buffer, host) {
                 Ok((_, Fetched::Over)) => return Ok(None),
                 Ok((body, Fetched::Page(page))) => {
                     host.succeeded();
-                    return self.segment(page, body, size);
+                    return self.segment(page, body, &asked);
                 }
                 Ok((body, Fetched::TooLarge)) if size == 1 => return Err(self.too_large(&body)),
                 Ok((body, Fetched::TooLarge)) if self.is_scroll() => {
@@ -291,7 +287,7 @@ impl Cursor for HitCursor {
                 }
                 Ok((body, Fetched::Refused(refusal))) => {
                     buffer = body;
-                    self.refused(&refusal, size)?
+                    self.refused(&refusal, &asked)?
                 }
                 Err(error) => {
                     buffer = Vec::new();

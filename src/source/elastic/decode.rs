@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::error::{Error, Result};
-use crate::record::{ErrorType, Place, Rejected, Rows, Segment, Shape, Value, without_line_end};
+use crate::error::Result;
+use crate::record::{ErrorType, Place, Rows, Segment, Shape, Value};
 use crate::source::Decode;
 use crate::source::document::{Picker, Refusal, Text};
 
@@ -72,7 +72,7 @@ impl Decode for HitDecode {
                     record: Some(segment.first_record + index),
                     ..Place::split(&self.names[segment.interval.split])
                 };
-                rows.rejected.push(reject(self.locate(line, place), line, refusal)?);
+                rows.rejected.push(refusal.reject(self.locate(line, place), line)?);
             }
             offset += length;
             index += 1;
@@ -167,18 +167,6 @@ fn quote(text: &[u8], out: &mut Vec<u8>) {
     let text = std::str::from_utf8(text).expect("names of documents were read as text");
     let quoted = serde_json::to_string(text).expect("text can always be written as JSON");
     out.extend_from_slice(quoted.as_bytes());
-}
-
-fn reject(place: Place, line: &[u8], refusal: Refusal) -> Result<Rejected> {
-    let place = match refusal.column {
-        Some(column) => place.column(column),
-        None => place,
-    };
-    if refusal.ends_run {
-        return Err(Error::data(refusal.error_type, refusal.reason).at(place));
-    }
-    let raw = without_line_end(line).to_vec();
-    Ok(Rejected { place, error_type: refusal.error_type, reason: refusal.reason, raw })
 }
 
 #[cfg(test)]

@@ -114,6 +114,12 @@ pub fn unreachable(address: &Address, cause: &(dyn StdError + 'static)) -> Error
     Error::new(Kind::Unavailable, error_type, format!("'{name}' cannot be asked: {why}"))
 }
 
+/// An answer that began and did not come to its end.
+pub fn broken_off(address: &Address, cause: &(dyn StdError + 'static)) -> Error {
+    let message = format!("the answer of '{}' broke off: {}", address.name(), root(cause));
+    Error::new(Kind::Unavailable, ErrorType::Connection, message)
+}
+
 /// The last cause says what happened, the others only where.
 fn root(cause: &(dyn StdError + 'static)) -> String {
     let mut cause = cause;

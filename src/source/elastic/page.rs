@@ -229,9 +229,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Hit<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Hit<'de>, A::Error> {
                 let mut hit = Hit::default();
                 while let Some(Text(name)) = map.next_key::<Text>()? {
-                    if hit.first.is_none()
-                        && let Cow::Borrowed(name) = name
-                    {
+                    if hit.first.is_none() {
+                        // A name with escapes is a copy elsewhere, and no server writes one.
+                        let Cow::Borrowed(name) = name else {
+                            return Err(serde::de::Error::custom("a hit begins with escapes"));
+                        };
                         hit.first = Some(name.as_ptr() as usize - 1);
                     }
                     let value: &RawValue = map.next_value()?;

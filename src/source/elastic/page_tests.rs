@@ -69,6 +69,7 @@ fn a_page_that_lacks_something_does_not_count() {
         (r#","sort":[7,18446744073709551615]"#, "", Protocol, "no sort"),
         (HIT, "{}", Protocol, "no _index"),
         (HIT, "7", Protocol, "no JSON"),
+        (r#""_index":"a""#, r#""\u005findex":"{""#, Protocol, "begins with escapes"),
         (
             r#""max_score":null"#,
             r#""total":{"value":10000,"relation":"gte"}"#,
@@ -128,6 +129,17 @@ fn pages_of_real_servers_count() {
         assert!(text.lines().all(|line| line.ends_with("]}")), "{text}");
         let end = read(&golden(&format!("{server}-page-empty")), FIRST).unwrap();
         assert_eq!(end.last, None, "{server}");
+    }
+}
+
+#[test]
+fn what_real_servers_call_partial_does_not_count() {
+    for (name, reason) in [
+        ("elasticsearch9-page-timed-out", "timed out"),
+        ("opensearch3-page-shard-failed", "1 failed"),
+    ] {
+        let found = read(&golden(name), FIRST).unwrap_err();
+        assert!(found.reason.contains(reason), "{name}: {}", found.reason);
     }
 }
 

@@ -16,7 +16,7 @@ use super::snapshot::Snapshot;
 use crate::error::{Error, Kind, Result};
 use crate::source::SegmentLimit;
 
-/// A fault of a server that gives pages in part is worth asking again for: other shards, other luck.
+/// A page without some shards is an error then, and not a page that looks whole.
 const PARTIAL_SEARCHES: &str = "allow_partial_search_results=false";
 
 pub struct Reading {
@@ -51,6 +51,14 @@ pub struct Wish<'a> {
     pub after: Option<&'a [u8]>,
 }
 
+/// The same in the server's words.
+pub struct PageRequest {
+    pub path: String,
+    pub body: String,
+    /// What the point in time was called.
+    pub point: String,
+}
+
 /// What came of asking for a page.
 pub enum Fetched {
     Page(Page),
@@ -62,24 +70,24 @@ pub enum Fetched {
 }
 
 impl Reading {
-    /// Path and body of the request for a page.
-    pub fn request(&self, wish: &Wish) -> Result<(String, String)> {
+    pub fn request(&self, wish: &Wish) -> Result<PageRequest> {
         let slice = (self.slices > 1).then_some(Slice { id: wish.slice, max: self.slices });
         let keep_alive = self.snapshot.keep_alive();
         if self.snapshot.dialect() == Dialect::Scroll {
             if let Some(name) = self.snapshot.scroll(wish.slice) {
                 let body = serde_json::json!({ "scroll": keep_alive, "scroll_id": name });
-                return Ok(("/_search/scroll".to_string(), body.to_string()));
+                let (path, point) = ("/_search/scroll".to_string(), String::new());
+                return Ok(PageRequest { path, body: body.to_string(), point });
             }
             let wish = Wish { after: None, ..*wish };
             let search = self.search(&wish, None, slice, ask::SCROLL_SORT)?;
             let path = format!("/{}/_search?scroll={keep_alive}&{PARTIAL_SEARCHES}", self.indices);
-            return Ok((path, search.text()));
+            return Ok(PageRequest { path, body: search.text(), point: String::new() });
         }
         let point = self.snapshot.point();
         let pit = Some(Pit { id: &point, keep_alive });
-        let search = self.search(wish, pit, slice, ask::SORT)?;
-        Ok((format!("/_search?{PARTIAL_SEARCHES}"), search.text()))
+        let body = self.search(wish, pit, slice, ask::SORT)?.text();
+        Ok(PageRequest { path: format!("/_search?{PARTIAL_SEARCHES}"), body, point })
     }
 
     /// The same for a look at some documents before a scroll begins. Servers refuse slices there.

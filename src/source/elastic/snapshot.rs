@@ -110,15 +110,17 @@ impl Snapshot {
         self.held().scrolls.get(&slice).cloned()
     }
 
-    /// What an answer calls the snapshot from now on.
-    pub fn renamed(&self, slice: usize, name: String) {
+    /// What an answer calls the snapshot from now on. It was asked with the name `asked`: when that
+    /// is not the newest any more, the answer is old, and so is the name in it.
+    pub fn renamed(&self, slice: usize, asked: &str, name: String) {
         let mut held = self.held();
         held.answered = Instant::now();
         match self.dialect {
             Dialect::Scroll => {
                 held.scrolls.insert(slice, name);
             }
-            Dialect::Elastic | Dialect::OpenSearch => held.point = name,
+            Dialect::Elastic | Dialect::OpenSearch if held.point == asked => held.point = name,
+            Dialect::Elastic | Dialect::OpenSearch => {}
         }
     }
 
@@ -161,8 +163,8 @@ impl Snapshot {
             body: Some(search.text()),
         };
         let answer = self.client.ask(question).await?.accepted("keeping the snapshot")?;
-        let name = answer["pit_id"].as_str().map_or(point, str::to_string);
-        self.renamed(0, name);
+        let name = answer["pit_id"].as_str().unwrap_or(&point);
+        self.renamed(0, &point, name.to_string());
         Ok(())
     }
 

@@ -98,7 +98,7 @@ async fn ask_count(
     }
     let counted = answer.accepted("counting")?;
     if let Some(name) = counted["pit_id"].as_str() {
-        snapshot.renamed(0, name.to_string());
+        snapshot.renamed(0, &point, name.to_string());
     }
     Ok(Ok(counted))
 }

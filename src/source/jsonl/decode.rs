@@ -1,10 +1,8 @@
 //! A segment of JSON lines to rows. Pure.
 
 use super::is_blank;
-use crate::error::{Error, Result};
-use crate::record::{
-    ErrorType, Place, Places, Rejected, Rows, Segment, Shape, Value, without_line_end,
-};
+use crate::error::Result;
+use crate::record::{ErrorType, Places, Rows, Segment, Shape, Value};
 use crate::source::Decode;
 use crate::source::document::{Picker, Refusal};
 
@@ -38,7 +36,7 @@ impl Decode for JsonDecode {
                 };
                 if let Err(refusal) = outcome {
                     rows.abandon();
-                    let rejected = reject(places.of(index, offset), line, refusal)?;
+                    let rejected = refusal.reject(places.of(index, offset), line)?;
                     rows.rejected.push(rejected);
                 }
                 index += 1;
@@ -47,18 +45,6 @@ impl Decode for JsonDecode {
         }
         Ok(())
     }
-}
-
-fn reject(place: Place, line: &[u8], refusal: Refusal) -> Result<Rejected> {
-    let place = match refusal.column {
-        Some(column) => place.column(column),
-        None => place,
-    };
-    if refusal.ends_run {
-        return Err(Error::data(refusal.error_type, refusal.reason).at(place));
-    }
-    let raw = without_line_end(line).to_vec();
-    Ok(Rejected { place, error_type: refusal.error_type, reason: refusal.reason, raw })
 }
 
 #[cfg(test)]
