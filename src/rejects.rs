@@ -137,6 +137,9 @@ fn line(rejected: &Rejected) -> Value {
     let place = &rejected.place;
     let mut line = Map::new();
     line.insert("source".to_string(), json!(place.split));
+    if let Some(document) = &place.document {
+        line.insert("_id".to_string(), json!(document));
+    }
     for (name, number) in [("line", place.line), ("byte", place.byte), ("record", place.record)] {
         if let Some(number) = number {
             line.insert(name.to_string(), json!(number));

@@ -241,7 +241,14 @@ fn wanted_by_file(
     let whole = source.decoder(&Wanted::Everything)?;
     match whole.shape() {
         Shape::Columns(names) => Ok((whole, names.to_vec())),
-        Shape::Documents if file.format == Format::JsonLines => Ok((whole, Vec::new())),
+        Shape::Documents if file.format == Format::JsonLines => {
+            if settings.source.flattens() {
+                tracing::warn!(
+                    "--flatten changes nothing where whole documents are copied; choose fields with --select"
+                );
+            }
+            Ok((whole, Vec::new()))
+        }
         Shape::Documents => {
             let fields = source.fields().iter().filter(|field| !field.is_beside);
             let names: Vec<String> = fields.map(|field| field.name.clone()).collect();

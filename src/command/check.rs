@@ -7,11 +7,11 @@ use std::sync::Arc;
 use crate::app::{self, Ends, Fitted, Output};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
-use crate::event::{Event, Observer};
+use crate::event::{Event, Expected, Observer};
 use crate::pipeline;
 use crate::record::{Field, Rows, Segment, Shape};
 use crate::report::text;
-use crate::sink::mysql::{Findings, Known, State, findings};
+use crate::sink::mysql::{Findings, Known, MysqlSettings, State, findings};
 use crate::sink::{Refused, Sink};
 use crate::source::{Onlooker, Source};
 
@@ -60,18 +60,20 @@ pub fn check(settings: &Settings, out: &mut String) -> Result<()> {
     let seen = rows.len() + rows.rejected.len();
     let _ = writeln!(out, "\nthe first {} records", text::count(seen as u64));
     let name = ends.source.splits().first().map_or("", |split| &split.name);
+    let mut size = None;
     if let (Some(sink), Some(segment)) = (&ends.sink, &segment) {
-        let refused = written(out, &**sink, &rows)?;
+        let (refused, bytes) = written(out, &**sink, &rows)?;
+        size = estimate(&ends.source.expected(), segment, bytes);
         rows.rejected.extend(pipeline::reject(&*ends.decoder, name, segment, &rows, refused));
     }
     rejected(out, settings, &rows);
-    let _ = write!(out, "\n{}", plan(settings));
+    let _ = write!(out, "\n{}", plan(settings, size));
     let missing = findings.map(|findings| findings.missing).unwrap_or_default();
     if missing.is_empty() {
         return Ok(());
     }
     Err(Error::config(format!("the account lacks a right: {}", missing.join("; ")))
-        .help("docs/operations.md has a table of the rights for each mode"))
+        .help("docs/mysql.md has a table of the rights for each mode"))
 }
 
 /// Writes the statements that create the state tables, for an administrator. Asks no server.
@@ -144,15 +146,27 @@ fn shown(value: &crate::record::Value<'_>) -> String {
     }
 }
 
-/// Shows the first rows as they would be written, and gives back those that would not.
-fn written(out: &mut String, sink: &dyn Sink, rows: &Rows) -> Result<Vec<Refused>> {
+/// Records of the whole source and what they become, from those of its first segment.
+fn estimate(expected: &Expected, segment: &Segment, written: usize) -> Option<(u64, u64)> {
+    let each = |bytes: usize| bytes as f64 / segment.records as f64;
+    let records = match (expected.records, expected.stored_bytes) {
+        (Some(records), _) => records as f64,
+        (None, Some(bytes)) => bytes as f64 / each(segment.bytes.len()),
+        (None, None) => return None,
+    };
+    Some((records.round() as u64, (records * each(written)).round() as u64))
+}
+
+/// Shows the first rows as they would be written, gives back those that would not, and how many
+/// bytes the others are.
+fn written(out: &mut String, sink: &dyn Sink, rows: &Rows) -> Result<(Vec<Refused>, usize)> {
     let mut refused = Vec::new();
     let payload = sink.prepare(rows, Vec::new(), &mut refused)?;
     let text = String::from_utf8_lossy(&payload.bytes);
     for line in text.lines().take(SHOWN_ROWS) {
         let _ = writeln!(out, "  {line}");
     }
-    Ok(refused)
+    Ok((refused, payload.bytes.len()))
 }
 
 async fn look_at_table(table: &Fitted, fields: &[Field]) -> Result<Findings> {
@@ -216,10 +230,10 @@ fn rejected(out: &mut String, settings: &Settings, rows: &Rows) {
 }
 
 /// What a run would do with its output.
-fn plan(settings: &Settings) -> String {
+fn plan(settings: &Settings, size: Option<(u64, u64)>) -> String {
     let file = match &settings.sink {
         SinkSettings::File(file) => file,
-        SinkSettings::Mysql(mysql) => return format!("would write to {}\n", mysql.full_table()),
+        SinkSettings::Mysql(mysql) => return table_plan(settings, mysql, size),
     };
     let Some(path) = &file.path else {
         return "would write to standard output\n".to_string();
@@ -234,6 +248,17 @@ fn plan(settings: &Settings) -> String {
         ),
         Err(_) => format!("would create '{shown}' with {format}, compression {compression}\n"),
     }
+}
+
+fn table_plan(settings: &Settings, mysql: &MysqlSettings, size: Option<(u64, u64)>) -> String {
+    let table = mysql.full_table();
+    let Some((records, bytes)) = size else { return format!("would write to {table}\n") };
+    format!(
+        "would write about {} rows, {}, to {table}, in transactions of at most {}; a binary log grows by about as much\n",
+        text::count(records),
+        text::bytes(bytes),
+        text::bytes(settings.limit.bytes as u64)
+    )
 }
 
 /// Checks one pipeline after another; the errors of all.

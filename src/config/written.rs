@@ -15,6 +15,17 @@ pub enum Origin {
     File(String),
 }
 
+impl Origin {
+    /// The higher goes before the lower.
+    pub fn rank(&self) -> u8 {
+        match self {
+            Origin::Flag => 2,
+            Origin::Variable => 1,
+            Origin::File(_) => 0,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
     pub values: Vec<String>,

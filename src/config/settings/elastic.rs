@@ -29,21 +29,16 @@ impl Reading<'_> {
         if urls.is_none() {
             self.missing("es-url", "the address of Elasticsearch, such as localhost:9200");
         }
-        let indices = match self.list("es-index").filter(|indices| !indices.is_empty()) {
-            Some(indices) => Some(indices),
-            None => table.map(|table| {
-                self.warnings
-                    .push(format!("no --es-index: '{table}' is read, called as the table"));
-                vec![table.to_string()]
-            }),
-        };
-        if indices.is_none() {
-            self.missing("es-index", "the index to read");
+        // Where none is named, the server is asked which there are, to say so.
+        let mut indices = self.list("es-index").unwrap_or_default();
+        if let (true, Some(table)) = (indices.is_empty(), table) {
+            self.warnings.push(format!("no --es-index: '{table}' is read, called as the table"));
+            indices.push(table.to_string());
         }
         let (include, exclude) = self.source_fields();
         let settings = ElasticSettings {
             urls: urls.clone().unwrap_or_default(),
-            indices: indices.clone().unwrap_or_default(),
+            indices,
             query: self.query(),
             include,
             exclude,
@@ -61,7 +56,7 @@ impl Reading<'_> {
             allow_no_indices: self.switch("allow-empty"),
             limit,
         };
-        urls.and(indices).map(|_| settings)
+        urls.map(|_| settings)
     }
 
     /// JSON, or a file of it.

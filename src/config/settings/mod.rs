@@ -69,6 +69,17 @@ impl SourceSettings {
     }
 }
 
+impl SourceSettings {
+    /// Objects within documents are taken apart.
+    pub fn flattens(&self) -> bool {
+        match self {
+            SourceSettings::Csv(_) => false,
+            SourceSettings::Jsonl(jsonl) => jsonl.flatten,
+            SourceSettings::Elastic(elastic) => elastic.flatten,
+        }
+    }
+}
+
 impl SinkSettings {
     /// Its name, and the format of its bytes, as labels say them.
     pub fn kind(&self) -> (&'static str, &'static str) {

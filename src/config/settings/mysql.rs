@@ -17,6 +17,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A segment takes seconds; a lock that is waited for takes longer.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// The system's limit.
+const SOCKET_BYTES_MAX: usize = 107;
+
 const THROTTLE_EVERY: Duration = Duration::from_secs(1);
 
 impl Reading<'_> {
@@ -26,7 +29,7 @@ impl Reading<'_> {
             Some(url) => (url.user.clone(), url.password.clone()),
             None => (None, None),
         };
-        let user = self.text("db-user").or(user);
+        let user = self.beside_url("db-user").or(user);
         if user.is_none() {
             self.missing("db-user", "the account to write with");
         }
@@ -38,7 +41,8 @@ impl Reading<'_> {
             }
             (None, None) => None,
         };
-        let database = self.text("db-name").or(url.as_ref().and_then(|url| url.database.clone()));
+        let database =
+            self.beside_url("db-name").or(url.as_ref().and_then(|url| url.database.clone()));
         let table = self.table();
         let address = self.address(url.as_ref());
         let tls = self.tls(url.as_ref(), &address);
@@ -87,6 +91,15 @@ impl Reading<'_> {
         }
     }
 
+    /// What is written beside the URL, unless the URL was written where it goes before that.
+    fn beside_url(&mut self, name: &'static str) -> Option<String> {
+        let rank = |name| self.written.get(name).map(|text| text.origin.rank());
+        if rank("db-url") > rank(name) {
+            return None;
+        }
+        self.text(name)
+    }
+
     fn warn_of_password_in_url(&mut self) {
         if self.written.get("db-url").is_some_and(|text| text.origin == Origin::Flag) {
             self.warnings.push(
@@ -105,12 +118,17 @@ impl Reading<'_> {
     }
 
     fn address(&mut self, url: Option<&UrlParts>) -> Address {
-        if let Some(socket) = self.text("db-socket") {
+        if let Some(socket) = self.beside_url("db-socket") {
             self.refuse(&["db-host", "db-port"], "with --db-socket");
+            if socket.len() > SOCKET_BYTES_MAX {
+                let why = format!("the path of a socket has at most {SOCKET_BYTES_MAX} bytes");
+                self.wrong("db-socket", &why);
+            }
             return Address::Socket(PathBuf::from(socket));
         }
         let port = self.number("db-port", 1, u64::from(u16::MAX)).map(|port| port as u16);
-        match (self.text("db-host"), url.map(|url| url.address.clone())) {
+        let port = port.filter(|_| self.beside_url("db-port").is_some());
+        match (self.beside_url("db-host"), url.map(|url| url.address.clone())) {
             (None, Some(Address::Socket(path))) => Address::Socket(path),
             (host, Some(Address::Tcp { host: of_url, port: port_of_url })) => {
                 Address::Tcp { host: host.unwrap_or(of_url), port: port.unwrap_or(port_of_url) }
@@ -132,7 +150,14 @@ impl Reading<'_> {
             Some(_) => TlsMode::VerifyIdentity,
             None => TlsMode::default_for(address),
         };
-        Tls { mode: mode.unwrap_or(by_default), ca }
+        let mode = mode.unwrap_or(by_default);
+        if ca.is_some() && matches!(mode, TlsMode::Disabled | TlsMode::Required) {
+            self.warnings.push(format!(
+                "--db-ca is not looked at with --db-ssl-mode {}; verify-ca and verify-identity do",
+                mode.as_str()
+            ));
+        }
+        Tls { mode, ca }
     }
 
     fn rules(&mut self) -> Rules {
@@ -156,5 +181,62 @@ impl Reading<'_> {
     fn zone(&mut self, name: &'static str) -> Option<Zone> {
         let text = self.text(name)?;
         Zone::parse(&text).map_err(|cause| self.wrong(name, &cause.to_string())).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::options::Opt;
+    use crate::config::{Mistakes, Settings, SinkSettings, Written};
+    use crate::secret::Secret;
+
+    fn meant(written: &[(&str, &str, Origin)]) -> (Option<MysqlSettings>, Mistakes) {
+        let mut all = Written::default();
+        let given = [("csv-file", "a.csv", Origin::Flag), ("db-table", "t", Origin::Flag)];
+        for (name, text, origin) in given.iter().chain(written) {
+            all.set(Opt::find(name).unwrap(), vec![text.to_string()], origin.clone());
+        }
+        let mut mistakes = Mistakes::default();
+        let settings = Settings::resolve(&all, None, None, &mut mistakes);
+        let mysql = settings.map(|settings| match settings.sink {
+            SinkSettings::Mysql(mysql) => *mysql,
+            SinkSettings::File(_) => panic!("not a file"),
+        });
+        (mysql, mistakes)
+    }
+
+    fn file() -> Origin {
+        Origin::File("defaults".to_string())
+    }
+
+    #[test]
+    fn a_url_goes_before_what_is_written_in_a_lower_place() {
+        let lower = [
+            ("db-host", "low", file()),
+            ("db-port", "1", file()),
+            ("db-name", "low", file()),
+            ("db-user", "low", file()),
+        ];
+        let url = ("db-url", "mysql://high@high:2/high", Origin::Flag);
+        let (mysql, _) = meant(&[std::slice::from_ref(&url), &lower[..]].concat());
+        let mysql = mysql.unwrap();
+        assert_eq!(mysql.address, Address::Tcp { host: "high".to_string(), port: 2 });
+        assert_eq!((mysql.user.as_str(), mysql.database.as_deref()), ("high", Some("high")));
+        let (mysql, _) = meant(&[url, ("db-host", "typed", Origin::Flag)]);
+        assert_eq!(mysql.unwrap().address, Address::Tcp { host: "typed".to_string(), port: 2 });
+    }
+
+    #[test]
+    fn a_password_is_taken_from_the_highest_place() {
+        let typed = ("db-pass", "typed", Origin::Flag);
+        let base = [("db-user", "u", file()), ("db-name", "d", file())];
+        let with = |more: &[(&'static str, &'static str, Origin)]| {
+            meant(&[&base[..], more].concat()).0.and_then(|mysql| mysql.password)
+        };
+        let in_file = ("db-pass-file", "/no/such/file", file());
+        assert_eq!(with(&[typed.clone(), in_file]), Some(Secret::new("typed")));
+        let twice = ("db-pass-file", "/no/such/file", Origin::Flag);
+        assert_eq!(with(&[typed, twice]), None);
     }
 }

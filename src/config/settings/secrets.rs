@@ -11,14 +11,23 @@ impl Reading<'_> {
     /// that name.
     pub fn secret(&mut self, name: &'static str) -> Option<Secret> {
         let file = format!("{name}-file");
-        let is_typed = self.written.get(name).is_some_and(|text| text.origin == Origin::Flag);
-        match (self.text(name), self.written.get(&file)) {
-            (Some(_), Some(_)) => {
-                self.wrong(&file, &format!("--{name} is written too; one of them is enough"));
-                None
-            }
-            (Some(secret), None) => {
-                if is_typed {
+        let typed = self.written.get(name);
+        let in_file = self.written.get(&file);
+        if let (Some(typed), Some(in_file)) = (typed, in_file)
+            && typed.origin.rank() == in_file.origin.rank()
+        {
+            self.wrong(&file, &format!("--{name} is written too; one of them is enough"));
+            return None;
+        }
+        // As everywhere: a flag goes before the environment, that before the file of settings.
+        let file_wins = match (typed, in_file) {
+            (Some(typed), Some(in_file)) => in_file.origin.rank() > typed.origin.rank(),
+            (typed, _) => typed.is_none(),
+        };
+        let secret = if file_wins { None } else { self.text(name) };
+        match (secret, in_file) {
+            (Some(secret), _) => {
+                if typed.is_some_and(|text| text.origin == Origin::Flag) {
                     self.warnings.push(format!(
                         "--{name} can be read by other users of this machine; --{file} and {} cannot",
                         variable(name)

@@ -8,7 +8,7 @@ mod sql_type;
 use std::collections::HashMap;
 
 use self::sql_type::Type;
-use super::server::Server;
+use super::session::server::Server;
 use super::settings::MysqlSettings;
 use super::table_name::{TableName, fault_of, quoted, quoted_list};
 use crate::error::{Error, Result};

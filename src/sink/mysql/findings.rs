@@ -1,10 +1,10 @@
 //! What there is to know of a target before anything is written, for the command `check`.
 
-use super::connection::Session;
 use super::ddl::NewTable;
 use super::plan::{MappingRow, Plan, WritePath, mapping};
 use super::rights::{Right, rights};
-use super::server::{Cluster, Server};
+use super::session::connection::Session;
+use super::session::server::{Cluster, Server};
 use super::{MysqlSettings, Table, Target, connect};
 use crate::error::Result;
 use crate::record::Field;

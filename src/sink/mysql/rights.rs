@@ -1,9 +1,9 @@
 //! What the account may do. Grants come from users, roles, patterns and defaults; so nothing is
 //! read, and the server is asked to prepare the statements: it checks rights and runs nothing.
 
-use super::connection::Session;
 use super::findings::Known;
 use super::plan::{Plan, WritePath};
+use super::session::connection::Session;
 use super::settings::Mode;
 use super::table_name::{quoted, quoted_list, quoted_text};
 use super::trouble::{Tried, Trouble};
@@ -115,18 +115,25 @@ async fn for_state(
              AND TABLE_NAME = {} ORDER BY ORDINAL_POSITION LIMIT 1",
             quoted_text(&name.table)
         );
+        // A job's row is changed, a segment's row is taken away.
+        let last = match what {
+            "jobs" => "UPDATE",
+            _ => "DELETE",
+        };
         let purpose = "for what the job keeps";
         let table = name.quoted();
         match session.rows::<String>(&sql).await?.first() {
             None => probes.push(needed(format!("CREATE {name}"), purpose, definition.clone())),
             Some(column) => {
                 let column = quoted(column);
-                for (right, sql) in [
+                let rights = [
                     ("SELECT", format!("SELECT {column} FROM {table} WHERE FALSE")),
                     ("INSERT", format!("INSERT INTO {table} ({column}) VALUES (DEFAULT)")),
                     ("UPDATE", format!("UPDATE {table} SET {column} = {column} WHERE FALSE")),
                     ("DELETE", format!("DELETE FROM {table} WHERE FALSE")),
-                ] {
+                ];
+                let asked = |right: &str| !["UPDATE", "DELETE"].contains(&right) || right == last;
+                for (right, sql) in rights.into_iter().filter(|(right, _)| asked(right)) {
                     probes.push(needed(format!("{right} {name}"), purpose, sql));
                 }
             }

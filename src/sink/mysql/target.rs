@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::connection::connect;
 use super::ddl::{NewTable, Wish, new_table};
 use super::plan::{Given, Plan, plan};
+use super::session::connection::connect;
 use super::{MysqlSettings, Server, Table, Trouble, table};
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer, SchemaOperation};

@@ -3,7 +3,7 @@
 use super::{Plan, WritePath, columns, keys};
 use crate::error::{Error, Result};
 use crate::record::Field;
-use crate::sink::mysql::server::Cluster;
+use crate::sink::mysql::session::server::Cluster;
 use crate::sink::mysql::{MysqlSettings, Server, Table};
 
 /// What a plan is made of.

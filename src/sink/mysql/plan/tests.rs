@@ -3,7 +3,7 @@ use crate::error::Result;
 use crate::record::{EpochUnit, Field, FieldKind};
 use crate::sink::mysql::rules::{self, BinaryText, TextOrigin};
 use crate::sink::mysql::samples;
-use crate::sink::mysql::server::Cluster;
+use crate::sink::mysql::session::server::Cluster;
 use crate::sink::mysql::{MysqlSettings, NewFields, Server, Table};
 
 /// What is given, with defaults that tests change.

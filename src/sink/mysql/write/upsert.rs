@@ -1,16 +1,16 @@
 //! Upserts by a table of our own. LOAD DATA cannot update, and is strict only into a table without
 //! keys that matter.
 
-use super::connection::Session;
 use super::counts;
 use super::info;
 use super::lane::MysqlLane;
 use super::prepare::Detail;
-use super::settings::Mode;
 use super::statement::Place;
-use super::trouble::{Tried, Trouble};
 use crate::record::Counts;
 use crate::sink::Payload;
+use crate::sink::mysql::session::connection::Session;
+use crate::sink::mysql::settings::Mode;
+use crate::sink::mysql::trouble::{Tried, Trouble};
 
 impl MysqlLane {
     /// The way of upserts: into a table of our own first, where the server is strict, and from

@@ -3,8 +3,8 @@
 use mysql_async::SslOpts;
 use rustls::RootCertStore;
 
-use super::settings::{Tls, TlsMode};
 use crate::error::{Error, Result};
+use crate::sink::mysql::settings::{Tls, TlsMode};
 
 /// The driver lets a wrong name pass when the failure it gets holds this word, which it no longer
 /// does by itself: the failure now quotes the name that was asked for. So this is asked for.

@@ -13,9 +13,9 @@ use mysql_async::{Conn, LocalInfileError, Params};
 
 use super::encryption;
 use super::server::Server;
-use super::settings::{Address, MysqlSettings};
-use super::trouble::{self, During, Tried, Trouble};
 use crate::error::{Error, Result};
+use crate::sink::mysql::settings::{Address, MysqlSettings};
+use crate::sink::mysql::trouble::{self, During, Tried, Trouble};
 
 /// Statements a connection keeps prepared: the lanes have a handful, of a full batch and its rest.
 const STATEMENTS_KEPT: usize = 16;

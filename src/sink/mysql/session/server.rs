@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::connection::Session;
-use super::trouble::{Tried, Trouble};
+use crate::sink::mysql::trouble::{Tried, Trouble};
 
 /// Where a proxy or an old server does not say, it is what holds for most.
 #[derive(Clone, Debug, Default)]

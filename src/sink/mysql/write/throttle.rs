@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use mysql_async::{Row, Value};
 
-use super::connection::Session;
 use crate::error::{Error, Result};
 use crate::record::Place;
+use crate::sink::mysql::session::connection::Session;
 
 /// Shared by all lanes, so that more of them do not ask more often.
 #[derive(Debug)]
@@ -30,13 +30,16 @@ impl Throttle {
 
     pub async fn ask(&self, session: &mut Session) -> Result<bool> {
         let rows = session.rows::<Row>(&self.query).await;
-        let rows =
-            rows.map_err(|trouble| Error::from(trouble).at(Place::split("--throttle-query")))?;
+        let rows = rows.map_err(|trouble| {
+            Error::from(trouble).at(Place::split("--throttle-query")).help(HELP)
+        })?;
         let is_held_back = rows.first().is_some_and(|row| is_true(row.as_ref(0)));
         *self.last.lock().expect(NO_PANIC) = Some((Instant::now(), is_held_back));
         Ok(is_held_back)
     }
 }
+
+const HELP: &str = "check the query, which is asked on the connection that writes";
 
 const NO_PANIC: &str = "nobody panics while holding the last answer";
 

@@ -2,20 +2,21 @@
 //! something does not fit: here the server is strict, and a row that it does not take is found and
 //! left out.
 
-use super::connection::{Done, Session};
 use super::counts;
-use super::plan::Bound;
 use super::search::Search;
-use super::settings::Mode;
-use super::statement::{Place, Statements};
+use super::statement::{DIVISION_BY_ZERO, Place, Statements};
 use super::text::{Field, TextRows, fields};
-use super::trouble::{RowTrouble, Tried, Trouble};
 use crate::error::{Error, Kind};
 use crate::record::{Counts, ErrorType};
+use crate::sink::mysql::column::{self, Column};
+use crate::sink::mysql::plan::Bound;
+use crate::sink::mysql::session::connection::{Done, Session};
+use crate::sink::mysql::settings::Mode;
+use crate::sink::mysql::trouble::{RowTrouble, Tried, Trouble};
 use crate::sink::{Allowance, Refused};
 
-/// Longer statements are not faster, and hold memory on both sides.
-pub const STATEMENT_BYTES_MAX: usize = 1 << 20;
+/// About 2,000 rows of ten columns. Longer statements cost both sides more memory and no less time.
+pub const STATEMENT_BYTES_MAX: usize = 256 << 10;
 
 /// The server's number for it.
 const NULL_IN_COLUMN: u16 = 1048;
@@ -67,7 +68,7 @@ impl Inserting<'_> {
                     )));
                 }
                 Err(Trouble::Row(trouble)) if count == 1 => {
-                    if search.refuse(trouble, allowance) {
+                    if search.refuse(self.explained(trouble), allowance) {
                         return Ok(Outcome::OverBudget(search.refused));
                     }
                 }
@@ -77,6 +78,18 @@ impl Inserting<'_> {
             }
         }
         Ok(Outcome::Inserted(search.counts, search.refused))
+    }
+
+    /// A division by zero that stands in our own statement has a meaning.
+    fn explained(&self, trouble: RowTrouble) -> RowTrouble {
+        if trouble.code != DIVISION_BY_ZERO || !self.statements.divides_by_zero() {
+            return trouble;
+        }
+        RowTrouble {
+            error_type: ErrorType::DuplicateKey,
+            reason: "another row has the same values in another unique key".to_string(),
+            ..trouble
+        }
     }
 
     /// Inserts all rows into the staging table, or none that anybody will see.
@@ -157,12 +170,22 @@ fn append_row(sql: &mut Vec<u8>, row: &[u8], columns: &[Bound]) {
         match field {
             Field::Null => sql.extend_from_slice(b"NULL"),
             Field::Default => sql.extend_from_slice(b"DEFAULT"),
+            // As digits: in quotes the server would take them for text first.
+            Field::Text(text) if is_number(&bound.column, &text) => sql.extend_from_slice(&text),
             Field::Text(text) => bound.column.literal(sql, &text),
         }
         sql.push(b',');
     }
     sql.pop();
     sql.push(b')');
+}
+
+fn is_number(column: &Column, text: &[u8]) -> bool {
+    matches!(
+        column.kind,
+        column::Kind::Integer { .. } | column::Kind::Bool | column::Kind::Decimal { .. }
+    ) && !text.is_empty()
+        && text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'.'))
 }
 
 fn too_large() -> RowTrouble {

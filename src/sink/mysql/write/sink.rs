@@ -5,18 +5,18 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::OnceCell;
 
-use super::connection::{Session, connect};
 use super::guard::Guard;
 use super::lane::MysqlLane;
-use super::plan::{Plan, WritePath};
 use super::prepare::Preparer;
-use super::server::Server;
-use super::settings::MysqlSettings;
 use super::state::State;
 use super::statement::Statements;
 use super::throttle::Throttle;
 use crate::error::{Error, Later, Result};
 use crate::record::{Published, Rows};
+use crate::sink::mysql::plan::{Plan, WritePath};
+use crate::sink::mysql::session::connection::{Session, connect};
+use crate::sink::mysql::session::server::Server;
+use crate::sink::mysql::settings::MysqlSettings;
 use crate::sink::{Lane, Payload, Refused, Sink};
 
 pub struct MysqlSink {

@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::table_name::quoted_text;
 use crate::error::{Error, Result};
 use crate::record::{Counts, ErrorType, Interval, Position};
+use crate::sink::mysql::table_name::quoted_text;
 use crate::sink::{Receipt, Refused};
 
 /// Reasons take part in a token up to here. Rows beyond are named and not explained.

@@ -4,8 +4,8 @@
 //! Where the server names a row, that one is tried alone, because a trigger's own statement counts
 //! its rows, too. Where it does not, halves are tried.
 
-use super::trouble::RowTrouble;
 use crate::record::Counts;
+use crate::sink::mysql::trouble::RowTrouble;
 use crate::sink::{Allowance, Refused};
 
 /// When more rows are refused than the run allows, so many more are found and told.

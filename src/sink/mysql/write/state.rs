@@ -5,15 +5,15 @@
 //! before, however late it wakes, compares it and stops. It holds the row shared until it commits,
 //! so the takeover waits for whoever has compared already.
 
-use super::connection::{Done, Session};
 use super::job::JobName;
-use super::settings::MysqlSettings;
-use super::table_name::{TableName, quoted_text};
 use super::token;
-use super::trouble::{Tried, Trouble};
 use crate::error::{Error, Kind, Result};
 use crate::record::{Counts, ErrorType, Interval};
 use crate::sink::Receipt;
+use crate::sink::mysql::session::connection::{Done, Session};
+use crate::sink::mysql::settings::MysqlSettings;
+use crate::sink::mysql::table_name::{TableName, quoted_text};
+use crate::sink::mysql::trouble::{Tried, Trouble};
 
 /// Tokens removed by one statement, so that none of them takes long or holds much.
 const FORGOTTEN_AT_ONCE: u64 = 10_000;

@@ -4,10 +4,10 @@
 //! both are only warnings. So its counts have to be exactly what they are when nothing of that
 //! happened.
 
-use super::connection::Done;
 use super::info;
-use super::settings::Mode;
 use crate::record::Counts;
+use crate::sink::mysql::session::connection::Done;
+use crate::sink::mysql::settings::Mode;
 
 /// What LOAD DATA did with the rows, or none where the segment has to be gone through with care.
 pub fn loaded(mode: Mode, rows: u64, done: &Done) -> Option<Counts> {

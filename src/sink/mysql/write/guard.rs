@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::connection::{Session, connect};
-use super::settings::MysqlSettings;
 use super::state::State;
+use crate::sink::mysql::session::connection::{Session, connect};
+use crate::sink::mysql::settings::MysqlSettings;
 
 /// Often enough that no server or router takes the connection for a forgotten one.
 const PING_EVERY: Duration = Duration::from_secs(60);

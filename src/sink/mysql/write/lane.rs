@@ -7,15 +7,15 @@
 use std::sync::Arc;
 
 use super::careful::{Inserting, Outcome, STATEMENT_BYTES_MAX};
-use super::connection::{Session, try_connect};
 use super::counts;
 use super::prepare::Detail;
-use super::settings::Mode;
 use super::sink::MysqlSink;
 use super::statement::Place;
-use super::trouble::{Tried, Trouble};
 use crate::error::{Error, Kind, Later, Result};
 use crate::record::Counts;
+use crate::sink::mysql::session::connection::{Session, try_connect};
+use crate::sink::mysql::settings::Mode;
+use crate::sink::mysql::trouble::{Tried, Trouble};
 use crate::sink::{Allowance, Commit, Lane, Payload, Receipt, Refused};
 
 pub struct MysqlLane {

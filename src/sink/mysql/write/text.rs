@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr_iter};
 
-use super::escape;
+use crate::sink::mysql::escape;
 
 pub const FIELD_END: u8 = b'\t';
 pub const ROW_END: u8 = b'\n';

@@ -1,8 +1,8 @@
 //! What every session is set to, so that statements mean the same on every server.
 
 use super::connection::Session;
-use super::settings::MysqlSettings;
-use super::trouble::{Tried, Trouble};
+use crate::sink::mysql::settings::MysqlSettings;
+use crate::sink::mysql::trouble::{Tried, Trouble};
 
 /// Nothing is bent to fit, and 0 in an AUTO_INCREMENT column is 0.
 const SQL_MODE: &str = "STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,\

@@ -1,7 +1,7 @@
 //! Which job a run belongs to: (pipeline id, source, target). Locks and tokens carry its hash. Pure.
 
-use super::settings::Job;
-use super::table_name::TableName;
+use crate::sink::mysql::settings::Job;
+use crate::sink::mysql::table_name::TableName;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobName {

@@ -1,9 +1,9 @@
 //! The statements that move rows, as text. Pure.
 
-use super::column::Transfer;
-use super::plan::Plan;
-use super::settings::Mode;
-use super::table_name::quoted;
+use crate::sink::mysql::column::Transfer;
+use crate::sink::mysql::plan::Plan;
+use crate::sink::mysql::settings::Mode;
+use crate::sink::mysql::table_name::quoted;
 
 /// Where rows are put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Statements {
     columns: Vec<Written>,
     /// Set to itself where a row that is there is to stay as it is.
     kept: String,
+    /// A row may meet another one by another key than the one that counts.
+    has_other_keys: bool,
     mode: Mode,
     staging: String,
     /// Numbers the rows of the staging table, and is its key.
@@ -42,6 +44,9 @@ const STAGING: &str = "flowgauge_staging";
 const NUMBER: &str = "flowgauge_row";
 const NEW: &str = "flowgauge_new";
 
+/// The server's number for it.
+pub const DIVISION_BY_ZERO: u16 = 1365;
+
 /// MySQL from here on knows the row alias, also behind INSERT ... SELECT.
 const ROW_ALIAS_FROM: (u16, u16, u16) = (8, 0, 20);
 
@@ -53,7 +58,7 @@ impl Statements {
         let key = plan.key.as_ref().map_or(&[][..], |key| &key.columns);
         // 'a' may be equal to 'A', and is the one that came last.
         let is_binary = plan.key.as_ref().is_some_and(|key| key.is_binary);
-        let written = |(index, bound): (usize, &super::plan::Bound)| Written {
+        let written = |(index, bound): (usize, &crate::sink::mysql::plan::Bound)| Written {
             name: quoted(&bound.column.name),
             transfer: bound.column.transfer(),
             is_nullable: bound.column.is_nullable,
@@ -72,6 +77,7 @@ impl Statements {
             target: plan.table.quoted(),
             kept: kept.map_or(String::new(), |column| column.name.clone()),
             columns,
+            has_other_keys: !plan.other_keys.is_empty(),
             mode: plan.mode,
             staging: in_database(STAGING),
             number: quoted(&number),
@@ -179,12 +185,37 @@ impl Statements {
 
     fn updating(&self, new: impl Fn(&str) -> String) -> String {
         let set = |column: &Written| format!("{} = {}", column.name, new(&column.name));
-        let sets: Vec<String> =
-            self.columns.iter().filter(|column| !column.stays).map(set).collect();
+        let guard = self.guard(&new);
+        let others = self.columns.iter().filter(|column| !column.stays).map(set);
+        let sets: Vec<String> = guard.into_iter().chain(others).collect();
         match sets.is_empty() {
             true => self.keeping(),
             false => format!(" ON DUPLICATE KEY UPDATE {}", sets.join(", ")),
         }
+    }
+
+    /// Refuses, with `DIVISION_BY_ZERO`, to give a row the values of one with another key: the server
+    /// updates whichever row it meets first, by any unique key. Divided in a condition, because there
+    /// it does not take part in the type of the value. In front, where the row is as it was.
+    fn guard(&self, new: impl Fn(&str) -> String) -> Option<String> {
+        let first = self.columns.iter().find(|column| column.is_key)?;
+        let old = |name: &str| format!("{}.{name}", self.target);
+        let key = self.columns.iter().filter(|column| column.is_key);
+        let same: Vec<String> =
+            key.map(|column| format!("{} = {}", old(&column.name), new(&column.name))).collect();
+        let same = same.join(" AND ");
+        self.has_other_keys.then(|| {
+            format!(
+                "{} = CASE WHEN {same} THEN {} WHEN 1 DIV COALESCE({same}, 0) THEN NULL END",
+                first.name,
+                new(&first.name)
+            )
+        })
+    }
+
+    /// Whether a division by zero may be one of ours, which says that another key was met.
+    pub fn divides_by_zero(&self) -> bool {
+        self.has_other_keys && self.mode == Mode::Upsert
     }
 
     fn keeping(&self) -> String {

@@ -7,13 +7,13 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use memchr::memchr3;
 
-use super::column::{Kind, Preset};
-use super::escape;
-use super::plan::{Bound, Plan};
 use super::text::{DEFAULT, FIELD_END, ROW_END};
-use super::value::Put;
 use crate::error::{Error, Result};
 use crate::record::Rows;
+use crate::sink::mysql::column::Preset;
+use crate::sink::mysql::escape;
+use crate::sink::mysql::plan::{Bound, Plan};
+use crate::sink::mysql::value::Put;
 use crate::sink::{Payload, Refused};
 
 /// What a lane has to know of a segment beside its text.
@@ -47,6 +47,10 @@ struct Writer {
 /// The longest that is made of few bytes: a point in time from a number.
 const CANONICAL_BYTES_MAX: usize = 40;
 
+/// What escaping may do to a value. Text that becomes a JSON string was one before, and was escaped
+/// there.
+const ESCAPING: usize = 2;
+
 impl Writer {
     /// What a field has that its value in the source need not have.
     fn bytes_beside(&self) -> usize {
@@ -54,17 +58,7 @@ impl Writer {
             Preset::Literal(text) => 2 * text.len(),
             _ => 0,
         };
-        let canonical = if self.is_plain { CANONICAL_BYTES_MAX } else { 4 };
-        1 + canonical.max(preset)
-    }
-
-    /// How many bytes one byte of a value may become: escaping doubles at most, and text in a JSON
-    /// column is escaped twice, as six characters of which one is a backslash.
-    fn growth(&self) -> usize {
-        match self.bound.column.kind {
-            Kind::Json { .. } => 7,
-            _ => 2,
-        }
+        1 + CANONICAL_BYTES_MAX.max(preset)
     }
 }
 
@@ -105,8 +99,7 @@ impl Preparer {
     /// The most bytes that this many bytes of fields become.
     pub fn footprint(&self, bytes: usize, records: u64) -> usize {
         let per_row: usize = self.columns.iter().map(Writer::bytes_beside).sum::<usize>() + 8;
-        let growth = self.columns.iter().map(Writer::growth).max().unwrap_or(2);
-        bytes * self.field_copies * growth + per_row * records as usize
+        bytes * self.field_copies * ESCAPING + per_row * records as usize
     }
 
     pub fn prepare(
@@ -235,7 +228,7 @@ mod tests {
     use crate::record::{Shape, Value};
     use crate::sink::mysql::samples;
     use crate::sink::mysql::settings::Mode;
-    use crate::sink::mysql::text::{Field, TextRows, fields};
+    use crate::sink::mysql::write::text::{Field, TextRows, fields};
 
     fn rows(values: &[&[Value<'_>]]) -> Rows {
         let names: Vec<String> = (0..values[0].len()).map(|index| format!("f{index}")).collect();

@@ -1,0 +1,6 @@
+//! A connection in which every statement means the same on every server.
+
+pub mod connection;
+mod encryption;
+mod pinning;
+pub mod server;

@@ -1,0 +1,19 @@
+//! The way of rows into the table: workers prepare them (`prepare`), a lane commits them, by LOAD
+//! DATA (`lane`), through a table of its own (`upsert`) or carefully (`careful`); tokens and locks
+//! (`state`) say what is in and who may write.
+
+mod careful;
+mod counts;
+mod guard;
+mod info;
+mod job;
+mod lane;
+mod prepare;
+mod search;
+pub mod sink;
+pub mod state;
+mod statement;
+mod text;
+mod throttle;
+mod token;
+mod upsert;
