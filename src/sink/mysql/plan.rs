@@ -12,6 +12,7 @@ use super::settings::Mode;
 use super::table_name::TableName;
 
 pub use decision::{Given, plan};
+pub use keys::LANES_MAX;
 pub use mapping::{MappingRow, mapping};
 
 #[derive(Clone, Debug)]
@@ -37,6 +38,9 @@ pub struct Plan {
     /// Why a row may be refused, or skipped, for reasons that a count of warnings does not tell from
     /// a duplicate: foreign keys, checks, triggers, partitions. Empty where nothing does.
     pub careful: Vec<String>,
+    /// In mode skip, where an update that changes nothing would run triggers: rows are inserted and
+    /// nothing else, and one that meets another in a key of these names is a duplicate.
+    pub keys_to_skip_by: Option<Vec<String>>,
     /// Whether the table's engine can roll back.
     pub is_transactional: bool,
     /// One line each, for a person.

@@ -72,6 +72,7 @@ pub fn table(columns: &[&str], keys: &[(&str, &str)]) -> Table {
         foreign_keys: Vec::new(),
         checks: Vec::new(),
         triggers: Vec::new(),
+        has_update_triggers: false,
         refers_to_itself: false,
         is_partitioned: false,
         may_lack_partition: false,
@@ -125,6 +126,7 @@ pub fn planned(mode: Mode, columns: &[&str], key: &[usize]) -> Plan {
         lanes_max: 2,
         write_path: WritePath::LoadData,
         careful: Vec::new(),
+        keys_to_skip_by: None,
         is_transactional: true,
         warnings: Vec::new(),
     }

@@ -4,7 +4,7 @@ use super::{Plan, WritePath, columns, keys};
 use crate::error::{Error, Result};
 use crate::record::Field;
 use crate::sink::mysql::session::server::Cluster;
-use crate::sink::mysql::{MysqlSettings, Server, Table};
+use crate::sink::mysql::{Mode, MysqlSettings, Server, Table};
 
 /// What a plan is made of.
 #[derive(Clone, Copy)]
@@ -53,6 +53,8 @@ pub fn plan(given: &Given<'_>) -> Result<Plan> {
         wanted: binding.wanted,
         others: binding.others,
         columns: binding.columns,
+        keys_to_skip_by: (decision.mode == Mode::Skip && table.has_update_triggers)
+            .then(|| table.unique_keys.iter().map(|key| key.name.clone()).collect()),
         mode: decision.mode,
         mode_reason: decision.mode_reason,
         key: decision.key,

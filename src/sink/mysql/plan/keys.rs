@@ -7,7 +7,7 @@ use crate::sink::mysql::table::UniqueKey;
 use crate::sink::mysql::{Mode, Preset, Table};
 
 /// Lanes where nothing else limits them: more would only wait for each other.
-const LANES_MAX: usize = 64;
+pub const LANES_MAX: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Decision {

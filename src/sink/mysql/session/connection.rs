@@ -8,12 +8,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use mysql_async::consts::StatusFlags;
 use mysql_async::prelude::{FromRow, Queryable, StatementLike};
 use mysql_async::{Conn, LocalInfileError, Params};
 
 use super::encryption;
 use super::server::Server;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::record::ErrorType;
 use crate::sink::mysql::settings::{Address, MysqlSettings};
 use crate::sink::mysql::trouble::{self, During, Tried, Trouble};
 
@@ -32,6 +34,8 @@ pub struct Session {
     pub server: Arc<Server>,
     address: String,
     timeout: Duration,
+    /// The server said of the last transaction that it had begun. A proxy may not pass that on.
+    tells_of_transactions: bool,
 }
 
 /// What the server says of a statement that returned no rows.
@@ -65,7 +69,8 @@ pub async fn try_connect(settings: &MysqlSettings) -> Tried<Session> {
     let connecting = Box::pin(Conn::new(options));
     let conn = within(settings.connect_timeout, During::Connect, &address, connecting).await?;
     let timeout = settings.statement_timeout;
-    let mut session = Session { conn, server: Arc::default(), address, timeout };
+    let mut session =
+        Session { conn, server: Arc::default(), address, timeout, tells_of_transactions: false };
     session.server = Arc::new(Server::read(&mut session).await?);
     super::pinning::pin(&mut session, settings).await?;
     Ok(session)
@@ -123,6 +128,38 @@ impl Session {
     /// Runs a statement whose rows, if any, do not matter.
     pub async fn run(&mut self, sql: &str) -> Tried<Done> {
         self.run_during(During::Statement, sql).await
+    }
+
+    pub async fn begin(&mut self) -> Tried<()> {
+        self.run("START TRANSACTION").await?;
+        self.tells_of_transactions = self.is_in_transaction() == Some(true);
+        Ok(())
+    }
+
+    /// Fails where the server has ended the transaction without a word: what was written in it is
+    /// gone, and another statement would be on its own. Asks only after a failure, because other
+    /// answers say it.
+    pub async fn check_transaction(&mut self) -> Tried<()> {
+        if !self.tells_of_transactions {
+            return Ok(());
+        }
+        if self.is_in_transaction().is_none() {
+            self.run("DO 1").await?;
+        }
+        match self.is_in_transaction() {
+            Some(false) => Err(Trouble::Lost(Error::new(
+                Kind::Unavailable,
+                ErrorType::Other,
+                format!("mysql server {}: it ended a transaction by itself", self.address),
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// None after a failure.
+    fn is_in_transaction(&self) -> Option<bool> {
+        let answer = self.conn.last_ok_packet()?;
+        Some(answer.status_flags().contains(StatusFlags::SERVER_STATUS_IN_TRANS))
     }
 
     /// A lost answer is of kind `Unknown`.

@@ -11,6 +11,9 @@ const SQL_MODE: &str = "STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,\
 /// How long a row or table may be held by others before the statement is given up.
 const LOCK_WAIT_SECONDS_MAX: u64 = 30;
 
+/// Warnings of a statement that can be read afterwards.
+const WARNINGS_KEPT: u32 = 64;
+
 /// A session that is silent for so long is ended by the server: longer than any wait of ours, and
 /// short enough that the locks of a machine that vanished do not stay for a night.
 const SILENCE_SECONDS: u64 = 3600;
@@ -21,7 +24,7 @@ pub(super) async fn pin(session: &mut Session, settings: &MysqlSettings) -> Trie
     session
         .run(&format!(
             "SET SESSION sql_mode = '{SQL_MODE}', time_zone = '+00:00', autocommit = 1, \
-             foreign_key_checks = 1, unique_checks = 1"
+             foreign_key_checks = 1, unique_checks = 1, sql_notes = 1"
         ))
         .await?;
     // Without row changes in the log, the server refuses to write at any lower level.
@@ -29,12 +32,16 @@ pub(super) async fn pin(session: &mut Session, settings: &MysqlSettings) -> Trie
     session.run(&format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}")).await?;
 
     let wait = LOCK_WAIT_SECONDS_MAX.min(settings.statement_timeout.as_secs() / 2).max(1);
-    let wishes = [
+    let mut wishes = vec![
         format!("innodb_lock_wait_timeout = {wait}"),
         format!("lock_wait_timeout = {wait}"),
         format!("wait_timeout = {SILENCE_SECONDS}"),
         "innodb_strict_mode = 1".to_string(),
     ];
+    // MySQL wants a right for it, and there only their number is looked at.
+    if session.server.is_mariadb {
+        wishes.push(format!("max_error_count = {WARNINGS_KEPT}"));
+    }
     match session.run(&format!("SET SESSION {}", wishes.join(", "))).await {
         Ok(_) => return Ok(()),
         Err(Trouble::Stop(_)) => {}

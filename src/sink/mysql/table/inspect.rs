@@ -7,6 +7,7 @@ use mysql_async::prelude::FromValue;
 
 use super::{KeyPart, Table, UniqueKey};
 use crate::error::Error;
+use crate::sink::mysql::column::Kind;
 use crate::sink::mysql::trouble::Tried;
 use crate::sink::mysql::{Column, Definition, Session, TableName, Trouble};
 
@@ -20,13 +21,24 @@ pub async fn inspect(session: &mut Session, name: &TableName) -> Tried<Option<Ta
         Place { database: name.database.clone().unwrap_or_default(), table: name.table.clone() };
 
     let (foreign_keys, refers_to_itself) = foreign_keys(session, &place).await?;
-    let (checks, json_columns) = checks(session, &place).await?;
+    let checks = checks(session, &place).await?;
+    let json_columns = checks.iter().filter_map(|check| check.json_column.clone()).collect();
     let definitions = definitions(session, &place, &json_columns).await?;
     let columns = definitions
         .iter()
         .map(Column::new)
         .collect::<crate::error::Result<Vec<_>>>()
         .map_err(Trouble::Stop)?;
+    // Our side makes this check as well, where it takes the column for JSON: then it refuses nothing.
+    let is_ours = |check: &Check| {
+        columns.iter().any(|column| {
+            matches!(column.kind, Kind::Json { .. })
+                && check.json_column.as_ref() == Some(&column.name)
+        })
+    };
+    let checks = checks.into_iter().filter(|check| !is_ours(check)).map(|check| check.name);
+    let checks = checks.collect();
+    let (triggers, has_update_triggers) = triggers(session, &place).await?;
     let is_empty =
         session.rows::<u8>(&format!("SELECT 1 FROM {} LIMIT 1", name.quoted())).await?.is_empty();
     Ok(Some(Table {
@@ -41,7 +53,8 @@ pub async fn inspect(session: &mut Session, name: &TableName) -> Tried<Option<Ta
         unique_keys: unique_keys(session, &place).await?,
         foreign_keys,
         refers_to_itself,
-        triggers: triggers(session, &place).await?,
+        triggers,
+        has_update_triggers,
         checks,
         name,
         columns,
@@ -213,17 +226,24 @@ async fn may_lack_partition(session: &mut Session, place: &Place) -> Tried<bool>
     }))
 }
 
-/// Only those that the account may see.
-async fn triggers(session: &mut Session, place: &Place) -> Tried<Vec<String>> {
-    let sql = "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS \
+/// Their names, and whether one of them runs at UPDATE. Only those that the account may see.
+async fn triggers(session: &mut Session, place: &Place) -> Tried<(Vec<String>, bool)> {
+    let sql = "SELECT TRIGGER_NAME, EVENT_MANIPULATION FROM information_schema.TRIGGERS \
                WHERE EVENT_OBJECT_SCHEMA = ? AND EVENT_OBJECT_TABLE = ? \
                AND EVENT_MANIPULATION IN ('INSERT', 'UPDATE') ORDER BY TRIGGER_NAME";
-    session.rows_with(sql, place.parameters()).await
+    let rows: Vec<(String, String)> = session.rows_with(sql, place.parameters()).await?;
+    let has_update_triggers = rows.iter().any(|(_, event)| event == "UPDATE");
+    Ok((rows.into_iter().map(|(name, _)| name).collect(), has_update_triggers))
 }
 
-/// The names of checks, and the columns that are JSON in MariaDB: text with a check that our side
-/// makes as well, so that it refuses nothing.
-async fn checks(session: &mut Session, place: &Place) -> Tried<(Vec<String>, HashSet<String>)> {
+struct Check {
+    name: String,
+    /// It demands nothing but JSON of this column: that is how MariaDB declares a column of JSON,
+    /// and anybody a column of text.
+    json_column: Option<String>,
+}
+
+async fn checks(session: &mut Session, place: &Place) -> Tried<Vec<Check>> {
     let sql = if session.server.is_mariadb {
         "SELECT CONSTRAINT_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS \
          WHERE CONSTRAINT_SCHEMA = ? AND TABLE_NAME = ? ORDER BY CONSTRAINT_NAME"
@@ -238,16 +258,9 @@ async fn checks(session: &mut Session, place: &Place) -> Tried<(Vec<String>, Has
         Err(Trouble::Stop(_)) => Vec::new(),
         Err(trouble) => return Err(trouble),
     };
-    let (mut names, mut json_columns) = (Vec::new(), HashSet::new());
-    for (name, clause) in rows {
-        match json_column(&clause) {
-            Some(column) => {
-                json_columns.insert(column);
-            }
-            None => names.push(name),
-        }
-    }
-    Ok((names, json_columns))
+    let check =
+        |(name, clause): (String, String)| Check { name, json_column: json_column(&clause) };
+    Ok(rows.into_iter().map(check).collect())
 }
 
 /// ``json_valid(`name`)``

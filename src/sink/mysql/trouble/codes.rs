@@ -23,7 +23,8 @@ pub(super) fn classify(
         if during == During::Connect { Trouble::Retry(error) } else { Trouble::Lost(error) }
     };
     match code {
-        1213 | 1020 | 3101 => {
+        // 1206: no room for more locks. InnoDB rolls back all of the transaction, as in a deadlock.
+        1213 | 1020 | 1206 | 3101 => {
             Trouble::Deadlock(again(ErrorType::Deadlock, "another transaction was in the way"))
         }
         1205 | 3572 => Trouble::LockTimeout(again(
@@ -39,7 +40,7 @@ pub(super) fn classify(
         _ if during == During::Commit && is_unclear_at_commit(code) => {
             lost("the end of a transaction failed")
         }
-        1206 | 1317 | 1969 | 3024 => {
+        1317 | 1969 | 3024 => {
             Trouble::Slow(again(ErrorType::Timeout, "a statement was broken off by the server"))
         }
         1153 | 2020 => {

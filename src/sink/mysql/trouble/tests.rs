@@ -45,7 +45,7 @@ fn check_code(code: u16, expected: &str, kind: Kind) {
 fn numbers_of_servers() {
     use Kind::{Config, Data, Internal, Overloaded, Unavailable};
     for (codes, expected, kind) in [
-        (&[1213, 1020, 3101][..], "deadlock", Unavailable),
+        (&[1213, 1020, 1206, 3101][..], "deadlock", Unavailable),
         (&[1205, 3572], "lock timeout", Unavailable),
         (&[3024, 1969, 1317], "slow", Unavailable),
         (&[1153], "too large", Unavailable),

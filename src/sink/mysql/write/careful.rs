@@ -20,6 +20,10 @@ pub const STATEMENT_BYTES_MAX: usize = 256 << 10;
 
 /// The server's number for it.
 const NULL_IN_COLUMN: u16 = 1048;
+const DUPLICATE_KEY: u16 = 1062;
+
+/// MariaDB's number for where in a trigger or procedure something failed.
+const IN_A_PROGRAM: u16 = 4094;
 
 pub struct Inserting<'a> {
     pub session: &'a mut Session,
@@ -53,7 +57,18 @@ impl Inserting<'_> {
                 true if count == 1 => Err(Trouble::Row(too_large())),
                 _ => self.send(&sql).await,
             };
+            let is_duplicate = match &outcome {
+                Err(Trouble::Row(trouble)) if count == 1 => self.is_duplicate(trouble).await?,
+                _ => false,
+            };
+            // After a failure, too: a statement on its own could not be taken back.
+            if matches!(outcome, Ok(_) | Err(Trouble::Row(_) | Trouble::Slow(_))) {
+                self.session.check_transaction().await?;
+            }
             match outcome {
+                Ok(done) if self.mode == Mode::Skip && counts::has_changed(count as u64, &done) => {
+                    return Err(Trouble::Stop(changed_by_trigger()));
+                }
                 Ok(done) => {
                     search.counts.add(&counts::inserted(self.mode, count as u64, &done));
                     search.took(count, self.rows_max);
@@ -67,17 +82,34 @@ impl Inserting<'_> {
                         "the server finds NULL where there is none",
                     )));
                 }
+                Err(Trouble::Row(_)) if is_duplicate => {
+                    search.passed_over();
+                }
                 Err(Trouble::Row(trouble)) if count == 1 => {
                     if search.refuse(self.explained(trouble), allowance) {
                         return Ok(Outcome::OverBudget(search.refused));
                     }
                 }
                 Err(Trouble::Row(trouble)) => search.suspect(count, trouble.row),
-                Err(Trouble::Slow(_)) if count > 1 => search.window = count / 2,
+                Err(Trouble::Slow(_)) if count > 1 => search.was_slow(count),
                 Err(trouble) => return Err(trouble),
             }
         }
         Ok(Outcome::Inserted(search.counts, search.refused))
+    }
+
+    /// Whether the row is there already, where the server is not asked to pass over those.
+    async fn is_duplicate(&mut self, trouble: &RowTrouble) -> Tried<bool> {
+        let key = trouble.key.as_deref().filter(|_| trouble.code == DUPLICATE_KEY);
+        if !key.is_some_and(|key| self.statements.is_duplicate(key)) {
+            return Ok(false);
+        }
+        if !self.session.server.is_mariadb {
+            return Ok(true);
+        }
+        // MariaDB does not say of which table the key is, and adds where a trigger failed.
+        let warnings = self.session.rows::<(String, u16, String)>("SHOW WARNINGS").await?;
+        Ok(warnings.iter().all(|(_, code, _)| *code != IN_A_PROGRAM))
     }
 
     /// A division by zero that stands in our own statement has a meaning.
@@ -186,6 +218,12 @@ fn is_number(column: &Column, text: &[u8]) -> bool {
         column::Kind::Integer { .. } | column::Kind::Bool | column::Kind::Decimal { .. }
     ) && !text.is_empty()
         && text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'.'))
+}
+
+/// Only triggers that the account may see are known when the table is looked at.
+fn changed_by_trigger() -> Error {
+    Error::config("--mode skip: a trigger of updates changes rows that are there, and is not seen")
+        .help("grant TRIGGER on the table, so that such rows are passed over without an update")
 }
 
 fn too_large() -> RowTrouble {

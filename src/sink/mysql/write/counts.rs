@@ -55,9 +55,32 @@ pub fn upserted(rows: u64, affected: u64, updated: u64) -> Counts {
     Counts { inserted, updated, unchanged: rows - updated - inserted, ..Counts::default() }
 }
 
+/// Whether an INSERT of so many rows that sets those that are there to themselves has changed some.
+pub fn has_changed(rows: u64, done: &Done) -> bool {
+    match info::inserted(&done.info) {
+        Some(info) => info.duplicates > 0,
+        None => rows == 1 && done.affected > 1,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_that_changed_counts_twice() {
+        for (rows, affected, info, expected) in [
+            (1, 0, "", false),
+            (1, 1, "", false),
+            (1, 2, "", true),
+            (3, 1, "Records: 3  Duplicates: 0  Warnings: 0", false),
+            (3, 5, "Records: 3  Duplicates: 2  Warnings: 0", true),
+            (3, 3, "", false),
+        ] {
+            let done = Done { affected, warnings: 0, info: info.to_string() };
+            assert_eq!(has_changed(rows, &done), expected, "{rows} {affected} {info}");
+        }
+    }
 
     #[test]
     fn only_counts_without_a_doubt_fit() {

@@ -77,7 +77,7 @@ impl MysqlLane {
     }
 
     pub(super) async fn begin(&self, session: &mut Session) -> Tried<()> {
-        session.run("START TRANSACTION").await?;
+        session.begin().await?;
         self.compare_epoch(session).await
     }
 
@@ -103,13 +103,15 @@ impl MysqlLane {
             Mode::Upsert => self.stage(session, payload, detail).await?,
         };
         if let Some(counts) = counts {
+            // What an earlier try was granted is given back.
+            allowance.allows(0);
             return self.finish(session, payload, counts, Vec::new()).await;
         }
         self.begin(session).await?;
         match self.insert(session, payload, allowance).await? {
             Outcome::Inserted(counts, refused) => {
                 let count = refused.len() as u64;
-                if count > 0 && !allowance.allows(count) {
+                if !allowance.allows(count) && count > 0 {
                     session.run("ROLLBACK").await?;
                     return Ok(Commit::OverBudget(refused));
                 }
@@ -198,6 +200,7 @@ impl MysqlLane {
         let epoch = self.sink.epoch().map_err(Trouble::Stop)?;
         let (state, ticket) = (&self.sink.state, payload.ticket);
         let interval = payload.interval.as_ref();
+        session.check_transaction().await?;
         match state.put_token(session, epoch, ticket, interval, &receipt).await {
             Ok(()) => {}
             // It was taken before, after all: then by what was taken.
@@ -208,6 +211,7 @@ impl MysqlLane {
             }
             Err(trouble) => return Err(trouble),
         }
+        session.check_transaction().await?;
         session.commit().await?;
         Ok(Commit::Durable(receipt))
     }

@@ -46,7 +46,12 @@ impl Search {
         let Some(end) = self.suspect_before else { return self.window.max(1) };
         let suspects = end.saturating_sub(self.next).max(1);
         let part = if self.is_last_named { suspects - 1 } else { suspects / 2 };
-        part.max(1)
+        part.min(self.window).max(1)
+    }
+
+    /// So many rows took the server too long: it is tried with fewer.
+    pub fn was_slow(&mut self, count: usize) {
+        self.window = count / 2;
     }
 
     pub fn took(&mut self, count: usize, window_max: usize) {
@@ -66,6 +71,19 @@ impl Search {
         self.is_last_named = named.is_some();
     }
 
+    /// The next row is there already.
+    pub fn passed_over(&mut self) {
+        self.counts.duplicate += 1;
+        self.leave_out();
+    }
+
+    fn leave_out(&mut self) {
+        self.next += 1;
+        self.window = self.taken.max(1).min(self.window);
+        self.taken = 0;
+        self.suspect_before = None;
+    }
+
     /// Leaves out the next row. True when enough is known of a run that will stop.
     pub fn refuse(&mut self, trouble: RowTrouble, allowance: &dyn Allowance) -> bool {
         self.refused.push(Refused {
@@ -74,10 +92,7 @@ impl Search {
             error_type: trouble.error_type,
             reason: trouble.reason,
         });
-        self.next += 1;
-        self.window = self.taken.max(1).min(self.window);
-        self.taken = 0;
-        self.suspect_before = None;
+        self.leave_out();
         let count = self.refused.len();
         if self.denied_at.is_none() && !allowance.allows(count as u64) {
             self.denied_at = Some(count);
@@ -149,6 +164,29 @@ mod tests {
         assert!(search(1000, &[500], None).1 <= 13);
         let all: Vec<usize> = (0..1000).collect();
         assert!(search(1000, &all, None).1 <= 1010 + 10);
+    }
+
+    /// A server that gives up on more than `fast` rows, and refuses one that it names or not.
+    #[test]
+    fn what_is_too_slow_is_tried_with_fewer_rows_whatever_is_suspected() {
+        for (fast, names) in [(1, true), (1, false), (3, true), (3, false)] {
+            let mut search = Search::new(usize::MAX);
+            search.suspect(100, names.then_some(100));
+            let mut statements = 0;
+            while search.next < 100 {
+                statements += 1;
+                assert!(statements < 500, "{fast} {names}: no end, at {}", search.next);
+                let count = search.limit().min(100 - search.next);
+                let is_bad = search.next + count == 100;
+                match count {
+                    _ if count > fast => search.was_slow(count),
+                    1 if is_bad => drop(search.refuse(trouble(None), &Allows(9))),
+                    _ if is_bad => search.suspect(count, None),
+                    _ => search.took(count, usize::MAX),
+                }
+            }
+            assert_eq!(search.refused.len(), 1);
+        }
     }
 
     #[test]

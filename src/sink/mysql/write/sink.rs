@@ -65,9 +65,15 @@ impl MysqlSink {
 
     async fn take_job(&self) -> Result<u64> {
         let mut session = connect(&self.settings).await?;
-        let is_locked = self.state.lock(&mut session).await?;
-        self.state.create(&mut session).await?;
-        let epoch = self.state.take_over(&mut session).await?;
+        let (is_locked, epoch) = match self.try_take_job(&mut session).await {
+            Ok(taken) => taken,
+            // Another try must not find the lock of this one.
+            Err(error) => {
+                self.state.unlock(&mut session).await;
+                session.close().await;
+                return Err(error);
+            }
+        };
         if is_locked {
             let (settings, state) = (Arc::clone(&self.settings), Arc::clone(&self.state));
             *self.guard.lock().expect(NO_PANIC) = Some(Guard::new(session, settings, state, epoch));
@@ -78,6 +84,12 @@ impl MysqlSink {
             session.close().await;
         }
         Ok(epoch)
+    }
+
+    async fn try_take_job(&self, session: &mut Session) -> Result<(bool, u64)> {
+        let is_locked = self.state.lock(session).await?;
+        self.state.create(session).await?;
+        Ok((is_locked, self.state.take_over(session).await?))
     }
 
     /// The epoch that was taken.

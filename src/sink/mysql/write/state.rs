@@ -5,11 +5,14 @@
 //! before, however late it wakes, compares it and stops. It holds the row shared until it commits,
 //! so the takeover waits for whoever has compared already.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use super::job::JobName;
 use super::token;
 use crate::error::{Error, Kind, Result};
 use crate::record::{Counts, ErrorType, Interval};
 use crate::sink::Receipt;
+use crate::sink::mysql::plan::LANES_MAX;
 use crate::sink::mysql::session::connection::{Done, Session};
 use crate::sink::mysql::settings::MysqlSettings;
 use crate::sink::mysql::table_name::{TableName, quoted_text};
@@ -21,14 +24,13 @@ const FORGOTTEN_AT_ONCE: u64 = 10_000;
 /// Seconds the server may take to notice that a connection was killed.
 const RELEASE_SECONDS: u64 = 5;
 
-/// Lanes of a run that ended long ago; none has more.
-const LANES_LOOKED_FOR: usize = 16;
-
 pub struct State {
     jobs: TableName,
     segments: TableName,
     pub job: JobName,
     run_id: String,
+    /// The number of our own connection that asked for the lock last; 0 where none did.
+    asked_for_lock: AtomicU32,
 }
 
 impl State {
@@ -45,6 +47,7 @@ impl State {
             segments: named("segments"),
             job: JobName::new(&settings.job, target),
             run_id: settings.job.run_id.clone(),
+            asked_for_lock: AtomicU32::new(0),
         })
     }
 
@@ -91,12 +94,18 @@ impl State {
             None => "DATABASE()".to_string(),
         };
         let sql = format!(
-            "SELECT COUNT(*) FROM information_schema.TABLES \
+            "SELECT TABLE_NAME, COALESCE(ENGINE, TABLE_TYPE) FROM information_schema.TABLES \
              WHERE TABLE_SCHEMA = {database} AND TABLE_NAME IN ({}, {})",
             quoted_text(&self.jobs.table),
             quoted_text(&self.segments.table)
         );
-        if session.rows::<u64>(&sql).await?.first() == Some(&2) {
+        let tables = session.rows::<(String, String)>(&sql).await?;
+        if let Some((name, engine)) =
+            tables.iter().find(|(_, engine)| !engine.eq_ignore_ascii_case("InnoDB"))
+        {
+            return Err(not_innodb(name, engine));
+        }
+        if tables.len() == 2 {
             return Ok(());
         }
         for definition in self.definitions() {
@@ -126,10 +135,16 @@ impl State {
     /// epoch alone keeps two runs apart.
     pub async fn lock(&self, session: &mut Session) -> Result<bool> {
         let name = self.job.lock();
+        let before = self.asked_for_lock.swap(session.id(), Ordering::Relaxed);
         match get_lock(session, &name, 0).await {
             Ok(true) => Ok(true),
             Ok(false) => {
                 let holder = holder(session, &name).await?;
+                if before != 0 && holder == Some(u64::from(before)) {
+                    // Asked for again, until the server has noticed that it is gone.
+                    self.asked_for_lock.store(before, Ordering::Relaxed);
+                    return Err(earlier_stays(session).into());
+                }
                 let holder = holder.map_or("a connection that just went".to_string(), |holder| {
                     format!("connection {holder}")
                 });
@@ -148,12 +163,18 @@ impl State {
         }
     }
 
+    /// Gives the job's lock back. Where that fails, the end of the connection does it.
+    pub async fn unlock(&self, session: &mut Session) {
+        let sql = format!("DO RELEASE_LOCK({})", quoted_text(&self.job.lock()));
+        drop(session.run(&sql).await);
+    }
+
     /// Raises the epoch, so that nobody else goes on, and forgets what earlier runs left.
     pub async fn take_over(&self, session: &mut Session) -> Result<u64> {
         match self.raise(session).await {
             // Lanes of a run that is gone may still be at work on the server.
             Err(Trouble::LockTimeout(_)) => {
-                for lane in 0..LANES_LOOKED_FOR {
+                for lane in 0..LANES_MAX {
                     kill_holder(session, &self.job.lane_lock(lane)).await?;
                 }
                 self.raise(session).await?;
@@ -228,11 +249,7 @@ impl State {
         if get_lock(session, &name, RELEASE_SECONDS).await? {
             return Ok(());
         }
-        Err(Trouble::Retry(Error::new(
-            Kind::Unavailable,
-            ErrorType::LockTimeout,
-            format!("mysql server {}: an earlier connection of this lane stays", session.address()),
-        )))
+        Err(earlier_stays(session))
     }
 
     /// Says in the transaction what was done, once: a second time is refused as a duplicate.
@@ -244,7 +261,8 @@ impl State {
         interval: Option<&Interval>,
         receipt: &Receipt,
     ) -> Tried<()> {
-        let values = token::values(interval, receipt).map_err(Trouble::Stop)?;
+        let packet_bytes = session.server.max_allowed_packet;
+        let values = token::values(interval, receipt, packet_bytes).map_err(Trouble::Stop)?;
         let sql = format!(
             "INSERT INTO {} (job, generation, epoch, ticket, {}) \
              VALUES ({}, {}, {epoch}, {ticket}, {values})",
@@ -282,6 +300,24 @@ impl State {
         let refused = refused.map_err(Trouble::Stop)?.unwrap_or_default();
         Ok(Some(Receipt { counts, bytes_written, refused }))
     }
+}
+
+fn earlier_stays(session: &Session) -> Trouble {
+    Trouble::Retry(Error::new(
+        Kind::Unavailable,
+        ErrorType::LockTimeout,
+        format!("mysql server {}: an earlier connection of this run stays", session.address()),
+    ))
+}
+
+/// A token has to be there exactly when the rows are.
+fn not_innodb(name: &str, engine: &str) -> Error {
+    Error::config(format!(
+        "the state table '{}' is {}, and has to be InnoDB",
+        name.escape_debug(),
+        engine.escape_debug()
+    ))
+    .help("ALTER TABLE … ENGINE=InnoDB, or name other tables with --state-table")
 }
 
 async fn get_lock(session: &mut Session, name: &str, seconds: u64) -> Tried<bool> {

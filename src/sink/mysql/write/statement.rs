@@ -17,6 +17,7 @@ pub enum Place {
 #[derive(Clone, Debug)]
 pub struct Statements {
     target: String,
+    table: String,
     columns: Vec<Written>,
     /// Set to itself where a row that is there is to stay as it is.
     kept: String,
@@ -28,6 +29,10 @@ pub struct Statements {
     number: String,
     /// The new row has a name of its own. Elsewhere it is VALUES(), which MySQL is giving up.
     has_row_alias: bool,
+    /// See `Plan::keys_to_skip_by`.
+    keys_to_skip_by: Option<Vec<String>>,
+    /// Of the rows with an equal key, counted from the last. No column is called so.
+    rank: String,
 }
 
 #[derive(Clone, Debug)]
@@ -42,6 +47,7 @@ struct Written {
 
 const STAGING: &str = "flowgauge_staging";
 const NUMBER: &str = "flowgauge_row";
+const RANK: &str = "flowgauge_rank";
 const NEW: &str = "flowgauge_new";
 
 /// The server's number for it.
@@ -67,10 +73,13 @@ impl Statements {
         };
         let columns: Vec<Written> = plan.columns.iter().enumerate().map(written).collect();
         let kept = columns.iter().find(|column| column.is_key).or(columns.first());
-        let mut number = NUMBER.to_string();
-        while plan.columns.iter().any(|bound| bound.column.name.eq_ignore_ascii_case(&number)) {
-            number.push('_');
-        }
+        let free = |name: &str| {
+            let mut name = name.to_string();
+            while plan.columns.iter().any(|bound| bound.column.name.eq_ignore_ascii_case(&name)) {
+                name.push('_');
+            }
+            quoted(&name)
+        };
         let database = plan.table.database.as_deref();
         let in_database = |table| database.map_or(String::new(), |name| quoted(name) + ".") + table;
         Statements {
@@ -80,7 +89,10 @@ impl Statements {
             has_other_keys: !plan.other_keys.is_empty(),
             mode: plan.mode,
             staging: in_database(STAGING),
-            number: quoted(&number),
+            number: free(NUMBER),
+            rank: free(RANK),
+            keys_to_skip_by: plan.keys_to_skip_by.clone(),
+            table: plan.table.table.clone(),
             has_row_alias: !is_mariadb && version >= ROW_ALIAS_FROM,
         }
     }
@@ -121,6 +133,7 @@ impl Statements {
     pub fn insert_tail(&self, place: Place) -> String {
         match (place, self.mode) {
             (Place::Staging, _) | (_, Mode::Insert) => String::new(),
+            (_, Mode::Skip) if self.keys_to_skip_by.is_some() => String::new(),
             (_, Mode::Skip) => self.keeping(),
             (_, Mode::Upsert) if self.has_row_alias => {
                 format!(" AS {NEW}{}", self.updating(|name| format!("{NEW}.{name}")))
@@ -154,11 +167,12 @@ impl Statements {
             true => format!("{} AS {NEW}", self.staging),
             false => format!(
                 "(SELECT {}, {list}, ROW_NUMBER() OVER (PARTITION BY {} ORDER BY {} DESC) \
-                 AS flowgauge_rank FROM {}) AS {NEW} WHERE flowgauge_rank = 1",
+                 AS {rank} FROM {}) AS {NEW} WHERE {rank} = 1",
                 self.number,
                 self.parts(),
                 self.number,
-                self.staging
+                self.staging,
+                rank = self.rank
             ),
         };
         format!(
@@ -216,6 +230,13 @@ impl Statements {
     /// Whether a division by zero may be one of ours, which says that another key was met.
     pub fn divides_by_zero(&self) -> bool {
         self.has_other_keys && self.mode == Mode::Upsert
+    }
+
+    /// Whether a row that was refused for a key is one that is there already. MySQL says of which
+    /// table the key is; a trigger's statement may meet one of the same name.
+    pub fn is_duplicate(&self, key: &str) -> bool {
+        let is_it = |name: &String| *name == key || format!("{}.{name}", self.table) == key;
+        self.keys_to_skip_by.as_ref().is_some_and(|keys| keys.iter().any(is_it))
     }
 
     fn keeping(&self) -> String {
@@ -291,6 +312,12 @@ mod tests {
                 "INSERT INTO `d`.`t` (`id`, `v`) VALUES "
             );
         }
+        let mut plan = samples::planned(Mode::Skip, &columns, &[0]);
+        plan.keys_to_skip_by = Some(vec!["PRIMARY".to_string()]);
+        let strict = Statements::new(&plan, false, MYSQL.1);
+        assert_eq!(strict.insert_tail(Place::Target), "");
+        assert!(strict.is_duplicate("PRIMARY") && strict.is_duplicate("t.PRIMARY"));
+        assert!(!strict.is_duplicate("log.PRIMARY") && !strict.is_duplicate("u"));
         let keys_only = statements(Mode::Upsert, &["id int"], MARIADB);
         assert_eq!(
             keys_only.insert_tail(Place::Target),
@@ -307,8 +334,8 @@ mod tests {
             "INSERT INTO `d`.`t` (`id`, `v`) SELECT `id`, `v` FROM (SELECT `flowgauge_row`, \
              `id`, `v`, ROW_NUMBER() OVER (PARTITION BY `id`, \
              CASE WHEN `id` IS NULL THEN `flowgauge_row` END ORDER BY `flowgauge_row` DESC) \
-             AS flowgauge_rank FROM `d`.flowgauge_staging) AS flowgauge_new \
-             WHERE flowgauge_rank = 1 ORDER BY flowgauge_new.`flowgauge_row` \
+             AS `flowgauge_rank` FROM `d`.flowgauge_staging) AS flowgauge_new \
+             WHERE `flowgauge_rank` = 1 ORDER BY flowgauge_new.`flowgauge_row` \
              ON DUPLICATE KEY UPDATE `id` = flowgauge_new.`id`, `v` = flowgauge_new.`v`"
         );
         assert_eq!(
