@@ -19,12 +19,41 @@ mod suite {
     // Every option of CSV, and every way in and out, by one small example.
     mod dialects;
 
+    // Elasticsearch and OpenSearch of all kinds, read back document by document.
+    mod elastic;
+    // Documents of real search servers that are hostile, changed, or not kept.
+    mod elastic_documents;
+    // A search server that fails on its way, and what a run makes of it.
+    mod elastic_faults;
+    // From a real search server into a real database, by the user's own command.
+    mod elastic_to_mysql;
+    // A real search server with TLS and users.
+    mod elastic_secure;
+    // What a search server is asked: credentials, snapshots, pages that fit.
+    mod elastic_requests;
+
     // The harness itself: that it sees output, exit codes and signals, and cleans up.
     mod harness;
     // What may be built into the program: licences, one TLS stack at most, no unsafe code.
     mod licences;
     // What a scrape of a run says, and what the metrics server does to the run: nothing.
     mod metrics;
+    // Connections that are killed, locks of others, servers that go, runs that are killed or come twice.
+    mod mysql_faults;
+    // Servers set as nobody would wish them, and every way to log in or not to.
+    mod mysql_servers;
+    // What may happen on the wire: a reply to COMMIT that is lost, servers that lie or say nothing.
+    mod mysql_wire;
+    // What the modes of the sink mysql leave in the table: what a load one row at a time would.
+    mod mysql_modes;
+    // What a careful reader feared: refusals taken for duplicates, triggers, transactions that end.
+    mod mysql_review;
+    // Columns of days and times.
+    mod mysql_times;
+    // What columns do beside holding a value: defaults, NOT NULL, numbers of their own; and properties.
+    mod mysql_columns;
+    // Every type of column with what just fits into it and what does not.
+    mod mysql_values;
     // What Prometheus says of our metrics, rules and example configuration. Needs prometheus.
     mod promtool;
     // CSV to JSON lines and back, through the library.

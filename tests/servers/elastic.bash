@@ -54,7 +54,7 @@ elastic_launch() {
   fi
   # Old ones know only the first name of the Java, new ones only the second. The quick compiler alone
   # takes a third off the start. What the scripts leave in the temporary folder is to go with the rest.
-  launch "$1" unprivileged env \
+  launch "$1" elastic_run env \
     "JAVA_HOME=$java" \
     "${prefix}_JAVA_HOME=$java" \
     "${prefix}_JAVA_OPTS=-Xms512m -Xmx512m -XX:TieredStopAtLevel=1" \
@@ -62,6 +62,21 @@ elastic_launch() {
     "${prefix}_TMPDIR=$folder/tmp" \
     "JDK_JAVA_OPTIONS=-Djava.io.tmpdir=$folder/tmp -XX:-UsePerfData" \
     "$cache/$2/$2/bin/$program"
+}
+
+# Unprivileged. The server asks which disk its data is on, and finds none where the root is no mount
+# point, as in a plain chroot: there it gets a root that is one.
+elastic_run() {
+  if [ "$(id -u)" != 0 ] || grep -q ' / ' /proc/self/mounts; then
+    unprivileged "$@"
+    return
+  fi
+  mkdir -p "$run/root"
+  # shellcheck disable=SC2016 # These are for the inner shell.
+  unshare --mount --propagation private bash -c '
+    root=$1; shift
+    mount --bind / "$root"; mount --bind /proc "$root/proc"; mount --bind /dev "$root/dev"
+    exec chroot "$root" "$@"' - "$run/root" "${drop_privileges[@]}" "$@"
 }
 
 elastic_health="/_cluster/health?wait_for_status=yellow&timeout=1s"

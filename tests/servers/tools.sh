@@ -106,13 +106,14 @@ free_port() {
 # unprivileged COMMAND...: for servers that refuse to run as root. Root becomes `nobody` and keeps
 # one right, to read and write any file, as the cache is perhaps below a home that is closed to others.
 unprivileged() {
-  if [ "$(id -u)" = 0 ]; then
-    setpriv --reuid=65534 --regid=65534 --clear-groups --securebits=+no_setuid_fixup \
-      --inh-caps=+dac_override --ambient-caps=+dac_override "$@"
-  else
-    "$@"
-  fi
+  "${drop_privileges[@]}" "$@"
 }
+
+drop_privileges=()
+if [ "$(id -u)" = 0 ]; then
+  drop_privileges=(setpriv --reuid=65534 --regid=65534 --clear-groups
+    --securebits=+no_setuid_fixup --inh-caps=+dac_override --ambient-caps=+dac_override)
+fi
 
 # launch NAME COMMAND...: starts a server in the background, with its output in $run/NAME.log. It is
 # ended with the run. One NAME is one process.

@@ -101,7 +101,7 @@ fn a_workdir_is_named_after_its_test_and_removed() {
     let workdir = workdir!();
     let root = workdir.root().to_path_buf();
     let name = root.file_name().unwrap().to_str().unwrap().to_owned();
-    assert!(name.starts_with("flowgauge-harness-a_workdir_is_named_after_its_test"), "{name}");
+    assert!(name.starts_with("fg-a_workdir_is_named_after_its_t"), "{name}");
     workdir.write("in/b.csv", "b\n");
     workdir.write("a.csv", "a\n");
     assert_eq!(workdir.names(), ["a.csv", "in/b.csv"]);

@@ -11,9 +11,10 @@ pub struct Workdir {
 
 impl Workdir {
     /// `workdir!()` passes the name of the test, so that a folder left behind by a killed test
-    /// says whose it is.
+    /// says whose it is. Not all of it: the path of a socket has at most 107 bytes.
     pub fn new(test: &str) -> Workdir {
-        let prefix = format!("flowgauge-{}-", test.replace("::", "-"));
+        let name: String = test.rsplit("::").next().unwrap_or(test).chars().take(30).collect();
+        let prefix = format!("fg-{name}-");
         let folder = tempfile::Builder::new().prefix(&prefix).tempdir().unwrap();
         Workdir { folder }
     }

@@ -3,17 +3,27 @@
 //! Waits in here are bounded watchdogs: they decide how long a broken program may hang, never
 //! whether a working one passes.
 
+pub mod database;
 pub mod exposition;
 pub mod folder;
 pub mod http;
+pub mod indices;
+pub mod load;
+pub mod mysql_proxy;
+pub mod private_server;
 pub mod program;
 pub mod prometheus;
 pub mod rust_source;
+pub mod scripted_elastic;
 pub mod server;
 pub mod sockets;
 pub mod trial;
 
+pub(crate) use database::on_both;
+pub use database::{Database, Server};
 pub use folder::Workdir;
+pub use load::Load;
+pub use private_server::PrivateServer;
 pub use program::{Finished, Flowgauge};
 pub use trial::Trial;
 

@@ -1,0 +1,112 @@
+//! What can be wrong with an answer.
+
+use serde_json::json;
+
+use super::refusal::{context_missing, refusal};
+use super::wire::{Answer, Sending};
+
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// Something else instead.
+    Status(u16, &'static str),
+    /// Too many searches at once.
+    Rejected,
+    /// A circuit breaker, with its durability.
+    Breaker(u16, &'static str),
+    Redirect(&'static str),
+    /// A page of a proxy, whatever its status.
+    Html(u16),
+    /// The whole answer, but for one word in it, which must be there.
+    Instead(&'static str, &'static str),
+    /// The point in time is gone from now on.
+    Expired,
+    /// The point in time is called something else from now on, and this answer says so.
+    Renamed,
+    /// No hits, as if it were over.
+    Empty,
+    /// Comes as it should, but sent like this.
+    Sent(Sending),
+    /// Comes as it should, when the test says `release`.
+    Held,
+}
+
+impl Fault {
+    pub const TIMED_OUT: Fault = Fault::Instead("\"timed_out\":false", "\"timed_out\":true");
+    pub const SHARD_FAILED: Fault = Fault::Instead("\"failed\":0", "\"failed\":1");
+    pub const SHARD_MISSING: Fault = Fault::Instead("\"successful\":1", "\"successful\":0");
+    pub const FEWER_SHARDS: Fault =
+        Fault::Instead("\"total\":1,\"successful\":1", "\"total\":0,\"successful\":0");
+    pub const CLUSTER_SKIPPED: Fault = Fault::Instead(
+        "\"hits\":{",
+        "\"_clusters\":{\"total\":2,\"successful\":1,\"skipped\":1},\"hits\":{",
+    );
+    pub const ENDED_EARLY: Fault =
+        Fault::Instead("\"timed_out\":false", "\"timed_out\":false,\"terminated_early\":true");
+    pub const WITHOUT_SOURCE: Fault = Fault::Instead("\"_source\":", "\"_sauce\":");
+    pub const WITHOUT_SORT: Fault = Fault::Instead("\"sort\":", "\"sorts\":");
+    pub const WITHOUT_ID: Fault = Fault::Instead("\"_id\":", "\"_ident\":");
+
+    /// The server answers before it does anything.
+    pub fn is_instead(&self) -> bool {
+        match self {
+            Fault::Status(..)
+            | Fault::Rejected
+            | Fault::Breaker(..)
+            | Fault::Redirect(_)
+            | Fault::Html(_)
+            | Fault::Expired => true,
+            Fault::Instead(..) | Fault::Renamed | Fault::Empty | Fault::Sent(_) | Fault::Held => {
+                false
+            }
+        }
+    }
+
+    /// What comes of a good answer.
+    pub fn spoil(&self, good: Answer) -> Answer {
+        match self {
+            Fault::Status(status, body) => Answer::json(*status, *body),
+            Fault::Rejected => {
+                let reason = "rejected execution of TimedRunnable on QueueResizableThreadPool";
+                refusal(
+                    429,
+                    &json!({ "type": "es_rejected_execution_exception", "reason": reason }),
+                )
+            }
+            Fault::Breaker(status, durability) => {
+                let cause = json!({
+                    "type": "circuit_breaking_exception",
+                    "reason": "[parent] Data too large, data for [<http_request>] would be larger than the limit",
+                    "bytes_wanted": 1_000_000,
+                    "bytes_limit": 900_000,
+                    "durability": durability,
+                });
+                refusal(*status, &cause)
+            }
+            Fault::Redirect(to) => {
+                let mut answer = Answer::json(302, "");
+                answer.headers.push(("location", (*to).to_owned()));
+                answer
+            }
+            Fault::Html(status) => {
+                let mut answer = Answer::json(*status, "<html>\n<h1>Bad Gateway</h1>\n</html>\n");
+                answer.headers = vec![("content-type", "text/html".to_owned())];
+                answer
+            }
+            Fault::Instead(word, other) => {
+                let text = String::from_utf8(good.body).unwrap();
+                if !text.contains(word) {
+                    return Answer::json(599, format!("the script is wrong: there is no {word}"));
+                }
+                Answer { body: text.replacen(word, other, 1).into_bytes(), ..good }
+            }
+            Fault::Expired => context_missing(),
+            Fault::Empty => {
+                let text = String::from_utf8(good.body).unwrap();
+                let (front, _) = text.split_once("\"hits\":[").unwrap();
+                Answer { body: format!("{front}\"hits\":[]}}}}").into_bytes(), ..good }
+            }
+            Fault::Sent(sending) => Answer { sending: *sending, ..good },
+            Fault::Renamed | Fault::Held => good,
+        }
+    }
+}
