@@ -2,6 +2,9 @@
 # their makers test clients with: a server and its transport, without scripts, ingest and a Java.
 # shellcheck shell=bash disable=SC2154
 
+# The quick compiler alone takes a third off the start. Who measures speed sets other ones before.
+: "${elastic_java_options:=-Xms512m -Xmx512m -XX:TieredStopAtLevel=1}"
+
 # elastic_install DISTRIBUTION JAVA: a DISTRIBUTION is NAME-VERSION.
 elastic_install() {
   into_cache "$1" elastic_unpack "$1"
@@ -52,12 +55,12 @@ elastic_launch() {
   if [ "$program" = opensearch ]; then
     prefix=OPENSEARCH
   fi
-  # Old ones know only the first name of the Java, new ones only the second. The quick compiler alone
-  # takes a third off the start. What the scripts leave in the temporary folder is to go with the rest.
+  # Old ones know only the first name of the Java, new ones only the second. What the scripts
+  # leave in the temporary folder is to go with the rest.
   launch "$1" elastic_run env \
     "JAVA_HOME=$java" \
     "${prefix}_JAVA_HOME=$java" \
-    "${prefix}_JAVA_OPTS=-Xms512m -Xmx512m -XX:TieredStopAtLevel=1" \
+    "${prefix}_JAVA_OPTS=$elastic_java_options" \
     "${prefix}_PATH_CONF=$folder/config" \
     "${prefix}_TMPDIR=$folder/tmp" \
     "JDK_JAVA_OPTIONS=-Djava.io.tmpdir=$folder/tmp -XX:-UsePerfData" \
