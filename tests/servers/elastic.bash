@@ -74,10 +74,13 @@ elastic_run() {
     unprivileged "$@"
     return
   fi
+  # Bound to itself and made private first: whatever the outside shares with us, it never gets to see
+  # its root in a folder that is removed at the end.
   mkdir -p "$run/root"
   # shellcheck disable=SC2016 # These are for the inner shell.
-  unshare --mount --propagation private bash -c '
+  unshare --mount --propagation unchanged bash -ec '
     root=$1; shift
+    mount --bind "$root" "$root"; mount --make-rprivate "$root"
     mount --bind / "$root"; mount --bind /proc "$root/proc"; mount --bind /dev "$root/dev"
     exec chroot "$root" "$@"' - "$run/root" "${drop_privileges[@]}" "$@"
 }
