@@ -151,7 +151,7 @@ impl Ends {
                 let decoder = source.decoder(&wanted)?;
                 let columns = fitted.plan.iter().flat_map(|plan| &plan.columns);
                 let names = columns.map(|bound| bound.column.name.clone()).collect();
-                let sink = fitted.sink()?.map(|sink| Arc::new(sink) as Arc<dyn Sink>);
+                let sink = fitted.sink(observer)?.map(|sink| Arc::new(sink) as Arc<dyn Sink>);
                 Ok(Ends { source, decoder, names, sink, table: Some(Box::new(fitted)) })
             }
         }
@@ -209,10 +209,10 @@ async fn fit_table(
 }
 
 impl Fitted {
-    fn sink(&self) -> Result<Option<MysqlSink>> {
+    fn sink(&self, observer: &Arc<dyn Observer>) -> Result<Option<MysqlSink>> {
         let Some(plan) = &self.plan else { return Ok(None) };
         let settings = Arc::clone(&self.target.settings);
-        Ok(Some(MysqlSink::new(settings, plan.clone(), &self.target.server)?))
+        Ok(Some(MysqlSink::new(settings, plan.clone(), &self.target.server, Arc::clone(observer))?))
     }
 }
 

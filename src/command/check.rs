@@ -61,12 +61,15 @@ pub fn check(settings: &Settings, out: &mut String) -> Result<()> {
     let _ = writeln!(out, "\nthe first {} records", text::count(seen as u64));
     let name = ends.source.splits().first().map_or("", |split| &split.name);
     let mut size = None;
+    if ends.sink.is_none() {
+        let _ = writeln!(out, "  were not tried: the table has to be there for that");
+    }
     if let (Some(sink), Some(segment)) = (&ends.sink, &segment) {
         let (refused, bytes) = written(out, &**sink, &rows)?;
         size = estimate(&ends.source.expected(), segment, bytes);
         rows.rejected.extend(pipeline::reject(&*ends.decoder, name, segment, &rows, refused));
     }
-    rejected(out, settings, &rows);
+    rejected(out, settings, &rows, ends.sink.is_some());
     let _ = write!(out, "\n{}", plan(settings, size));
     let missing = findings.map(|findings| findings.missing).unwrap_or_default();
     if missing.is_empty() {
@@ -213,8 +216,11 @@ fn indented(text: &str) -> String {
     text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
-fn rejected(out: &mut String, settings: &Settings, rows: &Rows) {
+fn rejected(out: &mut String, settings: &Settings, rows: &Rows, is_tried: bool) {
     if rows.rejected.is_empty() {
+        if !is_tried {
+            return;
+        }
         let _ = writeln!(out, "  none of them would be rejected");
         return;
     }

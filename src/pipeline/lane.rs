@@ -26,6 +26,7 @@ pub type Ready = Arc<Mutex<mpsc::Receiver<Prepared>>>;
 pub enum Halt {
     /// A lane would have to refuse more rows than the run allows.
     OverBudget(OverBudget),
+    /// A lane or a worker cannot go on.
     Failed(Error),
 }
 
@@ -210,7 +211,6 @@ impl LaneTask {
     async fn commit(&mut self, payload: &Payload, allowance: &dyn Allowance) -> Result<Commit> {
         let run = Arc::clone(&self.shared.run);
         let mut tries = Tries::new(run.retry, &run.observer, Stage::Insert);
-
         let mut must_look = false;
         loop {
             let started = Instant::now();

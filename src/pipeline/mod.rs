@@ -153,6 +153,7 @@ async fn move_records(
     let (ready_in, ready) = mpsc::channel(lanes.len());
     let (settle_in, settle) = mpsc::channel(1);
     let (halt_in, mut halts) = mpsc::channel(1);
+    let halt = halt_in.clone();
 
     let threads = rooms.work(run, ledger, prepared_in);
     let pace = Pace::new(run.rows_per_second_max);
@@ -170,6 +171,13 @@ async fn move_records(
         let lanes = async {
             serve_lanes(shared, lanes, ready).await;
             Ok(())
+        };
+        let threads = async {
+            threads.await.or_else(|error| {
+                // A worker that cannot go on: as with a lane, what is on its way is written first.
+                let _ = halt.try_send(Halt::Failed(error));
+                Ok(Ok(None))
+            })
         };
         let settling = settle_all(ledger, settle);
         let ((), (), read) = tokio::try_join!(lanes, settling, threads)?;

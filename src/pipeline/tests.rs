@@ -333,6 +333,33 @@ fn what_other_lanes_have_under_way_is_settled_when_one_fails() {
     assert!(played.ending.totals.inserted >= 2, "{:?}", played.events);
 }
 
+/// The same where not a lane but a worker finds that the run cannot go on.
+#[test]
+fn what_lanes_have_under_way_is_settled_when_a_worker_ends_the_run() {
+    let gate = Arc::new(Gate::default());
+    let scene = Scene::new(&["a\nb\n#\nc\n"])
+        .sink(|_| MemorySink::new(2).fault(0, Fault::Hold(Arc::clone(&gate))));
+    let (ending, stored) = paused!(async {
+        let (run, recorder, stored) = scene.run(&Arc::default());
+        let has_failed = || {
+            recorder.0.lock().unwrap().iter().filter_map(words).any(|event| event == "failed parse")
+        };
+        let running = super::run(run, Box::<MemoryRejects>::default());
+        let releasing = async {
+            gate.reached.notified().await;
+            while !has_failed() {
+                tokio::task::yield_now().await;
+            }
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            gate.released.notify_one();
+        };
+        (tokio::join!(running, releasing).0, stored.lines())
+    });
+    assert_eq!(ending.outcome, Outcome::Data, "{:?}", ending.error);
+    assert_eq!(stored, ["a", "b"]);
+    assert_eq!(ending.totals.inserted, 2);
+}
+
 /// The first segment stands at a gate; the second has a key of its own, the third one of the first.
 #[test]
 fn a_segment_waits_for_another_that_holds_its_key() {

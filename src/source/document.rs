@@ -90,6 +90,11 @@ impl Picker {
         Picker { shape, columns, beside: besides, others, silent, flatten }
     }
 
+    /// Objects are taken whole.
+    pub fn is_whole(&self) -> bool {
+        matches!(self.shape, Shape::Documents)
+    }
+
     pub fn shape(&self) -> Shape {
         self.shape.clone()
     }

@@ -10,7 +10,7 @@ use crate::record::{
 };
 
 /// Splits of lines. A line that begins with `!` is rejected by the decoder; a split fails at a line
-/// `?`. A line `*` breaks the decoder, a line `**` the reader.
+/// `?`. A line `*` breaks the decoder, a line `**` the reader; at a line `#` the decoder ends the run.
 pub struct MemorySource {
     splits: Vec<Split>,
     texts: Vec<String>,
@@ -114,6 +114,9 @@ impl Decode for LineDecode {
         for (index, line) in (0..).zip(segment.bytes.split_inclusive(|&byte| byte == b'\n')) {
             let text = line.strip_suffix(b"\n").unwrap_or(line);
             assert!(text != b"*", "the decoder was told to break");
+            if text == b"#" {
+                return Err(Error::data(ErrorType::Parse, "the decoder was told to stop"));
+            }
             if text.starts_with(b"!") {
                 rows.rejected.push(Rejected {
                     place: places.of(index, offset),

@@ -2,6 +2,8 @@
 # shellcheck shell=bash disable=SC2154
 
 mariadb_install() {
+  # Tests make certificates with it.
+  command -v openssl || apt_install openssl
   into_cache mariadb mariadb_unpack
   into_cache mariadb-data mariadb_data
 }

@@ -3,6 +3,8 @@
 # shellcheck shell=bash disable=SC2154
 
 mysql_install() {
+  # Tests make certificates with it.
+  command -v openssl || apt_install openssl
   into_cache mysql-8.0.31 mysql_unpack
   into_cache mysql-data mysql_data
 }

@@ -78,6 +78,10 @@ fn check(indices: &Indices, server: &Server) {
     let requests =
         scrape.value("pipeline_http_requests_total", &[("operation", "search"), ("code", "200")]);
     assert!(requests > 1.0, "{requests}");
+    for (operation, count) in [("create_state_tables", 1.0), ("create_table", 0.0)] {
+        let labels = [("operation", operation), ("status", "ok")];
+        assert_eq!(scrape.value("pipeline_schema_operations_total", &labels), count);
+    }
     run.finish().assert_code(0).assert_stderr_has("prod-es-to-mysql complete");
 
     let shown = database.client.lines(&format!(

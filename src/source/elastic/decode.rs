@@ -116,7 +116,7 @@ impl HitDecode {
             Refusal::new(ErrorType::Parse, format!("the hit cannot be read: {what}"))
         })?;
         let source = hit.source.get();
-        if !matches!(self.picker.shape(), Shape::Documents) {
+        if !self.picker.is_whole() {
             return self.picker.row(source, |name| hit.beside(name), rows);
         }
         // Reading the hit has read the document to its end, so it need not be read once more.

@@ -12,6 +12,7 @@ use super::state::State;
 use super::statement::Statements;
 use super::throttle::Throttle;
 use crate::error::{Error, Later, Result};
+use crate::event::Observer;
 use crate::record::{Published, Rows};
 use crate::sink::mysql::plan::{Plan, WritePath};
 use crate::sink::mysql::session::connection::{Session, connect};
@@ -34,13 +35,20 @@ pub struct MysqlSink {
     loads_data: AtomicBool,
     stages: AtomicBool,
     published: AtomicBool,
+    /// Told of state tables that are created.
+    observer: Arc<dyn Observer>,
 }
 
 const NO_PANIC: &str = "nobody panics while holding it";
 
 impl MysqlSink {
     /// Writes nothing yet: the job is taken when the first lane is opened, or by `begin`.
-    pub fn new(settings: Arc<MysqlSettings>, plan: Plan, server: &Server) -> Result<MysqlSink> {
+    pub fn new(
+        settings: Arc<MysqlSettings>,
+        plan: Plan,
+        server: &Server,
+        observer: Arc<dyn Observer>,
+    ) -> Result<MysqlSink> {
         let throttle = settings.throttle.clone();
         Ok(MysqlSink {
             state: Arc::new(State::new(&settings, &plan.table)?),
@@ -53,6 +61,7 @@ impl MysqlSink {
             loads_data: AtomicBool::new(plan.write_path == WritePath::LoadData),
             stages: AtomicBool::new(true),
             published: AtomicBool::new(false),
+            observer,
             settings,
             plan,
         })
@@ -88,7 +97,7 @@ impl MysqlSink {
 
     async fn try_take_job(&self, session: &mut Session) -> Result<(bool, u64)> {
         let is_locked = self.state.lock(session).await?;
-        self.state.create(session).await?;
+        self.state.create(session, &*self.observer).await?;
         Ok((is_locked, self.state.take_over(session).await?))
     }
 

@@ -6,10 +6,12 @@
 //! so the takeover waits for whoever has compared already.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
 use super::job::JobName;
 use super::token;
 use crate::error::{Error, Kind, Result};
+use crate::event::{Event, Observer, SchemaOperation};
 use crate::record::{Counts, ErrorType, Interval};
 use crate::sink::Receipt;
 use crate::sink::mysql::plan::LANES_MAX;
@@ -88,7 +90,7 @@ impl State {
 
     /// Creates the tables where they are not there. Asks first, because creating needs a right even
     /// where nothing is to be created.
-    pub async fn create(&self, session: &mut Session) -> Result<()> {
+    pub async fn create(&self, session: &mut Session, observer: &dyn Observer) -> Result<()> {
         let database = match &self.jobs.database {
             Some(database) => quoted_text(database),
             None => "DATABASE()".to_string(),
@@ -108,6 +110,14 @@ impl State {
         if tables.len() == 2 {
             return Ok(());
         }
+        let begun = Instant::now();
+        let created = self.define(session).await;
+        let (operation, is_done) = (SchemaOperation::CreateStateTables, created.is_ok());
+        observer.notice(&Event::SchemaChanged { operation, is_done, took: begun.elapsed() });
+        created
+    }
+
+    async fn define(&self, session: &mut Session) -> Result<()> {
         for definition in self.definitions() {
             match session.run(&definition).await {
                 Ok(_) => {}
