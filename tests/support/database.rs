@@ -155,8 +155,8 @@ impl Database {
         program.env("FLOWGAUGE_DB_PASS", SECRET)
     }
 
-    /// Blocks until a statement of the account waits for a lock on rows, and gives the number of its
-    /// connection.
+    /// Blocks until a statement of the account waits for a lock on rows of this database, and gives
+    /// the number of its connection.
     #[track_caller]
     pub fn wait_for_waiter(&self) -> u32 {
         // Not by information_schema: INNODB_TRX seems to stay as it was while it is asked often, and
@@ -164,8 +164,12 @@ impl Database {
         eventually("a statement that waits for a lock", || {
             let status = self.client.rows("SHOW ENGINE INNODB STATUS");
             let status = status[0][2].as_deref().unwrap_or_default();
-            let transactions = status.split("---TRANSACTION ").skip(1);
-            let mut waiting = transactions.filter(|text| text.contains("\nLOCK WAIT "));
+            let table = format!(" table `{}`.", self.name);
+            // MariaDB's dictionary is tables as well: who creates one waits for others who do.
+            let mut waiting = status.split("---TRANSACTION ").skip(1).filter(|text| {
+                let lock = text.split_once("FOR THIS LOCK TO BE GRANTED:");
+                lock.is_some_and(|(_, lock)| lock.contains(&table))
+            });
             let own = self.connections();
             waiting.find_map(|text| {
                 let (_, rest) = text.split_once(" thread id ")?;
