@@ -118,7 +118,9 @@ fn accounts_without_what_it_takes(server: &Server) {
         .says("--db-pass");
     load().with("--db-name nowhere").run().ends_with(2).says("(error 1044)").says("--db-name");
     load().with("--db-table nowhere").run().ends_with(2).says("nowhere");
-    load().with("--db-user nobody").run().ends_with(2).says("(error 1045)");
+    // MySQL makes up a way to log in for an account that it does not have, another one for each
+    // name, and it may be one that the driver does not know.
+    load().with("--db-user nobody").run().ends_with(2).says("--db-user");
     let name = &database.name;
     let grant = |rights: &str| {
         database.client.run(format!("REVOKE ALL ON {name}.* FROM {name}@'%'"));
