@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, mpsc};
 use super::Run;
 use super::allowance::{Account, SegmentAllowance};
 use super::overlap::KeysInFlight;
-use super::pool::Pool;
+use super::pool::Pools;
 use super::retry::{Reaction, Tries, persist, reaction};
 use super::sequencer::OverBudget;
 use super::settle::Durable;
@@ -34,7 +34,7 @@ pub enum Halt {
 #[derive(Clone)]
 pub struct Lanes {
     pub run: Arc<Run>,
-    pub pool: Arc<Pool>,
+    pub pools: Arc<Pools>,
     pub account: Arc<Account>,
     pub keys: Arc<KeysInFlight>,
     pub settle: mpsc::Sender<Durable>,
@@ -124,10 +124,15 @@ impl LaneTask {
         let commit = self.commit(&segment.payload, &allowance).await?;
         let bytes = segment.payload.bytes.len() as u64;
         // Not shared with a server any more, so this is the buffer itself.
-        self.shared.pool.give(std::mem::take(&mut segment.payload.bytes).into());
+        self.shared.pools.payloads.give(std::mem::take(&mut segment.payload.bytes).into());
         match commit {
             Commit::Durable(receipt) => {
                 self.shared.keys.leave(segment.ticket);
+                if receipt.refused.is_empty()
+                    && let Some(buffer) = segment.take_source()
+                {
+                    self.shared.pools.segments.give(buffer);
+                }
                 self.settle(segment, receipt, committed).await?;
             }
             Commit::Accepted => {

@@ -161,7 +161,7 @@ async fn move_records(
     let sequencing = sequencer.sequence(prepared, ready_in);
     let shared = Lanes {
         run: Arc::clone(run),
-        pool: Arc::clone(&rooms.payloads),
+        pools: Arc::clone(&rooms.pools),
         account: Arc::clone(&account),
         keys: Arc::clone(&keys),
         settle: settle_in,

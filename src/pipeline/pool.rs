@@ -3,6 +3,18 @@
 
 use std::sync::{Mutex, MutexGuard};
 
+/// Those of a run: of segments and of payloads, apart because the latter are larger.
+pub struct Pools {
+    pub segments: Pool,
+    pub payloads: Pool,
+}
+
+impl Pools {
+    pub fn new(bytes_max: usize) -> Pools {
+        Pools { segments: Pool::new(bytes_max), payloads: Pool::new(bytes_max) }
+    }
+}
+
 pub struct Pool {
     free: Mutex<Free>,
     /// What may lie here unused.
@@ -16,7 +28,7 @@ struct Free {
 }
 
 impl Pool {
-    pub fn new(bytes_max: usize) -> Pool {
+    fn new(bytes_max: usize) -> Pool {
         Pool { free: Mutex::default(), bytes_max }
     }
 

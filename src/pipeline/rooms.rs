@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::Run;
 use super::budget::Budget;
-use super::pool::Pool;
+use super::pool::Pools;
 use super::queue::Queue;
 use super::reader::{ReadToEnd, Reader, Splits};
 use super::settle::Ledger;
@@ -19,9 +19,7 @@ use crate::error::{Error, Result};
 pub struct Rooms {
     queue: Arc<Queue>,
     budget: Arc<Budget>,
-    /// Buffers of segments and of payloads, apart because the latter are larger.
-    segments: Arc<Pool>,
-    pub payloads: Arc<Pool>,
+    pub pools: Arc<Pools>,
     is_closed: watch::Sender<bool>,
 }
 
@@ -38,8 +36,7 @@ impl Rooms {
         Rooms {
             queue: Queue::new(vitals.queue_capacity as usize, Arc::clone(vitals)),
             budget: Budget::new(memory, Arc::clone(vitals)),
-            segments: Arc::new(Pool::new(memory / POOL_SHARE)),
-            payloads: Arc::new(Pool::new(memory / POOL_SHARE)),
+            pools: Arc::new(Pools::new(memory / POOL_SHARE)),
             is_closed: watch::Sender::new(false),
         }
     }
@@ -87,7 +84,7 @@ impl Rooms {
         let queue = Arc::new(CloseAtTheEnd(Arc::clone(&self.queue)));
         let start_one = |number| {
             let (run, ledger) = (Arc::clone(run), Arc::clone(ledger));
-            let (budget, pool) = (Arc::clone(&self.budget), Arc::clone(&self.segments));
+            let (budget, pools) = (Arc::clone(&self.budget), Arc::clone(&self.pools));
             let (splits, queue) = (Arc::clone(&splits), Arc::clone(&queue));
             let (runtime, is_closed) = (Handle::current(), self.is_closed.subscribe());
             start(format!("reader {number}"), move || {
@@ -98,7 +95,7 @@ impl Rooms {
                     is_closed,
                     queue: &queue.0,
                     budget: &budget,
-                    pool: &pool,
+                    pool: &pools.segments,
                     ledger: &ledger,
                     width: run.decoder.shape().width(),
                     text_growth: run.decoder.text_growth(),
@@ -118,10 +115,9 @@ impl Rooms {
         let mut workers = JoinSet::new();
         for number in 0..run.vitals.worker_count {
             let (run, queue) = (Arc::clone(run), Arc::clone(&self.queue));
-            let (segments, payloads) = (Arc::clone(&self.segments), Arc::clone(&self.payloads));
-            let prepared = prepared.clone();
+            let (pools, prepared) = (Arc::clone(&self.pools), prepared.clone());
             workers.spawn(outcome_of(start(format!("worker {number}"), move || {
-                let worker = Worker { run: &run, segments: &segments, payloads: &payloads };
+                let worker = Worker { run: &run, pools: &pools };
                 worker.work(&queue, &prepared)
             })));
         }

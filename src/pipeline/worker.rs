@@ -5,7 +5,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 
 use super::Run;
-use super::pool::Pool;
+use super::pool::Pools;
 use super::queue::{Job, Queue};
 use crate::error::{Error, Result};
 use crate::event::{Event, Stage, Wait};
@@ -41,10 +41,7 @@ pub struct Origin {
 
 pub struct Worker<'a> {
     pub run: &'a Run,
-    /// Where the buffers of segments go back to.
-    pub segments: &'a Pool,
-    /// Where those of payloads come from.
-    pub payloads: &'a Pool,
+    pub pools: &'a Pools,
 }
 
 impl Worker<'_> {
@@ -93,6 +90,7 @@ impl Worker<'_> {
         let run = self.run;
         let Job { ticket, segment, mut reservation } = job;
         rows.clear();
+        rows.expect(segment.bytes.len());
         decoder.decode(&segment, rows)?;
         let found = (rows.len() + rows.rejected.len()) as u64;
         if found != segment.records {
@@ -102,7 +100,7 @@ impl Worker<'_> {
             return Err(Error::internal(message).at(Places::new(name, &segment).of(0, 0)));
         }
         let mut refused = Vec::new();
-        let mut payload = run.sink.prepare(rows, self.payloads.take(), &mut refused)?;
+        let mut payload = run.sink.prepare(rows, self.pools.payloads.take(), &mut refused)?;
         payload.ticket = ticket;
         payload.interval = Some(segment.interval.clone());
         let (records, bytes) = (segment.records, segment.bytes.len() as u64);
@@ -116,7 +114,7 @@ impl Worker<'_> {
         let origin = if run.sink.refuses_late() {
             Some(Origin { segment, left_out })
         } else {
-            self.segments.give(segment.bytes);
+            self.pools.segments.give(segment.bytes);
             None
         };
         if rows.fields_ignored > 0 {
@@ -148,6 +146,11 @@ const ROWS_KEPT_SHARE: usize = 4;
 const REJECTED_BYTES: usize = 256;
 
 impl Prepared {
+    /// Nobody will ask where a row came from: the segment's buffer.
+    pub fn take_source(&mut self) -> Option<Vec<u8>> {
+        self.origin.take().map(|origin| origin.segment.bytes)
+    }
+
     /// What the sink refused of the payload, told and with its places.
     pub fn refused_late(&self, run: &Run, mut refused: Vec<Refused>) -> Result<Vec<Rejected>> {
         if refused.is_empty() {

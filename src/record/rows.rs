@@ -131,6 +131,16 @@ impl Rows {
         self.fields_ignored = 0;
     }
 
+    /// Makes room for this many bytes of values and not, as doubling would, for up to twice as many.
+    pub fn expect(&mut self, bytes: usize) {
+        self.arena.reserve_exact(bytes);
+    }
+
+    /// Bytes of all values.
+    pub fn bytes(&self) -> usize {
+        self.arena.len()
+    }
+
     pub fn shape(&self) -> &Shape {
         &self.shape
     }

@@ -60,7 +60,7 @@ pub async fn read(
         let step = if is_packed { EXPANDED_AT_ONCE } else { piece.len().max(1) };
         let mut refused = None;
         for part in piece.chunks(step) {
-            if let Err(error) = filling.add(part) {
+            if let Err(error) = filling.add(part, limit) {
                 refused = Some(Err(error));
                 break;
             }
@@ -96,9 +96,10 @@ impl Filling {
         }
     }
 
-    fn add(&mut self, part: &[u8]) -> Result<()> {
+    fn add(&mut self, part: &[u8], limit: usize) -> Result<()> {
         match self {
             Filling::Plain(buffer) => {
+                make_room(buffer, part.len(), limit);
                 buffer.extend_from_slice(part);
                 Ok(())
             }
@@ -131,7 +132,36 @@ impl Filling {
     }
 }
 
+/// By doubling, but not past the limit, below which most bodies stay: a run pays for what a buffer
+/// holds for nothing as often as segments are under way.
+fn make_room(buffer: &mut Vec<u8>, more: usize, limit: usize) {
+    let needed = buffer.len() + more;
+    if needed > buffer.capacity() {
+        let wanted = needed.max((2 * buffer.capacity()).min(limit));
+        buffer.reserve_exact(wanted - buffer.len());
+    }
+}
+
 fn unpacked(cause: std::io::Error) -> Error {
     let message = "the answer cannot be unpacked";
     Error::new(Kind::Unavailable, ErrorType::Protocol, message).because(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_holds_no_more_than_the_limit_until_the_body_is_larger() {
+        for piece in [1, 700, 4096, 16 << 10, 100_000] {
+            let limit = 1 << 20;
+            let mut filling = Filling::new(Vec::new(), false);
+            while filling.buffer().len() + piece <= limit {
+                filling.add(&vec![b'x'; piece], limit).unwrap();
+                assert!(filling.buffer().capacity() <= limit);
+            }
+            filling.add(&vec![b'x'; piece], limit).unwrap();
+            assert!(filling.buffer().capacity() <= limit + piece);
+        }
+    }
 }

@@ -47,6 +47,9 @@ struct Writer {
 /// The longest that is made of few bytes: a point in time from a number.
 const CANONICAL_BYTES_MAX: usize = 40;
 
+/// What is set aside for escapes, as a part of the text.
+const SPARE: usize = 16;
+
 /// What escaping may do to a value. Text that becomes a JSON string was one before, and was escaped
 /// there.
 const ESCAPING: usize = 2;
@@ -112,6 +115,9 @@ impl Preparer {
             return Err(Error::internal("rows do not have the columns that were asked for"));
         }
         let mut out = buffer;
+        // What most segments need, so that none holds twice as much by doubling.
+        let ends = rows.len() * self.columns.len();
+        out.reserve_exact(rows.bytes() + ends + rows.bytes() / SPARE);
         let mut tally = Tally { defaults: vec![0; self.columns.len()], ..Tally::default() };
         let mut escaping = Vec::new();
         let mut left = Vec::new();
