@@ -37,6 +37,8 @@ pub struct Origin {
     segment: Segment,
     /// Indices of the rows that are not in the payload, ascending.
     left_out: Vec<usize>,
+    /// Indices of those that are, where they are in another order.
+    order: Option<Vec<u32>>,
 }
 
 pub struct Worker<'a> {
@@ -112,7 +114,7 @@ impl Worker<'_> {
         rejected.extend(reject(&*run.decoder, name, &segment, rows, refused));
         rejected.sort_by_key(|rejected| rejected.place.record);
         let origin = if run.sink.refuses_late() {
-            Some(Origin { segment, left_out })
+            Some(Origin { segment, left_out, order: payload.order.take() })
         } else {
             self.pools.segments.give(segment.bytes);
             None
@@ -123,7 +125,9 @@ impl Worker<'_> {
         let kept: usize = rejected.iter().map(|rejected| rejected.raw.len() + REJECTED_BYTES).sum();
         let source = origin.as_ref().map_or(0, |origin| origin.segment.bytes.len());
         let keys = std::mem::size_of_val(&payload.keys[..]);
-        reservation.shrink(source + payload.bytes.len() + keys + kept);
+        let order = origin.as_ref().and_then(|origin| origin.order.as_deref());
+        let order = order.map_or(0, std::mem::size_of_val);
+        reservation.shrink(source + payload.bytes.len() + keys + order + kept);
         let reservation = Some(reservation);
         Ok(Prepared {
             ticket,
@@ -156,14 +160,16 @@ impl Prepared {
         if refused.is_empty() {
             return Ok(Vec::new());
         }
-        let Some(Origin { segment, left_out }) = &self.origin else {
+        let Some(Origin { segment, left_out, order }) = &self.origin else {
             let message = "a lane refused a row, which its sink said it never does";
             return Err(Error::internal(message));
         };
         let mut rows = Rows::new(run.decoder.shape());
         run.decoder.decode(segment, &mut rows)?;
-        let in_payload: Vec<usize> =
-            (0..rows.len()).filter(|row| left_out.binary_search(row).is_err()).collect();
+        let in_payload: Vec<usize> = match order {
+            Some(order) => order.iter().map(|row| *row as usize).collect(),
+            None => (0..rows.len()).filter(|row| left_out.binary_search(row).is_err()).collect(),
+        };
         for refused in &mut refused {
             refused.row = *in_payload
                 .get(refused.row)

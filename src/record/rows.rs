@@ -222,8 +222,15 @@ impl Rows {
         let mut start = self.start_of(row);
         self.cells[row * width..(row + 1) * width].iter().map(move |cell| {
             let from = std::mem::replace(&mut start, cell.end());
-            self.value(*cell, from)
+            self.cell(*cell, from)
         })
+    }
+
+    /// One value of one row.
+    pub fn value(&self, row: usize, column: usize) -> Value<'_> {
+        let at = row * self.shape.width() + column;
+        let from = self.cells[..at].last().map_or(0, |cell| cell.end());
+        self.cell(self.cells[at], from)
     }
 
     /// All rows if every value is text, which most files are and which is faster to go through.
@@ -272,7 +279,7 @@ impl Rows {
         self.cells.last().map_or(0, |cell| cell.end())
     }
 
-    fn value(&self, cell: Cell, from: usize) -> Value<'_> {
+    fn cell(&self, cell: Cell, from: usize) -> Value<'_> {
         let bytes = &self.arena[from..cell.end()];
         match cell.kind() {
             Kind::Text => Value::Text(bytes),

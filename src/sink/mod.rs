@@ -115,6 +115,9 @@ pub struct Payload {
     /// Hashes of the keys of the rows, ascending. Segments that share one are committed one after
     /// another. Empty where that does not matter, or where there is one lane.
     pub keys: Vec<u64>,
+    /// Where they do not stand in the order of the rows that were given: of each row, its index
+    /// among those.
+    pub order: Option<Vec<u32>>,
     /// What else the lane wants to know of the segment.
     pub detail: Option<Arc<dyn Any + Send + Sync>>,
     /// Set by the pipeline: the segment's place in the order of the run.

@@ -1,4 +1,4 @@
-//! The way of rows into the table: workers prepare them (`prepare`), a lane commits them, by LOAD
+//! The way of rows into the table: workers prepare them (`prepare`, `order`), a lane commits them, by LOAD
 //! DATA (`lane`), through a table of its own (`upsert`) or carefully (`careful`); tokens and locks
 //! (`state`) say what is in and who may write.
 
@@ -8,6 +8,7 @@ mod guard;
 mod info;
 mod job;
 mod lane;
+mod order;
 mod prepare;
 mod search;
 pub mod sink;

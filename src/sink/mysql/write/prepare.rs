@@ -7,6 +7,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use memchr::memchr3;
 
+use super::order::KeyOrder;
 use super::text::{DEFAULT, FIELD_END, ROW_END};
 use crate::error::{Error, Result};
 use crate::record::Rows;
@@ -34,6 +35,7 @@ pub struct Preparer {
     has_keys: bool,
     sends_keys: bool,
     is_only_key: bool,
+    order: Option<KeyOrder>,
     /// How often the field is written that is written most often.
     field_copies: usize,
 }
@@ -95,6 +97,7 @@ impl Preparer {
             has_keys: !columns.is_empty(),
             sends_keys: plan.lanes_max > 1 && !are_unique,
             is_only_key: plan.other_keys.is_empty(),
+            order: KeyOrder::new(plan),
             field_copies: copies(&plan.wanted),
         }
     }
@@ -121,12 +124,18 @@ impl Preparer {
         let mut tally = Tally { defaults: vec![0; self.columns.len()], ..Tally::default() };
         let mut escaping = Vec::new();
         let mut left = Vec::new();
-        for row in 0..rows.len() {
+        let sorted = self.order.as_ref().and_then(|order| order.of(rows));
+        let mut order = sorted.as_ref().map(|sorted| Vec::with_capacity(sorted.len()));
+        for place in 0..rows.len() {
+            let row = sorted.as_ref().map_or(place, |sorted| sorted[place] as usize);
             let start = out.len();
             match self.write(rows, row, &mut out, &mut escaping, &mut left) {
                 Ok(key) => {
                     tally.rows += 1;
                     tally.keys.extend(key);
+                    if let Some(order) = &mut order {
+                        order.push(row as u32);
+                    }
                     left.drain(..).for_each(|column: usize| tally.defaults[column] += 1);
                 }
                 Err(refusal) => {
@@ -136,7 +145,7 @@ impl Preparer {
                 }
             }
         }
-        Ok(self.payload(out, tally))
+        Ok(Payload { order, ..self.payload(out, tally) })
     }
 
     /// Appends one row, and gives the hash of its key if it has one.
@@ -284,6 +293,21 @@ mod tests {
         assert!(payload.keys.is_sorted());
         assert_eq!(refused.len(), 1);
         assert_eq!((refused[0].row, refused[0].column.as_deref()), (1, Some("v")));
+    }
+
+    #[test]
+    fn rows_stand_in_the_order_of_the_key_and_are_known_by_their_place() {
+        let columns = ["id int NOT NULL", "v varchar(64)"];
+        let values: [&[Value<'_>]; 4] = [
+            &[Value::Number(b"30"), Value::Text(b"a")],
+            &[Value::Number(b"x"), Value::Text(b"b")],
+            &[Value::Number(b"4"), Value::Text(b"c")],
+            &[Value::Number(b"30"), Value::Text(b"d")],
+        ];
+        let (payload, refused) = prepared(&columns, &[0], &values);
+        assert_eq!(&payload.bytes[..], b"4\tc\n30\ta\n30\td\n");
+        assert_eq!(payload.order, Some(vec![2, 0, 3]));
+        assert_eq!(refused[0].row, 1);
     }
 
     #[test]
