@@ -62,6 +62,10 @@ fn check_slices(indices: &Indices, workdir: &Workdir) {
         let args = format!("{args} --batch-size 100 --es-meta _id");
         let lines = indices.lines(workdir, &index, args.trim());
         assert!(lines == with_ids(&documents), "{args}: {} lines", lines.len());
+        // Whichever slice is faster, their pages come in turn.
+        let ordered = workdir.read("out.jsonl");
+        indices.lines(workdir, &index, &format!("{args} --workers 3"));
+        assert!(workdir.read("out.jsonl") == ordered, "{args}: another order");
     }
 }
 

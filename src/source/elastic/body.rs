@@ -33,10 +33,10 @@ pub enum Outcome {
 pub async fn read(
     client: &Client,
     mut response: reqwest::Response,
-    buffer: Vec<u8>,
+    buffer: &mut Vec<u8>,
     limit: usize,
     mut more: impl FnMut(usize) -> More,
-) -> (Vec<u8>, Result<Outcome>) {
+) -> Result<Outcome> {
     let encoding = response.headers().get(reqwest::header::CONTENT_ENCODING);
     let is_packed = match encoding.map(|value| value.as_bytes().to_ascii_lowercase()) {
         None => false,
@@ -44,51 +44,39 @@ pub async fn read(
         Some(name) if name == b"gzip" || name == b"x-gzip" => true,
         Some(_) => {
             let message = "the answer is packed in a way that was not asked for";
-            let error = Error::new(Kind::Unavailable, ErrorType::Protocol, message);
-            return (buffer, Err(error));
+            return Err(Error::new(Kind::Unavailable, ErrorType::Protocol, message));
         }
     };
     let mut filling = Filling::new(buffer, is_packed);
     let mut limit = limit;
-    let outcome = loop {
+    loop {
         let piece = match tokio::time::timeout(client.timeout(), response.chunk()).await {
             Ok(Ok(Some(piece))) => piece,
-            Ok(Ok(None)) => break filling.ended(),
-            Ok(Err(cause)) => break Err(client.broken(&cause)),
-            Err(_) => break Err(client.stalled()),
+            Ok(Ok(None)) => return filling.ended(),
+            Ok(Err(cause)) => return Err(client.broken(&cause)),
+            Err(_) => return Err(client.stalled()),
         };
         let step = if is_packed { EXPANDED_AT_ONCE } else { piece.len().max(1) };
-        let mut refused = None;
         for part in piece.chunks(step) {
-            if let Err(error) = filling.add(part, limit) {
-                refused = Some(Err(error));
-                break;
-            }
-            while filling.buffer().len() > limit && refused.is_none() {
-                match more(filling.buffer().len()) {
+            filling.add(part, limit)?;
+            while filling.length() > limit {
+                match more(filling.length()) {
                     More::UpTo(larger) if larger > limit => limit = larger,
-                    More::UpTo(_) | More::No => refused = Some(Ok(Outcome::TooLarge)),
-                    More::Over => refused = Some(Ok(Outcome::Over)),
+                    More::UpTo(_) | More::No => return Ok(Outcome::TooLarge),
+                    More::Over => return Ok(Outcome::Over),
                 }
             }
-            if refused.is_some() {
-                break;
-            }
         }
-        if let Some(refused) = refused {
-            break refused;
-        }
-    };
-    (filling.into_buffer(), outcome)
+    }
 }
 
-enum Filling {
-    Plain(Vec<u8>),
-    Packed(Box<MultiGzDecoder<Vec<u8>>>),
+enum Filling<'a> {
+    Plain(&'a mut Vec<u8>),
+    Packed(Box<MultiGzDecoder<&'a mut Vec<u8>>>),
 }
 
-impl Filling {
-    fn new(buffer: Vec<u8>, is_packed: bool) -> Filling {
+impl Filling<'_> {
+    fn new(buffer: &mut Vec<u8>, is_packed: bool) -> Filling<'_> {
         if is_packed {
             Filling::Packed(Box::new(MultiGzDecoder::new(buffer)))
         } else {
@@ -116,18 +104,10 @@ impl Filling {
         }
     }
 
-    fn buffer(&self) -> &Vec<u8> {
+    fn length(&self) -> usize {
         match self {
-            Filling::Plain(buffer) => buffer,
-            Filling::Packed(decoder) => decoder.get_ref(),
-        }
-    }
-
-    fn into_buffer(self) -> Vec<u8> {
-        match self {
-            Filling::Plain(buffer) => buffer,
-            // What is still in the decoder is of no use after a failure, and nothing after success.
-            Filling::Packed(mut decoder) => std::mem::take(decoder.get_mut()),
+            Filling::Plain(buffer) => buffer.len(),
+            Filling::Packed(decoder) => decoder.get_ref().len(),
         }
     }
 }
@@ -155,13 +135,13 @@ mod tests {
     fn a_buffer_holds_no_more_than_the_limit_until_the_body_is_larger() {
         for piece in [1, 700, 4096, 16 << 10, 100_000] {
             let limit = 1 << 20;
-            let mut filling = Filling::new(Vec::new(), false);
-            while filling.buffer().len() + piece <= limit {
-                filling.add(&vec![b'x'; piece], limit).unwrap();
-                assert!(filling.buffer().capacity() <= limit);
+            let mut buffer = Vec::new();
+            while buffer.len() + piece <= limit {
+                Filling::new(&mut buffer, false).add(&vec![b'x'; piece], limit).unwrap();
+                assert!(buffer.capacity() <= limit);
             }
-            filling.add(&vec![b'x'; piece], limit).unwrap();
-            assert!(filling.buffer().capacity() <= limit + piece);
+            Filling::new(&mut buffer, false).add(&vec![b'x'; piece], limit).unwrap();
+            assert!(buffer.capacity() <= limit + piece);
         }
     }
 }

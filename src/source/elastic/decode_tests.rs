@@ -165,7 +165,7 @@ proptest! {
         .into_bytes();
         let demands = Demands { shards: None, may_end_early: false };
         let page = page::read(&body, demands).unwrap();
-        page::to_lines(&mut body, &page.hits);
+        page::to_lines(&mut body, 0, &page.hits);
         let rows = decode(&decoder(&Wanted::Everything, &[]), &body, page.hits.len() as u64).unwrap();
         prop_assert_eq!(rows.len(), documents.len());
         for (row, document) in documents.iter().enumerate() {

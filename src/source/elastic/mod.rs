@@ -1,5 +1,5 @@
-//! Elasticsearch and OpenSearch. A split is a slice of one snapshot; a segment is a page of it, its
-//! hits one a line; the decoder takes documents out of hits.
+//! Elasticsearch and OpenSearch. The only split is a snapshot; a segment is a page of each of its
+//! slices, hits one a line; the decoder takes documents out of hits.
 //!
 //! A page counts only when it is complete, and is asked for again when it is not.
 
@@ -17,6 +17,7 @@ mod opening;
 mod pace;
 mod page;
 mod reading;
+mod slice;
 mod snapshot;
 mod taking;
 
@@ -126,7 +127,10 @@ impl ElasticSource {
         let beside = settings.beside.clone();
         let flatten = settings.flatten;
         let opened = opening::open(settings, observer).await?;
-        let names = opened.names;
+        let names: Vec<String> = match opened.is_nothing {
+            true => Vec::new(),
+            false => vec![opened.reading.title.clone()],
+        };
         let snapshot = opened.reading.snapshot.clone();
         let is_kept = snapshot.dialect() != dialect::Dialect::Scroll && !names.is_empty();
         let keeper = is_kept
@@ -153,12 +157,8 @@ impl Source for ElasticSource {
         &self.splits
     }
 
-    fn readers(&self) -> usize {
-        self.splits.len().max(1)
-    }
-
-    fn open(&self, split: usize) -> Result<Box<dyn Cursor + '_>> {
-        Ok(Box::new(HitCursor::new(self.reading.clone(), split)))
+    fn open(&self, _split: usize) -> Result<Box<dyn Cursor + '_>> {
+        Ok(Box::new(HitCursor::new(self.reading.clone())))
     }
 
     fn fields(&self) -> &[Field] {

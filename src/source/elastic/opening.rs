@@ -33,8 +33,8 @@ const NAMES_SHOWN: usize = 20;
 /// What opening found out.
 pub struct Opened {
     pub reading: Reading,
-    /// Of the slices.
-    pub names: Vec<String>,
+    /// There is no index, and that is allowed.
+    pub is_nothing: bool,
     pub fields: Vec<Field>,
     pub total: u64,
     /// More than one index is read.
@@ -85,15 +85,9 @@ pub async fn open(settings: ElasticSettings, observer: Arc<dyn Observer>) -> Res
     if is_scroll {
         reading.scroll_size = weigh(&reading).await?;
     }
-    let names = match slices {
-        1 => vec![reading.title.clone()],
-        _ => (1..=slices)
-            .map(|slice| format!("{} slice {slice} of {slices}", reading.title))
-            .collect(),
-    };
     Ok(Opened {
         reading,
-        names,
+        is_nothing: false,
         fields: with_beside(mappings.fields),
         total: count.total,
         has_many_indices,
@@ -138,7 +132,7 @@ fn nothing(
     let reading = reading(settings, client, snapshot, title, indices);
     Opened {
         reading,
-        names: Vec::new(),
+        is_nothing: true,
         fields: with_beside(Vec::new()),
         total: 0,
         has_many_indices: false,

@@ -258,12 +258,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Hit<'a> {
     }
 }
 
-/// Makes lines of an answer, one a hit, in the same memory. Line ends in a hit stand between its
-/// tokens, because pretty-printed documents are kept as they were sent, and are left out.
-pub fn to_lines(body: &mut Vec<u8>, hits: &[Range<usize>]) {
-    let mut to = 0;
+/// Makes lines of the answer that stands from `start` on, one a hit, in the same memory. Line ends in
+/// a hit stand between its tokens, because pretty-printed documents are kept as they were sent, and
+/// are left out.
+pub fn to_lines(body: &mut Vec<u8>, start: usize, hits: &[Range<usize>]) {
+    let mut to = start;
     for hit in hits {
-        body.copy_within(hit.clone(), to);
+        body.copy_within(start + hit.start..start + hit.end, to);
         let end = to + hit.len();
         to = match memchr::memchr2(b'\n', b'\r', &body[to..end]) {
             None => end,

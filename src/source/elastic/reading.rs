@@ -121,30 +121,40 @@ impl Reading {
         })
     }
 
-    /// Reads an answer. `buffer` comes back with what was read.
+    /// Most bytes of a page that is not a single document: a segment holds one of each slice.
+    pub fn page_bytes(&self) -> usize {
+        self.limit.bytes / self.slices
+    }
+
+    /// Most documents of a page.
+    pub fn page_records(&self) -> u64 {
+        (self.limit.records / self.slices as u64).max(1)
+    }
+
+    /// Reads an answer to the end of `buffer`.
     pub async fn receive(
         &self,
         response: reqwest::Response,
-        buffer: Vec<u8>,
+        buffer: &mut Vec<u8>,
         demands: Demands,
         more: impl FnMut(usize) -> More,
-    ) -> (Vec<u8>, Result<Fetched>) {
-        let status = response.status().as_u16();
-        let (buffer, outcome) =
-            body::read(&self.client, response, buffer, self.limit.bytes, more).await;
-        let fetched = outcome.map(|outcome| match outcome {
+    ) -> Result<Fetched> {
+        let (status, start) = (response.status().as_u16(), buffer.len());
+        let limit = start + self.page_bytes();
+        let outcome = body::read(&self.client, response, buffer, limit, more).await?;
+        let answer = &buffer[start..];
+        Ok(match outcome {
             // What is too long to be a refusal is none that can be understood.
             Outcome::Whole | Outcome::TooLarge if status != 200 => {
-                Fetched::Refused(Refusal::read(status, &buffer))
+                Fetched::Refused(Refusal::read(status, answer))
             }
             Outcome::Over => Fetched::Over,
             Outcome::TooLarge => Fetched::TooLarge,
-            Outcome::Whole => match page::read(&buffer, demands) {
+            Outcome::Whole => match page::read(answer, demands) {
                 Ok(page) => Fetched::Page(page),
                 Err(incomplete) => Fetched::Incomplete(incomplete),
             },
-        });
-        (buffer, fetched)
+        })
     }
 
     pub fn incomplete(&self, incomplete: &Incomplete) -> Error {

@@ -121,18 +121,18 @@ fn count(answer: &Value, title: &str) -> Result<Count> {
 /// The size of the pages of a scroll, by the weight of the first documents: it is fixed once the
 /// scroll is open.
 pub async fn weigh(reading: &Reading) -> Result<u64> {
-    let records_max = reading.limit.records.min(reading.window);
+    let records_max = reading.page_records().min(reading.window);
     let mut size = SAMPLED.min(records_max);
     loop {
         let (path, body) = reading.request_sample(size)?;
         let response = reading.client.page(&path, body).await?;
         let demands = Demands { shards: None, may_end_early: false };
-        let (body, fetched) = reading.receive(response, Vec::new(), demands, |_| More::No).await;
-        match fetched? {
+        let mut body = Vec::new();
+        match reading.receive(response, &mut body, demands, |_| More::No).await? {
             Fetched::Page(page) => {
                 let sampled = page.hits.len() as u64;
                 let bytes = body.len() as u64;
-                return Ok(pace::fixed(records_max, reading.limit.bytes, sampled, bytes));
+                return Ok(pace::fixed(records_max, reading.page_bytes(), sampled, bytes));
             }
             Fetched::TooLarge if size > 1 => size = (size / 4).max(1),
             Fetched::TooLarge | Fetched::Over => return Ok(1),
