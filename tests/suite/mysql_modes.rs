@@ -13,6 +13,8 @@ on_both! {
     a_key_is_chosen_or_refused
     a_row_never_takes_the_place_of_another_by_another_key
     equal_for_the_server_is_equal
+    equal_keys_in_other_words_keep_their_order
+    order_that_can_be_seen_is_that_of_the_source
     null_is_equal_to_nothing
     what_the_server_refuses_is_rejected_row_by_row
     a_trigger_does_not_disturb_the_counts
@@ -219,6 +221,52 @@ fn equal_for_the_server_is_equal(server: &Server) {
         .run()
         .completes()
         .rejected(&["3: duplicate_key", "5: duplicate_key", "6: duplicate_key"]);
+}
+
+/// Rows go into the table in the order of the primary key, and these look like different ones.
+fn equal_keys_in_other_words_keep_their_order(server: &Server) {
+    let database = Database::new(server);
+    let client = &database.client;
+    for (kind, keys) in [
+        ("INT", ["07", "7", "3"]),
+        ("DECIMAL(9,2)", ["7.00", "7", "3"]),
+        ("DATE", ["2024-03-02T00:00:00", "2024-03-02", "2024-03-01"]),
+        ("DATETIME", ["2024-03-02T10:00:00", "2024-03-02 10:00:00", "2024-03-01 00:00:00"]),
+    ] {
+        client.run("DROP TABLE IF EXISTS t");
+        client.run(format!("CREATE TABLE t (k {kind} PRIMARY KEY, v INT)"));
+        let [first, second, lower] = keys;
+        let text = format!("k,v\n{first},1\n{second},2\n{lower},3\n");
+        for (args, expected) in [
+            ("--mode skip", ["3", "1"]),
+            ("--mode upsert", ["3", "2"]),
+            ("--mode insert --max-errors 1", ["3", "1"]),
+        ] {
+            client.run("DELETE FROM t");
+            let loaded = Load::csv(&database, workdir!(), &text).with(args).run().completes();
+            assert_eq!(client.lines("SELECT v FROM t ORDER BY k"), expected, "{kind} {args}");
+            if args.contains("insert") {
+                loaded.rejected(&["3: duplicate_key"]);
+            }
+        }
+    }
+}
+
+/// Numbers that the server gives, and triggers, tell in which order rows came.
+fn order_that_can_be_seen_is_that_of_the_source(server: &Server) {
+    let database = Database::new(server);
+    let client = &database.client;
+    let load = || Load::csv(&database, workdir!(), "k,v\n3,a\n1,b\n2,c\n").with("--lanes 1");
+    client.run("CREATE TABLE t (k INT PRIMARY KEY, v TEXT, n INT NOT NULL AUTO_INCREMENT UNIQUE)");
+    load().run().completes().counts("read 3, inserted 3");
+    assert_eq!(client.lines("SELECT k FROM t ORDER BY n"), ["3", "1", "2"]);
+    client.run("DROP TABLE t");
+    client.run("CREATE TABLE t (k INT PRIMARY KEY, v TEXT)");
+    client.run("CREATE TABLE log (n INT AUTO_INCREMENT PRIMARY KEY, k INT)");
+    client
+        .run("CREATE TRIGGER r AFTER INSERT ON t FOR EACH ROW INSERT INTO log (k) VALUES (NEW.k)");
+    load().run().completes().counts("read 3, inserted 3");
+    assert_eq!(client.lines("SELECT k FROM log ORDER BY n"), ["3", "1", "2"]);
 }
 
 fn null_is_equal_to_nothing(server: &Server) {

@@ -34,6 +34,8 @@ pub struct Plan {
     pub other_keys: Vec<Key>,
     /// More than one only where rows that meet in a key are certain to be seen as such on our side.
     pub lanes_max: usize,
+    /// Nobody can tell from the table in which order rows with different keys came.
+    pub is_order_free: bool,
     pub write_path: WritePath,
     /// Why a row may be refused, or skipped, for reasons that a count of warnings does not tell from
     /// a duplicate: foreign keys, checks, triggers, partitions. Empty where nothing does.

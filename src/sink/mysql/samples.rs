@@ -124,6 +124,7 @@ pub fn planned(mode: Mode, columns: &[&str], key: &[usize]) -> Plan {
         key,
         other_keys: Vec::new(),
         lanes_max: 2,
+        is_order_free: true,
         write_path: WritePath::LoadData,
         careful: Vec::new(),
         keys_to_skip_by: None,

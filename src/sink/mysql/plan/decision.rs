@@ -3,6 +3,7 @@
 use super::{Plan, WritePath, columns, keys};
 use crate::error::{Error, Result};
 use crate::record::Field;
+use crate::sink::mysql::column::{Column, Definition};
 use crate::sink::mysql::session::server::Cluster;
 use crate::sink::mysql::{Mode, MysqlSettings, Server, Table};
 
@@ -60,11 +61,29 @@ pub fn plan(given: &Given<'_>) -> Result<Plan> {
         key: decision.key,
         other_keys: decision.other_keys,
         lanes_max: decision.lanes_max,
+        is_order_free: decision.lanes_max > 1 && table.is_transactional() && !shows_order(table),
         write_path,
         careful: careful(table),
         is_transactional: table.is_transactional(),
         warnings,
     })
+}
+
+/// Triggers see one row after the other, and numbers are given in turn.
+fn shows_order(table: &Table) -> bool {
+    let counts = |definition: &Definition| {
+        let preset = definition.column_default.as_deref().unwrap_or_default().to_ascii_lowercase();
+        preset.contains("nextval") || preset.contains("next value")
+    };
+    let is_key = |column: &Column| {
+        table.unique_keys.iter().any(|key| {
+            key.name == "PRIMARY"
+                && key.parts.iter().any(|part| part.column.as_ref() == Some(&column.name))
+        })
+    };
+    !table.triggers.is_empty()
+        || table.definitions.iter().any(counts)
+        || table.columns.iter().any(|column| column.is_auto_increment && !is_key(column))
 }
 
 fn check_table(given: &Given<'_>) -> Result<()> {

@@ -2,8 +2,8 @@
 //! tree sorted by it, and rows that come in its order fill one page after the other, where others
 //! split pages that were full. Pure.
 //!
-//! Only the place of rows with different keys is changed, and only where that changes nothing in the
-//! table: wherever several lanes might write. It need not be the server's order to the last row.
+//! Only where the table is the same whatever the order of rows with different keys. It need not be the
+//! server's order to the last row.
 
 use std::cmp::Ordering;
 
@@ -25,26 +25,24 @@ impl KeyOrder {
     /// None where the rows stay in the order of the source.
     pub fn new(plan: &Plan) -> Option<KeyOrder> {
         let key = plan.key.as_ref().filter(|key| key.is_binary && key.name == PRIMARY)?;
-        let is_free = plan.lanes_max > 1 && plan.is_transactional;
         let compare = |kind: &Kind| match kind {
-            Kind::Integer { .. } | Kind::Bool | Kind::Decimal { .. } | Kind::Float { .. } => {
-                by_number as Compare
-            }
+            Kind::Integer { .. } | Kind::Bool | Kind::Decimal { .. } => by_number as Compare,
             _ => by_bytes,
         };
         let part = |at: &usize| (*at, compare(&plan.columns[*at].column.kind));
-        is_free.then(|| KeyOrder { parts: key.columns.iter().map(part).collect() })
+        plan.is_order_free.then(|| KeyOrder { parts: key.columns.iter().map(part).collect() })
     }
 
-    /// The rows in the order of their keys, of equal keys in that of the source. None where they are
-    /// in order as they are, or where some have no key of their own.
+    /// The rows in the order of their keys, those of keys in the same words as they came. None where
+    /// they are in order as they are, or where some have no key of their own. Keys may be equal in
+    /// different words, such as `7` and `07`.
     pub fn of(&self, rows: &Rows) -> Option<Vec<u32>> {
         let compare = |a: usize, b: usize| {
-            let parts = self.parts.iter().map(|(at, compare)| {
+            let mut parts = self.parts.iter().map(|(at, compare)| {
                 let (a, b) = (words(rows.value(a, *at)), words(rows.value(b, *at)));
                 compare(a.unwrap_or_default(), b.unwrap_or_default())
             });
-            parts.fold(Ordering::Equal, Ordering::then)
+            parts.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
         };
         if (1..rows.len()).all(|row| compare(row - 1, row) != Ordering::Greater) {
             return None;
@@ -146,15 +144,13 @@ mod tests {
         let columns = ["k int NOT NULL", "v text"];
         let free = samples::planned(Mode::Upsert, &columns, &[0]);
         assert!(KeyOrder::new(&free).is_some());
-        let mut one_lane = free.clone();
-        one_lane.lanes_max = 1;
+        let mut seen = free.clone();
+        seen.is_order_free = false;
         let mut another_key = free.clone();
         another_key.key.as_mut().unwrap().name = "by_k".to_string();
         let mut other_bytes = free.clone();
         other_bytes.key.as_mut().unwrap().is_binary = false;
-        let mut for_good = free.clone();
-        for_good.is_transactional = false;
-        for plan in [one_lane, another_key, other_bytes, for_good] {
+        for plan in [seen, another_key, other_bytes] {
             assert!(KeyOrder::new(&plan).is_none());
         }
     }

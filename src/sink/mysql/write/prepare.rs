@@ -79,6 +79,8 @@ struct Tally {
     /// For each column: rows that leave it to the server.
     defaults: Vec<u64>,
     keys: Vec<u64>,
+    /// Which rows were written, where they were put into an order.
+    written: Vec<u32>,
 }
 
 impl Preparer {
@@ -121,20 +123,38 @@ impl Preparer {
         // What most segments need, so that none holds twice as much by doubling.
         let ends = rows.len() * self.columns.len();
         out.reserve_exact(rows.bytes() + ends + rows.bytes() / SPARE);
+        let mut order = self.order.as_ref().and_then(|order| order.of(rows));
+        let mut tally = self.write_all(rows, order.as_deref(), &mut out, refused);
+        if order.is_some() && swaps_equals(&tally) {
+            out.clear();
+            refused.clear();
+            order = None;
+            tally = self.write_all(rows, None, &mut out, refused);
+        }
+        let written = std::mem::take(&mut tally.written);
+        Ok(Payload { order: order.map(|_| written), ..self.payload(out, tally) })
+    }
+
+    /// Appends all rows that fit, in this order if there is one.
+    fn write_all(
+        &self,
+        rows: &Rows,
+        order: Option<&[u32]>,
+        out: &mut Vec<u8>,
+        refused: &mut Vec<Refused>,
+    ) -> Tally {
         let mut tally = Tally { defaults: vec![0; self.columns.len()], ..Tally::default() };
         let mut escaping = Vec::new();
         let mut left = Vec::new();
-        let sorted = self.order.as_ref().and_then(|order| order.of(rows));
-        let mut order = sorted.as_ref().map(|sorted| Vec::with_capacity(sorted.len()));
         for place in 0..rows.len() {
-            let row = sorted.as_ref().map_or(place, |sorted| sorted[place] as usize);
+            let row = order.map_or(place, |order| order[place] as usize);
             let start = out.len();
-            match self.write(rows, row, &mut out, &mut escaping, &mut left) {
+            match self.write(rows, row, out, &mut escaping, &mut left) {
                 Ok(key) => {
                     tally.rows += 1;
                     tally.keys.extend(key);
-                    if let Some(order) = &mut order {
-                        order.push(row as u32);
+                    if order.is_some() {
+                        tally.written.push(row as u32);
                     }
                     left.drain(..).for_each(|column: usize| tally.defaults[column] += 1);
                 }
@@ -145,7 +165,7 @@ impl Preparer {
                 }
             }
         }
-        Ok(Payload { order, ..self.payload(out, tally) })
+        tally
     }
 
     /// Appends one row, and gives the hash of its key if it has one.
@@ -196,7 +216,7 @@ impl Preparer {
     }
 
     fn payload(&self, out: Vec<u8>, tally: Tally) -> Payload {
-        let Tally { rows, defaults, mut keys } = tally;
+        let Tally { rows, defaults, mut keys, .. } = tally;
         keys.sort_unstable();
         let detail = Detail {
             left_out: defaults.iter().map(|left| *left == rows && rows > 0).collect(),
@@ -217,6 +237,24 @@ impl Preparer {
             ..Payload::default()
         }
     }
+}
+
+/// Whether rows with equal keys do not stand in the order in which they came.
+fn swaps_equals(tally: &Tally) -> bool {
+    let Tally { keys, written, .. } = tally;
+    let mut sorted = keys.clone();
+    sorted.sort_unstable();
+    if sorted.windows(2).all(|two| two[0] != two[1]) {
+        return false;
+    }
+    let mut places: Vec<usize> = (0..keys.len()).collect();
+    places.sort_by_key(|place| keys[*place]);
+    // Each row has a key, or there would be no order.
+    keys.len() != written.len()
+        || places.windows(2).any(|two| {
+            let [a, b] = [two[0], two[1]];
+            keys[a] == keys[b] && written[a] > written[b]
+        })
 }
 
 /// Escapes what stands from `start` on. Most values need none of it and stay where they are.
@@ -355,6 +393,47 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn rows_with_equal_keys_stay_in_the_order_they_came_in(
+            keys in prop::collection::vec((0..9_u32, 0..4_usize), 0..40),
+        ) {
+            let words: Vec<(String, String)> = keys
+                .iter()
+                .enumerate()
+                .map(|(row, (key, spelling))| {
+                    let key = match spelling {
+                        0 => format!("{key}"),
+                        1 => format!("0{key}"),
+                        2 => format!("{key}.0"),
+                        _ => format!("+{key}"),
+                    };
+                    (key, row.to_string())
+                })
+                .collect();
+            let values: Vec<[Value<'_>; 2]> = words
+                .iter()
+                .map(|(key, row)| [Value::Text(key.as_bytes()), Value::Text(row.as_bytes())])
+                .collect();
+            let values: Vec<&[Value<'_>]> = values.iter().map(|row| &row[..]).collect();
+            prop_assume!(!values.is_empty());
+            let (payload, refused) = prepared(&["k int NOT NULL", "v text"], &[0], &values);
+            let refused: Vec<usize> = refused.iter().map(|refused| refused.row).collect();
+            let text = String::from_utf8(payload.bytes.to_vec()).unwrap();
+            let found: Vec<(u32, u32)> = text
+                .lines()
+                .map(|line| line.split_once('\t').unwrap())
+                .map(|(key, row)| (key.parse().unwrap(), row.parse().unwrap()))
+                .collect();
+            let rows: Vec<u32> = found.iter().map(|(_, row)| *row).collect();
+            let kept = (0..keys.len() as u32).filter(|row| !refused.contains(&(*row as usize)));
+            let kept: Vec<u32> = kept.collect();
+            prop_assert_eq!(payload.order.clone().unwrap_or(kept), rows);
+            let (mut by_key, mut as_they_came) = (found.clone(), found);
+            by_key.sort_by_key(|(key, _)| *key);
+            as_they_came.sort_unstable();
+            prop_assert_eq!(by_key, as_they_came);
+        }
+
         #[test]
         fn values_are_read_back_as_they_were(
             texts in prop::collection::vec(
