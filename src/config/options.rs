@@ -404,7 +404,7 @@ pub const OPTIONS: &[Opt] = &[
         Theme::Run,
         "batch-bytes",
         "SIZE",
-        "Most bytes in a segment [default: 1MiB; into MySQL 4MiB; a page of Elasticsearch 8MiB]",
+        "Most bytes in a segment [default: 1MiB; into MySQL 4MiB; from Elasticsearch 8MiB]",
     ),
     one(Theme::Run, "memory-limit", "SIZE", "Memory for records under way [default: 256MiB]"),
     one(Theme::Run, "max-rows-per-second", "N", "Write no faster than this on average"),

@@ -41,7 +41,7 @@ impl Verdict {
         let percent = (self.busy_share * 100.0).round();
         match self.stage {
             Stage::Fetch if source == "elasticsearch" => format!(
-                "reading: the readers were busy {percent} % of their time; Elasticsearch is the limit, more --es-slices may help"
+                "reading: the reader was busy {percent} % of its time; Elasticsearch is the limit, more --es-slices may help"
             ),
             Stage::Insert if sink == "mysql" => format!(
                 "writing: the lanes were busy {percent} % of their time; MySQL is the limit, more --lanes may help"

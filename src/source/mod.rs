@@ -84,7 +84,7 @@ pub enum Others {
     Reject,
 }
 
-/// An ordered part of the source with a position of its own: a file, later a slice or an object.
+/// An ordered part of the source with a position of its own: a file, a snapshot, later an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
     pub name: String,

@@ -142,6 +142,37 @@ fn a_server_that_stops_answering_is_given_up_after_a_while() {
     }
 }
 
+/// A page of one slice fails while those of others stand in the same segment.
+#[test]
+fn a_failure_in_one_slice_takes_nothing_from_the_others() {
+    for fault in [
+        Fault::Status(503, ""),
+        Fault::Html(200),
+        Fault::TIMED_OUT,
+        Fault::WITHOUT_SORT,
+        Fault::Breaker(429, "TRANSIENT"),
+        Fault::Sent(Sending::Cut),
+        Fault::Sent(Sending::WrongLength(-5)),
+    ] {
+        for page in [2, 3, 5] {
+            let workdir = workdir!();
+            let script = script().shards(3).fault(Kind::Page, page, fault.clone());
+            let server = script.start();
+            let ended = Ended::of(&server, &workdir, PAGES);
+            ended.finished.assert_code(0);
+            let text = workdir.read("out.jsonl");
+            let mut found: Vec<&str> = text.lines().collect();
+            found.sort_unstable();
+            let expected = lines(&small(DOCUMENTS));
+            let mut expected: Vec<&str> = expected.lines().collect();
+            expected.sort_unstable();
+            assert!(found == expected, "{fault:?} {page}: {} lines", found.len());
+            assert_eq!(ended.all_retries(), 1.0, "{fault:?} {page}");
+            assert_eq!(server.left_open(), 0, "{fault:?} {page}");
+        }
+    }
+}
+
 #[test]
 fn an_answer_that_drips_is_waited_for() {
     let workdir = workdir!();

@@ -187,6 +187,25 @@ fn a_page_that_is_too_large_is_asked_for_again_from_the_same_place() {
     }
 }
 
+/// A page of each slice is a segment, and some of these have no room beside others.
+#[test]
+fn large_documents_in_several_slices_are_all_there() {
+    let body = |n: usize| match n % 50 {
+        49 => 900_000,
+        40..49 => 60_000,
+        _ => 10,
+    };
+    let document =
+        |n: usize| (format!("d{n}"), format!("{{\"n\":{n},\"x\":\"{}\"}}", "y".repeat(body(n))));
+    let documents: Vec<(String, String)> = (0..600).map(document).collect();
+    for args in ["", "--es-compress", "--batch-size 2"] {
+        let workdir = workdir!();
+        let server = Script::new(Like::Elasticsearch9, documents.clone()).shards(3).start();
+        run(&server, &workdir, format!("{args} --batch-bytes 1MiB").trim()).assert_code(0);
+        assert_has(&workdir, &documents);
+    }
+}
+
 #[test]
 fn a_breaker_makes_pages_smaller() {
     let workdir = workdir!();
@@ -258,20 +277,35 @@ fn a_snapshot_is_kept_while_nobody_takes_what_was_read() {
 /// Documents of 1 MB, more of them than there may be memory.
 #[test]
 fn memory_stays_within_bounds_also_with_large_documents() {
-    const BOUND_KIB: u64 = 160 << 10;
     let body = "z".repeat(1_000_000);
     let large = |n: usize| (format!("d{n}"), format!("{{\"n\":{n},\"x\":\"{body}\"}}"));
-    let documents: Vec<(String, String)> = (0..200).map(large).collect();
+    check_memory((0..200).map(large).collect(), 1);
+}
+
+/// A segment may be a page of each slice, but not the largest document of each.
+#[test]
+fn memory_stays_within_bounds_also_with_the_largest_documents_of_many_slices() {
+    let body = "z".repeat(3_500_000);
+    let large = |n: usize| (format!("d{n}"), format!("{{\"n\":{n},\"x\":\"{body}\"}}"));
+    check_memory((0..48).map(large).collect(), 16);
+}
+
+#[track_caller]
+fn check_memory(documents: Vec<(String, String)>, slices: usize) {
+    const BOUND_KIB: u64 = 160 << 10;
     let workdir = workdir!();
-    let server = Script::new(Like::Elasticsearch9, documents.clone()).start();
-    let args = "--output-file out.jsonl --memory-limit 64MiB --summary-json -";
+    let script = Script::new(Like::Elasticsearch9, documents.clone()).shards(slices);
+    let server = script.start();
+    let args = format!(
+        "--output-file out.jsonl --memory-limit 64MiB --summary-json - --es-slices {slices}"
+    );
     let mut running = server.read_by(&workdir).args(args.split(' ')).stdout_full().spawn();
     running.wait_for_line("  read ");
     let status = fs::read_to_string(format!("/proc/{}/status", running.id())).unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
     running.finish().assert_code(0);
-    assert!(workdir.read("out.jsonl") == lines(&documents));
+    assert_has(&workdir, &documents);
     assert!(peak < BOUND_KIB, "{} MiB", peak >> 10);
 }
 

@@ -150,7 +150,7 @@ const BATCH_BYTES: u64 = 1024 * 1024;
 /// A transaction costs a flush of the server's log, and its rows are held back from replicas.
 const TRANSACTION_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Holds a page of 10,000 ordinary documents.
+/// Holds pages of 10,000 ordinary documents in all.
 const PAGE_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Room for some hundred thousand rows under way; a container of 512 MiB holds it.

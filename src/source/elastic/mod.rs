@@ -146,10 +146,6 @@ impl ElasticSource {
             keeper: Mutex::new(keeper),
         })
     }
-
-    fn is_scroll(&self) -> bool {
-        self.reading.snapshot.dialect() == dialect::Dialect::Scroll
-    }
 }
 
 impl Source for ElasticSource {
@@ -189,7 +185,7 @@ impl Source for ElasticSource {
 
     fn confirm(&self, records: u64) -> Result<()> {
         // Scrolls see the index as it is when each of them begins.
-        let total = match self.is_scroll() {
+        let total = match self.reading.is_scroll() {
             true => self.reading.scrolled.load(Ordering::Relaxed),
             false => self.total,
         };

@@ -1,5 +1,5 @@
-//! How many documents the next page asks for: as many as fit into a segment, found out while
-//! reading. Pure.
+//! How many documents the next page asks for: as many as fit into its share of a segment, found
+//! out while reading. Pure.
 
 /// The first page is small: nothing is known of the documents yet.
 const FIRST: u64 = 1_000;

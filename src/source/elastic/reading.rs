@@ -19,6 +19,9 @@ use crate::source::SegmentLimit;
 /// A page without some shards is an error then, and not a page that looks whole.
 const PARTIAL_SEARCHES: &str = "allow_partial_search_results=false";
 
+/// As much as is read of why a page is refused.
+const REFUSAL_BYTES: usize = 1 << 20;
+
 pub struct Reading {
     pub client: Arc<Client>,
     pub snapshot: Arc<Snapshot>,
@@ -70,10 +73,14 @@ pub enum Fetched {
 }
 
 impl Reading {
+    pub fn is_scroll(&self) -> bool {
+        self.snapshot.dialect() == Dialect::Scroll
+    }
+
     pub fn request(&self, wish: &Wish) -> Result<PageRequest> {
         let slice = (self.slices > 1).then_some(Slice { id: wish.slice, max: self.slices });
         let keep_alive = self.snapshot.keep_alive();
-        if self.snapshot.dialect() == Dialect::Scroll {
+        if self.is_scroll() {
             if let Some(name) = self.snapshot.scroll(wish.slice) {
                 let body = serde_json::json!({ "scroll": keep_alive, "scroll_id": name });
                 let (path, point) = ("/_search/scroll".to_string(), String::new());
@@ -115,7 +122,7 @@ impl Reading {
             search_after: wish.after.map(ask::raw).transpose()?,
             slice,
             // Scrolls count for themselves; the total of a point in time is known.
-            track_total_hits: self.snapshot.dialect() == Dialect::Scroll,
+            track_total_hits: self.is_scroll(),
             source: (!self.include.is_empty() || !self.exclude.is_empty()).then_some(filter),
             version: self.version.load(Ordering::Relaxed),
         })
@@ -140,7 +147,11 @@ impl Reading {
         more: impl FnMut(usize) -> More,
     ) -> Result<Fetched> {
         let (status, start) = (response.status().as_u16(), buffer.len());
-        let limit = start + self.page_bytes();
+        let most = match status {
+            200 => self.page_bytes(),
+            _ => REFUSAL_BYTES,
+        };
+        let limit = start + most;
         let outcome = body::read(&self.client, response, buffer, limit, more).await?;
         let answer = &buffer[start..];
         Ok(match outcome {

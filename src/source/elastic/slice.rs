@@ -7,7 +7,6 @@ use tokio::task::JoinHandle;
 
 use super::answer::{Refusal, Trouble};
 use super::body::More;
-use super::dialect::Dialect;
 use super::pace::Pace;
 use super::page::{self, Demands, Page};
 use super::reading::{Fetched, PageRequest, Reading, Wish};
@@ -30,6 +29,8 @@ pub struct Slice {
     /// The next page, asked for while others are worked on. Its body waits in the connection.
     ahead: Option<Asked>,
     shards: Option<u64>,
+    /// Of the last page.
+    page_bytes: usize,
     records: u64,
     received_bytes: u64,
     is_ended: bool,
@@ -51,19 +52,14 @@ impl Drop for Asked {
     }
 }
 
-/// A part of a segment.
-#[derive(Clone, Copy)]
-pub struct Share {
-    pub bytes: usize,
-    pub records: u64,
-}
-
 /// What came of reading on.
 pub enum Turn {
     /// A page of so many records.
-    Page { records: u64, is_large: bool },
+    Page { records: u64 },
     /// The slice was read to its end.
     End,
+    /// A document needs more room than the segment has left. It is asked for again.
+    Later,
     /// The run is over.
     Over,
 }
@@ -77,6 +73,7 @@ impl Slice {
             pace: Pace::new(records_max, reading.page_bytes()),
             ahead: None,
             shards: reading.shards,
+            page_bytes: 0,
             records: 0,
             received_bytes: 0,
             is_ended: false,
@@ -107,6 +104,11 @@ impl Slice {
         self.after.as_deref()
     }
 
+    /// As much as the next page is likely to need.
+    pub fn wanted_bytes(&self) -> usize {
+        self.reading.page_bytes().max(self.page_bytes)
+    }
+
     /// Asks for the next page, unless that was done.
     pub fn ask_ahead(&mut self) -> Result<()> {
         if !self.is_ended && self.ahead.is_none() {
@@ -115,11 +117,11 @@ impl Slice {
         Ok(())
     }
 
-    /// Appends the next page to `lines`. `others`: what else is in the segment, or may get there.
+    /// Appends the next page to `lines`, which holds so many `records`.
     pub fn read_on(
         &mut self,
         lines: &mut Vec<u8>,
-        others: Share,
+        records: u64,
         host: &mut dyn Host,
     ) -> Result<Turn> {
         let start = lines.len();
@@ -128,14 +130,19 @@ impl Slice {
             let Some(mut asked) = self.ahead.take() else { return Ok(Turn::End) };
             let size = asked.size;
             lines.truncate(start);
-            let error = match self.fetch(&mut asked, lines, others, host) {
+            let error = match self.fetch(&mut asked, lines, records, host) {
                 Ok(Fetched::Over) => return Ok(Turn::Over),
                 Ok(Fetched::Page(page)) => {
                     host.succeeded();
                     return self.taken(page, lines, start, &asked);
                 }
+                Ok(Fetched::TooLarge) if size == 1 && start > 0 && !self.reading.is_scroll() => {
+                    lines.truncate(start);
+                    self.ask_ahead()?;
+                    return Ok(Turn::Later);
+                }
                 Ok(Fetched::TooLarge) if size == 1 => return Err(self.too_large(&lines[start..])),
-                Ok(Fetched::TooLarge) if self.is_scroll() => {
+                Ok(Fetched::TooLarge) if self.reading.is_scroll() => {
                     let message = format!(
                         "{size} documents of '{}' are more than {} bytes, and this server gives no page of a scroll twice",
                         self.reading.title,
@@ -156,17 +163,13 @@ impl Slice {
         }
     }
 
-    fn is_scroll(&self) -> bool {
-        self.reading.snapshot.dialect() == Dialect::Scroll
-    }
-
     /// The server has moved past the page that is asked for, whether it arrives or not.
     fn is_moving(&self) -> bool {
-        self.is_scroll() && self.reading.snapshot.scroll(self.number).is_some()
+        self.reading.is_scroll() && self.reading.snapshot.scroll(self.number).is_some()
     }
 
     fn size(&self) -> u64 {
-        if self.is_scroll() { self.reading.scroll_size } else { self.pace.size() }
+        if self.reading.is_scroll() { self.reading.scroll_size } else { self.pace.size() }
     }
 
     fn ask(&self, size: u64) -> Result<Asked> {
@@ -182,12 +185,12 @@ impl Slice {
         &self,
         asked: &mut Asked,
         lines: &mut Vec<u8>,
-        others: Share,
+        records: u64,
         host: &mut dyn Host,
     ) -> Result<Fetched> {
         let reading = &self.reading;
         let demands = Demands { shards: self.shards, may_end_early: self.is_moving() };
-        let growth = Growth { size: asked.size, start: lines.len(), others };
+        let growth = Growth { size: asked.size, start: lines.len(), records };
         let stopped = host.stopped();
         let more = |length: usize| self.further(growth, length, host);
         let work = async {
@@ -205,23 +208,29 @@ impl Slice {
         })
     }
 
-    /// Whether a page that is larger than was planned is read on. `length` is that of all lines.
+    /// Whether a page that is larger than its share is read on. `length` is that of all lines. One
+    /// that can be asked for again is made smaller, down to a single document, and that one may have
+    /// a segment for itself.
     fn further(&self, growth: Growth, length: usize, host: &mut dyn Host) -> More {
-        let Growth { size, start, others } = growth;
-        let single = self.reading.limit.record_bytes.saturating_add(ENVELOPE_BYTES);
-        let (most, records) = match (self.is_scroll(), size) {
-            (true, _) => {
-                (single.max(self.reading.page_bytes().saturating_mul(SCROLL_EXCESS)), size)
-            }
-            (false, 1) => (single, 1),
-            (false, _) => return More::No,
+        let Growth { size, start, records } = growth;
+        let (limit, is_scroll) = (self.reading.limit, self.reading.is_scroll());
+        if size > 1 && !is_scroll {
+            return More::No;
+        }
+        if length < limit.bytes {
+            return More::UpTo(limit.bytes);
+        }
+        if start > 0 && !is_scroll {
+            return More::No;
+        }
+        let single = limit.record_bytes.saturating_add(ENVELOPE_BYTES);
+        let most = match is_scroll {
+            true => single.max(self.reading.page_bytes().saturating_mul(SCROLL_EXCESS)),
+            false => single,
         };
-        let length = length - start;
-        let next = length.saturating_mul(2).min(most);
-        match length < most {
-            true if host.room(next + others.bytes, records + others.records) => {
-                More::UpTo(start + next)
-            }
+        let next = length.saturating_mul(2).min(start + most);
+        match length < next {
+            true if host.room(next, records + size) => More::UpTo(next),
             true => More::Over,
             false => More::No,
         }
@@ -252,7 +261,7 @@ impl Slice {
             return Ok(Turn::End);
         };
         let last: Arc<[u8]> = last.into();
-        if !self.is_scroll() && self.after.as_ref() == Some(&last) {
+        if !self.reading.is_scroll() && self.after.as_ref() == Some(&last) {
             let message = format!("the server does not move on in '{}'", self.reading.title);
             return Err(Error::data(ErrorType::Protocol, message));
         }
@@ -264,12 +273,14 @@ impl Slice {
         self.pace.arrived(records, received as u64);
         self.after = Some(last);
         self.records += records;
+        self.page_bytes = received;
         self.was_short = records < asked.size;
-        // A page of a scroll that nobody fetches for long is lost for good.
-        if !self.is_scroll() {
+        // A page of a scroll that nobody fetches for long is lost for good, so that one is asked for
+        // when its segment begins.
+        if !self.reading.is_scroll() {
             self.ask_ahead()?;
         }
-        Ok(Turn::Page { records, is_large: received > self.reading.page_bytes() })
+        Ok(Turn::Page { records })
     }
 
     /// A document that nobody has room for. `body` is as much of its hit as came.
@@ -329,9 +340,9 @@ impl Slice {
 struct Growth {
     /// Hits that were asked for.
     size: u64,
-    /// Where it begins.
+    /// Where it begins, and how many records stand in front of it.
     start: usize,
-    others: Share,
+    records: u64,
 }
 
 /// Hits that came before an answer was given up. A guess: documents may hold the same words.
