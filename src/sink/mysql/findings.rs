@@ -1,13 +1,12 @@
 //! What there is to know of a target before anything is written, for the command `check`.
 
-use super::ddl::NewTable;
 use super::plan::{MappingRow, Plan, WritePath, mapping};
 use super::rights::{Right, rights};
 use super::session::connection::Session;
 use super::session::server::{Cluster, Server};
+use super::target::Known;
 use super::{MysqlSettings, Table, Target, connect};
 use crate::error::Result;
-use crate::record::Field;
 
 /// All of it, in the order in which it is shown.
 #[derive(Clone, Debug, Default)]
@@ -23,16 +22,6 @@ pub struct Findings {
     pub warnings: Vec<String>,
     /// What the account lacks; a run would fail.
     pub missing: Vec<String>,
-}
-
-/// What is known beforehand; the plan where there is a table, and a new table where there is none.
-#[derive(Clone, Copy)]
-pub struct Known<'a> {
-    pub fields: &'a [Field],
-    pub plan: Option<&'a Plan>,
-    pub new_table: Option<&'a NewTable>,
-    /// `State::definitions`.
-    pub state_tables: &'a [String],
 }
 
 /// Asks the server what the account may do; nothing is written.

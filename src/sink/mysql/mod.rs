@@ -22,7 +22,7 @@ pub mod zone;
 
 pub use column::{Column, Definition, Kind, Preset, Transfer};
 pub use ddl::NewTable;
-pub use findings::{Findings, Known, findings};
+pub use findings::{Findings, findings};
 pub use plan::{Bound, Key, OtherFields, Plan, WritePath};
 pub use rules::Rules;
 pub use session::connection::{Done, Session, connect};
@@ -30,7 +30,7 @@ pub use session::server::Server;
 pub use settings::{Address, Job, Mode, MysqlSettings, NewFields, Tls, TlsMode};
 pub use table::Table;
 pub use table_name::TableName;
-pub use target::Target;
+pub use target::{Known, Target};
 pub use trouble::{During, RowTrouble, Tried, Trouble};
 pub use url::UrlParts;
 pub use value::Put;

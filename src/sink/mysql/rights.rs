@@ -1,11 +1,11 @@
 //! What the account may do. Grants come from users, roles, patterns and defaults; so nothing is
 //! read, and the server is asked to prepare the statements: it checks rights and runs nothing.
 
-use super::findings::Known;
 use super::plan::{Plan, WritePath};
 use super::session::connection::Session;
 use super::settings::Mode;
 use super::table_name::{quoted, quoted_list, quoted_text};
+use super::target::Known;
 use super::trouble::{Tried, Trouble};
 use super::{TableName, Target};
 

@@ -20,6 +20,16 @@ pub struct Target {
     pub is_resuming: bool,
 }
 
+/// What is known beforehand; the plan where there is a table, and a new table where there is none.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    pub fields: &'a [Field],
+    pub plan: Option<&'a Plan>,
+    pub new_table: Option<&'a NewTable>,
+    /// `State::definitions`.
+    pub state_tables: &'a [String],
+}
+
 /// Names in the source and names in the table, in the order of `--select`.
 pub type Selection<'a> = Option<(&'a [String], &'a [String])>;
 
