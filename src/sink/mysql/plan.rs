@@ -61,6 +61,8 @@ pub struct Key {
     pub name: String,
     /// Indexes into `Plan::columns`, in the order of the key; a generated or preset part is left out.
     pub columns: Vec<usize>,
+    /// The table is stored in its order.
+    pub is_primary: bool,
     /// Two keys are equal for the server exactly when their bytes are: `Column::is_key_binary` of
     /// all parts, and no part is a prefix or generated.
     pub is_binary: bool,

@@ -111,6 +111,7 @@ pub fn planned(mode: Mode, columns: &[&str], key: &[usize]) -> Plan {
     let key = (!key.is_empty()).then(|| Key {
         name: "PRIMARY".to_string(),
         columns: key.to_vec(),
+        is_primary: true,
         is_binary: key.iter().all(|at| columns[*at].column.is_key_binary),
         is_nullable: key.iter().any(|at| columns[*at].column.is_nullable),
     });

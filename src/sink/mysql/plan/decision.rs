@@ -3,8 +3,9 @@
 use super::{Plan, WritePath, columns, keys};
 use crate::error::{Error, Result};
 use crate::record::Field;
-use crate::sink::mysql::column::{Column, Definition};
+use crate::sink::mysql::column::Definition;
 use crate::sink::mysql::session::server::Cluster;
+use crate::sink::mysql::table::UniqueKey;
 use crate::sink::mysql::{Mode, MysqlSettings, Server, Table};
 
 /// What a plan is made of.
@@ -75,15 +76,14 @@ fn shows_order(table: &Table) -> bool {
         let preset = definition.column_default.as_deref().unwrap_or_default().to_ascii_lowercase();
         preset.contains("nextval") || preset.contains("next value")
     };
-    let is_key = |column: &Column| {
-        table.unique_keys.iter().any(|key| {
-            key.name == "PRIMARY"
-                && key.parts.iter().any(|part| part.column.as_ref() == Some(&column.name))
-        })
-    };
+    let primary = table.unique_keys.iter().find(|key| key.is_primary());
+    let primary = primary.and_then(UniqueKey::columns).unwrap_or_default();
     !table.triggers.is_empty()
         || table.definitions.iter().any(counts)
-        || table.columns.iter().any(|column| column.is_auto_increment && !is_key(column))
+        || table
+            .columns
+            .iter()
+            .any(|column| column.is_auto_increment && !primary.contains(&column.name.as_str()))
 }
 
 fn check_table(given: &Given<'_>) -> Result<()> {

@@ -100,7 +100,8 @@ impl<'a> Keys<'a> {
                 }
             }
             let is_nullable = unique.parts.iter().any(|part| part.is_nullable);
-            let key = Key { name: unique.name.clone(), columns, is_binary, is_nullable };
+            let (name, is_primary) = (unique.name.clone(), unique.is_primary());
+            let key = Key { name, columns, is_primary, is_binary, is_nullable };
             match (is_whole, never_meets) {
                 (true, _) => keys.whole.push((key, unique)),
                 (false, false) => keys.partial.push((key, unique)),

@@ -171,6 +171,34 @@ fn check_mode(case: Case, mode: Mode, key: Option<&str>, lanes_max: usize) {
 }
 
 #[test]
+fn the_order_of_rows_is_free_where_the_table_does_not_show_it() {
+    let next = |case: &mut Case| {
+        case.table.definitions[1].column_default = Some("nextval(`d`.`s`)".to_string());
+    };
+    let for_good = |case: &mut Case| {
+        case.table.engine = "Aria".to_string();
+        case.settings.non_transactional = true;
+    };
+    let counted = &["a int NOT NULL", "b int auto_increment NOT NULL"][..];
+    let numbered = &["a int auto_increment NOT NULL", "b int"][..];
+    let primary = &[("PRIMARY", "a")][..];
+    for (expected, case) in [
+        (true, case("a,b", TWO, primary)),
+        (true, case("a,b", numbered, primary)),
+        (false, case("a", counted, primary)),
+        (false, case("a,b", TWO, primary).with(next)),
+        (false, case("a,b", TWO, primary).with(|case| case.table.triggers = names("log"))),
+        (false, case("a,b", TWO, primary).with(|case| case.table.refers_to_itself = true)),
+        (false, case("a,b", TWO, primary).with(for_good)),
+        (false, case("a,b", TWO, &[("PRIMARY", "a"), ("other", "b")])),
+    ] {
+        let plan = case.plan().unwrap();
+        assert_eq!(plan.is_order_free, expected, "{:?}", case.table);
+        assert!(plan.key.is_some_and(|key| key.is_primary));
+    }
+}
+
+#[test]
 fn the_mode_follows_from_the_table() {
     let filled = |case: &mut Case| case.table.is_empty = false;
     check_mode(case("a,b", TWO, &[]), Mode::Insert, None, 64);

@@ -1,6 +1,6 @@
-//! The way of rows into the table: workers prepare them (`prepare`, `order`), a lane commits them, by LOAD
-//! DATA (`lane`), through a table of its own (`upsert`) or carefully (`careful`); tokens and locks
-//! (`state`) say what is in and who may write.
+//! The way of rows into the table: workers prepare them (`prepare`, `order`), a lane commits them, by
+//! LOAD DATA (`lane`), through a table of its own (`upsert`) or carefully (`careful`); tokens and
+//! locks (`state`) say what is in and who may write.
 
 mod careful;
 mod counts;

@@ -11,9 +11,6 @@ use crate::record::{Rows, Value};
 use crate::sink::mysql::column::Kind;
 use crate::sink::mysql::plan::Plan;
 
-/// What InnoDB stores the table by, where there is one.
-const PRIMARY: &str = "PRIMARY";
-
 pub struct KeyOrder {
     /// Of the key: which value of a row, and how two of them compare.
     parts: Vec<(usize, Compare)>,
@@ -24,7 +21,7 @@ type Compare = fn(&[u8], &[u8]) -> Ordering;
 impl KeyOrder {
     /// None where the rows stay in the order of the source.
     pub fn new(plan: &Plan) -> Option<KeyOrder> {
-        let key = plan.key.as_ref().filter(|key| key.is_binary && key.name == PRIMARY)?;
+        let key = plan.key.as_ref().filter(|key| key.is_binary && key.is_primary)?;
         let compare = |kind: &Kind| match kind {
             Kind::Integer { .. } | Kind::Bool | Kind::Decimal { .. } => by_number as Compare,
             _ => by_bytes,
@@ -147,7 +144,7 @@ mod tests {
         let mut seen = free.clone();
         seen.is_order_free = false;
         let mut another_key = free.clone();
-        another_key.key.as_mut().unwrap().name = "by_k".to_string();
+        another_key.key.as_mut().unwrap().is_primary = false;
         let mut other_bytes = free.clone();
         other_bytes.key.as_mut().unwrap().is_binary = false;
         for plan in [seen, another_key, other_bytes] {
