@@ -214,6 +214,27 @@ impl Session {
         done
     }
 
+    /// So that there is one for each row of a statement that was dropped. Without the right to it fewer
+    /// are kept, which is seen by their number.
+    pub async fn keep_warnings(&mut self) -> Tried<()> {
+        match self.run("SET SESSION max_error_count = 65535").await {
+            Ok(_) | Err(Trouble::Stop(_)) => Ok(()),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// How many rows the last statement dropped for a key that is one of these, as far as the server
+    /// keeps warnings.
+    pub async fn duplicates(&mut self, mut is_one: impl FnMut(&str) -> bool + Send) -> Tried<u64> {
+        type Warning = (String, u16, String);
+        let count = |count: u64, (_, code, message): Warning| {
+            count
+                + u64::from(trouble::duplicate_key(code, &message).is_some_and(|key| is_one(&key)))
+        };
+        let answer = self.conn.query_fold("SHOW WARNINGS", 0, count);
+        within(self.timeout, During::Statement, &self.address, answer).await
+    }
+
     /// Has the server check a statement, its rights among it, without running it.
     pub async fn can_prepare(&mut self, sql: &str) -> Tried<()> {
         let answer = self.conn.prep(sql);

@@ -151,6 +151,7 @@ fn row(code: u16, message: &str, error_type: ErrorType, what: &str) -> Trouble {
 }
 
 /// Said of a table that is created, too.
+pub(super) const DUPLICATE_KEY: u16 = 1062;
 pub(super) const ROW_TOO_LARGE: u16 = 1118;
 
 /// What is the matter with a row, and not with the statement.

@@ -6,12 +6,16 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::careful::{Inserting, Outcome, STATEMENT_BYTES_MAX};
 use super::counts;
+use super::group::Group;
 use super::prepare::Detail;
 use super::sink::MysqlSink;
 use super::statement::Place;
 use crate::error::{Error, Kind, Later, Result};
+use crate::event::Event;
 use crate::record::Counts;
 use crate::sink::mysql::session::connection::{Session, try_connect};
 use crate::sink::mysql::settings::Mode;
@@ -65,6 +69,9 @@ impl MysqlLane {
         // First: whoever was taken over must not end connections of the new run.
         self.compare_epoch(&mut session).await?;
         self.sink.state.lock_lane(&mut session, self.number).await?;
+        if self.sink.plan.mode == Mode::Skip && self.sink.statements.counts_keys() {
+            session.keep_warnings().await?;
+        }
         Ok(session)
     }
 
@@ -87,8 +94,7 @@ impl MysqlLane {
         payload: &Payload,
         allowance: &dyn Allowance,
     ) -> Tried<Commit> {
-        let detail = payload.detail.as_ref().and_then(|detail| detail.downcast_ref::<Detail>());
-        let Some(detail) = detail else {
+        let Some(detail) = detail(payload) else {
             return Err(Trouble::Stop(Error::internal("a payload of another sink")));
         };
         if !self.sink.plan.is_transactional {
@@ -138,19 +144,48 @@ impl MysqlLane {
         let plan = &self.sink.plan;
         // A row that a foreign key refuses looks exactly like a duplicate.
         let hides_refusals = plan.mode == Mode::Skip && !plan.careful.is_empty();
-        if !self.loads_data() || detail.is_mixed || hides_refusals {
+        let Some(groups) = &detail.groups else { return Ok(None) };
+        if !self.loads_data() || hides_refusals {
             return Ok(None);
         }
         self.begin(session).await?;
-        let sql = self.sink.statements.load(Place::Target, &detail.left_out);
-        let counts = match session.load(&sql, payload.bytes.clone()).await {
-            Ok(done) => counts::loaded(plan.mode, payload.rows, &done),
+        let mut counts = Counts::default();
+        let mut start = 0;
+        for group in groups {
+            let text = payload.bytes.slice(start..group.end);
+            start = group.end;
+            match self.load_group(session, group, text).await? {
+                Some(loaded) => counts.add(&loaded),
+                None => {
+                    session.run("ROLLBACK").await?;
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(counts))
+    }
+
+    async fn load_group(
+        &self,
+        session: &mut Session,
+        group: &Group,
+        text: Bytes,
+    ) -> Tried<Option<Counts>> {
+        let (mode, statements) = (self.sink.plan.mode, &self.sink.statements);
+        let sql = statements.load(Place::Target, &group.left);
+        let counts = match session.load(&sql, text).await {
+            Ok(done) => counts::loaded(mode, group.rows, &done),
             Err(trouble) => self.not_loaded(trouble)?,
         };
-        if counts.is_none() {
-            session.run("ROLLBACK").await?;
+        let Some(counts) = counts else { return Ok(None) };
+        if counts.duplicate > 0 && statements.may_meet_by_number(&group.left) {
+            // A row may have been dropped because the numbers are used up, and is no duplicate.
+            let met = session.duplicates(|key| statements.is_met(key, &group.left)).await?;
+            if met != counts.duplicate {
+                return Ok(None);
+            }
         }
-        Ok(counts)
+        Ok(Some(counts))
     }
 
     /// What may do better with INSERT is no reason to stop.
@@ -235,6 +270,13 @@ impl MysqlLane {
         }
     }
 
+    fn note_kept(&self, payload: &Payload) {
+        let values = detail(payload).map_or(0, |detail| detail.kept);
+        if values > 0 {
+            self.sink.observer.notice(&Event::ValuesKept { values });
+        }
+    }
+
     fn maybe_twice(&self, cause: Error) -> Error {
         let table = &self.sink.plan.table;
         let message = format!("table {table} cannot roll back, and a segment was written in part");
@@ -269,6 +311,10 @@ impl MysqlLane {
     }
 }
 
+fn detail(payload: &Payload) -> Option<&Detail> {
+    payload.detail.as_ref()?.downcast_ref()
+}
+
 impl Lane for MysqlLane {
     fn commit<'a>(
         &'a mut self,
@@ -280,6 +326,9 @@ impl Lane for MysqlLane {
             let tried = Box::pin(self.try_commit(&mut session, payload, allowance)).await;
             match tried {
                 Ok(commit) => {
+                    if let Commit::Durable(_) = commit {
+                        self.note_kept(payload);
+                    }
                     self.session = Some(session);
                     self.avoids_load = false;
                     Ok(commit)
@@ -313,6 +362,9 @@ impl Lane for MysqlLane {
             let epoch = self.sink.epoch()?;
             let receipt = self.sink.state.token(&mut session, epoch, payload.ticket).await?;
             self.session = Some(session);
+            if receipt.is_some() {
+                self.note_kept(payload);
+            }
             Ok(receipt.map(Commit::Durable))
         })
     }
