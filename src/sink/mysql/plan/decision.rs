@@ -32,6 +32,7 @@ pub fn plan(given: &Given<'_>) -> Result<Plan> {
     let binding = columns::bind(given)?;
     let decision = keys::decide(given, &binding.columns)?;
     let table = given.table;
+    table.check_mode(decision.mode)?;
     let mut warnings = binding.warnings;
     warnings.extend(decision.warnings);
     if !table.is_transactional() {
@@ -55,7 +56,7 @@ pub fn plan(given: &Given<'_>) -> Result<Plan> {
         wanted: binding.wanted,
         others: binding.others,
         columns: binding.columns,
-        keys_to_skip_by: (decision.mode == Mode::Skip && table.has_update_triggers)
+        keys_to_skip_by: (decision.mode == Mode::Skip && table.shows_idle_updates())
             .then(|| table.unique_keys.iter().map(|key| key.name.clone()).collect()),
         mode: decision.mode,
         mode_reason: decision.mode_reason,
@@ -79,6 +80,7 @@ fn shows_order(table: &Table) -> bool {
     let primary = table.unique_keys.iter().find(|key| key.is_primary());
     let primary = primary.and_then(UniqueKey::columns).unwrap_or_default();
     !table.triggers.is_empty()
+        || table.hides_triggers
         || table.definitions.iter().any(counts)
         || table
             .columns
@@ -150,5 +152,6 @@ fn careful(table: &Table) -> Vec<String> {
     if table.may_lack_partition {
         reasons.push("partitions that do not take every value".to_string());
     }
+    reasons.extend(table.further_refusals());
     reasons
 }

@@ -209,12 +209,8 @@ fn no_key(given: &Given<'_>, mode: Mode, keys: &Keys<'_>) -> Error {
 /// Rows of one key have to be written in the order of the source. Several lanes keep to that where
 /// our side sees which rows share a key, which it does by their bytes.
 fn lanes(given: &Given<'_>, keys: &Keys<'_>, warnings: &mut Vec<String>) -> usize {
-    if given.table.refers_to_itself {
-        warnings.push(
-            "a foreign key of the table refers to the table itself, so rows are written in order \
-             over one connection"
-                .to_string(),
-        );
+    if let Some(reason) = given.table.wants_order() {
+        warnings.push(format!("{reason}, so rows are written in order over one connection"));
         return 1;
     }
     let mut all = keys.whole.iter().chain(&keys.partial);

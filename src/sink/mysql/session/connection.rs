@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use mysql_async::consts::StatusFlags;
 use mysql_async::prelude::{FromRow, Queryable, StatementLike};
-use mysql_async::{Conn, LocalInfileError, Params};
+use mysql_async::{Conn, LocalInfileError, Params, Row};
 
 use super::encryption;
 use super::server::Server;
@@ -71,6 +71,7 @@ pub async fn try_connect(settings: &MysqlSettings) -> Tried<Session> {
     let timeout = settings.statement_timeout;
     let mut session =
         Session { conn, server: Arc::default(), address, timeout, tells_of_transactions: false };
+    super::pinning::uncover(&mut session).await?;
     session.server = Arc::new(Server::read(&mut session).await?);
     super::pinning::pin(&mut session, settings).await?;
     Ok(session)
@@ -177,7 +178,9 @@ impl Session {
     where
         T: FromRow + Send + 'static,
     {
-        within(self.timeout, During::Statement, &self.address, self.conn.query(sql)).await
+        let answer = self.conn.query(sql);
+        let rows = within(self.timeout, During::Statement, &self.address, answer).await?;
+        self.converted(rows)
     }
 
     /// The same with parameters.
@@ -190,7 +193,29 @@ impl Session {
         T: FromRow + Send + 'static,
     {
         let answer = self.conn.exec(sql, parameters);
-        within(self.timeout, During::Statement, &self.address, answer).await
+        let rows = within(self.timeout, During::Statement, &self.address, answer).await?;
+        self.converted(rows)
+    }
+
+    /// The driver would panic where a value is of another type than was expected, or NULL: servers
+    /// answer so of what an account may not see.
+    fn converted<T: FromRow>(&self, rows: Vec<Row>) -> Tried<Vec<T>> {
+        let convert = |row| {
+            T::from_row_opt(row).map_err(|_| {
+                Trouble::Stop(
+                    Error::new(
+                        Kind::Config,
+                        ErrorType::Protocol,
+                        format!(
+                            "mysql server {}: it answers a question with other columns than expected",
+                            self.address
+                        ),
+                    )
+                    .help("is there a proxy in between, or does the account lack SELECT on the table?"),
+                )
+            })
+        };
+        rows.into_iter().map(convert).collect()
     }
 
     /// Runs a prepared statement with parameters.
