@@ -1,6 +1,7 @@
 //! What the server knows of the table that is written to.
 
 mod created;
+mod differences;
 mod inspect;
 mod triggers;
 
@@ -33,7 +34,7 @@ pub struct Table {
     pub foreign_keys: Vec<String>,
     pub checks: Vec<String>,
     /// Those that run at INSERT or UPDATE, as far as the account may see them.
-    pub triggers: Vec<String>,
+    pub triggers: Vec<Trigger>,
     /// There may be others.
     pub hides_triggers: bool,
     /// One of them runs at UPDATE, also at one that changes nothing.

@@ -138,7 +138,7 @@ fn careful(table: &Table) -> Vec<String> {
     for (what, names) in [
         ("foreign key", &table.foreign_keys),
         ("check", &table.checks),
-        ("trigger", &table.triggers),
+        ("trigger", &table.triggers.iter().map(|trigger| trigger.name.clone()).collect()),
     ] {
         if let Some((first, others)) = names.split_first() {
             let more = if others.is_empty() {

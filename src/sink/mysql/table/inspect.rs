@@ -90,7 +90,7 @@ async fn look(session: &mut Session, name: &TableName) -> Tried<Option<Table>> {
         foreign_keys: foreign_keys.into_iter().map(|key| key.name).collect(),
         refers_to_itself,
         hides_triggers: !triggers::are_seen(session, &place.database, &place.table).await?,
-        triggers: triggers.into_iter().map(|trigger| trigger.name).collect(),
+        triggers,
         is_versioned,
         overlap_keys,
         array_keys,

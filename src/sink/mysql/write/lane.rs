@@ -24,6 +24,8 @@ pub struct MysqlLane {
     session: Option<Session>,
     /// The session has the staging table.
     pub(super) has_staging: bool,
+    /// Of the table, when the session was made.
+    table_version: u64,
     /// Lower than usual where the server refused a statement for its size.
     bytes_max: Option<usize>,
     /// For the next segment LOAD DATA is left alone: what it left behind at the server was in the
@@ -48,6 +50,7 @@ impl MysqlLane {
             number,
             session: None,
             has_staging: false,
+            table_version: 0,
             bytes_max: None,
             avoids_load: false,
         };
@@ -57,9 +60,14 @@ impl MysqlLane {
 
     /// The session, or a new one that has the lane's lock.
     async fn session(&mut self) -> Tried<Session> {
-        if let Some(session) = self.session.take() {
-            return Ok(session);
+        let table_version = self.sink.table_version();
+        match self.session.take() {
+            Some(session) if self.table_version == table_version => return Ok(session),
+            // What was made of the table that was goes with the session.
+            Some(session) => session.close().await,
+            None => {}
         }
+        self.table_version = table_version;
         self.has_staging = false;
         let mut session = try_connect(&self.sink.settings).await?;
         // First: whoever was taken over must not end connections of the new run.
@@ -105,12 +113,16 @@ impl MysqlLane {
         if let Some(counts) = counts {
             // What an earlier try was granted is given back.
             allowance.allows(0);
+            if payload.rows > 0 {
+                self.sink.check_definition(session).await?;
+            }
             return self.finish(session, payload, counts, Vec::new()).await;
         }
         self.begin(session).await?;
         match self.insert(session, payload, allowance).await? {
             Outcome::Inserted(counts, refused) => {
                 let count = refused.len() as u64;
+                self.sink.check_definition(session).await?;
                 if !allowance.allows(count) && count > 0 {
                     session.run("ROLLBACK").await?;
                     return Ok(Commit::OverBudget(refused));
@@ -118,6 +130,7 @@ impl MysqlLane {
                 self.finish(session, payload, counts, refused).await
             }
             Outcome::OverBudget(refused) => {
+                self.sink.check_definition(session).await?;
                 session.run("ROLLBACK").await?;
                 Ok(Commit::OverBudget(refused))
             }
@@ -225,7 +238,11 @@ impl MysqlLane {
         allowance: &dyn Allowance,
     ) -> Tried<Commit> {
         self.compare_epoch(session).await?;
-        match self.insert(session, payload, allowance).await {
+        let written = match self.insert(session, payload, allowance).await {
+            Ok(outcome) => self.sink.check_definition(session).await.map(|()| outcome),
+            Err(trouble) => Err(trouble),
+        };
+        match written {
             Ok(Outcome::Inserted(counts, refused)) => {
                 let bytes_written = payload.bytes.len() as u64;
                 Ok(Commit::Durable(Receipt { counts, bytes_written, refused }))
@@ -241,6 +258,17 @@ impl MysqlLane {
         Error::new(Kind::Data, cause.error_type, message)
             .because(cause)
             .help("rows may be there twice after another run: empty the table, or make it InnoDB")
+    }
+
+    /// What cannot be tried again may be what an ALTER made of a good statement.
+    async fn explained(&self, mut session: Session, error: Error) -> Error {
+        if error.kind != Kind::Config || session.run("ROLLBACK").await.is_err() {
+            return error;
+        }
+        match self.sink.check_definition(&mut session).await {
+            Err(Trouble::Stop(changed)) if changed.kind == Kind::Data => changed.because(error),
+            _ => error,
+        }
     }
 
     /// Gives back a session that can be used again. The others are dropped, and with them what was
@@ -284,6 +312,7 @@ impl Lane for MysqlLane {
                     self.avoids_load = false;
                     Ok(commit)
                 }
+                Err(Trouble::Stop(error)) => Err(self.explained(session, error).await),
                 Err(trouble) => Err(self.failed(session, trouble).await),
             }
         })

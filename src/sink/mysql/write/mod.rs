@@ -4,6 +4,7 @@
 
 mod careful;
 mod counts;
+mod definition;
 mod guard;
 mod info;
 mod job;
