@@ -4,7 +4,9 @@
 use std::io::Write;
 
 use crate::support::load::Loaded;
-use crate::support::{Database, Load, Server, Workdir, eventually, on_both, workdir};
+use crate::support::{
+    Database, Load, PrivateServer, Server, Workdir, eventually, on_both, workdir,
+};
 
 on_both! { needs!("mariadb"), needs!("mysql");
     foreign_keys_are_seen_by_accounts_with_rights_on_the_table
@@ -18,6 +20,39 @@ on_both! { needs!("mariadb"), needs!("mysql");
     an_alter_that_changes_nothing_for_us_is_let_pass
     a_trigger_that_is_added_in_the_middle_ends_the_run
     an_empty_file_is_a_complete_load
+    triggers_that_the_account_cannot_see_are_reckoned_with
+    sessions_mean_the_same_whatever_the_server_is_set_to
+    prepared_statements_that_are_too_many_are_waited_for
+}
+
+mod only_mariadb {
+    use crate::support::needs;
+
+    #[test]
+    fn versions_are_counted_right() {
+        super::versions_are_counted_right(&super::Server::mariadb(needs!("mariadb")));
+    }
+
+    #[test]
+    fn periods_that_overlap_are_no_duplicates() {
+        super::periods_that_overlap_are_no_duplicates(&super::Server::mariadb(needs!("mariadb")));
+    }
+}
+
+mod only_mysql {
+    use crate::support::needs;
+
+    #[test]
+    fn what_an_index_over_an_expression_does_not_take_is_rejected() {
+        super::what_an_index_over_an_expression_does_not_take_is_rejected(&super::Server::mysql(
+            needs!("mysql"),
+        ));
+    }
+
+    #[test]
+    fn a_unique_key_over_arrays_tells_duplicates() {
+        super::a_unique_key_over_arrays_tells_duplicates(&super::Server::mysql(needs!("mysql")));
+    }
 }
 
 /// Rights on the table, and those on the state tables.
@@ -285,4 +320,250 @@ fn an_empty_file_is_a_complete_load(server: &Server) {
         assert_eq!(client.lines("SELECT * FROM t"), ["1|1"]);
     }
     Load::csv(&database, workdir!(), "").run().ends_with(3);
+}
+
+fn versions_are_counted_right(server: &Server) {
+    let database = Database::new(server);
+    let client = &database.client;
+    let text: String = (0..50).map(|n| format!("{},{n}\n", n % 10)).collect();
+    let text = format!("k,v\n{text}");
+    for options in [
+        "WITH SYSTEM VERSIONING",
+        "WITH SYSTEM VERSIONING PARTITION BY SYSTEM_TIME \
+         (PARTITION h HISTORY, PARTITION c CURRENT)",
+    ] {
+        client.run("DROP TABLE IF EXISTS t");
+        client.run(format!("CREATE TABLE t (k INT PRIMARY KEY, v INT) {options}"));
+        for args in ["", "--no-load-data"] {
+            client.run("DELETE FROM t");
+            client.run("DELETE HISTORY FROM t");
+            client.run("INSERT INTO t VALUES (1, 100)");
+            let load = |mode| {
+                Load::csv(&database, workdir!(), &text).with(args).with(mode).run().completes()
+            };
+            load("--mode skip").counts("read 50, inserted 9, duplicate 41");
+            let versions = "SELECT COUNT(*) FROM t FOR SYSTEM_TIME ALL";
+            assert_eq!(client.number(versions), 10, "{options} {args}");
+            assert_eq!(client.number("SELECT v FROM t WHERE k = 1"), 100);
+            load("--mode skip").counts("read 50, duplicate 50");
+            assert_eq!(client.number(versions), 10, "{options} {args}");
+            // To the server a row that is set to itself is a version, too.
+            drop(load("--mode upsert"));
+            let last = "SELECT COUNT(*), MIN(v), MAX(v) FROM t";
+            assert_eq!(client.lines(last), ["10|40|49"], "{options} {args}");
+        }
+    }
+}
+
+fn periods_that_overlap_are_no_duplicates(server: &Server) {
+    let database = Database::new(server);
+    let client = &database.client;
+    client.run(
+        "CREATE TABLE t (id INT PRIMARY KEY, k INT, s DATE, e DATE, PERIOD FOR p (s, e), \
+         UNIQUE u (k, p WITHOUT OVERLAPS))",
+    );
+    client.run("INSERT INTO t VALUES (1, 1, '2020-01-01', '2020-02-01')");
+    let text = "id,k,s,e\n1,1,2020-01-01,2020-02-01\n2,1,2020-01-15,2020-03-01\n\
+                3,2,2020-01-15,2020-03-01\n4,2,2020-02-15,2020-04-01\n5,3,2020-05-01,2020-04-01\n";
+    for args in ["", "--no-load-data"] {
+        client.run("DELETE FROM t WHERE id > 1");
+        Load::csv(&database, workdir!(), text)
+            .with("--mode skip --max-errors 3")
+            .with(args)
+            .run()
+            .completes()
+            .rejected(&["3: duplicate_key", "5: duplicate_key", "6: constraint"])
+            .counts("read 5, inserted 1, duplicate 1, failed 3");
+        assert_eq!(client.lines("SELECT id FROM t ORDER BY id"), ["1", "3"]);
+    }
+    Load::csv(&database, workdir!(), text)
+        .with("--mode upsert")
+        .run()
+        .ends_with(2)
+        .says("key 'u' WITHOUT OVERLAPS");
+}
+
+fn what_an_index_over_an_expression_does_not_take_is_rejected(server: &Server) {
+    let database = Database::new(server);
+    let client = &database.client;
+    client.run(
+        "CREATE TABLE t (id INT PRIMARY KEY, j JSON, INDEX ((CAST(j->>'$.x' AS UNSIGNED))), \
+         INDEX ((CAST(j->>'$.d' AS DECIMAL(3, 1)))), INDEX ((CAST(j->'$.c' AS CHAR(3) ARRAY))), \
+         INDEX ((CAST(j->'$.n' AS UNSIGNED ARRAY))))",
+    );
+    let many: Vec<String> = (0..3000).map(|n| n.to_string()).collect();
+    let documents = [
+        r#"{"x":1}"#.to_string(),
+        r#"{"x":"abc"}"#.to_string(),
+        r#"{"x":99999999999999999999999}"#.to_string(),
+        r#"{"d":1e300}"#.to_string(),
+        r#"{"c":["abcdef"]}"#.to_string(),
+        r#"{"n":["x"]}"#.to_string(),
+        r#"{"n":[-1]}"#.to_string(),
+        r#"{"n":{}}"#.to_string(),
+        format!(r#"{{"n":[{}]}}"#, many.join(",")),
+        r#"{"x":2,"d":2.5,"c":["a"],"n":[1,2]}"#.to_string(),
+    ];
+    let line = |(id, document): (usize, &String)| format!("{{\"id\":{id},\"j\":{document}}}\n");
+    let text: String = documents.iter().enumerate().map(line).collect();
+    for mode in ["insert", "skip", "upsert"] {
+        client.run("DELETE FROM t");
+        let loaded = Load::jsonl(&database, workdir!(), &text)
+            .with("--max-errors 8 --mode")
+            .with(mode)
+            .run()
+            .completes()
+            .counts("read 10, inserted 2, failed 8");
+        let mut lines: Vec<u64> = loaded.rejects().iter().map(|one| one.line).collect();
+        lines.sort_unstable();
+        assert_eq!(lines, [2, 3, 4, 5, 6, 7, 8, 9], "{mode}");
+        assert_eq!(client.lines("SELECT id FROM t ORDER BY id"), ["0", "9"], "{mode}");
+    }
+}
+
+fn a_unique_key_over_arrays_tells_duplicates(server: &Server) {
+    let database = Database::new(server);
+    let client = &database.client;
+    client.run(
+        "CREATE TABLE t (id INT PRIMARY KEY, j JSON, UNIQUE u ((CAST(j->'$.a' AS UNSIGNED ARRAY))))",
+    );
+    let text = "{\"id\":1,\"j\":{\"a\":[7]}}\n{\"id\":2,\"j\":{\"a\":[2,3]}}\n\
+                {\"id\":3,\"j\":{\"a\":[4]}}\n{\"id\":4,\"j\":{\"a\":[4,5]}}\n";
+    for args in ["", "--no-load-data"] {
+        client.run("DELETE FROM t");
+        client.run("INSERT INTO t VALUES (1, '{\"a\": [1, 2]}')");
+        Load::jsonl(&database, workdir!(), text)
+            .with("--mode skip")
+            .with(args)
+            .run()
+            .completes()
+            .counts("read 4, inserted 1, duplicate 3");
+        assert_eq!(client.lines("SELECT id, j->'$.a' FROM t ORDER BY id"), ["1|[1, 2]", "3|[4]"]);
+        client.run("DELETE FROM t WHERE id > 1");
+        Load::jsonl(&database, workdir!(), text)
+            .with("--mode upsert --key id --max-errors 1")
+            .with(args)
+            .run()
+            .completes()
+            .rejected(&["4: duplicate_key"])
+            .counts("read 4, inserted 2, updated 1, failed 1");
+        let expected = ["1|[7]", "2|[2, 3]", "3|[4]"];
+        assert_eq!(client.lines("SELECT id, j->'$.a' FROM t ORDER BY id"), expected);
+    }
+}
+
+fn triggers_that_the_account_cannot_see_are_reckoned_with(server: &Server) {
+    let database = Database::new(server);
+    let client = &database.client;
+    client.run("CREATE TABLE t (id INT PRIMARY KEY, v INT)");
+    client.run("CREATE TABLE log (n INT AUTO_INCREMENT PRIMARY KEY, id INT)");
+    client.run(
+        "CREATE TRIGGER a BEFORE INSERT ON t FOR EACH ROW BEGIN IF NEW.v = 77 THEN \
+         SIGNAL SQLSTATE '45000'; END IF; INSERT INTO log (id) VALUES (NEW.id); END",
+    );
+    client.run("CREATE TRIGGER u AFTER UPDATE ON t FOR EACH ROW INSERT INTO log (id) VALUES (-1)");
+    grant(&database, DOCUMENTED);
+    for args in ["", "--no-load-data"] {
+        client.run("DELETE FROM t");
+        client.run("DELETE FROM log");
+        client.run("INSERT INTO t VALUES (9, 1)");
+        client.run("DELETE FROM log");
+        Load::csv(&database, workdir!(), "id,v\n3,3\n2,77\n9,5\n1,1\n")
+            .with("--mode skip --max-errors 1")
+            .with(args)
+            .run()
+            .completes()
+            .rejected(&["3: constraint"])
+            .counts("read 4, inserted 2, duplicate 1, failed 1");
+        assert_eq!(client.lines("SELECT id FROM t ORDER BY id"), ["1", "3", "9"]);
+        // In the order of the source, and no update.
+        assert_eq!(client.lines("SELECT id FROM log ORDER BY n"), ["3", "1"], "{args}");
+    }
+}
+
+const HOSTILE: &[&str] = &[
+    "sql_select_limit = 1",
+    "max_join_size = 1",
+    "completion_type = 'RELEASE'",
+    "sql_quote_show_create = 0",
+    "sql_auto_is_null = 1",
+    "sql_safe_updates = 1",
+    "sql_warnings = 1",
+    "foreign_key_checks = 0",
+    "unique_checks = 0",
+    "autocommit = 0",
+    "max_sort_length = 8",
+    "sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH,PIPES_AS_CONCAT'",
+    "time_zone = '+05:00'",
+    "default_week_format = 3",
+    "div_precision_increment = 0",
+    "group_concat_max_len = 4",
+    "character_set_connection = latin1",
+    "collation_connection = latin1_swedish_ci",
+    "lc_messages = 'de_DE'",
+    "transaction_isolation = 'SERIALIZABLE'",
+    "tx_isolation = 'SERIALIZABLE'",
+    "transaction_read_only = 1",
+    "tx_read_only = 1",
+    "check_constraint_checks = 0",
+    "old_mode = 'NO_DUP_KEY_WARNINGS_WITH_IGNORE'",
+    "explicit_defaults_for_timestamp = 0",
+    "show_create_table_verbosity = 1",
+    "show_gipk_in_create_table_and_information_schema = 0",
+    "low_priority_updates = 1",
+    "big_tables = 1",
+    "default_storage_engine = 'MyISAM'",
+    "default_tmp_storage_engine = 'MyISAM'",
+];
+
+fn sessions_mean_the_same_whatever_the_server_is_set_to(server: &Server) {
+    let private = PrivateServer::start(server, workdir!(), &[]);
+    let root = private.server.connect();
+    let database = Database::new(&private.server);
+    let client = &database.client;
+    client.run("CREATE TABLE p (id INT PRIMARY KEY)");
+    client.run("INSERT INTO p VALUES (1), (3)");
+    client.run(
+        "CREATE TABLE t (id INT, u VARCHAR(700) NOT NULL, v INT CHECK (v < 100), j JSON, \
+         at TIMESTAMP NULL, PRIMARY KEY (u), FOREIGN KEY (id) REFERENCES p (id))",
+    );
+    // What one kind of server does not know is for the other.
+    let mut set = 0;
+    for setting in HOSTILE {
+        set += u32::from(root.try_run(format!("SET GLOBAL {setting}")).is_ok());
+    }
+    assert!(set > 20, "{set}");
+    // The settings are for new connections: those of the test are older.
+    let long = "x".repeat(600);
+    for (mode, count) in [("insert", "inserted 3"), ("skip", "inserted 3"), ("upsert", "inserted 3")] {
+        client.run("DELETE FROM t");
+        let text = format!(
+            "id,u,v,j,at\n1,{long}1,1,{{}},2020-01-01 00:00:00\n2,{long}2,2,{{}},\n\
+             3,{long}2,3,{{}},\n,{long}3,3,[],\n3,y,100,{{}},\n"
+        );
+        Load::csv(&database, workdir!(), text)
+            .with("--source-zone UTC --max-errors 2 --mode")
+            .with(mode)
+            .run()
+            .completes()
+            .rejected(&["3: constraint", "6: constraint"])
+            .counts(&format!("read 5, {count}, failed 2"));
+        let sql = "SELECT RIGHT(u, 1), id, UNIX_TIMESTAMP(at) FROM t ORDER BY u";
+        assert_eq!(client.lines(sql), ["1|1|1577836800", "2|3|NULL", "3|NULL|NULL"], "{mode}");
+    }
+    assert_eq!(client.number("SELECT COUNT(*) FROM flowgauge_segments"), 0);
+}
+
+fn prepared_statements_that_are_too_many_are_waited_for(server: &Server) {
+    let private = PrivateServer::start(server, workdir!(), &[]);
+    let database = Database::new(&private.server);
+    let client = &database.client;
+    client.run("CREATE TABLE t (id INT PRIMARY KEY)");
+    let load = || Load::csv(&database, workdir!(), "id\n1\n");
+    client.run("SET GLOBAL max_prepared_stmt_count = 0");
+    let load = load();
+    let mut running = load.program().spawn();
+    running.wait_for_line("1461");
+    client.run("SET GLOBAL max_prepared_stmt_count = 1000");
+    load.ended(running.finish()).completes().counts("read 1, inserted 1");
 }

@@ -1,6 +1,6 @@
 //! The decisions of a plan, from what is given.
 
-use super::{Plan, WritePath, columns, keys};
+use super::{OtherFields, Plan, WritePath, columns, keys};
 use crate::error::{Error, Result};
 use crate::record::Field;
 use crate::sink::mysql::column::Definition;
@@ -29,6 +29,9 @@ pub struct Given<'a> {
 
 pub fn plan(given: &Given<'_>) -> Result<Plan> {
     check_table(given)?;
+    if given.fields.is_empty() && !given.is_open {
+        return Ok(of_nothing(given));
+    }
     let binding = columns::bind(given)?;
     let decision = keys::decide(given, &binding.columns)?;
     let table = given.table;
@@ -69,6 +72,27 @@ pub fn plan(given: &Given<'_>) -> Result<Plan> {
         is_transactional: table.is_transactional(),
         warnings,
     })
+}
+
+/// For files that are empty, and have no header either: nothing will be written.
+fn of_nothing(given: &Given<'_>) -> Plan {
+    Plan {
+        table: given.table.name.clone(),
+        wanted: Vec::new(),
+        others: OtherFields::Ignore,
+        columns: Vec::new(),
+        mode: given.settings.mode.unwrap_or(Mode::Insert),
+        mode_reason: "the source has no fields, and so no records".to_string(),
+        key: None,
+        other_keys: Vec::new(),
+        lanes_max: 1,
+        is_order_free: false,
+        write_path: write_path(given),
+        careful: Vec::new(),
+        keys_to_skip_by: None,
+        is_transactional: given.table.is_transactional(),
+        warnings: Vec::new(),
+    }
 }
 
 /// Triggers see one row after the other, and numbers are given in turn.
