@@ -170,8 +170,11 @@ fn rights_on_columns_are_enough_for_a_careful_load(server: &Server) {
 fn keys_may_have_any_name(server: &Server) {
     let database = Database::new(server);
     let client = &database.client;
-    for (table, key) in [("t", "it's"), ("n'm.o", "a' at row 3"), ("t", "a``b"), ("t", "for key 'x'")] {
-        client.run(format!("CREATE TABLE `{table}` (k INT PRIMARY KEY, u INT, UNIQUE `{key}` (u))"));
+    for (table, key) in
+        [("t", "it's"), ("n'm.o", "a' at row 3"), ("t", "a``b"), ("t", "for key 'x'")]
+    {
+        client
+            .run(format!("CREATE TABLE `{table}` (k INT PRIMARY KEY, u INT, UNIQUE `{key}` (u))"));
         client.run(format!(
             "CREATE TRIGGER b BEFORE UPDATE ON `{table}` FOR EACH ROW SET NEW.u = OLD.u + 100"
         ));
@@ -535,7 +538,9 @@ fn sessions_mean_the_same_whatever_the_server_is_set_to(server: &Server) {
     assert!(set > 20, "{set}");
     // The settings are for new connections: those of the test are older.
     let long = "x".repeat(600);
-    for (mode, count) in [("insert", "inserted 3"), ("skip", "inserted 3"), ("upsert", "inserted 3")] {
+    for (mode, count) in
+        [("insert", "inserted 3"), ("skip", "inserted 3"), ("upsert", "inserted 3")]
+    {
         client.run("DELETE FROM t");
         let text = format!(
             "id,u,v,j,at\n1,{long}1,1,{{}},2020-01-01 00:00:00\n2,{long}2,2,{{}},\n\

@@ -187,10 +187,13 @@ fn the_order_of_rows_is_free_where_the_table_does_not_show_it() {
         (true, case("a,b", numbered, primary)),
         (false, case("a", counted, primary)),
         (false, case("a,b", TWO, primary).with(next)),
-        (false, case("a,b", TWO, primary).with(|case| {
-            let (name, event) = ("log".to_string(), "INSERT".to_string());
-            case.table.triggers = vec![crate::sink::mysql::table::Trigger { name, event }];
-        })),
+        (
+            false,
+            case("a,b", TWO, primary).with(|case| {
+                let (name, event) = ("log".to_string(), "INSERT".to_string());
+                case.table.triggers = vec![crate::sink::mysql::table::Trigger { name, event }];
+            }),
+        ),
         (false, case("a,b", TWO, primary).with(|case| case.table.refers_to_itself = true)),
         (false, case("a,b", TWO, primary).with(for_good)),
         (false, case("a,b", TWO, &[("PRIMARY", "a"), ("other", "b")])),

@@ -262,7 +262,10 @@ mod tests {
         let created = of("UNIQUE KEY `u` (`k`,`p` WITHOUT OVERLAPS),\n  \
              UNIQUE KEY `m` ((cast(json_extract(`j`,_utf8mb4'$.a') as unsigned array))),\n  \
              UNIQUE KEY `f` ((lower(`s`))),\n  KEY `i` ((cast(`j` as unsigned array)))");
-        assert_eq!((created.overlap_keys, created.array_keys), (vec!["u".into()], vec!["m".into()]));
+        assert_eq!(
+            (created.overlap_keys, created.array_keys),
+            (vec!["u".into()], vec!["m".into()])
+        );
     }
 
     #[test]
@@ -274,7 +277,10 @@ mod tests {
         for (with, without) in [
             (") ENGINE=InnoDB AUTO_INCREMENT=17 DEFAULT", ") ENGINE=InnoDB DEFAULT"),
             (") ENGINE=InnoDB AUTO_INCREMENT=17", ") ENGINE=InnoDB"),
-            (") ENGINE=InnoDB COMMENT=' AUTO_INCREMENT=1'", ") ENGINE=InnoDB COMMENT=' AUTO_INCREMENT=1'"),
+            (
+                ") ENGINE=InnoDB COMMENT=' AUTO_INCREMENT=1'",
+                ") ENGINE=InnoDB COMMENT=' AUTO_INCREMENT=1'",
+            ),
         ] {
             let start = "CREATE TABLE `t(` (\n  `k` int COMMENT ' AUTO_INCREMENT=3'\n";
             assert_eq!(lasting(&format!("{start}{with}")), format!("{start}{without}"));

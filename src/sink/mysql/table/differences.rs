@@ -12,7 +12,9 @@ impl Table {
             let is_later = before.column(&column.name).is_none();
             !is_later || column.preset == Preset::None || column.is_auto_increment
         });
-        table.definitions.retain(|definition| table.columns.iter().any(|c| c.name == definition.name));
+        table
+            .definitions
+            .retain(|definition| table.columns.iter().any(|c| c.name == definition.name));
         table
     }
 
@@ -120,10 +122,7 @@ mod tests {
             |now| now.definitions[1].collation = Some("latin1_bin".into()),
             "column 'v' was varchar(9) utf8mb4_0900_ai_ci NULL and is varchar(9) latin1_bin NULL",
         );
-        check(
-            |now| now.definitions[1].name = "w".into(),
-            "column 'v' is gone; column 'w' is new",
-        );
+        check(|now| now.definitions[1].name = "w".into(), "column 'v' is gone; column 'w' is new");
         check(
             |now| now.unique_keys[0].parts[0].prefix = Some(3),
             "unique key 'PRIMARY' was (id) and is (id(3))",
@@ -142,9 +141,8 @@ mod tests {
             &["id int NOT NULL", "n int", "v varchar(9)", "hungry int NOT NULL"],
             &[("PRIMARY", "id")],
         );
-        let names = |table: Table| {
-            table.columns.into_iter().map(|column| column.name).collect::<Vec<_>>()
-        };
+        let names =
+            |table: Table| table.columns.into_iter().map(|column| column.name).collect::<Vec<_>>();
         assert_eq!(names(wide.without_later(&table())), ["id", "v", "hungry"]);
     }
 }

@@ -3,7 +3,7 @@
 //! Looked at in the transaction, behind the rows: an ALTER that came before them is seen, and one that
 //! comes later waits for the commit. A change that leaves the plan as it was changes nothing.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
@@ -26,7 +26,7 @@ pub struct Definition {
 }
 
 struct Known {
-    table: Table,
+    table: Arc<Table>,
     triggers_seen_at: Instant,
     /// How often it has changed.
     version: u64,
@@ -34,7 +34,7 @@ struct Known {
 
 impl Definition {
     pub fn new(planning: Planning, table: Table) -> Definition {
-        let known = Known { table, triggers_seen_at: Instant::now(), version: 0 };
+        let known = Known { table: Arc::new(table), triggers_seen_at: Instant::now(), version: 0 };
         Definition { planning, known: Mutex::new(known) }
     }
 
@@ -46,7 +46,7 @@ impl Definition {
     pub async fn check(&self, session: &mut Session, plan: &Plan) -> Tried<()> {
         let (known, is_due) = {
             let known = self.known.lock().expect(NO_PANIC);
-            (known.table.clone(), known.triggers_seen_at.elapsed() >= TRIGGERS_EVERY)
+            (Arc::clone(&known.table), known.triggers_seen_at.elapsed() >= TRIGGERS_EVERY)
         };
         let is_same = match &known.creation {
             Some(creation) => match table::creation(session, &plan.table).await {
@@ -58,7 +58,7 @@ impl Definition {
             None => false,
         };
         if !is_same {
-            return self.look_again(session, plan, known).await;
+            return self.look_again(session, plan, &known).await;
         }
         if is_due {
             return self.check_triggers(session, plan).await;
@@ -67,45 +67,48 @@ impl Definition {
     }
 
     pub async fn check_triggers(&self, session: &mut Session, plan: &Plan) -> Tried<()> {
-        let known = self.known.lock().expect(NO_PANIC).table.clone();
+        let known = Arc::clone(&self.known.lock().expect(NO_PANIC).table);
         let triggers = table::triggers(session, &plan.table).await?;
         if triggers != known.triggers {
-            return self.look_again(session, plan, known).await;
+            return self.look_again(session, plan, &known).await;
         }
         self.known.lock().expect(NO_PANIC).triggers_seen_at = Instant::now();
         Ok(())
     }
 
-    async fn look_again(&self, session: &mut Session, plan: &Plan, known: Table) -> Tried<()> {
+    async fn look_again(&self, session: &mut Session, plan: &Plan, known: &Table) -> Tried<()> {
         let Some(mut now) = table::inspect(session, &plan.table).await? else {
             return Err(Trouble::Stop(changed(plan, "it is not there any more")));
         };
         let seen_at = Instant::now();
         // Rows of this run are in it by now.
         now.is_empty = known.is_empty;
-        let again = self.planning.plan(&now.without_later(&known));
+        let again = self.planning.plan(&now.without_later(known));
         let again = match again {
             Ok(again) => again,
             Err(error) => {
-                let what = format!("{}, and now: {error}", now.differences(&known).join("; "));
+                let what = format!("{}, and now: {error}", now.differences(known).join("; "));
                 return Err(Trouble::Stop(changed(plan, &what)));
             }
         };
         if !again.writes_like(plan) {
-            return Err(Trouble::Stop(changed(plan, &now.differences(&known).join("; "))));
+            return Err(Trouble::Stop(changed(plan, &now.differences(known).join("; "))));
         }
         let mut latest = self.known.lock().expect(NO_PANIC);
         if latest.table.creation != now.creation {
             latest.version += 1;
             tracing::info!("table {} was altered, and rows go into it as before", plan.table);
         }
-        latest.table = now;
+        latest.table = Arc::new(now);
         latest.triggers_seen_at = seen_at;
         Ok(())
     }
 }
 
 fn changed(plan: &Plan, what: &str) -> Error {
-    Error::data(ErrorType::Other, format!("table {} was altered during the run: {what}", plan.table))
-        .help("what was committed before stays; start again when the table is as it shall be")
+    Error::data(
+        ErrorType::Other,
+        format!("table {} was altered during the run: {what}", plan.table),
+    )
+    .help("what was committed before stays; start again when the table is as it shall be")
 }

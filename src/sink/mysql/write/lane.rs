@@ -31,6 +31,8 @@ pub struct MysqlLane {
     /// For the next segment LOAD DATA is left alone: what it left behind at the server was in the
     /// way of the last.
     avoids_load: bool,
+    /// Rows were there already where a load could not tell that from a refusal.
+    meets_rows: bool,
 }
 
 /// A statement this short is refused for something else than its size.
@@ -53,6 +55,7 @@ impl MysqlLane {
             table_version: 0,
             bytes_max: None,
             avoids_load: false,
+            meets_rows: false,
         };
         lane.session = Some(lane.session().await?);
         Ok(lane)
@@ -143,24 +146,26 @@ impl MysqlLane {
 
     /// The short way: straight into the table. None, and no transaction, where that does not do.
     async fn load(
-        &self,
+        &mut self,
         session: &mut Session,
         payload: &Payload,
         detail: &Detail,
     ) -> Tried<Option<Counts>> {
         let plan = &self.sink.plan;
-        // A row that a foreign key refuses looks exactly like a duplicate.
+        // A row that a foreign key refuses looks exactly like a duplicate: then there may be neither.
         let hides_refusals = plan.mode == Mode::Skip && !plan.careful.is_empty();
-        if !self.loads_data() || detail.is_mixed || hides_refusals {
+        let mode = if hides_refusals { Mode::Insert } else { plan.mode };
+        if !self.loads_data() || detail.is_mixed || (hides_refusals && self.meets_rows) {
             return Ok(None);
         }
         self.begin(session).await?;
         let sql = self.sink.statements.load(Place::Target, &detail.left_out);
         let counts = match session.load(&sql, payload.bytes.clone()).await {
-            Ok(done) => counts::loaded(plan.mode, payload.rows, &done),
+            Ok(done) => counts::loaded(mode, payload.rows, &done),
             Err(trouble) => self.not_loaded(trouble)?,
         };
         if counts.is_none() {
+            self.meets_rows |= hides_refusals;
             session.run("ROLLBACK").await?;
         }
         Ok(counts)
