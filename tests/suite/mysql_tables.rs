@@ -462,7 +462,10 @@ fn triggers_that_the_account_cannot_see_are_reckoned_with(server: &Server) {
     client.run("CREATE TABLE log (n INT AUTO_INCREMENT PRIMARY KEY, id INT)");
     client.run(
         "CREATE TRIGGER a BEFORE INSERT ON t FOR EACH ROW BEGIN IF NEW.v = 77 THEN \
-         SIGNAL SQLSTATE '45000'; END IF; INSERT INTO log (id) VALUES (NEW.id); END",
+         SIGNAL SQLSTATE '45000'; END IF; END",
+    );
+    client.run(
+        "CREATE TRIGGER b AFTER INSERT ON t FOR EACH ROW INSERT INTO log (id) VALUES (NEW.id)",
     );
     client.run("CREATE TRIGGER u AFTER UPDATE ON t FOR EACH ROW INSERT INTO log (id) VALUES (-1)");
     grant(&database, DOCUMENTED);
@@ -481,6 +484,21 @@ fn triggers_that_the_account_cannot_see_are_reckoned_with(server: &Server) {
         assert_eq!(client.lines("SELECT id FROM t ORDER BY id"), ["1", "3", "9"]);
         // In the order of the source, and no update.
         assert_eq!(client.lines("SELECT id FROM log ORDER BY n"), ["3", "1"], "{args}");
+        let rows = |count| (0..count).map(|n| format!("{n},{n}\n")).collect::<String>();
+        Load::csv(&database, workdir!(), format!("id,v\n{}", rows(77)))
+            .with("--mode skip")
+            .with(args)
+            .run()
+            .completes()
+            .counts("read 77, inserted 74, duplicate 3");
+        // So many that the server does not keep a warning for each.
+        Load::csv(&database, workdir!(), format!("id,v\n{}", rows(77).repeat(40)))
+            .with("--mode skip")
+            .with(args)
+            .run()
+            .completes()
+            .counts("read 3080, duplicate 3080");
+        assert_eq!(client.number("SELECT COUNT(*) FROM log WHERE id = -1"), 0, "{args}");
     }
 }
 

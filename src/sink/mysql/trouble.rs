@@ -101,6 +101,11 @@ pub fn classify(failure: &mysql_async::Error, during: During, address: &str) -> 
     driver::classify(failure, during, address)
 }
 
+/// The key by which a warning says that a row is there already.
+pub fn key_met(code: u16, message: &str) -> Option<String> {
+    (code == codes::DUPLICATE_KEY).then(|| names::of(message).key).flatten()
+}
+
 /// We gave up waiting: the connection cannot be used again, and what the server did is not known.
 pub fn timed_out(during: During, address: &str, after: std::time::Duration) -> Trouble {
     let seconds = after.as_secs_f64();

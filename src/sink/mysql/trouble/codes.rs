@@ -163,13 +163,15 @@ fn row(code: u16, message: &str, error_type: ErrorType, what: &str) -> Trouble {
 
 const REFUSED_BY_INDEX: &str = "an index over an expression does not take the value";
 
+pub(super) const DUPLICATE_KEY: u16 = 1062;
+
 /// Said of a table that is created, too.
 pub(super) const ROW_TOO_LARGE: u16 = 1118;
 
 /// What is the matter with a row, and not with the statement.
 fn row_fault(code: u16) -> Option<(ErrorType, &'static str)> {
     Some(match code {
-        1022 | 1062 | 1169 | 1586 | 1761 | 1762 => {
+        1022 | DUPLICATE_KEY | 1169 | 1586 | 1761 | 1762 => {
             (ErrorType::DuplicateKey, "a row with the same key is there already")
         }
         1048 | 1263 => (ErrorType::Null, "NULL, and the column does not take it"),

@@ -155,17 +155,32 @@ impl MysqlLane {
         // A row that a foreign key refuses looks exactly like a duplicate: then there may be neither.
         let hides_refusals = plan.mode == Mode::Skip && !plan.careful.is_empty();
         let mode = if hides_refusals { Mode::Insert } else { plan.mode };
-        if !self.loads_data() || detail.is_mixed || (hides_refusals && self.meets_rows) {
+        if !self.loads_data() || detail.is_mixed {
             return Ok(None);
         }
-        self.begin(session).await?;
-        let sql = self.sink.statements.load(Place::Target, &detail.left_out);
-        let counts = match session.load(&sql, payload.bytes.clone()).await {
-            Ok(done) => counts::loaded(mode, payload.rows, &done),
-            Err(trouble) => self.not_loaded(trouble)?,
-        };
-        if counts.is_none() {
+        if !(hides_refusals && self.meets_rows) {
+            self.begin(session).await?;
+            let sql = self.sink.statements.load(Place::Target, &detail.left_out);
+            let counts = match session.load(&sql, payload.bytes.clone()).await {
+                Ok(done) => counts::loaded(mode, payload.rows, &done),
+                Err(trouble) => self.not_loaded(trouble)?,
+            };
+            if counts.is_some() {
+                return Ok(counts);
+            }
+            session.run("ROLLBACK").await?;
             self.meets_rows |= hides_refusals;
+        }
+        // Elsewhere there is no slow way to be spared, or no table in the warnings.
+        let is_spared = hides_refusals
+            && self.loads_data()
+            && plan.keys_to_skip_by.is_some()
+            && !session.server.is_mariadb;
+        if !is_spared {
+            return Ok(None);
+        }
+        let counts = self.load_in_pieces(session, payload, detail).await?;
+        if counts.is_none() {
             session.run("ROLLBACK").await?;
         }
         Ok(counts)

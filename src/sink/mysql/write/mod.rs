@@ -10,6 +10,7 @@ mod info;
 mod job;
 mod lane;
 mod order;
+mod pieces;
 mod prepare;
 mod search;
 pub mod sink;
