@@ -69,6 +69,9 @@ mod suite {
     // Runs that end before their end: by a signal, killed, beside another run, without a reader.
     mod stopping;
 
+    // What a table is beside its columns: keys, checks, versions, and what is altered in the middle.
+    mod mysql_tables;
+
     // The pages that are held against the code.
     mod reference;
     // Who may import whom in `src`.

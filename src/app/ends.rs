@@ -12,7 +12,7 @@ use crate::record::Shape;
 use crate::sink::Sink;
 use crate::sink::file::{FileSettings, FileSink, Format, Target};
 use crate::sink::mysql::{
-    Job, MysqlSettings, MysqlSink, NewTable, OtherFields, Plan, Target as MysqlTarget,
+    Job, MysqlSettings, MysqlSink, NewTable, OtherFields, Plan, Planning, Target as MysqlTarget,
 };
 use crate::source::csv::CsvSource;
 use crate::source::elastic::ElasticSource;
@@ -39,6 +39,8 @@ pub struct Fitted {
     pub new_table: Option<NewTable>,
     /// None where there is no table.
     pub plan: Option<Plan>,
+    /// What the plan was made of beside the table.
+    planning: Planning,
 }
 
 /// Where a run writes, before it is known what.
@@ -194,25 +196,28 @@ async fn fit_table(
     let has_many_indices = source.key().contains(&"_index");
     let selection = settings.selection.as_ref();
     let selection = selection.map(|selection| (&selection.old[..], &selection.new[..]));
+    let planning = target.planning(&fields, selection, !is_untyped, is_untyped);
     let new_table = target.new_table(&fields, selection, is_untyped, has_many_indices)?;
     if let Some(new_table) = &new_table {
         if is_look {
             let new_table = Some(new_table.clone());
-            return Ok(Fitted { target, new_table, plan: None });
+            return Ok(Fitted { target, new_table, plan: None, planning });
         }
         new_table.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         target.create_table(new_table, &**observer).await?;
         tracing::info!("table {} was created", new_table.name);
     }
-    let plan = target.plan(&fields, selection, !is_untyped, is_untyped)?;
-    Ok(Fitted { target, new_table: None, plan: Some(plan) })
+    let plan = planning.plan(target.table()?)?;
+    Ok(Fitted { target, new_table: None, plan: Some(plan), planning })
 }
 
 impl Fitted {
     fn sink(&self, observer: &Arc<dyn Observer>) -> Result<Option<MysqlSink>> {
         let Some(plan) = &self.plan else { return Ok(None) };
         let settings = Arc::clone(&self.target.settings);
-        Ok(Some(MysqlSink::new(settings, plan.clone(), &self.target.server, Arc::clone(observer))?))
+        let sink =
+            MysqlSink::new(settings, plan.clone(), &self.target.server, Arc::clone(observer))?;
+        Ok(Some(sink.watching(self.planning.clone(), self.target.table()?.clone())))
     }
 }
 

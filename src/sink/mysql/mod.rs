@@ -30,7 +30,7 @@ pub use session::server::Server;
 pub use settings::{Address, Job, Missing, Mode, MysqlSettings, NewFields, Tls, TlsMode};
 pub use table::Table;
 pub use table_name::TableName;
-pub use target::{Known, Target};
+pub use target::{Known, Planning, Target};
 pub use trouble::{During, RowTrouble, Tried, Trouble};
 pub use url::UrlParts;
 pub use value::Put;

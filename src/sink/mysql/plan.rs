@@ -15,7 +15,7 @@ pub use decision::{Given, plan};
 pub use keys::LANES_MAX;
 pub use mapping::{MappingRow, mapping};
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// With its database.
     pub table: TableName,
@@ -43,6 +43,7 @@ pub struct Plan {
     /// Why a row may be refused, or skipped, for reasons that a count of warnings does not tell from
     /// a duplicate: foreign keys, checks, triggers, partitions. Empty where nothing does.
     pub careful: Vec<String>,
+    pub has_triggers: bool,
     /// In mode skip, where an update that changes nothing would run triggers: rows are inserted and
     /// nothing else, and one is a duplicate where the server names a key that it meets another in.
     pub skips_by_key_name: bool,
@@ -52,8 +53,22 @@ pub struct Plan {
     pub warnings: Vec<String>,
 }
 
+impl Plan {
+    /// Whether rows are written in the same way, whatever is said about it.
+    pub fn writes_like(&self, other: &Plan) -> bool {
+        let way = |plan: &Plan| {
+            let mut plan = plan.clone();
+            plan.warnings.clear();
+            plan.mode_reason.clear();
+            plan.columns.iter_mut().for_each(|bound| bound.column.ordinal = 0);
+            plan
+        };
+        way(self) == way(other)
+    }
+}
+
 /// A column that is written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Bound {
     pub column: Column,
     pub rules: Rules,

@@ -32,7 +32,7 @@ pub(super) async fn rights(
     known: &Known<'_>,
 ) -> Tried<Vec<Right>> {
     let mut probes = Vec::new();
-    if let Some(plan) = known.plan {
+    if let Some(plan) = known.plan.filter(|plan| !plan.columns.is_empty()) {
         probes.extend(for_rows(plan));
     }
     if let Some(new) = known.new_table {

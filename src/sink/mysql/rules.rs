@@ -4,7 +4,7 @@ use super::Zone;
 pub use crate::record::EpochUnit;
 
 /// How the values of one column are understood. By default nothing is changed on the way.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rules {
     pub fraction: Fraction,
     /// Where times without an offset were written down. Without it they go into DATETIME as they

@@ -30,6 +30,34 @@ pub struct Known<'a> {
     pub state_tables: &'a [String],
 }
 
+/// All that a plan is made of beside the table, to make it again.
+#[derive(Clone)]
+pub struct Planning {
+    settings: Arc<MysqlSettings>,
+    server: Arc<Server>,
+    fields: Vec<Field>,
+    selection: Option<(Vec<String>, Vec<String>)>,
+    is_open: bool,
+    is_untyped: bool,
+    is_resuming: bool,
+}
+
+impl Planning {
+    pub fn plan(&self, table: &Table) -> Result<Plan> {
+        let selection = self.selection.as_ref();
+        plan(&Given {
+            settings: &self.settings,
+            server: &self.server,
+            table,
+            fields: &self.fields,
+            selection: selection.map(|(old, new)| (&old[..], &new[..])),
+            is_open: self.is_open,
+            is_untyped: self.is_untyped,
+            is_resuming: self.is_resuming,
+        })
+    }
+}
+
 /// Names in the source and names in the table, in the order of `--select`.
 pub type Selection<'a> = Option<(&'a [String], &'a [String])>;
 
@@ -45,24 +73,23 @@ impl Target {
 
     /// How records become rows. With `is_open`, records are documents, and others than these
     /// fields may turn up; with `is_untyped`, text may be JSON, NULL or a number in disguise, which
-    /// is all that a CSV file has. An error where the table is not there.
-    pub fn plan(
+    /// is all that a CSV file has.
+    pub fn planning(
         &self,
         fields: &[Field],
         selection: Selection<'_>,
         is_open: bool,
         is_untyped: bool,
-    ) -> Result<Plan> {
-        plan(&Given {
-            settings: &self.settings,
-            server: &self.server,
-            table: self.table()?,
-            fields,
-            selection,
+    ) -> Planning {
+        Planning {
+            settings: Arc::clone(&self.settings),
+            server: Arc::clone(&self.server),
+            fields: fields.to_vec(),
+            selection: selection.map(|(old, new)| (old.to_vec(), new.to_vec())),
             is_open,
             is_untyped,
             is_resuming: self.is_resuming,
-        })
+        }
     }
 
     pub fn table(&self) -> Result<&Table> {

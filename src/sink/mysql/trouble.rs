@@ -101,8 +101,8 @@ pub fn classify(failure: &mysql_async::Error, during: During, address: &str) -> 
     driver::classify(failure, during, address)
 }
 
-/// The key that a row was refused for, where that is the reason.
-pub fn duplicate_key(code: u16, message: &str) -> Option<String> {
+/// The key by which a warning says that a row is there already.
+pub fn key_met(code: u16, message: &str) -> Option<String> {
     (code == codes::DUPLICATE_KEY).then(|| names::of(message).key).flatten()
 }
 

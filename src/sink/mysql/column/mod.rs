@@ -44,7 +44,7 @@ pub struct Definition {
 }
 
 /// A column of the table, as far as values need to know it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Column {
     pub name: String,
     pub ordinal: u32,

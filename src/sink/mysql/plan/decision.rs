@@ -1,6 +1,6 @@
 //! The decisions of a plan, from what is given.
 
-use super::{Bound, Plan, WritePath, columns, keys};
+use super::{Bound, OtherFields, Plan, WritePath, columns, keys};
 use crate::error::{Error, Result};
 use crate::record::Field;
 use crate::sink::mysql::column::Definition;
@@ -31,6 +31,9 @@ pub struct Given<'a> {
 
 pub fn plan(given: &Given<'_>) -> Result<Plan> {
     check_table(given)?;
+    if given.fields.is_empty() && !given.is_open {
+        return Ok(of_nothing(given));
+    }
     let mut binding = columns::bind(given)?;
     let decision = keys::decide(given, &binding.columns)?;
     let key_columns = decision.key.as_ref().map_or(&[][..], |key| &key.columns);
@@ -38,8 +41,11 @@ pub fn plan(given: &Given<'_>) -> Result<Plan> {
         bound.absent = absent(given.settings, decision.mode, bound, key_columns.contains(&at));
     }
     let table = given.table;
+    table.check_mode(decision.mode)?;
     let is_always_written = |column: &Column| !given.is_open && is_bound(&binding.columns, column);
     let shows_updates = !table.triggers.is_empty()
+        || table.hides_triggers
+        || table.is_versioned
         || table
             .columns
             .iter()
@@ -66,7 +72,8 @@ pub fn plan(given: &Given<'_>) -> Result<Plan> {
         table: table.name.clone(),
         wanted: binding.wanted,
         others: binding.others,
-        skips_by_key_name: decision.mode == Mode::Skip && table.has_update_triggers,
+        has_triggers: !table.triggers.is_empty() || table.hides_triggers,
+        skips_by_key_name: decision.mode == Mode::Skip && table.shows_idle_updates(),
         mode: decision.mode,
         mode_reason: decision.mode_reason,
         key: decision.key,
@@ -100,6 +107,29 @@ fn is_bound(bound: &[Bound], column: &Column) -> bool {
     bound.iter().any(|bound| bound.column.name == column.name)
 }
 
+/// For files that are empty, and have no header either: nothing will be written.
+fn of_nothing(given: &Given<'_>) -> Plan {
+    Plan {
+        table: given.table.name.clone(),
+        wanted: Vec::new(),
+        others: OtherFields::Ignore,
+        columns: Vec::new(),
+        mode: given.settings.mode.unwrap_or(Mode::Insert),
+        mode_reason: "the source has no fields, and so no records".to_string(),
+        key: None,
+        other_keys: Vec::new(),
+        lanes_max: 1,
+        is_order_free: false,
+        write_path: write_path(given),
+        careful: Vec::new(),
+        has_triggers: false,
+        skips_by_key_name: false,
+        shows_updates: false,
+        is_transactional: given.table.is_transactional(),
+        warnings: Vec::new(),
+    }
+}
+
 /// Triggers see one row after the other, and numbers are given in turn.
 fn shows_order(table: &Table, bound: &[Bound]) -> bool {
     let counts = |definition: &Definition| {
@@ -109,6 +139,7 @@ fn shows_order(table: &Table, bound: &[Bound]) -> bool {
     let primary = table.unique_keys.iter().find(|key| key.is_primary());
     let primary = primary.and_then(UniqueKey::columns).unwrap_or_default();
     !table.triggers.is_empty()
+        || table.hides_triggers
         || table.definitions.iter().any(counts)
         || table.columns.iter().any(|column| {
             column.is_auto_increment
@@ -178,7 +209,7 @@ fn careful(table: &Table) -> Vec<String> {
     for (what, names) in [
         ("foreign key", &table.foreign_keys),
         ("check", &table.checks),
-        ("trigger", &table.triggers),
+        ("trigger", &table.triggers.iter().map(|trigger| trigger.name.clone()).collect()),
     ] {
         if let Some((first, others)) = names.split_first() {
             let more = if others.is_empty() {
@@ -192,5 +223,6 @@ fn careful(table: &Table) -> Vec<String> {
     if table.may_lack_partition {
         reasons.push("partitions that do not take every value".to_string());
     }
+    reasons.extend(table.further_refusals());
     reasons
 }

@@ -221,12 +221,8 @@ fn no_key(given: &Given<'_>, mode: Mode, keys: &Keys<'_>) -> Error {
 /// A key whose number the server always makes does not count: in which order it gives them out is its
 /// own affair, and a row that meets another by one is rejected whichever that is.
 fn lanes(given: &Given<'_>, keys: &Keys<'_>, warnings: &mut Vec<String>) -> usize {
-    if given.table.refers_to_itself {
-        warnings.push(
-            "a foreign key of the table refers to the table itself, so rows are written in order \
-             over one connection"
-                .to_string(),
-        );
+    if let Some(reason) = given.table.wants_order() {
+        warnings.push(format!("{reason}, so rows are written in order over one connection"));
         return 1;
     }
     let all: Vec<&(Key, &UniqueKey)> = keys

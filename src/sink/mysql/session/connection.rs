@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use mysql_async::consts::StatusFlags;
 use mysql_async::prelude::{FromRow, Queryable, StatementLike};
-use mysql_async::{Conn, LocalInfileError, Params};
+use mysql_async::{Conn, LocalInfileError, Params, Row};
 
 use super::encryption;
 use super::server::Server;
@@ -71,6 +71,7 @@ pub async fn try_connect(settings: &MysqlSettings) -> Tried<Session> {
     let timeout = settings.statement_timeout;
     let mut session =
         Session { conn, server: Arc::default(), address, timeout, tells_of_transactions: false };
+    super::pinning::uncover(&mut session).await?;
     session.server = Arc::new(Server::read(&mut session).await?);
     super::pinning::pin(&mut session, settings).await?;
     Ok(session)
@@ -177,7 +178,9 @@ impl Session {
     where
         T: FromRow + Send + 'static,
     {
-        within(self.timeout, During::Statement, &self.address, self.conn.query(sql)).await
+        let answer = self.conn.query(sql);
+        let rows = within(self.timeout, During::Statement, &self.address, answer).await?;
+        self.converted(rows)
     }
 
     /// The same with parameters.
@@ -190,7 +193,29 @@ impl Session {
         T: FromRow + Send + 'static,
     {
         let answer = self.conn.exec(sql, parameters);
-        within(self.timeout, During::Statement, &self.address, answer).await
+        let rows = within(self.timeout, During::Statement, &self.address, answer).await?;
+        self.converted(rows)
+    }
+
+    /// The driver would panic where a value is of another type than was expected, or NULL: servers
+    /// answer so of what an account may not see.
+    fn converted<T: FromRow>(&self, rows: Vec<Row>) -> Tried<Vec<T>> {
+        let convert = |row| {
+            T::from_row_opt(row).map_err(|_| {
+                Trouble::Stop(
+                    Error::new(
+                        Kind::Config,
+                        ErrorType::Protocol,
+                        format!(
+                            "mysql server {}: it answers a question with other columns than expected",
+                            self.address
+                        ),
+                    )
+                    .help("is there a proxy in between, or does the account lack SELECT on the table?"),
+                )
+            })
+        };
+        rows.into_iter().map(convert).collect()
     }
 
     /// Runs a prepared statement with parameters.
@@ -214,24 +239,32 @@ impl Session {
         done
     }
 
-    /// So that there is one for each row of a statement that was dropped. Without the right to it fewer
-    /// are kept, which is seen by their number.
-    pub async fn keep_warnings(&mut self) -> Tried<()> {
+    /// Has the server keep a warning for each row that a statement skips, and says how many it keeps:
+    /// MySQL wants a right for more than it does by itself.
+    pub async fn keep_warnings(&mut self) -> Tried<u64> {
         match self.run("SET SESSION max_error_count = 65535").await {
-            Ok(_) | Err(Trouble::Stop(_)) => Ok(()),
-            Err(trouble) => Err(trouble),
+            Ok(_) | Err(Trouble::Stop(_)) => {}
+            Err(trouble) => return Err(trouble),
         }
+        Ok(self
+            .rows::<u64>("SELECT @@SESSION.max_error_count")
+            .await?
+            .first()
+            .copied()
+            .unwrap_or(0))
     }
 
-    /// How many rows the last statement dropped for a key that is one of these, as far as the server
-    /// keeps warnings.
-    pub async fn duplicates(&mut self, mut is_one: impl FnMut(&str) -> bool + Send) -> Tried<u64> {
-        type Warning = (String, u16, String);
-        let count = |count: u64, (_, code, message): Warning| {
-            count
-                + u64::from(trouble::duplicate_key(code, &message).is_some_and(|key| is_one(&key)))
+    /// How many warnings of the last statement the server kept, and how many of them say that a row
+    /// meets another by a key that is one of these.
+    pub async fn duplicates(
+        &mut self,
+        is_one: impl Fn(&str) -> bool + Send + Sync,
+    ) -> Tried<(u64, u64)> {
+        let count = |(told, met): (u64, u64), (_, code, message): (String, u16, String)| {
+            let is_met = trouble::key_met(code, &message).is_some_and(|key| is_one(&key));
+            (told + 1, met + u64::from(is_met))
         };
-        let answer = self.conn.query_fold("SHOW WARNINGS", 0, count);
+        let answer = self.conn.query_fold("SHOW WARNINGS", (0, 0), count);
         within(self.timeout, During::Statement, &self.address, answer).await
     }
 

@@ -18,6 +18,15 @@ const WARNINGS_KEPT: u32 = 64;
 /// short enough that the locks of a machine that vanished do not stay for a night.
 const SILENCE_SECONDS: u64 = 3600;
 
+/// More bytes of a key than any key has, so that rows with equal ones are sorted side by side.
+const SORTED_BYTES: u32 = 8192;
+
+/// Before anything is asked: limits on SELECT cut answers of the server about itself, too.
+pub(super) async fn uncover(session: &mut Session) -> Tried<()> {
+    let wishes = [format!("sql_select_limit = {}", u64::MAX), "sql_big_selects = 1".to_string()];
+    wish(session, &wishes).await
+}
+
 pub(super) async fn pin(session: &mut Session, settings: &MysqlSettings) -> Tried<()> {
     // Compares text as bytes wherever a statement compares literals.
     session.run("SET NAMES utf8mb4 COLLATE utf8mb4_bin").await?;
@@ -31,25 +40,54 @@ pub(super) async fn pin(session: &mut Session, settings: &MysqlSettings) -> Trie
     let level = if session.server.logs_statements { "REPEATABLE READ" } else { "READ COMMITTED" };
     session.run(&format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}")).await?;
 
+    session.run("SET SESSION TRANSACTION READ WRITE").await?;
+
     let wait = LOCK_WAIT_SECONDS_MAX.min(settings.statement_timeout.as_secs() / 2).max(1);
     let mut wishes = vec![
         format!("innodb_lock_wait_timeout = {wait}"),
         format!("lock_wait_timeout = {wait}"),
         format!("wait_timeout = {SILENCE_SECONDS}"),
-        "innodb_strict_mode = 1".to_string(),
+        format!("max_sort_length = {SORTED_BYTES}"),
+        // Names of keys are looked for in messages.
+        "lc_messages = 'en_US'".to_string(),
+        // COMMIT neither begins another transaction nor ends the connection.
+        "completion_type = 0".to_string(),
+        "sql_quote_show_create = 1".to_string(),
+        // NULL is not the time of day.
+        "explicit_defaults_for_timestamp = 1".to_string(),
+        "sql_auto_is_null = 0".to_string(),
+        "sql_safe_updates = 0".to_string(),
+        "sql_warnings = 0".to_string(),
     ];
-    // MySQL wants a right for it, and there only their number is looked at.
     if session.server.is_mariadb {
+        // MySQL wants a right for it, and there only their number is looked at.
         wishes.push(format!("max_error_count = {WARNINGS_KEPT}"));
+        wishes.push("check_constraint_checks = 1".to_string());
+        wishes.push("old_mode = ''".to_string());
+    } else {
+        wishes.push("show_create_table_verbosity = 0".to_string());
+        if session.server.version >= INVISIBLE_KEYS_FROM {
+            wishes.push("show_gipk_in_create_table_and_information_schema = 1".to_string());
+        }
     }
+    wish(session, &wishes).await?;
+    // By itself, because MySQL wants a right for it.
+    wish(session, &["innodb_strict_mode = 1".to_string()]).await
+}
+
+/// MySQL from here on gives tables primary keys that it may hide.
+const INVISIBLE_KEYS_FROM: (u16, u16, u16) = (8, 0, 30);
+
+/// What the session is to be set to; a proxy or an engine without some of it is bearable.
+async fn wish(session: &mut Session, wishes: &[String]) -> Tried<()> {
     match session.run(&format!("SET SESSION {}", wishes.join(", "))).await {
         Ok(_) => return Ok(()),
+        Err(Trouble::Stop(_)) if wishes.len() == 1 => return Ok(()),
         Err(Trouble::Stop(_)) => {}
         Err(trouble) => return Err(trouble),
     }
     for wish in wishes {
         match session.run(&format!("SET SESSION {wish}")).await {
-            // A proxy or an engine without it: that is bearable.
             Ok(_) | Err(Trouble::Stop(_)) => {}
             Err(trouble) => return Err(trouble),
         }

@@ -1,18 +1,39 @@
-//! What information_schema says of a table.
+//! What the server says of a table.
 
 use std::collections::HashSet;
 
 use mysql_async::Row;
 use mysql_async::prelude::FromValue;
 
+use super::created::{self, Check, Created};
+use super::triggers::{self, triggers};
 use super::{KeyPart, Table, UniqueKey};
-use crate::error::Error;
-use crate::sink::mysql::column::Kind;
+use crate::error::{Error, Kind};
+use crate::record::ErrorType;
+use crate::sink::mysql::column;
 use crate::sink::mysql::trouble::Tried;
 use crate::sink::mysql::{Column, Definition, Session, TableName, Trouble};
 
+/// Several questions make a picture, and an ALTER may come between them.
+const LOOKS_MAX: usize = 5;
+
 /// None where there is no such table.
 pub async fn inspect(session: &mut Session, name: &TableName) -> Tried<Option<Table>> {
+    for _ in 0..LOOKS_MAX {
+        let table = look(session, name).await?;
+        let Some(found) = &table else { return Ok(None) };
+        if found.other_kind.is_some() || creation(session, &found.name).await? == found.creation {
+            return Ok(table);
+        }
+    }
+    Err(Trouble::Retry(Error::new(
+        Kind::Unavailable,
+        ErrorType::Other,
+        format!("mysql server {}: table {name} is altered again and again", session.address()),
+    )))
+}
+
+async fn look(session: &mut Session, name: &TableName) -> Tried<Option<Table>> {
     let (name, facts) = match find(session, name).await? {
         Some(found) => found,
         None => return Ok(None),
@@ -20,8 +41,18 @@ pub async fn inspect(session: &mut Session, name: &TableName) -> Tried<Option<Ta
     let place =
         Place { database: name.database.clone().unwrap_or_default(), table: name.table.clone() };
 
-    let (foreign_keys, refers_to_itself) = foreign_keys(session, &place).await?;
-    let checks = checks(session, &place).await?;
+    let creation = match facts.other_kind {
+        Some(_) => None,
+        None => creation(session, &name).await?,
+    };
+    let created = creation.as_deref().and_then(created::read);
+    let Created { foreign_keys, checks, overlap_keys, array_keys, is_versioned } =
+        created.clone().unwrap_or_default();
+    let refers_to_itself = foreign_keys.iter().any(|key| {
+        let database = key.database.as_deref().unwrap_or(&place.database);
+        database.eq_ignore_ascii_case(&place.database)
+            && key.table.eq_ignore_ascii_case(&place.table)
+    });
     let json_columns = checks.iter().filter_map(|check| check.json_column.clone()).collect();
     let definitions = definitions(session, &place, &json_columns).await?;
     let columns = definitions
@@ -32,13 +63,15 @@ pub async fn inspect(session: &mut Session, name: &TableName) -> Tried<Option<Ta
     // Our side makes this check as well, where it takes the column for JSON: then it refuses nothing.
     let is_ours = |check: &Check| {
         columns.iter().any(|column| {
-            matches!(column.kind, Kind::Json { .. })
+            matches!(column.kind, column::Kind::Json { .. })
                 && check.json_column.as_ref() == Some(&column.name)
         })
     };
     let checks = checks.into_iter().filter(|check| !is_ours(check)).map(|check| check.name);
     let checks = checks.collect();
-    let (triggers, has_update_triggers) = triggers(session, &place).await?;
+    let triggers = triggers(session, &name).await?;
+    let has_update_triggers = triggers.iter().any(|trigger| trigger.event == "UPDATE");
+    let unique_keys = unique_keys(session, &place).await?;
     let is_empty =
         session.rows::<u8>(&format!("SELECT 1 FROM {} LIMIT 1", name.quoted())).await?.is_empty();
     Ok(Some(Table {
@@ -50,10 +83,18 @@ pub async fn inspect(session: &mut Session, name: &TableName) -> Tried<Option<Ta
         is_partitioned: facts.is_partitioned,
         may_lack_partition: facts.is_partitioned && may_lack_partition(session, &place).await?,
         is_empty,
-        unique_keys: unique_keys(session, &place).await?,
-        foreign_keys,
+        unique_keys: unique_keys
+            .into_iter()
+            .filter(|key| !overlap_keys.contains(&key.name))
+            .collect(),
+        foreign_keys: foreign_keys.into_iter().map(|key| key.name).collect(),
         refers_to_itself,
+        hides_triggers: !triggers::are_seen(session, &place.database, &place.table).await?,
         triggers,
+        is_versioned,
+        overlap_keys,
+        array_keys,
+        creation: creation.filter(|_| created.is_some()),
         has_update_triggers,
         checks,
         name,
@@ -199,16 +240,15 @@ async fn unique_keys(session: &mut Session, place: &Place) -> Tried<Vec<UniqueKe
     Ok(keys)
 }
 
-/// Their names, and whether one of them refers to the table itself.
-async fn foreign_keys(session: &mut Session, place: &Place) -> Tried<(Vec<String>, bool)> {
-    let sql = "SELECT CONSTRAINT_NAME, UNIQUE_CONSTRAINT_SCHEMA, REFERENCED_TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS \
-               WHERE CONSTRAINT_SCHEMA = ? AND TABLE_NAME = ? ORDER BY CONSTRAINT_NAME";
-    let rows: Vec<(String, String, String)> = session.rows_with(sql, place.parameters()).await?;
-    let is_own = |database: &str, table: &str| {
-        database.eq_ignore_ascii_case(&place.database) && table.eq_ignore_ascii_case(&place.table)
+/// What SHOW CREATE TABLE says, without what each row changes. None where the account may not see it.
+pub async fn creation(session: &mut Session, name: &TableName) -> Tried<Option<String>> {
+    let sql = format!("SHOW CREATE TABLE {}", name.quoted());
+    let rows: Vec<Row> = match session.rows(&sql).await {
+        Ok(rows) => rows,
+        Err(Trouble::Stop(error)) if error.error_type == ErrorType::Auth => return Ok(None),
+        Err(trouble) => return Err(trouble),
     };
-    let refers_to_itself = rows.iter().any(|(_, database, table)| is_own(database, table));
-    Ok((rows.into_iter().map(|(name, ..)| name).collect(), refers_to_itself))
+    Ok(rows.first().and_then(|row| cell::<String>(row, 1)).map(|text| created::lasting(&text)))
 }
 
 /// Partitions by hash take every row, and a range without an end every row above the last.
@@ -222,73 +262,13 @@ async fn may_lack_partition(session: &mut Session, place: &Place) -> Tried<bool>
         let description = description.as_deref().unwrap_or_default();
         let is_open_range = method.starts_with("RANGE") && description == "MAXVALUE";
         let is_hash = method.contains("HASH") || method.contains("KEY");
-        !is_open_range && !is_hash
+        // Rows of now are in one, and those that were in the others.
+        let is_versions = method == "SYSTEM_TIME";
+        !is_open_range && !is_hash && !is_versions
     }))
-}
-
-/// Their names, and whether one of them runs at UPDATE. Only those that the account may see.
-async fn triggers(session: &mut Session, place: &Place) -> Tried<(Vec<String>, bool)> {
-    let sql = "SELECT TRIGGER_NAME, EVENT_MANIPULATION FROM information_schema.TRIGGERS \
-               WHERE EVENT_OBJECT_SCHEMA = ? AND EVENT_OBJECT_TABLE = ? \
-               AND EVENT_MANIPULATION IN ('INSERT', 'UPDATE') ORDER BY TRIGGER_NAME";
-    let rows: Vec<(String, String)> = session.rows_with(sql, place.parameters()).await?;
-    let has_update_triggers = rows.iter().any(|(_, event)| event == "UPDATE");
-    Ok((rows.into_iter().map(|(name, _)| name).collect(), has_update_triggers))
-}
-
-struct Check {
-    name: String,
-    /// It demands nothing but JSON of this column: that is how MariaDB declares a column of JSON,
-    /// and anybody a column of text.
-    json_column: Option<String>,
-}
-
-async fn checks(session: &mut Session, place: &Place) -> Tried<Vec<Check>> {
-    let sql = if session.server.is_mariadb {
-        "SELECT CONSTRAINT_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS \
-         WHERE CONSTRAINT_SCHEMA = ? AND TABLE_NAME = ? ORDER BY CONSTRAINT_NAME"
-    } else {
-        "SELECT CONSTRAINT_NAME, '' FROM information_schema.TABLE_CONSTRAINTS \
-         WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND CONSTRAINT_TYPE = 'CHECK' \
-         AND ENFORCED = 'YES' ORDER BY CONSTRAINT_NAME"
-    };
-    let rows: Vec<(String, String)> = match session.rows_with(sql, place.parameters()).await {
-        Ok(rows) => rows,
-        // A server that has no checks has no words for them.
-        Err(Trouble::Stop(_)) => Vec::new(),
-        Err(trouble) => return Err(trouble),
-    };
-    let check =
-        |(name, clause): (String, String)| Check { name, json_column: json_column(&clause) };
-    Ok(rows.into_iter().map(check).collect())
-}
-
-/// ``json_valid(`name`)``
-pub(super) fn json_column(clause: &str) -> Option<String> {
-    let name = clause.strip_prefix("json_valid(`")?.strip_suffix("`)")?;
-    let name = name.replace("``", "\0");
-    (!name.contains('`')).then(|| name.replace('\0', "`"))
 }
 
 /// A value of information_schema; none where it is NULL or of another type.
 fn cell<T: FromValue>(row: &Row, index: usize) -> Option<T> {
     row.get_opt::<Option<T>, usize>(index)?.ok()?
-}
-
-#[cfg(test)]
-mod tests {
-    use super::json_column;
-
-    #[test]
-    fn json_in_mariadb_is_told_by_its_check() {
-        for (clause, column) in [
-            ("json_valid(`j`)", Some("j")),
-            ("json_valid(`a``b`)", Some("a`b")),
-            ("json_valid(`a`) and json_valid(`b`)", None),
-            ("`a` < 100", None),
-            ("", None),
-        ] {
-            assert_eq!(json_column(clause).as_deref(), column, "{clause}");
-        }
-    }
 }

@@ -24,13 +24,21 @@ pub(super) fn classify(
     };
     match code {
         // 1206: no room for more locks. InnoDB rolls back all of the transaction, as in a deadlock.
-        1213 | 1020 | 1206 | 3101 => {
+        1213 | 1020 | 1206 | 1614 | 3101 => {
             Trouble::Deadlock(again(ErrorType::Deadlock, "another transaction was in the way"))
         }
-        1205 | 3572 => Trouble::LockTimeout(again(
+        1205 | 1689 | 3572 => Trouble::LockTimeout(again(
             ErrorType::LockTimeout,
             "others hold a lock on the rows or the table for too long",
         )),
+        1197 => Trouble::Stop(
+            say(Kind::Config, ErrorType::TooLarge, "its log takes no transaction so large")
+                .help("lower --batch-bytes, or raise max_binlog_cache_size at the server"),
+        ),
+        // Of a multi-valued index, which takes no objects.
+        1235 if message.contains("'CAST-ing JSON ") => {
+            row(code, message, ErrorType::TypeMismatch, REFUSED_BY_INDEX)
+        }
         // Galera, which has rolled back.
         1105 if message == "Maximum writeset size exceeded" => Trouble::Stop(
             say(Kind::Config, ErrorType::TooLarge, "the cluster takes no transaction so large")
@@ -40,7 +48,8 @@ pub(super) fn classify(
         _ if during == During::Commit && is_unclear_at_commit(code) => {
             lost("the end of a transaction failed")
         }
-        1317 | 1969 | 3024 => {
+        // 1038: rows are sorted on the way from the staging table.
+        1038 | 1317 | 1969 | 3024 => {
             Trouble::Slow(again(ErrorType::Timeout, "a statement was broken off by the server"))
         }
         1153 | 2020 => {
@@ -54,17 +63,17 @@ pub(super) fn classify(
         1412 | 1615 => {
             Trouble::Altered(again(ErrorType::Other, "the table was altered in the meantime"))
         }
-        1290 | 1792 | 1836 => Trouble::ReadOnly(
+        1207 | 1290 | 1792 | 1836 | 1874 => Trouble::ReadOnly(
             again(ErrorType::Other, "it takes no changes")
                 .help("after a failover another server does; is this a replica, or read_only set?"),
         ),
-        1040 | 1203 | 1226 | 1135 | 1037 | 1041 => Trouble::Retry(say(
+        1037 | 1040 | 1041 | 1135 | 1203 | 1226 | 1297 | 1461 | 1637 | 3170 => Trouble::Retry(say(
             Kind::Overloaded,
             ErrorType::Overloaded,
             "it has as many connections, or as much to do, as it may",
         )),
         1047 => Trouble::Retry(again(ErrorType::Other, "the node is not ready")),
-        1021 | 1026 | 1030 | 1114 => {
+        1021 | 1026 | 1030 | 1114 | 1878 => {
             Trouble::Retry(again(ErrorType::Disk, "it has no room left to write, or failed to"))
         }
         1053
@@ -77,6 +86,8 @@ pub(super) fn classify(
         | 2006
         | 2013
         | 2055
+        | 3032
+        | 3168
         | 3169
         | 4031 => lost("it closed the connection"),
         1261 | 1262 => Trouble::Stop(Error::internal(format!(
@@ -133,7 +144,7 @@ fn by_state(
 /// A refusal that does not say that nothing was taken: some nodes of a cluster, or the log, may
 /// have it. What is known to come before anything is taken is decided elsewhere.
 fn is_unclear_at_commit(code: u16) -> bool {
-    row_fault(code).is_none() && !matches!(code, 1290 | 1792 | 1836 | 1047)
+    row_fault(code).is_none() && !matches!(code, 1207 | 1290 | 1792 | 1836 | 1874 | 1047)
 }
 
 fn is_denial(code: u16) -> bool {
@@ -150,6 +161,8 @@ fn row(code: u16, message: &str, error_type: ErrorType, what: &str) -> Trouble {
     Trouble::Row(RowTrouble { error_type, code, row, column, key, reason })
 }
 
+const REFUSED_BY_INDEX: &str = "an index over an expression does not take the value";
+
 /// Said of a table that is created, too.
 pub(super) const DUPLICATE_KEY: u16 = 1062;
 pub(super) const ROW_TOO_LARGE: u16 = 1118;
@@ -157,7 +170,7 @@ pub(super) const ROW_TOO_LARGE: u16 = 1118;
 /// What is the matter with a row, and not with the statement.
 fn row_fault(code: u16) -> Option<(ErrorType, &'static str)> {
     Some(match code {
-        1022 | 1062 | 1169 | 1586 | 1761 | 1762 => {
+        1022 | DUPLICATE_KEY | 1169 | 1586 | 1761 | 1762 => {
             (ErrorType::DuplicateKey, "a row with the same key is there already")
         }
         1048 | 1263 => (ErrorType::Null, "NULL, and the column does not take it"),
@@ -172,6 +185,13 @@ fn row_fault(code: u16) -> Option<(ErrorType, &'static str)> {
         }
         1216 | 1217 | 1451 | 1452 => (ErrorType::Constraint, "a foreign key is not satisfied"),
         ROW_TOO_LARGE => (ErrorType::TooLarge, "the row is larger than a page of the table takes"),
+        // Over an expression or over the values of an array; 1032 with ON DUPLICATE KEY UPDATE.
+        3751 | 3903 => (ErrorType::TypeMismatch, REFUSED_BY_INDEX),
+        3752 | 3904..=3907 => (ErrorType::OutOfRange, REFUSED_BY_INDEX),
+        1032 => (
+            ErrorType::DuplicateKey,
+            "a unique key over the values of an array has one of them already",
+        ),
         1369 => (ErrorType::Constraint, "the view's CHECK OPTION is not satisfied"),
         1526 | 1748 => (ErrorType::Constraint, "no partition takes the row"),
         1644 => (ErrorType::Constraint, "a trigger refused the row"),

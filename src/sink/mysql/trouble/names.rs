@@ -19,7 +19,8 @@ pub(super) fn of(message: &str) -> Named {
     let column = last_name(rest, "for column ")
         .or_else(|| between(rest, "Column '", "' cannot be null"))
         .or_else(|| between(rest, "Field '", "' doesn't have a default value"));
-    let key = last_name(rest, "for key ")
+    let key = duplicate(message)
+        .or_else(|| last_name(rest, "for key "))
         .or_else(|| between(rest, "Check constraint '", "' is violated"))
         .or_else(|| constraint(rest));
     Named { column, key, row }
@@ -30,6 +31,14 @@ pub(super) fn denied(message: &str) -> Option<&str> {
     let (right, _) = message.split_once(" command denied to user ")?;
     let is_plain = |byte: u8| byte.is_ascii_uppercase() || matches!(byte, b' ' | b',');
     (right.len() <= 64 && right.bytes().all(is_plain)).then_some(right)
+}
+
+/// `Duplicate entry 'value' for key 'name'`, where it can only be read in one way: neither is escaped.
+fn duplicate(message: &str) -> Option<String> {
+    let name = message.strip_prefix("Duplicate entry '")?.strip_suffix('\'')?;
+    let (_, name) = name.split_once("' for key '")?;
+    let is_name = !name.contains("' for key '") && name.chars().count() <= CHARACTERS_MAX;
+    is_name.then(|| name.to_string())
 }
 
 /// `'name'` or `` `database`.`table`.`name` `` between `before` and the end.
@@ -102,6 +111,20 @@ mod tests {
         check("Field 'n' doesn't have a default value", Some("n"), None, None);
         check("Duplicate entry 'x' for key 't.PRIMARY'", None, Some("t.PRIMARY"), None);
         check("Duplicate entry ' for key 'y'' for key 'PRIMARY'", None, Some("PRIMARY"), None);
+        for (entry, key) in [
+            ("1", "it's"),
+            ("1", "n'm.o.it's"),
+            ("1", "a' at row 3"),
+            ("1", "tab\tx"),
+            ("1", "a for key 'b'"),
+            ("1", "x."),
+            ("a'b", "'"),
+            ("' for key 'y'", "PRIMARY"),
+        ] {
+            let message = format!("Duplicate entry '{entry}' for key '{key}'");
+            check(&message, None, Some(key), None);
+        }
+        check("Duplicate entry '' for key 'y' for key 'it's'", None, None, None);
         check(
             "Invalid JSON text: \"Invalid value.\" at position 0 in value for column 't.j'.",
             Some("t.j"),

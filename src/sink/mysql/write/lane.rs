@@ -6,14 +6,9 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::careful::{Inserting, Outcome, STATEMENT_BYTES_MAX};
-use super::counts;
-use super::group::Group;
 use super::prepare::Detail;
 use super::sink::MysqlSink;
-use super::statement::Place;
 use crate::error::{Error, Kind, Later, Result};
 use crate::event::Event;
 use crate::record::Counts;
@@ -28,11 +23,18 @@ pub struct MysqlLane {
     session: Option<Session>,
     /// The session has the staging table.
     pub(super) has_staging: bool,
+    /// Of the table, when the session was made.
+    table_version: u64,
     /// Lower than usual where the server refused a statement for its size.
     bytes_max: Option<usize>,
     /// For the next segment LOAD DATA is left alone: what it left behind at the server was in the
     /// way of the last.
     avoids_load: bool,
+    /// How many warnings of one statement the server keeps in this session.
+    pub(super) warnings_kept: u64,
+    /// Where it has to be known why rows are skipped: more were than there are warnings of one
+    /// statement.
+    pub(super) skips_many: bool,
 }
 
 /// A statement this short is refused for something else than its size.
@@ -52,8 +54,11 @@ impl MysqlLane {
             number,
             session: None,
             has_staging: false,
+            table_version: 0,
             bytes_max: None,
             avoids_load: false,
+            warnings_kept: 0,
+            skips_many: false,
         };
         lane.session = Some(lane.session().await?);
         Ok(lane)
@@ -61,16 +66,21 @@ impl MysqlLane {
 
     /// The session, or a new one that has the lane's lock.
     async fn session(&mut self) -> Tried<Session> {
-        if let Some(session) = self.session.take() {
-            return Ok(session);
+        let table_version = self.sink.table_version();
+        match self.session.take() {
+            Some(session) if self.table_version == table_version => return Ok(session),
+            // What was made of the table that was goes with the session.
+            Some(session) => session.close().await,
+            None => {}
         }
+        self.table_version = table_version;
         self.has_staging = false;
         let mut session = try_connect(&self.sink.settings).await?;
         // First: whoever was taken over must not end connections of the new run.
         self.compare_epoch(&mut session).await?;
         self.sink.state.lock_lane(&mut session, self.number).await?;
-        if self.sink.plan.mode == Mode::Skip && self.sink.statements.counts_keys() {
-            session.keep_warnings().await?;
+        if self.asks_why() {
+            self.warnings_kept = session.keep_warnings().await?;
         }
         Ok(session)
     }
@@ -111,12 +121,16 @@ impl MysqlLane {
         if let Some(counts) = counts {
             // What an earlier try was granted is given back.
             allowance.allows(0);
+            if payload.rows > 0 {
+                self.sink.check_definition(session).await?;
+            }
             return self.finish(session, payload, counts, Vec::new()).await;
         }
         self.begin(session).await?;
         match self.insert(session, payload, allowance).await? {
             Outcome::Inserted(counts, refused) => {
                 let count = refused.len() as u64;
+                self.sink.check_definition(session).await?;
                 if !allowance.allows(count) && count > 0 {
                     session.run("ROLLBACK").await?;
                     return Ok(Commit::OverBudget(refused));
@@ -124,6 +138,7 @@ impl MysqlLane {
                 self.finish(session, payload, counts, refused).await
             }
             Outcome::OverBudget(refused) => {
+                self.sink.check_definition(session).await?;
                 session.run("ROLLBACK").await?;
                 Ok(Commit::OverBudget(refused))
             }
@@ -132,72 +147,6 @@ impl MysqlLane {
 
     pub(super) fn loads_data(&self) -> bool {
         self.sink.loads_data() && !self.avoids_load
-    }
-
-    /// The short way: straight into the table. None, and no transaction, where that does not do.
-    async fn load(
-        &self,
-        session: &mut Session,
-        payload: &Payload,
-        detail: &Detail,
-    ) -> Tried<Option<Counts>> {
-        let plan = &self.sink.plan;
-        // A row that a foreign key refuses looks exactly like a duplicate.
-        let hides_refusals = plan.mode == Mode::Skip && !plan.careful.is_empty();
-        let Some(groups) = &detail.groups else { return Ok(None) };
-        if !self.loads_data() || hides_refusals {
-            return Ok(None);
-        }
-        self.begin(session).await?;
-        let mut counts = Counts::default();
-        let mut start = 0;
-        for group in groups {
-            let text = payload.bytes.slice(start..group.end);
-            start = group.end;
-            match self.load_group(session, group, text).await? {
-                Some(loaded) => counts.add(&loaded),
-                None => {
-                    session.run("ROLLBACK").await?;
-                    return Ok(None);
-                }
-            }
-        }
-        Ok(Some(counts))
-    }
-
-    async fn load_group(
-        &self,
-        session: &mut Session,
-        group: &Group,
-        text: Bytes,
-    ) -> Tried<Option<Counts>> {
-        let (mode, statements) = (self.sink.plan.mode, &self.sink.statements);
-        let sql = statements.load(Place::Target, &group.left);
-        let counts = match session.load(&sql, text).await {
-            Ok(done) => counts::loaded(mode, group.rows, &done),
-            Err(trouble) => self.not_loaded(trouble)?,
-        };
-        let Some(counts) = counts else { return Ok(None) };
-        if counts.duplicate > 0 && statements.may_meet_by_number(&group.left) {
-            // A row may have been dropped because the numbers are used up, and is no duplicate.
-            let met = session.duplicates(|key| statements.is_met(key, &group.left)).await?;
-            if met != counts.duplicate {
-                return Ok(None);
-            }
-        }
-        Ok(Some(counts))
-    }
-
-    /// What may do better with INSERT is no reason to stop.
-    pub(super) fn not_loaded(&self, trouble: Trouble) -> Tried<Option<Counts>> {
-        match trouble {
-            Trouble::Row(_) | Trouble::Slow(_) => Ok(None),
-            Trouble::NoLocalInfile(error) => {
-                self.sink.stop_loading_data(&error);
-                Ok(None)
-            }
-            trouble => Err(trouble),
-        }
     }
 
     async fn insert(
@@ -260,7 +209,11 @@ impl MysqlLane {
         allowance: &dyn Allowance,
     ) -> Tried<Commit> {
         self.compare_epoch(session).await?;
-        match self.insert(session, payload, allowance).await {
+        let written = match self.insert(session, payload, allowance).await {
+            Ok(outcome) => self.sink.check_definition(session).await.map(|()| outcome),
+            Err(trouble) => Err(trouble),
+        };
+        match written {
             Ok(Outcome::Inserted(counts, refused)) => {
                 let bytes_written = payload.bytes.len() as u64;
                 Ok(Commit::Durable(Receipt { counts, bytes_written, refused }))
@@ -283,6 +236,17 @@ impl MysqlLane {
         Error::new(Kind::Data, cause.error_type, message)
             .because(cause)
             .help("rows may be there twice after another run: empty the table, or make it InnoDB")
+    }
+
+    /// What cannot be tried again may be what an ALTER made of a good statement.
+    async fn explained(&self, mut session: Session, error: Error) -> Error {
+        if error.kind != Kind::Config || session.run("ROLLBACK").await.is_err() {
+            return error;
+        }
+        match self.sink.check_definition(&mut session).await {
+            Err(Trouble::Stop(changed)) if changed.kind == Kind::Data => changed.because(error),
+            _ => error,
+        }
     }
 
     /// Gives back a session that can be used again. The others are dropped, and with them what was
@@ -333,6 +297,7 @@ impl Lane for MysqlLane {
                     self.avoids_load = false;
                     Ok(commit)
                 }
+                Err(Trouble::Stop(error)) => Err(self.explained(session, error).await),
                 Err(trouble) => Err(self.failed(session, trouble).await),
             }
         })

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::OnceCell;
 
+use super::definition::Definition;
 use super::guard::Guard;
 use super::lane::MysqlLane;
 use super::prepare::Preparer;
@@ -18,6 +19,9 @@ use crate::sink::mysql::plan::{Plan, WritePath};
 use crate::sink::mysql::session::connection::{Session, connect};
 use crate::sink::mysql::session::server::Server;
 use crate::sink::mysql::settings::MysqlSettings;
+use crate::sink::mysql::table::Table;
+use crate::sink::mysql::target::Planning;
+use crate::sink::mysql::trouble::Tried;
 use crate::sink::{Lane, Payload, Refused, Sink};
 
 pub struct MysqlSink {
@@ -26,6 +30,8 @@ pub struct MysqlSink {
     pub(super) state: Arc<State>,
     pub(super) statements: Statements,
     pub(super) throttle: Option<Throttle>,
+    /// None where nobody said what the plan was made of.
+    pub(super) definition: Option<Definition>,
     preparer: Preparer,
     /// The job's epoch, once it was taken.
     epoch: OnceCell<u64>,
@@ -53,6 +59,7 @@ impl MysqlSink {
         Ok(MysqlSink {
             state: Arc::new(State::new(&settings, &plan.table)?),
             statements: Statements::new(&plan, server.is_mariadb, server.version),
+            definition: None,
             throttle: throttle.map(|query| Throttle::new(query, settings.throttle_every)),
             preparer: Preparer::new(&plan, settings.keys_unique),
             epoch: OnceCell::new(),
@@ -65,6 +72,37 @@ impl MysqlSink {
             settings,
             plan,
         })
+    }
+
+    /// Ends the run where the table is altered so that this plan is not what would be made of it.
+    pub fn watching(mut self, planning: Planning, table: Table) -> MysqlSink {
+        self.definition = Some(Definition::new(planning, table));
+        self
+    }
+
+    /// Behind the rows, in their transaction.
+    pub(super) async fn check_definition(&self, session: &mut Session) -> Tried<()> {
+        match &self.definition {
+            Some(definition) => definition.check(session, &self.plan).await,
+            None => Ok(()),
+        }
+    }
+
+    /// How often the table was altered.
+    pub(super) fn table_version(&self) -> u64 {
+        self.definition.as_ref().map_or(0, Definition::version)
+    }
+
+    /// A trigger that came after the last look is no part of what was planned either.
+    async fn check_triggers(&self) -> Result<()> {
+        let Some(definition) = &self.definition else { return Ok(()) };
+        if self.epoch.get().is_none() {
+            return Ok(());
+        }
+        let mut session: Session = connect(&self.settings).await?;
+        let checked = definition.check_triggers(&mut session, &self.plan).await;
+        session.close().await;
+        Ok(checked?)
     }
 
     /// Takes the job, once: its lock, and its row with a new epoch.
@@ -199,6 +237,7 @@ impl Sink for MysqlSink {
 
     fn publish(&self) -> Later<'_, Result<Published>> {
         Box::pin(async {
+            self.check_triggers().await?;
             self.published.store(true, Ordering::Relaxed);
             if let Err(error) = self.forget_tokens().await {
                 tracing::warn!("tokens of this run stay until the next one: {error}");

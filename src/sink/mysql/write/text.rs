@@ -41,13 +41,14 @@ impl<'a> TextRows<'a> {
 
     /// A row without its line end.
     pub fn row(&self, row: usize) -> &'a [u8] {
-        let range = self.range(row);
+        let range = self.range(row, row + 1);
         &self.text[range.start..range.end - 1]
     }
 
-    fn range(&self, row: usize) -> Range<usize> {
-        let start = if row == 0 { 0 } else { self.ends[row - 1] as usize };
-        start..self.ends[row] as usize
+    /// Where the rows from `first` to before `end` are, of which there is at least one.
+    pub fn range(&self, first: usize, end: usize) -> Range<usize> {
+        let start = if first == 0 { 0 } else { self.ends[first - 1] as usize };
+        start..self.ends[end - 1] as usize
     }
 }
 
