@@ -1,6 +1,7 @@
 //! What the server knows of the table that is written to.
 
 mod inspect;
+mod learned;
 
 use super::column::{Column, Definition};
 use super::table_name::TableName;

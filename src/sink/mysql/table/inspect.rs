@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use mysql_async::Row;
 use mysql_async::prelude::FromValue;
 
-use super::{KeyPart, Table, UniqueKey};
+use super::{KeyPart, Table, UniqueKey, learned};
 use crate::error::Error;
 use crate::sink::mysql::column::Kind;
 use crate::sink::mysql::trouble::Tried;
@@ -23,7 +23,8 @@ pub async fn inspect(session: &mut Session, name: &TableName) -> Tried<Option<Ta
     let (foreign_keys, refers_to_itself) = foreign_keys(session, &place).await?;
     let checks = checks(session, &place).await?;
     let json_columns = checks.iter().filter_map(|check| check.json_column.clone()).collect();
-    let definitions = definitions(session, &place, &json_columns).await?;
+    let mut definitions = definitions(session, &place, &json_columns).await?;
+    learned::complete(session, &name, &mut definitions).await?;
     let columns = definitions
         .iter()
         .map(Column::new)
@@ -171,6 +172,9 @@ async fn definitions(
             is_mariadb: server.is_mariadb,
             has_json_check: json_columns.contains(&name),
             has_long_timestamps: server.has_long_timestamps(),
+            repertoire: None,
+            members: None,
+            shadowed: Vec::new(),
             name,
         }
     };
