@@ -53,6 +53,8 @@ mod suite {
     mod mysql_times;
     // What columns do beside holding a value: defaults, NOT NULL, numbers of their own; and properties.
     mod mysql_columns;
+    // Values that a server would take for other ones.
+    mod mysql_exact;
     // Every type of column with what just fits into it and what does not.
     mod mysql_values;
     // What Prometheus says of our metrics, rules and example configuration. Needs prometheus.

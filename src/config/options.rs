@@ -355,6 +355,17 @@ pub const OPTIONS: &[Opt] = &[
         &["raw", "hex", "base64"],
         "What text means in columns of bytes [default: raw]",
     ),
+    choice(
+        Theme::Mysql,
+        "json-doubles",
+        &["exact", "nearest"],
+        "Numbers that MySQL's JSON reads as another double: rejected, or taken as that [default: exact]",
+    ),
+    switch(
+        Theme::Mysql,
+        "json-as-text",
+        "Objects and arrays go into columns of text, in their own words",
+    ),
     switch(Theme::Mysql, "no-load-data", "Write by INSERT where LOAD DATA is possible, too"),
     switch(
         Theme::Mysql,

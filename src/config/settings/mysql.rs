@@ -1,11 +1,12 @@
 //! What is meant for MySQL as a sink.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::reading::Reading;
 use crate::config::written::Origin;
-use crate::sink::mysql::rules::{BinaryText, Fraction};
+use crate::sink::mysql::rules::{BinaryText, Fraction, JsonDoubles};
 use crate::sink::mysql::settings::{PORT, STATE_TABLE};
 use crate::sink::mysql::{
     Address, Job, Missing, Mode, MysqlSettings, NewFields, Rules, TableName, Tls, TlsMode,
@@ -181,6 +182,11 @@ impl Reading<'_> {
                 Some("base64") => BinaryText::Base64,
                 _ => BinaryText::Raw,
             },
+            json_doubles: match self.choice("json-doubles").as_deref() {
+                Some("nearest") => JsonDoubles::Nearest(Arc::default()),
+                _ => JsonDoubles::Exact,
+            },
+            json_as_text: self.switch("json-as-text"),
             ..Rules::default()
         }
     }
@@ -232,6 +238,20 @@ mod tests {
         assert_eq!((mysql.user.as_str(), mysql.database.as_deref()), ("high", Some("high")));
         let (mysql, _) = meant(&[url, ("db-host", "typed", Origin::Flag)]);
         assert_eq!(mysql.unwrap().address, Address::Tcp { host: "typed".to_string(), port: 2 });
+    }
+
+    #[test]
+    fn json_is_taken_as_it_is_said() {
+        let base = [("db-user", "u", file()), ("db-name", "d", file())];
+        let rules = |more: &[(&'static str, &'static str, Origin)]| {
+            meant(&[&base[..], more].concat()).0.unwrap().rules
+        };
+        let rules_by_default = rules(&[]);
+        assert!(matches!(rules_by_default.json_doubles, JsonDoubles::Exact));
+        assert!(!rules_by_default.json_as_text);
+        let said = [("json-doubles", "nearest", file()), ("json-as-text", "true", file())];
+        let said = rules(&said);
+        assert!(matches!(said.json_doubles, JsonDoubles::Nearest(_)) && said.json_as_text);
     }
 
     #[test]

@@ -109,7 +109,10 @@ fn columns<'a>(wish: &Wish<'a>) -> Result<Vec<NewColumn<'a>>> {
         data_type: match field.is_beside {
             true if field.name == "_index" => Type::Bytes(INDEX_NAME_BYTES),
             true => Type::Bytes(DOCUMENT_ID_BYTES),
-            false => Type::of(field, wish.is_untyped),
+            false => match Type::of(field, wish.is_untyped) {
+                Type::Json if wish.settings.rules.json_as_text => Type::LongText,
+                other => other,
+            },
         },
         is_key: false,
     };

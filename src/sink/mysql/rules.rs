@@ -1,5 +1,8 @@
 //! What the user said about values, where a column alone does not decide.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::Zone;
 pub use crate::record::EpochUnit;
 
@@ -16,6 +19,9 @@ pub struct Rules {
     /// Numbers are time since 1970: the source's mapping says so.
     pub epoch: Option<EpochUnit>,
     pub text: TextOrigin,
+    pub json_doubles: JsonDoubles,
+    /// Objects and arrays go into columns of text in their own words.
+    pub json_as_text: bool,
 }
 
 /// What becomes of digits that a column does not keep. Those that are zero always fit.
@@ -27,6 +33,37 @@ pub enum Fraction {
     Truncate,
     /// Half goes away from zero, as the server rounds. A DATE column still takes midnight only.
     Round,
+}
+
+/// What becomes of a number that MySQL's JSON makes another one of.
+#[derive(Clone, Debug, Default)]
+pub enum JsonDoubles {
+    #[default]
+    Exact,
+    /// It is whatever double MySQL reads. All columns of a run count such numbers together.
+    Nearest(Arc<AtomicU64>),
+}
+
+/// However many there were.
+impl PartialEq for JsonDoubles {
+    fn eq(&self, other: &JsonDoubles) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
+impl JsonDoubles {
+    pub fn note(&self, numbers: u64) {
+        if let JsonDoubles::Nearest(count) = self {
+            count.fetch_add(numbers, Ordering::Relaxed);
+        }
+    }
+
+    pub fn count(&self) -> u64 {
+        match self {
+            JsonDoubles::Exact => 0,
+            JsonDoubles::Nearest(count) => count.load(Ordering::Relaxed),
+        }
+    }
 }
 
 /// What text means in a column of bytes.

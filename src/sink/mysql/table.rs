@@ -3,6 +3,7 @@
 mod created;
 mod differences;
 mod inspect;
+mod learned;
 mod triggers;
 
 use super::column::{Column, Definition};

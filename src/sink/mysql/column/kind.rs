@@ -1,6 +1,7 @@
 //! The types of columns, with their limits.
 
 use super::Definition;
+use super::charset::Charset;
 use super::quoted::quoted_list;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,23 +79,29 @@ pub enum Limit {
     Bytes(u64),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Charset {
-    Utf8mb4,
-    Utf8mb3,
-    Ascii,
-    /// The server's latin1, which is windows-1252 with nothing left undefined.
-    Latin1,
-    Other(String),
-}
-
 /// The names an ENUM or a SET consists of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Members {
     pub charset: Charset,
-    names: Vec<String>,
-    /// Indexes into the names, in the order of their bytes.
+    names: Vec<Name>,
+    /// Indexes of the names that are known, in the order of their bytes.
     sorted: Vec<u16>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Name {
+    Known(String),
+    /// Nobody is sure how it is written.
+    Hidden,
+    /// The server takes another for it, which stands in front.
+    Shadowed,
+}
+
+/// Why there may be more members than those that a value can meet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Doubts {
+    pub has_hidden: bool,
+    pub has_shadowed: bool,
 }
 
 /// 2038-01-19 03:14:07 and 2106-02-07 06:28:15.
@@ -103,6 +110,21 @@ const LONG_TIMESTAMP_SECONDS_MAX: i64 = u32::MAX as i64;
 
 /// The server allows 65,535 members in an ENUM.
 const MEMBERS_MAX: usize = 65_535;
+
+impl Definition {
+    /// The names of an ENUM or a SET, as the server shows them.
+    pub fn shown_members(&self) -> Option<Vec<String>> {
+        let is_list = ["enum", "set"].iter().any(|kind| self.data_type.eq_ignore_ascii_case(kind));
+        let names = is_list.then(|| quoted_list(&self.column_type)).flatten()?;
+        let max = if self.data_type.eq_ignore_ascii_case("set") { 64 } else { MEMBERS_MAX };
+        (names.len() <= max).then_some(names)
+    }
+}
+
+/// Servers show a question mark for each character beyond U+FFFF.
+pub fn is_doubtful(name: &str) -> bool {
+    name.contains('?')
+}
 
 impl Kind {
     pub fn of(definition: &Definition) -> Result<Kind, String> {
@@ -192,51 +214,69 @@ impl Kind {
     }
 }
 
-impl Charset {
-    pub fn named(name: &str) -> Charset {
-        match name.to_ascii_lowercase().as_str() {
-            "utf8mb4" => Charset::Utf8mb4,
-            "utf8mb3" | "utf8" => Charset::Utf8mb3,
-            "ascii" => Charset::Ascii,
-            "latin1" => Charset::Latin1,
-            other => Charset::Other(other.to_string()),
-        }
-    }
-
-    /// What it can hold has the same bytes in UTF-8.
-    pub fn takes_utf8_bytes(&self) -> bool {
-        matches!(self, Charset::Utf8mb4 | Charset::Utf8mb3 | Charset::Ascii)
-    }
-}
-
 impl Members {
     fn of(definition: &Definition) -> Result<Members, String> {
-        let names = quoted_list(&definition.column_type).ok_or("not a list in quotes")?;
-        if names.len() > MEMBERS_MAX {
+        let shown = quoted_list(&definition.column_type).ok_or("not a list in quotes")?;
+        if shown.len() > MEMBERS_MAX {
             return Err(format!("more than {MEMBERS_MAX} members"));
         }
-        let mut sorted: Vec<u16> = (0..names.len()).map(|index| index as u16).collect();
-        sorted.sort_by_key(|index| names[usize::from(*index)].as_bytes());
+        let mut names: Vec<Name> = match &definition.members {
+            Some(names) if names.len() == shown.len() => {
+                names.iter().cloned().map(Name::Known).collect()
+            }
+            Some(_) => return Err("not as many members as it shows".to_string()),
+            None => shown.into_iter().map(Name::shown).collect(),
+        };
+        for place in &definition.shadowed {
+            if let Some(name) = names.get_mut(*place) {
+                *name = Name::Shadowed;
+            }
+        }
+        let mut known: Vec<(&str, u16)> = (0..=u16::MAX)
+            .zip(&names)
+            .filter_map(|(index, name)| Some((name.known()?, index)))
+            .collect();
+        known.sort_unstable();
+        let sorted = known.into_iter().map(|(_, index)| index).collect();
         Ok(Members { charset: charset(definition), names, sorted })
     }
 
-    pub fn names(&self) -> &[String] {
-        &self.names
+    pub fn name(&self, index: usize) -> Option<&str> {
+        self.names.get(index)?.known()
+    }
+
+    pub fn doubts(&self) -> Doubts {
+        Doubts {
+            has_hidden: self.names.contains(&Name::Hidden),
+            has_shadowed: self.names.contains(&Name::Shadowed),
+        }
     }
 
     /// Where a name stands in the definition, which it has to equal byte by byte: the collation
     /// might take it for another.
     pub fn find(&self, name: &[u8]) -> Option<usize> {
-        let at = self
-            .sorted
-            .binary_search_by(|index| self.names[usize::from(*index)].as_bytes().cmp(name))
-            .ok()?;
+        let bytes = |index: &u16| self.name(usize::from(*index)).map(str::as_bytes);
+        let at = self.sorted.binary_search_by(|index| bytes(index).cmp(&Some(name))).ok()?;
         Some(usize::from(self.sorted[at]))
     }
 }
 
+impl Name {
+    fn shown(name: String) -> Name {
+        if is_doubtful(&name) { Name::Hidden } else { Name::Known(name) }
+    }
+
+    fn known(&self) -> Option<&str> {
+        match self {
+            Name::Known(name) => Some(name),
+            Name::Hidden | Name::Shadowed => None,
+        }
+    }
+}
+
 fn charset(definition: &Definition) -> Charset {
-    Charset::named(definition.character_set.as_deref().unwrap_or("utf8mb4"))
+    let name = definition.character_set.as_deref().unwrap_or("utf8mb4");
+    Charset::new(name, definition.repertoire.clone())
 }
 
 /// DECIMAL always says a scale; FLOAT and DOUBLE only where they round to it.

@@ -1,5 +1,6 @@
 //! What a column of the server is.
 
+pub mod charset;
 mod kind;
 mod preset;
 mod quoted;
@@ -7,8 +8,11 @@ mod quoted;
 #[cfg(test)]
 mod tests;
 
-pub use kind::{Charset, Digits, Kind, Limit, Members, Text};
+pub use charset::{Charset, Repertoire};
+pub use kind::{Digits, Kind, Limit, Members, Text, is_doubtful};
 pub use preset::Preset;
+
+use std::sync::Arc;
 
 use super::escape;
 use crate::error::{Error, Result};
@@ -27,6 +31,12 @@ pub struct Definition {
     pub extra: String,
     pub character_set: Option<String>,
     pub collation: Option<String>,
+    /// What the server said of the character set, where it had to be asked.
+    pub repertoire: Option<Arc<Repertoire>>,
+    /// The names of an ENUM or a SET, where COLUMN_TYPE does not show them for certain.
+    pub members: Option<Vec<String>>,
+    /// Places of names for which the server takes one in front of them, by the collation.
+    pub shadowed: Vec<usize>,
     /// CHARACTER_MAXIMUM_LENGTH.
     pub characters_max: Option<u64>,
     /// CHARACTER_OCTET_LENGTH.
@@ -68,7 +78,8 @@ pub enum Transfer {
     /// The column itself is named.
     Direct,
     /// Through a variable: `SET c = CONVERT(@v USING utf8mb4)`. Without it MySQL's JSON fails with
-    /// 3144, and a column of latin1 stores the bytes of UTF-8 with no warning.
+    /// 3144, a column of latin1 stores the bytes of UTF-8 with no warning, and MariaDB takes an
+    /// address of 16 characters for the 16 bytes of an INET6.
     Convert,
 }
 
@@ -114,6 +125,13 @@ impl Column {
                 self.name
             ))
             .help("leave it out of the columns")),
+            _ if self.charset().is_some_and(Charset::is_to_be_learned) => Err(Error::config(format!(
+                "column '{}' has the character set {}, of which the server does not say what it \
+                 keeps",
+                self.name,
+                self.charset().map_or("", Charset::name),
+            ))
+            .help("leave it out of the columns, or give it another character set")),
             _ => Ok(()),
         }
     }
@@ -121,6 +139,7 @@ impl Column {
     pub fn transfer(&self) -> Transfer {
         let charset = match &self.kind {
             Kind::Json { .. } if !self.is_mariadb => return Transfer::Convert,
+            Kind::Uuid | Kind::Inet4 | Kind::Inet6 => return Transfer::Convert,
             Kind::Text(text) => &text.charset,
             Kind::Enum(members) | Kind::Set(members) => &members.charset,
             Kind::Json { charset } => charset,
@@ -129,13 +148,12 @@ impl Column {
         if charset.takes_utf8_bytes() { Transfer::Direct } else { Transfer::Convert }
     }
 
-    /// Characters that the column's character set lacks are not known on this side: the server's
-    /// warnings have to be counted.
-    pub fn is_checked_by_server(&self) -> bool {
+    /// The character set in which the column keeps text that is checked character by character.
+    pub fn charset(&self) -> Option<&Charset> {
         match &self.kind {
-            Kind::Text(text) => matches!(text.charset, Charset::Other(_)),
-            Kind::Json { charset } => matches!(charset, Charset::Other(_)),
-            _ => false,
+            Kind::Text(text) => Some(&text.charset),
+            Kind::Json { charset } => Some(charset),
+            _ => None,
         }
     }
 

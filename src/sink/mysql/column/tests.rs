@@ -161,6 +161,9 @@ fn text_goes_by_its_character_set() {
         ("int", "", "", false, Transfer::Direct, true),
         ("double", "", "", false, Transfer::Direct, false),
         ("datetime", "", "", false, Transfer::Direct, true),
+        ("uuid", "", "", true, Transfer::Convert, true),
+        ("inet4", "", "", true, Transfer::Convert, true),
+        ("inet6", "", "", true, Transfer::Convert, true),
     ] {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_string());
         let column = Column::new(&Definition {

@@ -7,7 +7,7 @@ use mysql_async::prelude::FromValue;
 
 use super::created::{self, Check, Created};
 use super::triggers::{self, triggers};
-use super::{KeyPart, Table, UniqueKey};
+use super::{KeyPart, Table, UniqueKey, learned};
 use crate::error::{Error, Kind};
 use crate::record::ErrorType;
 use crate::sink::mysql::column;
@@ -54,7 +54,8 @@ async fn look(session: &mut Session, name: &TableName) -> Tried<Option<Table>> {
             && key.table.eq_ignore_ascii_case(&place.table)
     });
     let json_columns = checks.iter().filter_map(|check| check.json_column.clone()).collect();
-    let definitions = definitions(session, &place, &json_columns).await?;
+    let mut definitions = definitions(session, &place, &json_columns).await?;
+    learned::complete(session, &name, &mut definitions).await?;
     let columns = definitions
         .iter()
         .map(Column::new)
@@ -212,6 +213,9 @@ async fn definitions(
             is_mariadb: server.is_mariadb,
             has_json_check: json_columns.contains(&name),
             has_long_timestamps: server.has_long_timestamps(),
+            repertoire: None,
+            members: None,
+            shadowed: Vec::new(),
             name,
         }
     };
@@ -248,7 +252,9 @@ pub async fn creation(session: &mut Session, name: &TableName) -> Tried<Option<S
         Err(Trouble::Stop(error)) if error.error_type == ErrorType::Auth => return Ok(None),
         Err(trouble) => return Err(trouble),
     };
-    Ok(rows.first().and_then(|row| cell::<String>(row, 1)).map(|text| created::lasting(&text)))
+    // A default of bytes stands in it as it is, and is no UTF-8.
+    let text = rows.first().and_then(|row| cell::<Vec<u8>>(row, 1));
+    Ok(text.map(|text| created::lasting(&String::from_utf8_lossy(&text))))
 }
 
 /// Partitions by hash take every row, and a range without an end every row above the last.

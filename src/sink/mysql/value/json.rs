@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::json_number;
+use super::json_number::{self, Kept};
 use super::{out_of_range, unfit};
 use crate::convert::Unfit;
 use crate::record::ErrorType;
@@ -15,19 +15,29 @@ const MARIADB_DEPTH_MAX: usize = 31;
 /// The longest key MySQL takes, in bytes.
 const MYSQL_KEY_BYTES_MAX: usize = 65_535;
 
-/// Checks JSON text that nobody has read yet.
-pub fn check_text(text: &[u8], is_mariadb: bool) -> Result<(), Unfit> {
-    let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok();
-    if !is_json {
-        return Err(unfit(ErrorType::TypeMismatch, "not valid JSON"));
-    }
-    check(text, is_mariadb)
+/// What the server does with a JSON value.
+#[derive(Clone, Copy, Debug)]
+pub struct Server {
+    pub is_mariadb: bool,
+    /// Numbers may come out of MySQL as another double.
+    pub is_near: bool,
 }
 
-/// Checks that a server keeps a valid JSON value as it is.
-pub fn check(json: &[u8], is_mariadb: bool) -> Result<(), Unfit> {
-    // Most values are small, and have nothing that could go wrong.
-    Walk { json, at: 0, is_mariadb, keys: Vec::new(), open: Vec::new() }.run()
+impl Server {
+    /// Checks JSON text that nobody has read yet.
+    pub fn check_text(self, text: &[u8]) -> Result<u64, Unfit> {
+        let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok();
+        if !is_json {
+            return Err(unfit(ErrorType::TypeMismatch, "not valid JSON"));
+        }
+        self.check(text)
+    }
+
+    /// Checks that it keeps a valid JSON value as it is; how many numbers it does not.
+    pub fn check(self, json: &[u8]) -> Result<u64, Unfit> {
+        // Most values are small, and have nothing that could go wrong.
+        Walk { json, at: 0, server: self, near: 0, keys: Vec::new(), open: Vec::new() }.run()
+    }
 }
 
 /// Appends text as a JSON string.
@@ -59,7 +69,9 @@ pub fn put_string(text: &[u8], out: &mut Vec<u8>) {
 struct Walk<'a> {
     json: &'a [u8],
     at: usize,
-    is_mariadb: bool,
+    server: Server,
+    /// Numbers that come out as others.
+    near: u64,
     /// The keys of all objects that are open, the outermost first.
     keys: Vec<Cow<'a, [u8]>>,
     /// For each array or object that is open, how many keys there were before.
@@ -67,8 +79,8 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn run(mut self) -> Result<(), Unfit> {
-        let depth_max = if self.is_mariadb { MARIADB_DEPTH_MAX } else { MYSQL_DEPTH_MAX };
+    fn run(mut self) -> Result<u64, Unfit> {
+        let depth_max = if self.server.is_mariadb { MARIADB_DEPTH_MAX } else { MYSQL_DEPTH_MAX };
         while let Some(byte) = self.json.get(self.at).copied() {
             match byte {
                 b'{' | b'[' => {
@@ -91,7 +103,7 @@ impl<'a> Walk<'a> {
                 _ => self.at += 1,
             }
         }
-        Ok(())
+        Ok(self.near)
     }
 
     fn string(&mut self) -> Result<(), Unfit> {
@@ -133,7 +145,7 @@ impl<'a> Walk<'a> {
     }
 
     fn key(&mut self, key: Cow<'a, [u8]>) -> Result<(), Unfit> {
-        if !self.is_mariadb && key.len() > MYSQL_KEY_BYTES_MAX {
+        if !self.server.is_mariadb && key.len() > MYSQL_KEY_BYTES_MAX {
             return Err(out_of_range(format!(
                 "an object's key of {} bytes, and the server takes {MYSQL_KEY_BYTES_MAX}",
                 key.len()
@@ -148,7 +160,11 @@ impl<'a> Walk<'a> {
         let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
         let length = rest.iter().position(|byte| !is_part(byte)).unwrap_or(rest.len());
         self.at += length;
-        if self.is_mariadb { Ok(()) } else { json_number::check(&rest[..length]) }
+        if !self.server.is_mariadb {
+            let kept = json_number::check(&rest[..length], self.server.is_near)?;
+            self.near += u64::from(kept == Kept::Nearly);
+        }
+        Ok(())
     }
 }
 
@@ -168,6 +184,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    const MYSQL: Server = Server { is_mariadb: false, is_near: false };
+    const MARIADB: Server = Server { is_mariadb: true, is_near: false };
 
     fn nested(depth: usize) -> String {
         format!("{}1{}", "[".repeat(depth), "]".repeat(depth))
@@ -203,9 +222,18 @@ mod tests {
             ("NaN", false, false),
             ("{\"a\":1}{", false, false),
         ] {
-            assert_eq!(check_text(json.as_bytes(), false).is_ok(), mysql, "MySQL {json}");
-            assert_eq!(check_text(json.as_bytes(), true).is_ok(), mariadb, "MariaDB {json}");
+            assert_eq!(MYSQL.check_text(json.as_bytes()).is_ok(), mysql, "MySQL {json}");
+            assert_eq!(MARIADB.check_text(json.as_bytes()).is_ok(), mariadb, "MariaDB {json}");
         }
+    }
+
+    #[test]
+    fn numbers_that_come_out_as_others_are_counted() {
+        let json = b"{\"a\":[90.42857142857143,0.1,0.12345678901234567],\"b\":1e-300}";
+        let near = Server { is_near: true, ..MYSQL };
+        assert_eq!(near.check(json), Ok(2));
+        assert_eq!(MARIADB.check(json), Ok(0));
+        assert!(MYSQL.check(json).is_err());
     }
 
     proptest! {
@@ -216,13 +244,13 @@ mod tests {
             let mut out = Vec::new();
             put_string(text.as_bytes(), &mut out);
             prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
-            prop_assert!(check(&out, false).is_ok());
+            prop_assert!(MYSQL.check(&out).is_ok());
         }
 
         #[test]
         fn bytes_that_are_no_json_end_in_a_reason(bytes in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'"'), Just(b'{'), Just(b'\\'), Just(b']')], 0..40)) {
-            let _ = check(&bytes, false);
-            let _ = check_text(&bytes, true);
+            let _ = MYSQL.check(&bytes);
+            let _ = MARIADB.check_text(&bytes);
         }
     }
 }

@@ -13,7 +13,16 @@ use super::{out_of_range, unfit};
 use crate::convert::Unfit;
 use crate::record::ErrorType;
 
-pub fn check(text: &[u8]) -> Result<(), Unfit> {
+/// How a number comes out of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    Exactly,
+    /// As another double, which is within reach of it.
+    Nearly,
+}
+
+/// With `is_near`, a number may come out as another double.
+pub fn check(text: &[u8], is_near: bool) -> Result<Kept, Unfit> {
     let number =
         Number::parse(text).ok_or_else(|| unfit(ErrorType::TypeMismatch, "not valid JSON"))?;
     if number.is_plain(text) {
@@ -22,27 +31,42 @@ pub fn check(text: &[u8]) -> Result<(), Unfit> {
             _ => false,
         };
         return match fits {
-            true => Ok(()),
-            false => Err(inexact("a whole number of more than 64 bits")),
+            true => Ok(Kept::Exactly),
+            false => Err(out_of_range(
+                "a whole number of more than 64 bits, which MySQL's JSON would change",
+            )),
         };
     }
     if is_surely_exact(&number) {
-        return Ok(());
+        return Ok(Kept::Exactly);
     }
     let stored = as_rapid_json_reads(text).filter(|value| value.is_finite());
-    let is_kept = stored
-        .map(as_mysql_prints)
-        .as_deref()
-        .and_then(|printed| Number::parse(printed.as_bytes()))
-        .is_some_and(|printed| printed.equals(&number));
-    match is_kept {
-        true => Ok(()),
-        false => Err(inexact("a number with more digits than a double keeps")),
+    let stored = stored.filter(|value| *value != 0.0 || number.is_zero());
+    let Some(stored) = stored else {
+        return Err(out_of_range("beyond what a double holds, and MySQL's JSON has no other"));
+    };
+    if prints_as(stored, &number) {
+        return Ok(Kept::Exactly);
     }
+    if is_near {
+        return Ok(Kept::Nearly);
+    }
+    let nearest = str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+    Err(out_of_range(match nearest.is_some_and(|nearest| prints_as(nearest, &number)) {
+        true => {
+            "a number that MySQL's JSON reads as the double next to it; take that with \
+             --json-doubles nearest, or make the column TEXT and say --json-as-text"
+        }
+        false => {
+            "a number with more digits than a double keeps, which MySQL's JSON would change; see \
+             --json-doubles and --json-as-text"
+        }
+    }))
 }
 
-fn inexact(what: &str) -> Unfit {
-    out_of_range(format!("{what}, which MySQL's JSON would change"))
+fn prints_as(value: f64, number: &Number<'_>) -> bool {
+    let printed = as_mysql_prints(value);
+    Number::parse(printed.as_bytes()).is_some_and(|printed| printed.equals(number))
 }
 
 /// At most 15 digits are exact, and so is a power of ten up to 10^22: one rounding, which is the
@@ -216,7 +240,31 @@ mod tests {
             ("574241520702686.3", false),
             ("5e-1", true),
         ] {
-            assert_eq!(check(text.as_bytes()).is_ok(), fits, "{text}");
+            assert_eq!(check(text.as_bytes(), false).is_ok(), fits, "{text}");
+            if fits {
+                assert_eq!(check(text.as_bytes(), true), Ok(Kept::Exactly), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_reason_says_whether_the_number_or_the_server_is_short() {
+        for (text, is_near, reason) in [
+            (
+                "90.42857142857143",
+                true,
+                "a number that MySQL's JSON reads as the double next to it",
+            ),
+            ("1.234567890123456e-200", true, "a number that MySQL's JSON reads as the double next"),
+            ("0.12345678901234567", true, "a number with more digits than a double keeps"),
+            ("18446744073709551616", false, "a whole number of more than 64 bits"),
+            ("1e400", false, "beyond what a double holds"),
+            ("1e-400", false, "beyond what a double holds"),
+        ] {
+            let found = check(text.as_bytes(), false).unwrap_err().reason;
+            assert!(found.starts_with(reason), "{text}: {found}");
+            let near = check(text.as_bytes(), true);
+            assert_eq!(near.ok(), is_near.then_some(Kept::Nearly), "{text}");
         }
     }
 }

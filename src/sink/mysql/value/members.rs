@@ -8,7 +8,7 @@ use crate::sink::mysql::column::Members;
 
 pub fn put_one(text: &[u8], members: &Members, out: &mut Vec<u8>) -> Result<(), Unfit> {
     if members.find(text).is_none() {
-        return Err(not_a_member());
+        return Err(not_a_member(members));
     }
     out.extend_from_slice(text);
     Ok(())
@@ -23,7 +23,8 @@ pub fn put_set<'a>(
 ) -> Result<(), Unfit> {
     let mut chosen: u64 = 0;
     for name in names {
-        let index = members.find(name).filter(|index| *index < 64).ok_or_else(not_a_member)?;
+        let index = members.find(name).filter(|index| *index < 64);
+        let index = index.ok_or_else(|| not_a_member(members))?;
         if chosen & (1 << index) != 0 {
             return Err(unfit(
                 ErrorType::TypeMismatch,
@@ -32,15 +33,12 @@ pub fn put_set<'a>(
         }
         chosen |= 1 << index;
     }
-    let mut is_first = true;
-    for (index, name) in members.names().iter().enumerate().take(64) {
-        if chosen & (1 << index) != 0 {
-            if !is_first {
-                out.push(b',');
-            }
-            is_first = false;
-            out.extend_from_slice(name.as_bytes());
+    let chosen = (0..64).filter(|index| chosen & (1 << index) != 0);
+    for (place, name) in chosen.filter_map(|index| members.name(index)).enumerate() {
+        if place > 0 {
+            out.push(b',');
         }
+        out.extend_from_slice(name.as_bytes());
     }
     Ok(())
 }
@@ -51,6 +49,18 @@ pub fn listed(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| *byte == b',').filter(move |_| !is_empty)
 }
 
-fn not_a_member() -> Unfit {
-    unfit(ErrorType::TypeMismatch, "not a member of the column, letter by letter")
+fn not_a_member(members: &Members) -> Unfit {
+    let doubts = members.doubts();
+    unfit(
+        ErrorType::TypeMismatch,
+        if doubts.has_hidden {
+            "not a member of the column that is known for certain: servers show ? for characters \
+             beyond U+FFFF, and the names are read with the right CREATE TEMPORARY TABLES"
+        } else if doubts.has_shadowed {
+            "not a member of the column, letter by letter, or one that its collation takes for \
+             another member"
+        } else {
+            "not a member of the column, letter by letter"
+        },
+    )
 }

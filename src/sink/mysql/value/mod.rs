@@ -22,7 +22,7 @@ mod text;
 mod tests;
 
 use super::column::{Column, Kind};
-use super::rules::{self, BinaryText, Rules, TextOrigin};
+use super::rules::{self, BinaryText, JsonDoubles, Rules, TextOrigin};
 use crate::convert::Unfit;
 use crate::record::{ErrorType, Value};
 
@@ -59,6 +59,27 @@ impl Column {
         result
     }
 
+    fn json(&self, rules: &Rules) -> json::Server {
+        let is_near = matches!(rules.json_doubles, JsonDoubles::Nearest(_));
+        json::Server { is_mariadb: self.is_mariadb, is_near }
+    }
+
+    /// Appends JSON that was checked. Text that MariaDB checks to be JSON has a character set.
+    fn put_document(
+        &self,
+        json: &[u8],
+        near: u64,
+        rules: &Rules,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unfit> {
+        if let Some(charset) = self.charset() {
+            text::bytes(json, charset)?;
+        }
+        rules.json_doubles.note(near);
+        out.extend_from_slice(json);
+        Ok(())
+    }
+
     /// A default is for rows that do not say anything; NULL is something.
     fn null(&self) -> Result<Put, Unfit> {
         match self.is_nullable && !self.is_auto_increment {
@@ -81,10 +102,13 @@ impl Column {
             };
         }
         match &self.kind {
-            Kind::Json { .. } if origin == TextOrigin::Typed => json::put_string(text, out),
+            Kind::Json { charset } if origin == TextOrigin::Typed => {
+                text::bytes(text, charset)?;
+                json::put_string(text, out);
+            }
             Kind::Json { .. } => {
-                json::check_text(text, self.is_mariadb)?;
-                out.extend_from_slice(text);
+                let near = self.json(rules).check_text(text)?;
+                self.put_document(text, near, rules, out)?;
             }
             Kind::Bool if text.eq_ignore_ascii_case(b"true") => integer::put_bool(true, out),
             Kind::Bool if text.eq_ignore_ascii_case(b"false") => integer::put_bool(false, out),
@@ -105,8 +129,8 @@ impl Column {
     fn put_number(&self, number: &[u8], rules: &Rules, out: &mut Vec<u8>) -> Result<Put, Unfit> {
         match &self.kind {
             Kind::Json { .. } => {
-                json::check(number, self.is_mariadb)?;
-                out.extend_from_slice(number);
+                let near = self.json(rules).check(number)?;
+                self.put_document(number, near, rules, out)?;
             }
             Kind::Binary { bytes_max, is_fixed } if rules.binary == BinaryText::Raw => {
                 binary::put(number, BinaryText::Raw, *bytes_max, *is_fixed, out)?;
@@ -135,8 +159,8 @@ impl Column {
 
     fn put_json(&self, json: &[u8], rules: &Rules, out: &mut Vec<u8>) -> Result<Put, Unfit> {
         if let Kind::Json { .. } = self.kind {
-            json::check(json, self.is_mariadb)?;
-            out.extend_from_slice(json);
+            let near = self.json(rules).check(json)?;
+            self.put_document(json, near, rules, out)?;
             return Ok(Put::Text);
         }
         let json = json.trim_ascii();
@@ -149,13 +173,19 @@ impl Column {
                 members::put_set(names.iter().map(String::as_bytes), members, out)?;
                 Ok(Put::Text)
             }
+            (Some(b'[' | b'{'), Kind::Text(column)) if rules.json_as_text => {
+                text::put(json, column, out)?;
+                Ok(Put::Text)
+            }
             (Some(b'['), _) => Err(unfit(
                 ErrorType::TypeMismatch,
-                "an array, and the column is not JSON; make it a JSON column",
+                "an array, and the column is not JSON; make it a JSON column, or a TEXT column with \
+                 --json-as-text",
             )),
             (Some(b'{'), _) => Err(unfit(
                 ErrorType::TypeMismatch,
-                "an object, and the column is not JSON; make it a JSON column, or use --flatten",
+                "an object, and the column is not JSON; make it a JSON column, or use --flatten or \
+                 --json-as-text",
             )),
             (Some(b'"'), _) => {
                 let text: String = serde_json::from_slice(json).map_err(not_valid)?;

@@ -68,6 +68,12 @@ impl<'a> Number<'a> {
         self.last - self.first
     }
 
+    /// Digits that are written, without zeros in front and without those behind the point at the
+    /// end: a whole number is written out to its last digit, and 1.50 says no more than 1.5.
+    pub fn stated_digits(&self) -> usize {
+        self.last.max(self.whole.len()).saturating_sub(self.first)
+    }
+
     /// The digit that stands for 10^`power`, as a number.
     pub fn digit(&self, power: i64) -> u8 {
         let at = self.point() - 1 - power;

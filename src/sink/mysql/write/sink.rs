@@ -202,6 +202,17 @@ impl MysqlSink {
         }
     }
 
+    /// Said once, at the end.
+    fn tell_of_doubles(&self) {
+        let count = self.settings.rules.json_doubles.count();
+        if count > 0 {
+            tracing::warn!(
+                "numbers in JSON columns that MySQL reads as another double than the nearest, or \
+                 that have more digits than one: {count}"
+            );
+        }
+    }
+
     fn published(&self) -> Published {
         Published { name: Some(self.plan.table.to_string()), replaced_bytes: None }
     }
@@ -239,6 +250,7 @@ impl Sink for MysqlSink {
         Box::pin(async {
             self.check_triggers().await?;
             self.published.store(true, Ordering::Relaxed);
+            self.tell_of_doubles();
             if let Err(error) = self.forget_tokens().await {
                 tracing::warn!("tokens of this run stay until the next one: {error}");
             }
@@ -249,6 +261,9 @@ impl Sink for MysqlSink {
 
     fn abandon(&self) -> Later<'_, Option<Published>> {
         Box::pin(async {
+            if !self.published.load(Ordering::Relaxed) {
+                self.tell_of_doubles();
+            }
             self.release().await;
             self.published.load(Ordering::Relaxed).then(|| self.published())
         })

@@ -133,6 +133,45 @@ fn json_scalars_are_what_they_say() {
 }
 
 #[test]
+fn objects_go_into_text_where_it_was_asked_for() {
+    let rules = Rules { json_as_text: true, ..Rules::default() };
+    let value = Value::Json(b" {\"a\": 1.50}");
+    check(&column("text"), value, &rules, Some("'{\"a\": 1.50}'"));
+    check(&column("varchar(5)"), value, &rules, None);
+    check(&column("varbinary(50)"), value, &rules, None);
+    check(&column("text"), value, &Rules::default(), None);
+    check(&column("varchar(5)"), Value::Json(b"[1]"), &rules, Some("'[1]'"));
+    check(&column("varchar(5)"), Value::Json(b"\"[1]\""), &rules, Some("'[1]'"));
+}
+
+#[test]
+fn names_that_are_not_certain_are_met_by_nothing() {
+    let rules = Rules::default();
+    let shown = definition("enum('a','b?','A')");
+    let of = |definition: &Definition, name: &str| {
+        words(&Column::new(definition).unwrap(), Value::Text(name.as_bytes()), &rules)
+    };
+    assert!(of(&shown, "b?").unwrap_err().contains("CREATE TEMPORARY TABLES"));
+    assert_eq!(of(&shown, "A").unwrap(), "'A'");
+    let names = ["a", "b😀", "A"].map(String::from).to_vec();
+    let read = Definition { members: Some(names), shadowed: vec![2], ..shown };
+    assert_eq!(of(&read, "b😀").unwrap(), "'b😀'");
+    assert_eq!(of(&read, "a").unwrap(), "'a'");
+    assert!(of(&read, "A").unwrap_err().contains("collation"));
+    assert!(of(&read, "b?").is_err());
+    let fewer = Definition { members: Some(vec!["a".to_string()]), ..read };
+    assert!(Column::new(&fewer).is_err());
+}
+
+#[test]
+fn a_character_set_that_nobody_knows_is_not_written_to() {
+    let unknown = Definition { character_set: Some("gbk".into()), ..definition("varchar(5)") };
+    let column = Column::new(&unknown).unwrap();
+    assert!(column.check_writable().unwrap_err().to_string().contains("gbk"));
+    check(&column, Value::Text(b"a"), &Rules::default(), None);
+}
+
+#[test]
 fn bools_have_words_in_columns_of_their_own() {
     let rules = Rules::default();
     for (column_type, text, expected) in [
@@ -273,6 +312,7 @@ fn any_rules() -> impl Strategy<Value = Rules> {
             binary,
             epoch,
             text,
+            ..Rules::default()
         },
     )
 }
