@@ -148,6 +148,7 @@ impl Session {
             sink: settings.sink.kind().0,
             output: output_kind(settings),
             rejects: ending.rejects.map(|path| path.display().to_string()),
+            unclear: ending.unclear,
             run: stats.snapshot(),
         };
         if !is_refused {

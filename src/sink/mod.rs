@@ -47,6 +47,12 @@ pub trait Sink: Send + Sync {
 
     fn open(self: Arc<Self>) -> Later<'static, Result<Box<dyn Lane>>>;
 
+    /// What became of a segment whose lane was let go of amid a commit, over a way that no lane has.
+    /// None where it was not taken and never will be. Asked only where `is_public_at_commit`.
+    fn find(&self, _ticket: u64) -> Later<'_, Result<Option<Receipt>>> {
+        Box::pin(std::future::ready(Err(Error::internal("this sink cannot look for a segment"))))
+    }
+
     /// Called once, after all lanes have finished and the balance has closed. Makes the output
     /// appear under its name, and says what it did.
     fn publish(&self) -> Later<'_, Result<Published>>;
