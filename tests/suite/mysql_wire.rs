@@ -9,7 +9,7 @@ use std::thread;
 use rustix::process::Signal;
 
 use crate::support::mysql_proxy::{Cut, MysqlProxy};
-use crate::support::{Database, Load, Server, on_both, workdir};
+use crate::support::{Database, Load, Server, eventually, on_both, workdir};
 
 on_both! {
     needs!("mariadb"),
@@ -17,6 +17,7 @@ on_both! {
     a_commit_without_an_answer_is_looked_for
     rows_with_refusals_are_told_once_after_a_lost_answer
     a_load_that_is_cut_is_done_again
+    what_was_committed_before_a_run_was_let_go_of_is_counted
 }
 
 fn rows(count: u64) -> String {
@@ -74,6 +75,42 @@ fn rows_with_refusals_are_told_once_after_a_lost_answer(server: &Server) {
 fn a_load_that_is_cut_is_done_again(server: &Server) {
     for bytes in [1500, 3000, 4500] {
         check(server, Cut::AfterBytes(bytes), "--lanes 1");
+    }
+}
+
+/// A second signal while the answer to a COMMIT is not there: the server is asked, or it is said
+/// that nobody knows.
+fn what_was_committed_before_a_run_was_let_go_of_is_counted(server: &Server) {
+    for (cut, args, there, inserted, unknown) in [
+        (Cut::Silent(3), "--lanes 1", 300, 300, 0),
+        (Cut::Silent(3), "--lanes 4", 1000, 1000, 0),
+        (Cut::Silent(3), "--lanes 1 --drain-timeout 0s", 300, 300, 0),
+        (Cut::SilentForAll(3), "--lanes 1", 300, 200, 100),
+    ] {
+        let database = Database::new(server);
+        database.client.run("CREATE TABLE t (k INT)");
+        let proxy = MysqlProxy::new(server, cut);
+        let load = Load::csv(&database, workdir!(), rows(1000))
+            .with("--mode insert --batch-size 100 --db-host 127.0.0.1 --db-port")
+            .arg(&proxy.port.to_string())
+            .with(args);
+        let mut running = load.program().spawn();
+        let count = || database.client.number("SELECT COUNT(*) FROM t");
+        eventually("the rows before the silence", || (count() == there).then_some(()));
+        running.signal(Signal::TERM);
+        if !args.contains("drain") {
+            running.wait_for_line("SIGTERM");
+            running.signal(Signal::TERM);
+        }
+        let loaded = load.ended(running.finish()).ends_with(143);
+        assert!(proxy.has_cut());
+        let records = &loaded.summary()["records"];
+        assert_eq!(records["inserted"], inserted, "{args}: {}", loaded.finished);
+        assert_eq!(records["unknown"], unknown, "{args}: {}", loaded.finished);
+        if unknown > 0 {
+            loaded.says("unknown whether 100 more were committed");
+        }
+        assert_eq!(count(), there);
     }
 }
 

@@ -277,6 +277,7 @@ impl Lane for MysqlLane {
     ) -> Later<'a, Result<Commit>> {
         Box::pin(async move {
             let mut session = self.session().await?;
+            self.sink.guard()?.beat_if_late(&mut session).await?;
             let tried = Box::pin(self.try_commit(&mut session, payload, allowance)).await;
             match tried {
                 Ok(commit) => {

@@ -1,13 +1,15 @@
 //! The way of rows into the table: workers prepare them (`prepare`, `order`), a lane commits them, by
-//! LOAD DATA (`lane`), through a table of its own (`upsert`) or carefully (`careful`); tokens and
-//! locks (`state`) say what is in and who may write.
+//! LOAD DATA (`lane`), through a table of its own (`upsert`) or carefully (`careful`); tokens say what
+//! is in (`state`), and the job is held by one run (`guard`).
 
 mod careful;
 mod counts;
-mod guard;
+pub mod guard;
+mod heartbeat;
 mod info;
 mod job;
 mod lane;
+mod locks;
 mod order;
 mod prepare;
 mod search;

@@ -3,8 +3,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::OnceCell;
-
 use super::guard::Guard;
 use super::lane::MysqlLane;
 use super::prepare::Preparer;
@@ -18,7 +16,7 @@ use crate::sink::mysql::plan::{Plan, WritePath};
 use crate::sink::mysql::session::connection::{Session, connect};
 use crate::sink::mysql::session::server::Server;
 use crate::sink::mysql::settings::MysqlSettings;
-use crate::sink::{Lane, Payload, Refused, Sink};
+use crate::sink::{Lane, Payload, Receipt, Refused, Sink};
 
 pub struct MysqlSink {
     pub(super) settings: Arc<MysqlSettings>,
@@ -27,14 +25,15 @@ pub struct MysqlSink {
     pub(super) statements: Statements,
     pub(super) throttle: Option<Throttle>,
     preparer: Preparer,
-    /// The job's epoch, once it was taken.
-    epoch: OnceCell<u64>,
-    guard: Mutex<Option<Guard>>,
+    /// None where this is only a look.
+    guard: Option<Arc<Guard>>,
     /// By number: whether a lane has it.
     lanes: Mutex<Vec<bool>>,
     loads_data: AtomicBool,
     stages: AtomicBool,
     published: AtomicBool,
+    /// Asks for tokens at the end of a run that was let go of.
+    inquiry: tokio::sync::Mutex<Option<Session>>,
     /// Told of state tables that are created.
     observer: Arc<dyn Observer>,
 }
@@ -42,68 +41,49 @@ pub struct MysqlSink {
 const NO_PANIC: &str = "nobody panics while holding it";
 
 impl MysqlSink {
-    /// Writes nothing yet: the job is taken when the first lane is opened, or by `begin`.
+    /// Writes nothing yet: the job's epoch is raised when the first lane is opened, or by `begin`.
     pub fn new(
         settings: Arc<MysqlSettings>,
         plan: Plan,
         server: &Server,
+        guard: Option<Arc<Guard>>,
         observer: Arc<dyn Observer>,
     ) -> Result<MysqlSink> {
+        let state = match &guard {
+            Some(guard) => guard.state()?,
+            None => Arc::new(State::new(&settings, &plan.table)?),
+        };
         let throttle = settings.throttle.clone();
         Ok(MysqlSink {
-            state: Arc::new(State::new(&settings, &plan.table)?),
+            state,
             statements: Statements::new(&plan, server.is_mariadb, server.version),
             throttle: throttle.map(|query| Throttle::new(query, settings.throttle_every)),
             preparer: Preparer::new(&plan, settings.keys_unique),
-            epoch: OnceCell::new(),
-            guard: Mutex::new(None),
+            guard,
             lanes: Mutex::new(Vec::new()),
             loads_data: AtomicBool::new(plan.write_path == WritePath::LoadData),
             stages: AtomicBool::new(true),
             published: AtomicBool::new(false),
+            inquiry: tokio::sync::Mutex::new(None),
             observer,
             settings,
             plan,
         })
     }
 
-    /// Takes the job, once: its lock, and its row with a new epoch.
+    /// Takes the job, once: its row with a new epoch. Its lock is held since before the table was
+    /// looked at.
     pub async fn begin(&self) -> Result<u64> {
-        self.epoch.get_or_try_init(|| self.take_job()).await.copied()
+        self.guard()?.begin(&*self.observer).await
     }
 
-    async fn take_job(&self) -> Result<u64> {
-        let mut session = connect(&self.settings).await?;
-        let (is_locked, epoch) = match self.try_take_job(&mut session).await {
-            Ok(taken) => taken,
-            // Another try must not find the lock of this one.
-            Err(error) => {
-                self.state.unlock(&mut session).await;
-                session.close().await;
-                return Err(error);
-            }
-        };
-        if is_locked {
-            let (settings, state) = (Arc::clone(&self.settings), Arc::clone(&self.state));
-            *self.guard.lock().expect(NO_PANIC) = Some(Guard::new(session, settings, state, epoch));
-        } else {
-            tracing::warn!(
-                "the server has no GET_LOCK: a second run of this job would end this one"
-            );
-            session.close().await;
-        }
-        Ok(epoch)
-    }
-
-    async fn try_take_job(&self, session: &mut Session) -> Result<(bool, u64)> {
-        let is_locked = self.state.lock(session).await?;
-        self.state.create(session, &*self.observer).await?;
-        Ok((is_locked, self.state.take_over(session).await?))
+    pub(super) fn guard(&self) -> Result<&Arc<Guard>> {
+        self.guard.as_ref().ok_or_else(|| Error::internal("a look that writes"))
     }
 
     /// The epoch that was taken.
     pub(super) fn epoch(&self) -> Result<u64> {
-        self.epoch.get().copied().ok_or_else(|| Error::internal("a lane before the job was taken"))
+        self.guard()?.epoch()
     }
 
     pub(super) fn loads_data(&self) -> bool {
@@ -148,9 +128,9 @@ impl MysqlSink {
     /// The run is complete, and its tokens say nothing any more. Where they cannot be removed, the
     /// next run does it.
     async fn forget_tokens(&self) -> Result<()> {
-        let Some(epoch) = self.epoch.get() else { return Ok(()) };
+        let epoch = self.epoch()?;
         let mut session: Session = connect(&self.settings).await?;
-        if self.state.is_ours(&mut session, *epoch).await? {
+        if self.state.is_ours(&mut session, epoch).await? {
             self.state.forget_run(&mut session).await?;
         }
         session.close().await;
@@ -158,8 +138,7 @@ impl MysqlSink {
     }
 
     async fn release(&self) {
-        let guard = self.guard.lock().expect(NO_PANIC).take();
-        if let Some(guard) = guard {
+        if let Some(guard) = &self.guard {
             guard.release().await;
         }
     }
@@ -194,6 +173,24 @@ impl Sink for MysqlSink {
         Box::pin(async move {
             self.begin().await?;
             Ok(Box::new(MysqlLane::open(self).await?) as _)
+        })
+    }
+
+    /// A transaction that is on its way to its end holds the token, and is waited for. One whose
+    /// COMMIT was not sent will not be.
+    fn find(&self, ticket: u64) -> Later<'_, Result<Option<Receipt>>> {
+        Box::pin(async move {
+            if !self.plan.is_transactional {
+                return Err(Error::internal("rows without a token cannot be looked for"));
+            }
+            let mut place = self.inquiry.lock().await;
+            let mut session = match place.take() {
+                Some(session) => session,
+                None => connect(&self.settings).await?,
+            };
+            let receipt = self.state.token(&mut session, self.epoch()?, ticket).await?;
+            *place = Some(session);
+            Ok(receipt)
         })
     }
 
