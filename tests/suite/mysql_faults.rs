@@ -20,6 +20,7 @@ on_both! {
     a_killed_connection_is_replaced
     a_deadlock_is_tried_again
     a_lock_that_takes_too_long_is_asked_for_again
+    a_batch_that_is_too_slow_goes_in_smaller_parts
     a_second_run_of_the_job_is_told_so
     a_signal_leaves_whole_segments
     a_run_that_may_not_wait_leaves_whole_segments
@@ -374,4 +375,23 @@ fn the_password_is_nowhere(server: &Server) {
     database.client.run(format!("KILL {waiter}"));
     holder.run("ROLLBACK");
     load.ended(running.finish()).completes();
+}
+
+/// Each row takes the server a while, and all of them more than a statement may take.
+fn a_batch_that_is_too_slow_goes_in_smaller_parts(server: &Server) {
+    for args in ["--mode insert", "--mode insert --no-load-data", "--mode upsert"] {
+        let database = database(server);
+        database.client.run(
+            "CREATE TRIGGER slow BEFORE INSERT ON t FOR EACH ROW SET NEW.v = NEW.v + SLEEP(0.015)",
+        );
+        let load = Load::csv(&database, workdir!(), text())
+            .with("--batch-size 100 --lanes 1 --db-timeout 1s")
+            .with(args);
+        load.run()
+            .completes()
+            .counts("read 200, inserted 200")
+            .says("no answer within 1 s")
+            .says("INSERT of fewer rows");
+        assert_whole(&database);
+    }
 }

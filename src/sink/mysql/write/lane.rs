@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use super::careful::{Inserting, Outcome, STATEMENT_BYTES_MAX};
 use super::counts;
+use super::portion::Sent;
 use super::prepare::Detail;
 use super::sink::MysqlSink;
 use super::statement::Place;
 use crate::error::{Error, Kind, Later, Result};
-use crate::record::Counts;
+use crate::record::{Counts, ErrorType};
 use crate::sink::mysql::session::connection::{Session, try_connect};
 use crate::sink::mysql::settings::Mode;
 use crate::sink::mysql::trouble::{Tried, Trouble};
@@ -29,6 +30,7 @@ pub struct MysqlLane {
     /// For the next segment LOAD DATA is left alone: what it left behind at the server was in the
     /// way of the last.
     avoids_load: bool,
+    pub(super) sent: Sent,
 }
 
 /// A statement this short is refused for something else than its size.
@@ -50,6 +52,7 @@ impl MysqlLane {
             has_staging: false,
             bytes_max: None,
             avoids_load: false,
+            sent: Sent::default(),
         };
         lane.session = Some(lane.session().await?);
         Ok(lane)
@@ -107,6 +110,7 @@ impl MysqlLane {
             allowance.allows(0);
             return self.finish(session, payload, counts, Vec::new()).await;
         }
+        let _room = self.sink.room.enter(&payload.bytes).await;
         self.begin(session).await?;
         match self.insert(session, payload, allowance).await? {
             Outcome::Inserted(counts, refused) => {
@@ -125,7 +129,7 @@ impl MysqlLane {
     }
 
     pub(super) fn loads_data(&self) -> bool {
-        self.sink.loads_data() && !self.avoids_load
+        self.sink.loads_data() && !self.avoids_load && !self.sink.portion.is_cut()
     }
 
     /// The short way: straight into the table. None, and no transaction, where that does not do.
@@ -143,7 +147,9 @@ impl MysqlLane {
         }
         self.begin(session).await?;
         let sql = self.sink.statements.load(Place::Target, &detail.left_out);
-        let counts = match session.load(&sql, payload.bytes.clone()).await {
+        self.sent.rows(payload.rows as usize);
+        let loaded = session.load(&sql, payload.bytes.clone()).await;
+        let counts = match loaded.inspect(|_| self.sent.answered()) {
             Ok(done) => counts::loaded(plan.mode, payload.rows, &done),
             Err(trouble) => self.not_loaded(trouble)?,
         };
@@ -156,12 +162,23 @@ impl MysqlLane {
     /// What may do better with INSERT is no reason to stop.
     pub(super) fn not_loaded(&self, trouble: Trouble) -> Tried<Option<Counts>> {
         match trouble {
-            Trouble::Row(_) | Trouble::Slow(_) => Ok(None),
+            Trouble::Row(_) => Ok(None),
+            Trouble::Slow(_) => {
+                self.was_slow();
+                Ok(None)
+            }
             Trouble::NoLocalInfile(error) => {
                 self.sink.stop_loading_data(&error);
                 Ok(None)
             }
             trouble => Err(trouble),
+        }
+    }
+
+    /// What was sent took too long.
+    pub(super) fn was_slow(&self) {
+        if let Some(rows) = self.sent.take() {
+            self.sink.portion.was_slow(rows);
         }
     }
 
@@ -183,6 +200,8 @@ impl MysqlLane {
             mode: plan.mode,
             bytes_max: self.bytes_max,
             rows_max: if plan.is_transactional { usize::MAX } else { 1 },
+            portion: &self.sink.portion,
+            sent: &self.sent,
             has_loaded: plan.is_transactional && self.loads_data(),
         }
     }
@@ -224,6 +243,7 @@ impl MysqlLane {
         payload: &Payload,
         allowance: &dyn Allowance,
     ) -> Tried<Commit> {
+        let _room = self.sink.room.enter(&payload.bytes).await;
         self.compare_epoch(session).await?;
         match self.insert(session, payload, allowance).await {
             Ok(Outcome::Inserted(counts, refused)) => {
@@ -246,6 +266,11 @@ impl MysqlLane {
     /// Gives back a session that can be used again. The others are dropped, and with them what was
     /// not committed.
     async fn failed(&mut self, mut session: Session, trouble: Trouble) -> Error {
+        match &trouble {
+            Trouble::Slow(_) => self.was_slow(),
+            Trouble::Lost(error) if error.error_type == ErrorType::Timeout => self.was_slow(),
+            _ => self.sent.answered(),
+        }
         let is_clean = match &trouble {
             Trouble::Row(_) | Trouble::Deadlock(_) | Trouble::LockTimeout(_) | Trouble::Slow(_) => {
                 session.run("ROLLBACK").await.is_ok()
@@ -281,8 +306,12 @@ impl Lane for MysqlLane {
             let tried = Box::pin(self.try_commit(&mut session, payload, allowance)).await;
             match tried {
                 Ok(commit) => {
-                    self.session = Some(session);
                     self.avoids_load = false;
+                    // The driver keeps as much memory as its largest statement took.
+                    match session.has_sent_much() {
+                        true => session.close().await,
+                        false => self.session = Some(session),
+                    }
                     Ok(commit)
                 }
                 Err(trouble) => Err(self.failed(session, trouble).await),

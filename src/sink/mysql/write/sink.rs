@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use super::guard::Guard;
 use super::lane::MysqlLane;
+use super::portion::Portion;
 use super::prepare::Preparer;
+use super::room::StatementRoom;
 use super::state::State;
 use super::statement::Statements;
 use super::throttle::Throttle;
@@ -24,6 +26,8 @@ pub struct MysqlSink {
     pub(super) state: Arc<State>,
     pub(super) statements: Statements,
     pub(super) throttle: Option<Throttle>,
+    pub(super) portion: Portion,
+    pub(super) room: StatementRoom,
     preparer: Preparer,
     /// None where this is only a look.
     guard: Option<Arc<Guard>>,
@@ -58,6 +62,8 @@ impl MysqlSink {
             state,
             statements: Statements::new(&plan, server.is_mariadb, server.version),
             throttle: throttle.map(|query| Throttle::new(query, settings.throttle_every)),
+            portion: Portion::default(),
+            room: StatementRoom::new(&plan),
             preparer: Preparer::new(&plan, settings.keys_unique),
             guard,
             lanes: Mutex::new(Vec::new()),
@@ -150,7 +156,18 @@ impl MysqlSink {
 
 impl Sink for MysqlSink {
     fn footprint(&self, bytes: usize, records: u64) -> usize {
-        self.preparer.footprint(bytes, records)
+        let statement = match self.loads_data() && records > 1 {
+            true => 0,
+            false => StatementRoom::beyond_at_worst(bytes),
+        };
+        self.preparer.footprint(bytes, records) + statement
+    }
+
+    fn commit_footprint(&self, payload: &Payload) -> usize {
+        match self.loads_data() && payload.rows > 1 {
+            true => 0,
+            false => self.room.beyond(&payload.bytes),
+        }
     }
 
     fn prepare(&self, rows: &Rows, buffer: Vec<u8>, refused: &mut Vec<Refused>) -> Result<Payload> {

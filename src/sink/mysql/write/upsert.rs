@@ -25,7 +25,13 @@ impl MysqlLane {
         // Without LOAD DATA the way there is as long as the whole way, unless equal rows have to
         // be told from one another by the server.
         let is_longer = !self.loads_data() && detail.keys_differ;
-        if is_preset || is_longer || !self.sink.stages() || !self.make_staging(session).await? {
+        let is_cut = self.sink.portion.is_cut();
+        if is_preset
+            || is_longer
+            || is_cut
+            || !self.sink.stages()
+            || !self.make_staging(session).await?
+        {
             return Ok(None);
         }
         if !self.fill_staging(session, payload).await? {
@@ -33,9 +39,14 @@ impl MysqlLane {
         }
         self.begin(session).await?;
         let sql = self.sink.statements.merge(detail.keys_differ);
-        let done = match session.run(&sql).await {
+        self.sent.rows(payload.rows as usize);
+        let merged = session.run(&sql).await;
+        let done = match merged.inspect(|_| self.sent.answered()) {
             Ok(done) => done,
-            Err(Trouble::Row(_) | Trouble::Slow(_)) => {
+            Err(trouble @ (Trouble::Row(_) | Trouble::Slow(_))) => {
+                if matches!(trouble, Trouble::Slow(_)) {
+                    self.was_slow();
+                }
                 session.run("ROLLBACK").await?;
                 return Ok(None);
             }
@@ -75,12 +86,15 @@ impl MysqlLane {
     async fn fill_staging(&self, session: &mut Session, payload: &Payload) -> Tried<bool> {
         if self.loads_data() {
             let sql = self.sink.statements.load(Place::Staging, &[]);
-            let counts = match session.load(&sql, payload.bytes.clone()).await {
+            self.sent.rows(payload.rows as usize);
+            let loaded = session.load(&sql, payload.bytes.clone()).await;
+            let counts = match loaded.inspect(|_| self.sent.answered()) {
                 Ok(done) => counts::loaded(Mode::Upsert, payload.rows, &done),
                 Err(trouble) => self.not_loaded(trouble)?,
             };
             return Ok(counts.is_some());
         }
+        let _room = self.sink.room.enter(&payload.bytes).await;
         match self.inserting(session).fill_staging(&payload.bytes).await {
             Ok(()) => Ok(true),
             Err(Trouble::Row(_) | Trouble::Slow(_)) => Ok(false),
