@@ -81,10 +81,12 @@ pub fn text_literal(out: &mut Vec<u8>, value: &[u8]) {
         out.extend_from_slice(b"_utf8mb4 ");
         return binary_literal(out, value);
     }
-    out.reserve(value.len() + 2);
+    let is_special = |byte: &u8| QUOTED[usize::from(*byte)] != 0;
+    // Exactly, because a large value would leave twice its bytes behind by doubling.
+    out.reserve(value.len() + value.iter().filter(|byte| is_special(byte)).count() + 2);
     out.push(b'\'');
     let mut rest = value;
-    while let Some(at) = rest.iter().position(|byte| QUOTED[usize::from(*byte)] != 0) {
+    while let Some(at) = rest.iter().position(is_special) {
         out.extend_from_slice(&rest[..at]);
         // A quote is doubled, which is right whatever a backslash means.
         let before = if rest[at] == b'\'' { b'\'' } else { b'\\' };

@@ -16,7 +16,7 @@ use crate::sink::mysql::plan::Plan;
 const COPIES: usize = 3;
 
 /// Beside the budget. With the rest of the process it stays below 64 MiB, as the user is told.
-const ROOM_BYTES: usize = 24 << 20;
+const ROOM_BYTES: usize = 16 << 20;
 
 /// What a row may grow by in a statement: quotes are doubled, and binary values are hexadecimal.
 const GROWTH: usize = 2;
