@@ -12,7 +12,8 @@ use crate::record::Shape;
 use crate::sink::Sink;
 use crate::sink::file::{FileSettings, FileSink, Format, Target};
 use crate::sink::mysql::{
-    Job, MysqlSettings, MysqlSink, NewTable, OtherFields, Plan, Planning, Target as MysqlTarget,
+    Guard, Job, MysqlSettings, MysqlSink, NewTable, OtherFields, Plan, Planning,
+    Target as MysqlTarget,
 };
 use crate::source::csv::CsvSource;
 use crate::source::elastic::ElasticSource;
@@ -46,12 +47,14 @@ pub struct Fitted {
 /// Where a run writes, before it is known what.
 pub enum Output {
     File(FileSettings, Target),
-    Mysql(Box<MysqlTarget>),
+    /// With the job that is held for it, unless this is only a look.
+    Mysql(Box<MysqlTarget>, Option<Arc<Guard>>),
 }
 
 impl Output {
     /// Taken before a source is opened: whoever else writes it must be known before a pipe is
-    /// waited for.
+    /// waited for. And before anything is decided about a table: what one run finds, another of the
+    /// same job would be changing.
     pub async fn take(
         settings: &Settings,
         run_id: &str,
@@ -59,7 +62,16 @@ impl Output {
     ) -> Result<Output> {
         match &settings.sink {
             SinkSettings::File(file) => Ok(Output::File(file.clone(), Target::take(file)?)),
-            SinkSettings::Mysql(mysql) => Output::table(settings, mysql, run_id, observer).await,
+            SinkSettings::Mysql(mysql) => {
+                let mysql = with_job(settings, mysql, run_id);
+                let guard = Arc::new(Guard::new(mysql.clone()));
+                persist(OPENING, observer, Stage::Insert, async || guard.take().await).await?;
+                let inspected = inspect(mysql, observer).await;
+                if inspected.is_err() {
+                    guard.release().await;
+                }
+                Ok(Output::Mysql(Box::new(inspected?), Some(guard)))
+            }
         }
     }
 
@@ -67,26 +79,34 @@ impl Output {
     pub async fn look(settings: &Settings, observer: &Arc<dyn Observer>) -> Result<Output> {
         match &settings.sink {
             SinkSettings::File(file) => Ok(Output::File(file.clone(), Target::look(file)?)),
-            SinkSettings::Mysql(mysql) => Output::table(settings, mysql, "", observer).await,
+            SinkSettings::Mysql(mysql) => {
+                let target = inspect(with_job(settings, mysql, ""), observer).await?;
+                Ok(Output::Mysql(Box::new(target), None))
+            }
         }
     }
 
-    async fn table(
-        settings: &Settings,
-        mysql: &MysqlSettings,
-        run_id: &str,
-        observer: &Arc<dyn Observer>,
-    ) -> Result<Output> {
-        let mut mysql = mysql.clone();
-        mysql.job = Job {
-            pipeline_id: settings.pipeline_id.clone(),
-            source: source_words(&settings.source),
-            run_id: run_id.to_string(),
-        };
-        let inspect = async || MysqlTarget::inspect(mysql.clone()).await;
-        let target = persist(OPENING, observer, Stage::Insert, inspect).await?;
-        Ok(Output::Mysql(Box::new(target)))
+    /// The job that is held for it.
+    pub fn guard(&self) -> Option<Arc<Guard>> {
+        match self {
+            Output::File(..) => None,
+            Output::Mysql(_, guard) => guard.clone(),
+        }
     }
+}
+
+fn with_job(settings: &Settings, mysql: &MysqlSettings, run_id: &str) -> MysqlSettings {
+    let job = Job {
+        pipeline_id: settings.pipeline_id.clone(),
+        source: source_words(&settings.source),
+        run_id: run_id.to_string(),
+    };
+    MysqlSettings { job, ..mysql.clone() }
+}
+
+async fn inspect(mysql: MysqlSettings, observer: &Arc<dyn Observer>) -> Result<MysqlTarget> {
+    let inspect = async || MysqlTarget::inspect(mysql.clone()).await;
+    persist(OPENING, observer, Stage::Insert, inspect).await
 }
 
 /// A server that was never reached is more likely named wrongly than away.
@@ -144,7 +164,7 @@ impl Ends {
                 let sink = FileSink::open(&file, target, &decoder.shape(), &names);
                 Ok(Ends { source, decoder, names, sink: Some(Arc::new(sink)), table: None })
             }
-            Output::Mysql(target) => {
+            Output::Mysql(target, guard) => {
                 let fitted = fit_table(settings, &*source, target, observer, is_look).await?;
                 let wanted = match &fitted.plan {
                     Some(plan) => wanted_by_table(plan),
@@ -153,7 +173,8 @@ impl Ends {
                 let decoder = source.decoder(&wanted)?;
                 let columns = fitted.plan.iter().flat_map(|plan| &plan.columns);
                 let names = columns.map(|bound| bound.column.name.clone()).collect();
-                let sink = fitted.sink(observer)?.map(|sink| Arc::new(sink) as Arc<dyn Sink>);
+                let sink =
+                    fitted.sink(guard, observer)?.map(|sink| Arc::new(sink) as Arc<dyn Sink>);
                 Ok(Ends { source, decoder, names, sink, table: Some(Box::new(fitted)) })
             }
         }
@@ -212,11 +233,15 @@ async fn fit_table(
 }
 
 impl Fitted {
-    fn sink(&self, observer: &Arc<dyn Observer>) -> Result<Option<MysqlSink>> {
+    fn sink(
+        &self,
+        guard: Option<Arc<Guard>>,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<Option<MysqlSink>> {
         let Some(plan) = &self.plan else { return Ok(None) };
-        let settings = Arc::clone(&self.target.settings);
-        let sink =
-            MysqlSink::new(settings, plan.clone(), &self.target.server, Arc::clone(observer))?;
+        let (settings, server) = (Arc::clone(&self.target.settings), &self.target.server);
+        let observer = Arc::clone(observer);
+        let sink = MysqlSink::new(settings, plan.clone(), server, guard, observer)?;
         Ok(Some(sink.watching(self.planning.clone(), self.target.table()?.clone())))
     }
 }

@@ -148,6 +148,7 @@ impl Session {
             sink: settings.sink.kind().0,
             output: output_kind(settings),
             rejects: ending.rejects.map(|path| path.display().to_string()),
+            unclear: ending.unclear,
             run: stats.snapshot(),
         };
         if !is_refused {
@@ -186,9 +187,17 @@ async fn open(
     observer: &Arc<dyn Observer>,
 ) -> Result<(Ends, RejectFile)> {
     let output = Output::take(settings, run_id, observer).await?;
-    let rejects = open_rejects(settings, run_id)?;
-    let ends = Ends::open(settings, output, observer).await?;
-    Ok((ends, rejects))
+    let guard = output.guard();
+    let opened = async {
+        let rejects = open_rejects(settings, run_id)?;
+        let ends = Ends::open(settings, output, observer).await?;
+        Ok((ends, rejects))
+    };
+    let opened = opened.await;
+    if let (Err(_), Some(guard)) = (&opened, guard) {
+        guard.release().await;
+    }
+    opened
 }
 
 fn serve(

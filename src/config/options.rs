@@ -382,7 +382,7 @@ pub const OPTIONS: &[Opt] = &[
         Theme::Mysql,
         "state-table",
         "NAME",
-        "What the two tables with the state of jobs begin with [default: flowgauge]",
+        "What the three tables with the state of jobs begin with [default: flowgauge]",
     ),
     names(
         Theme::Records,

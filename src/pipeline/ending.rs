@@ -9,6 +9,7 @@ use tokio::task::spawn_blocking;
 use super::reader::ReadToEnd;
 use super::sequencer::over_budget;
 use super::settle::Ledger;
+use super::unclear::clear_up;
 use super::{Failure, Run, let_go_of};
 use crate::error::{Error, Kind};
 use crate::event::{Event, Stage};
@@ -24,13 +25,16 @@ pub struct Ending {
     pub published: Option<Published>,
     pub rejects: Option<PathBuf>,
     pub totals: Counts,
+    /// Rows of which nobody knows whether they are in.
+    pub unclear: u64,
 }
 
 impl Default for Ending {
     /// Nothing was moved; why not is for somebody else to say.
     fn default() -> Ending {
         let totals = Counts::default();
-        Ending { outcome: Outcome::Internal, error: None, published: None, rejects: None, totals }
+        let outcome = Outcome::Internal;
+        Ending { outcome, error: None, published: None, rejects: None, totals, unclear: 0 }
     }
 }
 
@@ -39,12 +43,13 @@ const ABANDON_MAX: Duration = Duration::from_secs(3);
 
 /// Closes the books, and publishes or lets go.
 pub async fn finish(
-    run: &Run,
+    run: &Arc<Run>,
     ledger: &Arc<Ledger>,
     moved: std::result::Result<Option<ReadToEnd>, Failure>,
 ) -> Ending {
     // What does not answer is not waited for; nothing was lost by that but some of its memory.
     let _ = tokio::time::timeout(ABANDON_MAX, run.source.close()).await;
+    let unclear = clear_up(run, ledger).await;
     let published = match moved {
         Ok(Some(read)) => tokio::select! {
             // What is done is done, whatever came at the same moment.
@@ -60,12 +65,12 @@ pub async fn finish(
     match published {
         Ok(Some((published, rejects))) => {
             let outcome = Outcome::Complete;
-            Ending { outcome, error: None, published: Some(published), rejects, totals }
+            Ending { outcome, error: None, published: Some(published), rejects, totals, unclear }
         }
         Ok(None) => {
             let (published, rejects) = let_go(run, ledger, false).await;
             let outcome = interrupted.unwrap_or(Outcome::Internal);
-            Ending { outcome, error: None, published, rejects, totals }
+            Ending { outcome, error: None, published, rejects, totals, unclear }
         }
         Err(Failure { error, keeps_rejects }) => {
             let (published, rejects) = let_go(run, ledger, keeps_rejects).await;
@@ -74,7 +79,7 @@ pub async fn finish(
                 Some(interrupted) if error.kind == Kind::Unavailable => interrupted,
                 _ => Outcome::from(error.kind),
             };
-            Ending { outcome, error: Some(error), published, rejects, totals }
+            Ending { outcome, error: Some(error), published, rejects, totals, unclear }
         }
     }
 }

@@ -13,11 +13,12 @@ use super::overlap::KeysInFlight;
 use super::pool::Pools;
 use super::retry::{Reaction, Tries, persist, reaction};
 use super::sequencer::OverBudget;
-use super::settle::Durable;
+use super::settle::{Durable, Ledger};
+use super::unclear::InHand;
 use super::worker::Prepared;
 use crate::error::{Error, Result};
 use crate::event::{Event, Stage, Wait};
-use crate::sink::{Allowance, Commit, Lane, Payload, Receipt};
+use crate::sink::{Allowance, Commit, Lane, Receipt};
 
 /// The lanes share one short queue, so that a slow one is not waited for.
 pub type Ready = Arc<Mutex<mpsc::Receiver<Prepared>>>;
@@ -37,6 +38,7 @@ pub struct Lanes {
     pub pools: Arc<Pools>,
     pub account: Arc<Account>,
     pub keys: Arc<KeysInFlight>,
+    pub ledger: Arc<Ledger>,
     pub settle: mpsc::Sender<Durable>,
     /// Where a lane says why no more is to be written.
     pub halt: mpsc::Sender<Halt>,
@@ -117,11 +119,13 @@ impl LaneTask {
     }
 
     /// False when it would have had to refuse more rows than the run allows.
-    async fn take(&mut self, mut segment: Prepared) -> Result<bool> {
+    async fn take(&mut self, segment: Prepared) -> Result<bool> {
         self.wait_while_held_back().await?;
         let committed = Instant::now();
         let allowance = SegmentAllowance::new(&self.shared.account);
-        let commit = self.commit(&segment.payload, &allowance).await?;
+        let mut in_hand = InHand::new(segment, &self.shared.ledger);
+        let commit = self.commit(&mut in_hand, &allowance).await?;
+        let mut segment = in_hand.take();
         let bytes = segment.payload.bytes.len() as u64;
         // Not shared with a server any more, so this is the buffer itself.
         self.shared.pools.payloads.give(std::mem::take(&mut segment.payload.bytes).into());
@@ -213,29 +217,33 @@ impl LaneTask {
 
     /// Commits a segment, trying again as `retry` says. Once an answer was lost, the segment is
     /// looked for, however often that takes, before it is sent again.
-    async fn commit(&mut self, payload: &Payload, allowance: &dyn Allowance) -> Result<Commit> {
+    async fn commit(&mut self, segment: &mut InHand, allowance: &dyn Allowance) -> Result<Commit> {
         let run = Arc::clone(&self.shared.run);
         let mut tries = Tries::new(run.retry, &run.observer, Stage::Insert);
         let mut must_look = false;
         loop {
             let started = Instant::now();
             let outcome = if must_look {
-                match self.lane.find(payload).await {
+                match self.lane.find(segment.payload()).await {
                     Ok(Some(commit)) => return Ok(commit),
                     Ok(None) => {
                         must_look = false;
+                        segment.came_back();
                         continue;
                     }
                     Err(error) => Err(error),
                 }
             } else {
-                self.lane.commit(payload, allowance).await
+                self.lane.commit(segment.send(), allowance).await
             };
             run.observer.notice(&Event::Committed { took: started.elapsed() });
             match outcome {
                 Ok(commit) => return Ok(commit),
                 Err(error) => {
                     must_look |= reaction(error.kind) == Reaction::LookFirst;
+                    if !must_look {
+                        segment.came_back();
+                    }
                     tries.wait(error).await?;
                 }
             }

@@ -17,6 +17,7 @@ mod rooms;
 mod sequencer;
 mod settle;
 mod stop;
+mod unclear;
 mod worker;
 
 use std::pin::pin;
@@ -72,6 +73,9 @@ pub struct Run {
 /// How many segments may wait for a worker, for each of them: one to go on with, and one more for
 /// an uneven load.
 const QUEUE_PER_WORKER: u64 = 2;
+
+/// How long lanes that were let go of may take to be gone, and what they have told to be settled.
+const SETTLE_MAX: Duration = Duration::from_secs(3);
 
 impl Vitals {
     /// For this many workers and lanes.
@@ -164,9 +168,11 @@ async fn move_records(
         pools: Arc::clone(&rooms.pools),
         account: Arc::clone(&account),
         keys: Arc::clone(&keys),
+        ledger: Arc::clone(ledger),
         settle: settle_in,
         halt: halt_in,
     };
+    let mut settling = settle_all(ledger, settle);
     let rest = async {
         let lanes = async {
             serve_lanes(shared, lanes, ready).await;
@@ -179,8 +185,8 @@ async fn move_records(
                 Ok(Ok(None))
             })
         };
-        let settling = settle_all(ledger, settle);
-        let ((), (), read) = tokio::try_join!(lanes, settling, threads)?;
+        let settled = settled(&mut settling);
+        let ((), (), read) = tokio::try_join!(lanes, settled, threads)?;
         // What was read before the source failed has been written by now.
         read
     };
@@ -227,6 +233,11 @@ async fn move_records(
         () = rooms.close_when_draining(run) => unreachable!("it never returns"),
     };
     rooms.close();
+    if run.sink.is_public_at_commit() {
+        // What lanes that were let go of have told is in the books then, and what they had in hand
+        // is known to be unclear.
+        let _ = tokio::time::timeout(SETTLE_MAX, settled(&mut settling)).await;
+    }
     moved
 }
 
@@ -264,11 +275,11 @@ async fn serve_lanes(
 }
 
 /// Settles what became durable. A task of its own, because keeping rejected records may meet a disk
-/// that hangs.
-async fn settle_all(
+/// that hangs. It ends when there is no lane any more.
+fn settle_all(
     ledger: &Arc<Ledger>,
     mut durable: mpsc::Receiver<settle::Durable>,
-) -> Result<()> {
+) -> JoinSet<Result<()>> {
     let ledger = Arc::clone(ledger);
     let mut task = JoinSet::new();
     task.spawn(async move {
@@ -277,6 +288,10 @@ async fn settle_all(
         }
         Ok(())
     });
+    task
+}
+
+async fn settled(task: &mut JoinSet<Result<()>>) -> Result<()> {
     task.join_next()
         .await
         .unwrap_or(Ok(Ok(())))

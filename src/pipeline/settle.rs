@@ -60,11 +60,18 @@ pub struct Ledger {
     run: Arc<Run>,
     books: Mutex<Books>,
     rejects: Mutex<Box<dyn RejectLog>>,
+    /// Let go of amid a commit.
+    unclear: Mutex<Vec<Prepared>>,
 }
 
 impl Ledger {
     pub fn new(run: &Arc<Run>, rejects: Box<dyn RejectLog>) -> Ledger {
-        Ledger { run: Arc::clone(run), books: Mutex::default(), rejects: Mutex::new(rejects) }
+        Ledger {
+            run: Arc::clone(run),
+            books: Mutex::default(),
+            rejects: Mutex::new(rejects),
+            unclear: Mutex::default(),
+        }
     }
 
     pub fn settle(&self, durable: Durable) -> Result<()> {
@@ -112,6 +119,14 @@ impl Ledger {
         self.tell_ended(settled);
     }
 
+    pub fn leave_unclear(&self, segment: Prepared) {
+        self.unclear().push(segment);
+    }
+
+    pub fn take_unclear(&self) -> Vec<Prepared> {
+        std::mem::take(&mut *self.unclear())
+    }
+
     pub fn totals(&self) -> Counts {
         self.books().totals
     }
@@ -133,6 +148,10 @@ impl Ledger {
 
     fn books(&self) -> std::sync::MutexGuard<'_, Books> {
         self.books.lock().expect("nobody panics while holding the books")
+    }
+
+    fn unclear(&self) -> std::sync::MutexGuard<'_, Vec<Prepared>> {
+        self.unclear.lock().expect("nobody panics while holding segments")
     }
 
     fn rejects(&self) -> std::sync::MutexGuard<'_, Box<dyn RejectLog>> {

@@ -523,6 +523,34 @@ fn a_second_signal_lets_go_at_once() {
     played.assert_lines(&[]);
 }
 
+/// What was stored while nobody heard the answer is asked for; what was not is not in the books.
+#[test]
+fn what_is_let_go_of_amid_a_commit_counts_where_it_is_public() {
+    for (fault, is_public, inserted) in [
+        (Fault::DoAndHold as fn(Arc<Gate>) -> Fault, true, 2),
+        (Fault::DoAndHold, false, 0),
+        (Fault::Hold, true, 0),
+    ] {
+        let played = paused!(async {
+            let gate = Arc::new(Gate::default());
+            let text = "line\n".repeat(1000);
+            let scene = Scene::new(&[&text])
+                .sink(|sink| MemorySink { is_public, ..sink }.fault(0, fault(Arc::clone(&gate))));
+            let stop = Arc::new(Stop::default());
+            let played = scene.play_until(&stop);
+            let stopping = async {
+                gate.reached.notified().await;
+                stop.signal(Signal::Terminate);
+                stop.signal(Signal::Terminate);
+            };
+            tokio::join!(played, stopping).0
+        });
+        played.assert_outcome(Outcome::Interrupted(Signal::Terminate), false);
+        assert_eq!((played.ending.totals.inserted, played.ending.unclear), (inserted, 0));
+        assert_eq!(played.count("settled 2 failed 0") as u64, inserted / 2);
+    }
+}
+
 /// The clock of the test runs ahead when everybody waits: nobody waits for twenty seconds.
 #[test]
 fn a_drain_has_a_deadline() {

@@ -127,7 +127,8 @@ impl Worker<'_> {
         let keys = std::mem::size_of_val(&payload.keys[..]);
         let order = origin.as_ref().and_then(|origin| origin.order.as_deref());
         let order = order.map_or(0, std::mem::size_of_val);
-        reservation.shrink(source + payload.bytes.len() + keys + order + kept);
+        let commit = run.sink.commit_footprint(&payload);
+        reservation.shrink(source + payload.bytes.len() + keys + order + kept + commit);
         let reservation = Some(reservation);
         Ok(Prepared {
             ticket,

@@ -46,6 +46,7 @@ pub fn summary(report: &Report) -> Value {
             },
             "failed": counts.failed,
             "residual": run.residual(),
+            "unknown": report.unclear,
         },
         "rejected": rejected,
         "fields_ignored": run.fields_ignored,

@@ -29,6 +29,8 @@ pub struct Report {
     pub output: Output,
     /// Where the rejected records are.
     pub rejects: Option<String>,
+    /// Rows of which nobody knows whether they are in the table.
+    pub unclear: u64,
     pub run: Snapshot,
 }
 
@@ -52,6 +54,11 @@ impl Report {
         if let Output::Table(table) = &self.output {
             return match self.outcome {
                 Outcome::Complete => format!("{written} records written to '{table}'"),
+                _ if self.unclear > 0 => format!(
+                    "{written} of {read} records read were written to '{table}' and stay there; \
+                     unknown whether {} more were committed",
+                    text::count(self.unclear)
+                ),
                 _ => format!(
                     "{written} of {read} records read were written to '{table}' and stay there"
                 ),

@@ -24,6 +24,8 @@ pub enum Fault {
     DoAndVanish,
     /// Does not start before it is released.
     Hold(Arc<Gate>),
+    /// Does it, and does not answer before it is released.
+    DoAndHold(Arc<Gate>),
 }
 
 /// Where a commit stands until it is let through.
@@ -40,6 +42,8 @@ pub struct MemorySink {
     pub accepts_first: bool,
     /// By ticket.
     pub faults: Mutex<HashMap<u64, VecDeque<Fault>>>,
+    /// A segment is public as soon as it is stored.
+    pub is_public: bool,
     /// A row with this text is refused when it is prepared.
     pub refuses: Option<String>,
     /// A row with this text is refused by the lane.
@@ -52,6 +56,8 @@ pub struct MemorySink {
 pub struct Stored {
     pub lines: Mutex<Vec<String>>,
     pub tickets: Mutex<Vec<u64>>,
+    /// Of each of them.
+    rows: Mutex<Vec<u64>>,
     pub is_published: Mutex<bool>,
     pub is_abandoned: Mutex<bool>,
 }
@@ -115,6 +121,20 @@ impl Sink for MemorySink {
         self.refuses_late.is_some()
     }
 
+    fn is_public_at_commit(&self) -> bool {
+        self.is_public
+    }
+
+    fn find(&self, ticket: u64) -> Later<'_, Result<Option<Receipt>>> {
+        let place = self.stored.tickets.lock().expect(CALM).iter().position(|one| *one == ticket);
+        let inserted = place.map(|place| self.stored.rows.lock().expect(CALM)[place]);
+        let receipt = |inserted| {
+            let counts = Counts { inserted, ..Counts::default() };
+            Receipt { counts, ..Receipt::default() }
+        };
+        Box::pin(std::future::ready(Ok(inserted.map(receipt))))
+    }
+
     fn open(self: Arc<Self>) -> Later<'static, Result<Box<dyn Lane>>> {
         Box::pin(async {
             Ok(Box::new(MemoryLane {
@@ -175,6 +195,7 @@ impl MemoryLane {
             return Commit::OverBudget(receipt.refused);
         }
         receipt.counts.inserted = taken.len() as u64;
+        self.sink.stored.rows.lock().expect(CALM).push(taken.len() as u64);
         self.sink.stored.lines.lock().expect(CALM).extend(taken);
         self.sink.stored.tickets.lock().expect(CALM).push(payload.ticket);
         Commit::Durable(receipt)
@@ -207,6 +228,12 @@ impl Lane for MemoryLane {
                     self.store(payload, allowance);
                     self.is_away = true;
                     return Err(lost(Kind::Unknown));
+                }
+                Some(Fault::DoAndHold(gate)) => {
+                    let stored = self.store(payload, allowance);
+                    gate.reached.notify_one();
+                    gate.released.notified().await;
+                    return Ok(stored);
                 }
                 Some(Fault::Hold(gate)) => {
                     gate.reached.notify_one();

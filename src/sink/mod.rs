@@ -23,9 +23,15 @@ use crate::record::{Counts, ErrorType, Interval, Published, Rows};
 /// would survive a power cut, and the output is *published* when readers find it. A sink that
 /// others can see at once, such as a table, is published by each commit.
 pub trait Sink: Send + Sync {
-    /// The most bytes `prepare` can return for this many bytes and records of source. It is
-    /// reserved before they are read, so that memory cannot run out halfway.
+    /// The most bytes `prepare` can return for this many bytes and records of source, and what a
+    /// lane may need beside them. It is reserved before they are read, so that memory cannot run out
+    /// halfway.
     fn footprint(&self, bytes: usize, records: u64) -> usize;
+
+    /// What a lane needs beside this payload.
+    fn commit_footprint(&self, _payload: &Payload) -> usize {
+        0
+    }
 
     /// Turns rows into what goes over the wire. Pure, called by all workers at once. `buffer` is
     /// empty; its memory comes back with the payload. A row the sink cannot take is pushed to
@@ -46,6 +52,12 @@ pub trait Sink: Send + Sync {
     }
 
     fn open(self: Arc<Self>) -> Later<'static, Result<Box<dyn Lane>>>;
+
+    /// What became of a segment whose lane was let go of amid a commit, over a way that no lane has.
+    /// None where it was not taken and never will be. Asked only where `is_public_at_commit`.
+    fn find(&self, _ticket: u64) -> Later<'_, Result<Option<Receipt>>> {
+        Box::pin(std::future::ready(Err(Error::internal("this sink cannot look for a segment"))))
+    }
 
     /// Called once, after all lanes have finished and the balance has closed. Makes the output
     /// appear under its name, and says what it did.

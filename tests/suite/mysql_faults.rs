@@ -3,9 +3,11 @@
 //!
 //! A run is held at a known place by a row that the test has locked.
 
+use std::io::Write;
+
 use rustix::process::Signal;
 
-use crate::support::database::Client;
+use crate::support::database::{Client, SECRET};
 use crate::support::load::has_secret;
 use crate::support::program::Running;
 use crate::support::{
@@ -18,11 +20,15 @@ on_both! {
     a_killed_connection_is_replaced
     a_deadlock_is_tried_again
     a_lock_that_takes_too_long_is_asked_for_again
+    a_batch_that_is_too_slow_goes_in_smaller_parts
     a_second_run_of_the_job_is_told_so
     a_signal_leaves_whole_segments
     a_run_that_may_not_wait_leaves_whole_segments
     a_killed_run_leaves_whole_segments_and_no_lock
     a_run_takes_over_from_one_that_the_server_still_has
+    a_run_without_its_guard_keeps_its_job
+    a_run_that_is_not_heard_of_loses_its_job
+    a_job_is_held_before_anything_is_decided
     a_server_may_go_and_come_back
     the_password_is_nowhere
 }
@@ -245,6 +251,9 @@ fn a_run_takes_over_from_one_that_the_server_still_has(server: &Server) {
     running.signal(Signal::KILL);
     running.finish();
     eventually("the lock of the job to go", || (database.connections() == [waiter]).then_some(()));
+    // It may be alive, and have lost its guard's connection only.
+    first.program().run().assert_code(75).assert_stderr_has("writes for it");
+    is_not_heard_of(&database);
     let second = first.program().args(["--db-timeout", "4s"]).spawn();
     eventually("the old lane to be ended", || {
         (!database.connections().contains(&waiter)).then_some(())
@@ -252,6 +261,75 @@ fn a_run_takes_over_from_one_that_the_server_still_has(server: &Server) {
     holder.run("ROLLBACK");
     second.finish().assert_code(0);
     assert_whole(&database);
+}
+
+/// As if the run had said nothing for half a minute.
+fn is_not_heard_of(database: &Database) {
+    let sql = "UPDATE flowgauge_heartbeats SET beat_at = beat_at - INTERVAL 31 SECOND";
+    database.client.run(sql);
+}
+
+fn a_run_without_its_guard_keeps_its_job(server: &Server) {
+    let database = database(server);
+    let holder = hold(&database);
+    let first = load(&database).with("--mode insert");
+    let (running, waiter) = begin(&first);
+    for id in database.connections().into_iter().filter(|id| *id != waiter) {
+        database.client.run(format!("KILL {id}"));
+    }
+    let second = first.program().args(["--rejects", "2.jsonl", "--summary-json", "2.json"]).run();
+    second.assert_code(75).assert_stderr_has("another run of this job is at work");
+    holder.run("ROLLBACK");
+    first.ended(running.finish()).completes().counts("read 200, inserted 200");
+    assert_goes_on(&database);
+}
+
+/// Its connections stay, as when its machine is gone.
+fn a_run_that_is_not_heard_of_loses_its_job(server: &Server) {
+    let database = database(server);
+    let holder = hold(&database);
+    let first = load(&database);
+    let (running, _) = begin(&first);
+    running.signal(Signal::STOP);
+    let second = || {
+        let args = ["--rejects", "2.jsonl", "--summary-json", "2.json"];
+        first.program().args(args).run()
+    };
+    second().assert_code(75).assert_stderr_has("holds it");
+    is_not_heard_of(&database);
+    holder.run("ROLLBACK");
+    second().assert_code(0);
+    assert_whole(&database);
+    running.signal(Signal::CONT);
+    first.ended(running.finish()).ends_with(75).says("another run took this job over");
+    assert_whole(&database);
+}
+
+/// The second is told before it creates a table, or reads anything.
+fn a_job_is_held_before_anything_is_decided(server: &Server) {
+    let database = Database::new(server);
+    let load = || Load::stdin(&database, workdir!()).with("--create-table --infer --key k");
+    let text = "k,v\n1,1\n";
+    load().program().stdin(text).run().assert_code(0);
+    database.client.run("DROP TABLE t");
+    let first = load();
+    let mut running = first.program().stdin_open().spawn();
+    let lock = "SELECT COALESCE(IS_USED_LOCK(CONCAT('flowgauge:', job)), 0) FROM flowgauge_jobs";
+    eventually("the job to be taken", || (database.client.number(lock) > 0).then_some(()));
+    let second = load().program().stdin(text).run();
+    second.assert_code(75).assert_stderr_has("another run of this job is at work");
+    assert_eq!(database.client.lines("SHOW TABLES LIKE 't'"), [""; 0]);
+    // A look takes nothing.
+    let look = load();
+    let check = look.workdir.flowgauge().args(["check", "--csv-file", "-", "--create-table"]);
+    let check = check.args(["--infer", "--key", "k", "--db-table", "t", "--db-url"]);
+    let check = check.arg(database.url()).env("FLOWGAUGE_DB_PASS", SECRET);
+    check.stdin(text).run().assert_code(0);
+    running.stdin().write_all(text.as_bytes()).unwrap();
+    first.ended(running.finish()).completes().counts("read 1, inserted 1");
+    // A run that ends before it writes gives the job back.
+    load().program().stdin("k,v,w\n1,1,1\n").run().assert_code(2);
+    load().program().stdin(text).run().assert_code(0);
 }
 
 fn a_server_may_go_and_come_back(server: &Server) {
@@ -297,4 +375,23 @@ fn the_password_is_nowhere(server: &Server) {
     database.client.run(format!("KILL {waiter}"));
     holder.run("ROLLBACK");
     load.ended(running.finish()).completes();
+}
+
+/// Each row takes the server a while, and all of them more than a statement may take.
+fn a_batch_that_is_too_slow_goes_in_smaller_parts(server: &Server) {
+    for args in ["--mode insert", "--mode insert --no-load-data", "--mode upsert"] {
+        let database = database(server);
+        database.client.run(
+            "CREATE TRIGGER slow BEFORE INSERT ON t FOR EACH ROW SET NEW.v = NEW.v + SLEEP(0.015)",
+        );
+        let load = Load::csv(&database, workdir!(), text())
+            .with("--batch-size 100 --lanes 1 --db-timeout 1s")
+            .with(args);
+        load.run()
+            .completes()
+            .counts("read 200, inserted 200")
+            .says("no answer within 1 s")
+            .says("INSERT of fewer rows");
+        assert_whole(&database);
+    }
 }

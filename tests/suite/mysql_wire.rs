@@ -9,7 +9,7 @@ use std::thread;
 use rustix::process::Signal;
 
 use crate::support::mysql_proxy::{Cut, MysqlProxy};
-use crate::support::{Database, Load, Server, on_both, workdir};
+use crate::support::{Database, Load, Server, eventually, on_both, workdir};
 
 on_both! {
     needs!("mariadb"),
@@ -17,6 +17,8 @@ on_both! {
     a_commit_without_an_answer_is_looked_for
     rows_with_refusals_are_told_once_after_a_lost_answer
     a_load_that_is_cut_is_done_again
+    what_was_committed_before_a_run_was_let_go_of_is_counted
+    large_rows_by_insert_stay_within_the_memory
 }
 
 fn rows(count: u64) -> String {
@@ -74,6 +76,42 @@ fn rows_with_refusals_are_told_once_after_a_lost_answer(server: &Server) {
 fn a_load_that_is_cut_is_done_again(server: &Server) {
     for bytes in [1500, 3000, 4500] {
         check(server, Cut::AfterBytes(bytes), "--lanes 1");
+    }
+}
+
+/// A second signal while the answer to a COMMIT is not there: the server is asked, or it is said
+/// that nobody knows.
+fn what_was_committed_before_a_run_was_let_go_of_is_counted(server: &Server) {
+    for (cut, args, there, inserted, unknown) in [
+        (Cut::Silent(3), "--lanes 1", 300, 300, 0),
+        (Cut::Silent(3), "--lanes 4", 1000, 1000, 0),
+        (Cut::Silent(3), "--lanes 1 --drain-timeout 0s", 300, 300, 0),
+        (Cut::SilentForAll(3), "--lanes 1", 300, 200, 100),
+    ] {
+        let database = Database::new(server);
+        database.client.run("CREATE TABLE t (k INT)");
+        let proxy = MysqlProxy::new(server, cut);
+        let load = Load::csv(&database, workdir!(), rows(1000))
+            .with("--mode insert --batch-size 100 --db-host 127.0.0.1 --db-port")
+            .arg(&proxy.port.to_string())
+            .with(args);
+        let mut running = load.program().spawn();
+        let count = || database.client.number("SELECT COUNT(*) FROM t");
+        eventually("the rows before the silence", || (count() == there).then_some(()));
+        running.signal(Signal::TERM);
+        if !args.contains("drain") {
+            running.wait_for_line("SIGTERM");
+            running.signal(Signal::TERM);
+        }
+        let loaded = load.ended(running.finish()).ends_with(143);
+        assert!(proxy.has_cut());
+        let records = &loaded.summary()["records"];
+        assert_eq!(records["inserted"], inserted, "{args}: {}", loaded.finished);
+        assert_eq!(records["unknown"], unknown, "{args}: {}", loaded.finished);
+        if unknown > 0 {
+            loaded.says("unknown whether 100 more were committed");
+        }
+        assert_eq!(count(), there);
     }
 }
 
@@ -148,4 +186,31 @@ fn a_server_that_says_nothing_is_not_waited_for() {
     running.wait_for_line("no connection within 0.2 s");
     running.signal(Signal::TERM);
     running.finish().assert_code(143).assert_stderr_has("--db-connect-timeout");
+}
+
+/// Statements of large rows stand in memory several times, and sixteen lanes make them.
+fn large_rows_by_insert_stay_within_the_memory(server: &Server) {
+    const LIMIT_MIB: u64 = 32;
+    const ROWS: u64 = 20;
+    let database = Database::new(server);
+    database.client.run("CREATE TABLE t (k INT PRIMARY KEY, v LONGTEXT)");
+    let slashes = "\\".repeat(1 << 20);
+    let lines: String = (0..ROWS).map(|k| format!("{k},{slashes}\n")).collect();
+    let load = Load::stdin(&database, workdir!())
+        .with("--mode insert --no-load-data --lanes 16 --batch-bytes 1MiB --max-record-bytes 2MiB")
+        .with(&format!("--memory-limit {LIMIT_MIB}MiB"))
+        // What was given back is not what this is about, and glibc would keep some of it.
+        .env("GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=131072");
+    let mut running = load.program().stdin(format!("k,v\n{lines}")).keep_stdin_open().spawn();
+    // The last is on its way until the input ends.
+    let count = || database.client.number("SELECT COUNT(*) FROM t");
+    eventually("nearly all rows", || (count() >= ROWS - 2).then_some(()));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", running.id())).unwrap();
+    running.close_stdin();
+    load.ended(running.finish()).completes().counts("read 20, inserted 20");
+    let sql = format!("SELECT COUNT(*) FROM t WHERE v = REPEAT('\\\\', {})", 1 << 20);
+    assert_eq!(database.client.number(&sql), ROWS);
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(peak >> 10 < LIMIT_MIB + 64, "{} MiB", peak >> 10);
 }

@@ -16,6 +16,11 @@ pub enum Cut {
     BeforeCommit(u64),
     /// When the server has answered it, before the answer reaches the program.
     AfterCommit(u64),
+    /// Not at all: from the COMMIT of this number on, which reaches the server, its connection brings
+    /// no answers any more.
+    Silent(u64),
+    /// The same, and nobody else gets through to the server either.
+    SilentForAll(u64),
     /// When a connection has brought the program's server so many bytes.
     AfterBytes(u64),
     /// Not at all: instead of the INSERT of this number into the table `t`, the server is asked to
@@ -33,6 +38,7 @@ struct State {
     commits: AtomicU64,
     inserts: AtomicU64,
     is_over: AtomicBool,
+    is_deaf: AtomicBool,
     server: String,
 }
 
@@ -47,6 +53,7 @@ impl MysqlProxy {
             commits: AtomicU64::new(0),
             inserts: AtomicU64::new(0),
             is_over: AtomicBool::new(false),
+            is_deaf: AtomicBool::new(false),
             server: server.address.clone(),
         });
         let shared = Arc::clone(&state);
@@ -77,13 +84,21 @@ impl Drop for MysqlProxy {
 
 impl State {
     fn serve(&self, mut client: TcpStream) {
+        if self.is_deaf.load(Ordering::SeqCst) {
+            return;
+        }
         let mut server = TcpStream::connect(&self.server).unwrap();
         let swallows = Arc::new(AtomicBool::new(false));
         let (mut from, mut to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
         let is_answer_lost = Arc::clone(&swallows);
+        let is_silent = Arc::new(AtomicBool::new(false));
+        let is_kept_back = Arc::clone(&is_silent);
         let answers = thread::spawn(move || {
             let mut buffer = vec![0; 64 << 10];
             while let Ok(count @ 1..) = from.read(&mut buffer) {
+                if is_kept_back.load(Ordering::SeqCst) {
+                    continue;
+                }
                 if is_answer_lost.load(Ordering::SeqCst) || to.write_all(&buffer[..count]).is_err()
                 {
                     break;
@@ -96,6 +111,10 @@ impl State {
             sent += packet.len() as u64;
             match self.decide(&packet, sent) {
                 Some(Cut::AfterCommit(_)) => swallows.store(true, Ordering::SeqCst),
+                Some(cut @ (Cut::Silent(_) | Cut::SilentForAll(_))) => {
+                    is_silent.store(true, Ordering::SeqCst);
+                    self.is_deaf.store(matches!(cut, Cut::SilentForAll(_)), Ordering::SeqCst);
+                }
                 Some(Cut::BeforeCommit(_)) => break,
                 Some(Cut::AfterBytes(_)) => {
                     // Half of it, so that the server has begun to read.
@@ -132,7 +151,12 @@ impl State {
         };
         let mut cut = self.cut.lock().unwrap();
         let is_due = match *cut {
-            Some(Cut::BeforeCommit(number) | Cut::AfterCommit(number)) => commits == number,
+            Some(
+                Cut::BeforeCommit(number)
+                | Cut::AfterCommit(number)
+                | Cut::Silent(number)
+                | Cut::SilentForAll(number),
+            ) => commits == number,
             Some(Cut::Instead(number)) => inserts == number,
             Some(Cut::AfterBytes(bytes)) => sent >= bytes,
             None => false,

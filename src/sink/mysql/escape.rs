@@ -4,8 +4,6 @@
 //! `CHARACTER SET binary FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n'`. The
 //! clause has to be spelled out: the mode NO_BACKSLASH_ESCAPES changes its default.
 
-use memchr::memchr3;
-
 /// NULL as a LOAD DATA field; the text `\N` is escaped and never looks like this.
 pub const NULL: &[u8] = b"\\N";
 
@@ -73,21 +71,41 @@ fn meant_by(letter: u8) -> u8 {
 }
 
 /// Appends text, a number or a date as an SQL literal, for a connection whose character set is
-/// utf8mb4.
+/// utf8mb4 and whose `sql_mode` lacks NO_BACKSLASH_ESCAPES: both are what every session is set to.
 ///
-/// In quotes a backslash means one thing or another, by the mode NO_BACKSLASH_ESCAPES; so quotes
-/// are kept for text without one, and everything else is hexadecimal. The introducer makes that a
-/// string: a bare X'31' would be 49 in a column of numbers, and raw bytes in one of latin1.
+/// No byte of a longer character of UTF-8 looks like a quote or a backslash. What is not UTF-8 is
+/// hexadecimal; the introducer makes that a string, because a bare X'31' would be 49 in a column of
+/// numbers.
 pub fn text_literal(out: &mut Vec<u8>, value: &[u8]) {
-    let is_plain = memchr3(b'\\', 0, 0x1A, value).is_none() && value.is_ascii();
-    if !is_plain {
+    if std::str::from_utf8(value).is_err() {
         out.extend_from_slice(b"_utf8mb4 ");
         return binary_literal(out, value);
     }
+    let is_special = |byte: &u8| QUOTED[usize::from(*byte)] != 0;
+    // Exactly, because a large value would leave twice its bytes behind by doubling.
+    out.reserve(value.len() + value.iter().filter(|byte| is_special(byte)).count() + 2);
     out.push(b'\'');
-    quoted(out, value, b'\'');
+    let mut rest = value;
+    while let Some(at) = rest.iter().position(is_special) {
+        out.extend_from_slice(&rest[..at]);
+        // A quote is doubled, which is right whatever a backslash means.
+        let before = if rest[at] == b'\'' { b'\'' } else { b'\\' };
+        out.extend_from_slice(&[before, QUOTED[usize::from(rest[at])]]);
+        rest = &rest[at + 1..];
+    }
+    out.extend_from_slice(rest);
     out.push(b'\'');
 }
+
+/// As `LETTERS`, between quotes.
+const QUOTED: [u8; 256] = {
+    let mut letters = [0; 256];
+    letters[b'\\' as usize] = b'\\';
+    letters[b'\'' as usize] = b'\'';
+    letters[0] = b'0';
+    letters[0x1A] = b'Z';
+    letters
+};
 
 /// Appends bytes as an SQL literal, for BINARY, BLOB and BIT.
 pub fn binary_literal(out: &mut Vec<u8>, value: &[u8]) {
@@ -146,18 +164,22 @@ mod tests {
     }
 
     #[test]
-    fn literals_mean_the_same_in_every_mode() {
+    fn literals_are_of_the_session_that_every_connection_has() {
         for (value, expected) in [
             ("", "''"),
             ("12", "'12'"),
             ("it's", "'it''s'"),
             ("a\nb", "'a\nb'"),
-            ("a\\", "_utf8mb4 X'615C'"),
-            ("\0", "_utf8mb4 X'00'"),
-            ("ä", "_utf8mb4 X'C3A4'"),
+            ("a\\", "'a\\\\'"),
+            ("\\'", "'\\\\'''"),
+            ("\0\x1A", "'\\0\\Z'"),
+            ("ä中😀", "'ä中😀'"),
         ] {
             assert_eq!(written(|out| text_literal(out, value.as_bytes())), expected, "{value:?}");
         }
+        let mut out = Vec::new();
+        text_literal(&mut out, b"\xE4'");
+        assert_eq!(out, b"_utf8mb4 X'E427'");
         assert_eq!(written(|out| binary_literal(out, b"\x00\xFF")), "X'00FF'");
         assert_eq!(written(|out| binary_literal(out, b"")), "X''");
     }
@@ -196,13 +218,46 @@ mod tests {
             let quoted = written(|out| identifier(out, &name));
             let inner = &quoted[1..quoted.len() - 1];
             prop_assert!(!inner.replace("``", "").contains('`'));
-            prop_assert_eq!(inner.replace("``", "`"), name.clone());
-            let literal = written(|out| text_literal(out, name.as_bytes()));
-            if let Some(inner) = literal.strip_prefix('\'') {
-                let inner = &inner[..inner.len() - 1];
-                prop_assert!(!inner.replace("''", "").contains('\'') && !inner.contains('\\'));
-                prop_assert_eq!(inner.replace("''", "'"), name);
+            prop_assert_eq!(inner.replace("``", "`"), name);
+        }
+
+        /// What a server reads between quotes: up to the first one that is alone.
+        #[test]
+        fn a_literal_is_read_back_whole(value in any_bytes(), text in "[\\x00-\\x7F'\\\\ä中😀]{0,40}") {
+            for value in [value, text.into_bytes()] {
+                let mut out = Vec::new();
+                text_literal(&mut out, &value);
+                prop_assert!(std::str::from_utf8(&out).is_ok());
+                match out.strip_prefix(b"_utf8mb4 X'") {
+                    Some(digits) => {
+                        prop_assert!(std::str::from_utf8(&value).is_err());
+                        prop_assert_eq!(digits.len(), 2 * value.len() + 1);
+                    }
+                    None => {
+                        let (read, rest) = read_literal(&out);
+                        prop_assert_eq!((read, rest), (value, &b""[..]));
+                    }
+                }
             }
+        }
+    }
+
+    /// What a server with backslashes reads, and what is left behind the closing quote.
+    fn read_literal(text: &[u8]) -> (Vec<u8>, &[u8]) {
+        let mut value = Vec::new();
+        let mut at = 1;
+        loop {
+            match (text[at], text.get(at + 1)) {
+                (b'\\', Some(letter)) => value.push(meant_by(*letter)),
+                (b'\'', Some(b'\'')) => value.push(b'\''),
+                (b'\'', _) => return (value, &text[at + 1..]),
+                (byte, _) => {
+                    value.push(byte);
+                    at += 1;
+                    continue;
+                }
+            }
+            at += 2;
         }
     }
 }

@@ -34,6 +34,7 @@ pub use target::{Known, Planning, Target};
 pub use trouble::{During, RowTrouble, Tried, Trouble};
 pub use url::UrlParts;
 pub use value::Put;
+pub use write::guard::Guard;
 pub use write::sink::MysqlSink;
 pub use write::state::State;
 pub use zone::Zone;

@@ -101,7 +101,7 @@ async fn for_state(
     let database = prefix.database.clone().or_else(|| target.settings.full_table().database);
     let database = database.map_or("DATABASE()".to_string(), |database| quoted_text(&database));
     let mut probes = Vec::new();
-    for (what, definition) in ["jobs", "segments"].into_iter().zip(definitions) {
+    for (what, definition) in ["jobs", "segments", "heartbeats"].into_iter().zip(definitions) {
         let name = TableName {
             table: format!("{}_{what}", prefix.table),
             database: prefix.database.clone(),
@@ -115,10 +115,10 @@ async fn for_state(
              AND TABLE_NAME = {} ORDER BY ORDINAL_POSITION LIMIT 1",
             quoted_text(&name.table)
         );
-        // A job's row is changed, a segment's row is taken away.
+        // A job's rows are changed, a segment's row is taken away.
         let last = match what {
-            "jobs" => "UPDATE",
-            _ => "DELETE",
+            "segments" => "DELETE",
+            _ => "UPDATE",
         };
         let purpose = "for what the job keeps";
         let table = name.quoted();

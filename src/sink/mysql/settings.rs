@@ -40,7 +40,7 @@ pub struct MysqlSettings {
     /// While the answer to this query is true, nothing is written.
     pub throttle: Option<String>,
     pub throttle_every: Duration,
-    /// What the names of the two state tables begin with.
+    /// What the names of the three state tables begin with.
     pub state_table: String,
     pub job: Job,
     /// False where rows are to go by INSERT, whatever the server would allow.

@@ -25,6 +25,9 @@ const STATEMENTS_KEPT: usize = 16;
 /// A dead way is noticed by the system within minutes, whoever waits for whom.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
+/// Twice what an ordinary INSERT of rows has.
+const SENT_BYTES_KEPT: usize = 512 << 10;
+
 /// One piece of LOAD DATA text is a packet with a flush of its own.
 const INFILE_PIECE_BYTES: usize = 256 << 10;
 
@@ -36,6 +39,8 @@ pub struct Session {
     timeout: Duration,
     /// The server said of the last transaction that it had begun. A proxy may not pass that on.
     tells_of_transactions: bool,
+    /// Bytes of the largest statement.
+    sent_max: usize,
 }
 
 /// What the server says of a statement that returned no rows.
@@ -69,8 +74,14 @@ pub async fn try_connect(settings: &MysqlSettings) -> Tried<Session> {
     let connecting = Box::pin(Conn::new(options));
     let conn = within(settings.connect_timeout, During::Connect, &address, connecting).await?;
     let timeout = settings.statement_timeout;
-    let mut session =
-        Session { conn, server: Arc::default(), address, timeout, tells_of_transactions: false };
+    let mut session = Session {
+        conn,
+        server: Arc::default(),
+        address,
+        timeout,
+        tells_of_transactions: false,
+        sent_max: 0,
+    };
     super::pinning::uncover(&mut session).await?;
     session.server = Arc::new(Server::read(&mut session).await?);
     super::pinning::pin(&mut session, settings).await?;
@@ -168,7 +179,13 @@ impl Session {
         self.run_during(During::Commit, "COMMIT").await
     }
 
+    /// So much, in one statement, that the driver keeps more memory for it than a connection is worth.
+    pub fn has_sent_much(&self) -> bool {
+        self.sent_max > SENT_BYTES_KEPT
+    }
+
     async fn run_during(&mut self, during: During, sql: &str) -> Tried<Done> {
+        self.sent_max = self.sent_max.max(sql.len());
         within(self.timeout, during, &self.address, self.conn.query_drop(sql)).await?;
         Ok(self.done())
     }

@@ -3,6 +3,7 @@
 //! left out.
 
 use super::counts;
+use super::portion::{Portion, Sent};
 use super::search::Search;
 use super::statement::{DIVISION_BY_ZERO, Place, Statements};
 use super::text::{Field, TextRows, fields};
@@ -34,6 +35,8 @@ pub struct Inserting<'a> {
     pub bytes_max: Option<usize>,
     /// One where the table's engine keeps half of a statement that fails.
     pub rows_max: usize,
+    pub portion: &'a Portion,
+    pub sent: &'a Sent,
     /// LOAD DATA was tried on this connection before, for this segment.
     pub has_loaded: bool,
 }
@@ -48,14 +51,14 @@ impl Inserting<'_> {
     /// Inserts what it can into the target, in the order of the rows.
     pub async fn insert(&mut self, text: &[u8], allowance: &dyn Allowance) -> Tried<Outcome> {
         let rows = TextRows::new(text);
-        let mut search = Search::new(self.rows_max);
+        let mut search = Search::new(self.window_max());
         let mut sql = Vec::new();
         while search.next < rows.len() {
             let limit = search.limit().min(rows.len() - search.next);
             let count = self.compose(Place::Target, &rows, search.next, limit, &mut sql);
             let outcome = match self.is_too_large(&sql) {
                 true if count == 1 => Err(Trouble::Row(too_large())),
-                _ => self.send(&sql).await,
+                _ => self.send_rows(count, &sql).await,
             };
             let is_duplicate = match &outcome {
                 Err(Trouble::Row(trouble)) if count == 1 => {
@@ -73,7 +76,7 @@ impl Inserting<'_> {
                 }
                 Ok(done) => {
                     search.counts.add(&counts::inserted(self.mode, count as u64, &done));
-                    search.took(count, self.rows_max);
+                    search.took(count, self.window_max());
                 }
                 Err(Trouble::Row(trouble))
                     if count == 1 && self.is_false(&trouble, &rows, search.next) =>
@@ -93,7 +96,10 @@ impl Inserting<'_> {
                     }
                 }
                 Err(Trouble::Row(trouble)) => search.suspect(count, trouble.row),
-                Err(Trouble::Slow(_)) if count > 1 => search.was_slow(count),
+                Err(Trouble::Slow(_)) if count > 1 => {
+                    self.portion.was_slow(count);
+                    search.was_slow(count);
+                }
                 Err(trouble) => return Err(trouble),
             }
         }
@@ -141,8 +147,9 @@ impl Inserting<'_> {
         let mut sql = Vec::new();
         while next < rows.len() {
             let limit = rows.len() - next;
-            next += self.compose(Place::Staging, &rows, next, limit, &mut sql);
-            self.send(&sql).await?;
+            let count = self.compose(Place::Staging, &rows, next, limit, &mut sql);
+            self.send_rows(count, &sql).await?;
+            next += count;
         }
         Ok(())
     }
@@ -197,8 +204,18 @@ impl Inserting<'_> {
         column.is_some_and(|column| fields(rows.row(row)).nth(column) != Some(Field::Null))
     }
 
+    fn window_max(&self) -> usize {
+        self.rows_max.min(self.portion.rows_max())
+    }
+
+    async fn send_rows(&mut self, count: usize, sql: &[u8]) -> Tried<Done> {
+        self.sent.rows(count);
+        let sent = self.send(sql).await;
+        sent.inspect(|_| self.sent.answered())
+    }
+
     async fn send(&mut self, sql: &[u8]) -> Tried<Done> {
-        // Text that is not ASCII is written in hexadecimal digits, and names are UTF-8.
+        // Text that is not UTF-8 is written in hexadecimal digits, and names are UTF-8.
         let sql = std::str::from_utf8(sql).map_err(|cause| {
             Trouble::Stop(Error::internal("a statement is not UTF-8").because(cause))
         })?;

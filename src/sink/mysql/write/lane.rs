@@ -7,11 +7,12 @@
 use std::sync::Arc;
 
 use super::careful::{Inserting, Outcome, STATEMENT_BYTES_MAX};
+use super::portion::Sent;
 use super::prepare::Detail;
 use super::sink::MysqlSink;
 use crate::error::{Error, Kind, Later, Result};
 use crate::event::Event;
-use crate::record::Counts;
+use crate::record::{Counts, ErrorType};
 use crate::sink::mysql::session::connection::{Session, try_connect};
 use crate::sink::mysql::settings::Mode;
 use crate::sink::mysql::trouble::{Tried, Trouble};
@@ -35,6 +36,7 @@ pub struct MysqlLane {
     /// Where it has to be known why rows are skipped: more were than there are warnings of one
     /// statement.
     pub(super) skips_many: bool,
+    pub(super) sent: Sent,
 }
 
 /// A statement this short is refused for something else than its size.
@@ -59,6 +61,7 @@ impl MysqlLane {
             avoids_load: false,
             warnings_kept: 0,
             skips_many: false,
+            sent: Sent::default(),
         };
         lane.session = Some(lane.session().await?);
         Ok(lane)
@@ -126,6 +129,7 @@ impl MysqlLane {
             }
             return self.finish(session, payload, counts, Vec::new()).await;
         }
+        let _room = self.sink.room.enter(&payload.bytes).await;
         self.begin(session).await?;
         match self.insert(session, payload, allowance).await? {
             Outcome::Inserted(counts, refused) => {
@@ -146,7 +150,7 @@ impl MysqlLane {
     }
 
     pub(super) fn loads_data(&self) -> bool {
-        self.sink.loads_data() && !self.avoids_load
+        self.sink.loads_data() && !self.avoids_load && !self.sink.portion.is_cut()
     }
 
     async fn insert(
@@ -167,6 +171,8 @@ impl MysqlLane {
             mode: plan.mode,
             bytes_max: self.bytes_max,
             rows_max: if plan.is_transactional { usize::MAX } else { 1 },
+            portion: &self.sink.portion,
+            sent: &self.sent,
             has_loaded: plan.is_transactional && self.loads_data(),
         }
     }
@@ -208,6 +214,7 @@ impl MysqlLane {
         payload: &Payload,
         allowance: &dyn Allowance,
     ) -> Tried<Commit> {
+        let _room = self.sink.room.enter(&payload.bytes).await;
         self.compare_epoch(session).await?;
         let written = match self.insert(session, payload, allowance).await {
             Ok(outcome) => self.sink.check_definition(session).await.map(|()| outcome),
@@ -252,6 +259,11 @@ impl MysqlLane {
     /// Gives back a session that can be used again. The others are dropped, and with them what was
     /// not committed.
     async fn failed(&mut self, mut session: Session, trouble: Trouble) -> Error {
+        match &trouble {
+            Trouble::Slow(_) => self.was_slow(),
+            Trouble::Lost(error) if error.error_type == ErrorType::Timeout => self.was_slow(),
+            _ => self.sent.answered(),
+        }
         let is_clean = match &trouble {
             Trouble::Row(_) | Trouble::Deadlock(_) | Trouble::LockTimeout(_) | Trouble::Slow(_) => {
                 session.run("ROLLBACK").await.is_ok()
@@ -287,14 +299,19 @@ impl Lane for MysqlLane {
     ) -> Later<'a, Result<Commit>> {
         Box::pin(async move {
             let mut session = self.session().await?;
+            self.sink.guard()?.beat_if_late(&mut session).await?;
             let tried = Box::pin(self.try_commit(&mut session, payload, allowance)).await;
             match tried {
                 Ok(commit) => {
                     if let Commit::Durable(_) = commit {
                         self.note_kept(payload);
                     }
-                    self.session = Some(session);
                     self.avoids_load = false;
+                    // The driver keeps as much memory as its largest statement took.
+                    match session.has_sent_much() {
+                        true => session.close().await,
+                        false => self.session = Some(session),
+                    }
                     Ok(commit)
                 }
                 Err(Trouble::Stop(error)) => Err(self.explained(session, error).await),

@@ -101,7 +101,9 @@ impl MysqlLane {
     ) -> Tried<Loaded> {
         let (plan, statements) = (&self.sink.plan, &self.sink.statements);
         let sql = statements.load(Place::Target, &group.left);
-        let counts = match session.load(&sql, text).await {
+        self.sent.rows(rows as usize);
+        let loaded = session.load(&sql, text).await;
+        let counts = match loaded.inspect(|_| self.sent.answered()) {
             Ok(done) => counts::loaded(plan.mode, rows, &done),
             Err(trouble) => self.not_loaded(trouble)?,
         };
@@ -125,12 +127,23 @@ impl MysqlLane {
     /// What may do better with INSERT is no reason to stop.
     pub(super) fn not_loaded(&self, trouble: Trouble) -> Tried<Option<Counts>> {
         match trouble {
-            Trouble::Row(_) | Trouble::Slow(_) => Ok(None),
+            Trouble::Row(_) => Ok(None),
+            Trouble::Slow(_) => {
+                self.was_slow();
+                Ok(None)
+            }
             Trouble::NoLocalInfile(error) => {
                 self.sink.stop_loading_data(&error);
                 Ok(None)
             }
             trouble => Err(trouble),
+        }
+    }
+
+    /// What was sent took too long.
+    pub(super) fn was_slow(&self) {
+        if let Some(rows) = self.sent.take() {
+            self.sink.portion.was_slow(rows);
         }
     }
 }

@@ -1,18 +1,22 @@
 //! The way of rows into the table: workers prepare them (`prepare`, `order`), a lane commits them, by
-//! LOAD DATA (`load`), through a table of its own (`upsert`) or carefully (`careful`); tokens and
-//! locks (`state`) say what is in and who may write.
+//! LOAD DATA (`load`), through a table of its own (`upsert`) or carefully (`careful`); tokens say what
+//! is in (`state`), and the job is held by one run (`guard`).
 
 mod careful;
 mod counts;
 mod definition;
 mod group;
-mod guard;
+pub mod guard;
+mod heartbeat;
 mod info;
 mod job;
 mod lane;
 mod load;
+mod locks;
 mod order;
+mod portion;
 mod prepare;
+mod room;
 mod search;
 pub mod sink;
 pub mod state;

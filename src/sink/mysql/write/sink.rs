@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::OnceCell;
-
 use super::definition::Definition;
 use super::guard::Guard;
 use super::lane::MysqlLane;
+use super::portion::Portion;
 use super::prepare::Preparer;
+use super::room::StatementRoom;
 use super::state::State;
 use super::statement::Statements;
 use super::throttle::Throttle;
@@ -22,7 +22,7 @@ use crate::sink::mysql::settings::MysqlSettings;
 use crate::sink::mysql::table::Table;
 use crate::sink::mysql::target::Planning;
 use crate::sink::mysql::trouble::Tried;
-use crate::sink::{Lane, Payload, Refused, Sink};
+use crate::sink::{Lane, Payload, Receipt, Refused, Sink};
 
 pub struct MysqlSink {
     pub(super) settings: Arc<MysqlSettings>,
@@ -32,42 +32,52 @@ pub struct MysqlSink {
     pub(super) throttle: Option<Throttle>,
     /// None where nobody said what the plan was made of.
     pub(super) definition: Option<Definition>,
+    pub(super) portion: Portion,
+    pub(super) room: StatementRoom,
     preparer: Preparer,
-    /// The job's epoch, once it was taken.
-    epoch: OnceCell<u64>,
-    guard: Mutex<Option<Guard>>,
+    /// None where this is only a look.
+    guard: Option<Arc<Guard>>,
     /// By number: whether a lane has it.
     lanes: Mutex<Vec<bool>>,
     loads_data: AtomicBool,
     stages: AtomicBool,
     published: AtomicBool,
-    /// Told of state tables that are created, and of values that are kept.
+    /// Asks for tokens at the end of a run that was let go of.
+    inquiry: tokio::sync::Mutex<Option<Session>>,
+    /// Told of values that are kept.
     pub(super) observer: Arc<dyn Observer>,
 }
 
 const NO_PANIC: &str = "nobody panics while holding it";
 
 impl MysqlSink {
-    /// Writes nothing yet: the job is taken when the first lane is opened, or by `begin`.
+    /// Writes nothing yet: the job's epoch is raised when the first lane is opened, or by `begin`.
     pub fn new(
         settings: Arc<MysqlSettings>,
         plan: Plan,
         server: &Server,
+        guard: Option<Arc<Guard>>,
         observer: Arc<dyn Observer>,
     ) -> Result<MysqlSink> {
+        let state = match &guard {
+            Some(guard) => guard.state()?,
+            None => Arc::new(State::new(&settings, &plan.table)?),
+        };
         let throttle = settings.throttle.clone();
         Ok(MysqlSink {
-            state: Arc::new(State::new(&settings, &plan.table)?),
+            state,
             statements: Statements::new(&plan, server.is_mariadb, server.version),
             definition: None,
             throttle: throttle.map(|query| Throttle::new(query, settings.throttle_every)),
+            portion: Portion::default(),
+            room: StatementRoom::new(&plan),
             preparer: Preparer::new(&plan, settings.keys_unique),
-            epoch: OnceCell::new(),
-            guard: Mutex::new(None),
+            guard,
             lanes: Mutex::new(Vec::new()),
             loads_data: AtomicBool::new(plan.write_path == WritePath::LoadData),
             stages: AtomicBool::new(true),
             published: AtomicBool::new(false),
+            inquiry: tokio::sync::Mutex::new(None),
             observer,
             settings,
             plan,
@@ -96,7 +106,7 @@ impl MysqlSink {
     /// A trigger that came after the last look is no part of what was planned either.
     async fn check_triggers(&self) -> Result<()> {
         let Some(definition) = &self.definition else { return Ok(()) };
-        if self.epoch.get().is_none() {
+        if self.epoch().is_err() {
             return Ok(());
         }
         let mut session: Session = connect(&self.settings).await?;
@@ -105,43 +115,19 @@ impl MysqlSink {
         Ok(checked?)
     }
 
-    /// Takes the job, once: its lock, and its row with a new epoch.
+    /// Takes the job, once: its row with a new epoch. Its lock is held since before the table was
+    /// looked at.
     pub async fn begin(&self) -> Result<u64> {
-        self.epoch.get_or_try_init(|| self.take_job()).await.copied()
+        self.guard()?.begin(&*self.observer).await
     }
 
-    async fn take_job(&self) -> Result<u64> {
-        let mut session = connect(&self.settings).await?;
-        let (is_locked, epoch) = match self.try_take_job(&mut session).await {
-            Ok(taken) => taken,
-            // Another try must not find the lock of this one.
-            Err(error) => {
-                self.state.unlock(&mut session).await;
-                session.close().await;
-                return Err(error);
-            }
-        };
-        if is_locked {
-            let (settings, state) = (Arc::clone(&self.settings), Arc::clone(&self.state));
-            *self.guard.lock().expect(NO_PANIC) = Some(Guard::new(session, settings, state, epoch));
-        } else {
-            tracing::warn!(
-                "the server has no GET_LOCK: a second run of this job would end this one"
-            );
-            session.close().await;
-        }
-        Ok(epoch)
-    }
-
-    async fn try_take_job(&self, session: &mut Session) -> Result<(bool, u64)> {
-        let is_locked = self.state.lock(session).await?;
-        self.state.create(session, &*self.observer).await?;
-        Ok((is_locked, self.state.take_over(session).await?))
+    pub(super) fn guard(&self) -> Result<&Arc<Guard>> {
+        self.guard.as_ref().ok_or_else(|| Error::internal("a look that writes"))
     }
 
     /// The epoch that was taken.
     pub(super) fn epoch(&self) -> Result<u64> {
-        self.epoch.get().copied().ok_or_else(|| Error::internal("a lane before the job was taken"))
+        self.guard()?.epoch()
     }
 
     pub(super) fn loads_data(&self) -> bool {
@@ -186,9 +172,9 @@ impl MysqlSink {
     /// The run is complete, and its tokens say nothing any more. Where they cannot be removed, the
     /// next run does it.
     async fn forget_tokens(&self) -> Result<()> {
-        let Some(epoch) = self.epoch.get() else { return Ok(()) };
+        let epoch = self.epoch()?;
         let mut session: Session = connect(&self.settings).await?;
-        if self.state.is_ours(&mut session, *epoch).await? {
+        if self.state.is_ours(&mut session, epoch).await? {
             self.state.forget_run(&mut session).await?;
         }
         session.close().await;
@@ -196,8 +182,7 @@ impl MysqlSink {
     }
 
     async fn release(&self) {
-        let guard = self.guard.lock().expect(NO_PANIC).take();
-        if let Some(guard) = guard {
+        if let Some(guard) = &self.guard {
             guard.release().await;
         }
     }
@@ -220,7 +205,18 @@ impl MysqlSink {
 
 impl Sink for MysqlSink {
     fn footprint(&self, bytes: usize, records: u64) -> usize {
-        self.preparer.footprint(bytes, records)
+        let statement = match self.loads_data() && records > 1 {
+            true => 0,
+            false => StatementRoom::beyond_at_worst(bytes),
+        };
+        self.preparer.footprint(bytes, records) + statement
+    }
+
+    fn commit_footprint(&self, payload: &Payload) -> usize {
+        match self.loads_data() && payload.rows > 1 {
+            true => 0,
+            false => self.room.beyond(&payload.bytes),
+        }
     }
 
     fn prepare(&self, rows: &Rows, buffer: Vec<u8>, refused: &mut Vec<Refused>) -> Result<Payload> {
@@ -243,6 +239,24 @@ impl Sink for MysqlSink {
         Box::pin(async move {
             self.begin().await?;
             Ok(Box::new(MysqlLane::open(self).await?) as _)
+        })
+    }
+
+    /// A transaction that is on its way to its end holds the token, and is waited for. One whose
+    /// COMMIT was not sent will not be.
+    fn find(&self, ticket: u64) -> Later<'_, Result<Option<Receipt>>> {
+        Box::pin(async move {
+            if !self.plan.is_transactional {
+                return Err(Error::internal("rows without a token cannot be looked for"));
+            }
+            let mut place = self.inquiry.lock().await;
+            let mut session = match place.take() {
+                Some(session) => session,
+                None => connect(&self.settings).await?,
+            };
+            let receipt = self.state.token(&mut session, self.epoch()?, ticket).await?;
+            *place = Some(session);
+            Ok(receipt)
         })
     }
 

@@ -1,20 +1,19 @@
-//! What a job keeps in the target's database: one row of its own, and a token for each committed
-//! segment of a run.
+//! What a job keeps in the target's database: one row of its own, a token for each committed
+//! segment of a run, and a heartbeat (`heartbeat`).
 //!
 //! The row's epoch fences: a run that takes the job over raises it, and a transaction of a run from
 //! before, however late it wakes, compares it and stops. It holds the row shared until it commits,
 //! so the takeover waits for whoever has compared already.
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use super::job::JobName;
+use super::locks::{get_lock, holder, kill};
 use super::token;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, SchemaOperation};
 use crate::record::{Counts, ErrorType, Interval};
 use crate::sink::Receipt;
-use crate::sink::mysql::plan::LANES_MAX;
 use crate::sink::mysql::session::connection::{Done, Session};
 use crate::sink::mysql::settings::MysqlSettings;
 use crate::sink::mysql::table_name::{TableName, quoted_text};
@@ -29,10 +28,9 @@ const RELEASE_SECONDS: u64 = 5;
 pub struct State {
     jobs: TableName,
     segments: TableName,
+    pub(super) heartbeats: TableName,
     pub job: JobName,
-    run_id: String,
-    /// The number of our own connection that asked for the lock last; 0 where none did.
-    asked_for_lock: AtomicU32,
+    pub(super) run_id: String,
 }
 
 impl State {
@@ -47,14 +45,14 @@ impl State {
         Ok(State {
             jobs: named("jobs"),
             segments: named("segments"),
+            heartbeats: named("heartbeats"),
             job: JobName::new(&settings.job, target),
             run_id: settings.job.run_id.clone(),
-            asked_for_lock: AtomicU32::new(0),
         })
     }
 
     /// Statements that an administrator may run instead of us.
-    pub fn definitions(&self) -> [String; 2] {
+    pub fn definitions(&self) -> [String; 3] {
         let end = "ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET ascii COLLATE ascii_bin";
         [
             format!(
@@ -85,6 +83,7 @@ impl State {
                  PRIMARY KEY (job, generation, epoch, ticket)\n) {end}",
                 self.segments.quoted()
             ),
+            self.heartbeats_definition(end),
         ]
     }
 
@@ -97,9 +96,10 @@ impl State {
         };
         let sql = format!(
             "SELECT TABLE_NAME, COALESCE(ENGINE, TABLE_TYPE) FROM information_schema.TABLES \
-             WHERE TABLE_SCHEMA = {database} AND TABLE_NAME IN ({}, {})",
+             WHERE TABLE_SCHEMA = {database} AND TABLE_NAME IN ({}, {}, {})",
             quoted_text(&self.jobs.table),
-            quoted_text(&self.segments.table)
+            quoted_text(&self.segments.table),
+            quoted_text(&self.heartbeats.table)
         );
         let tables = session.rows::<(String, String)>(&sql).await?;
         if let Some((name, engine)) =
@@ -107,7 +107,7 @@ impl State {
         {
             return Err(not_innodb(name, engine));
         }
-        if tables.len() == 2 {
+        if tables.len() == 3 {
             return Ok(());
         }
         let begun = Instant::now();
@@ -132,7 +132,10 @@ impl State {
         Error::new(
             cause.kind,
             cause.error_type,
-            format!("the state tables {} and {} cannot be created", self.jobs, self.segments),
+            format!(
+                "the state tables {}, {} and {} cannot be created",
+                self.jobs, self.segments, self.heartbeats
+            ),
         )
         .because(cause)
         .help(
@@ -141,56 +144,16 @@ impl State {
         )
     }
 
-    /// Takes the job's lock, or says who has it. False where the server has no such locks: then the
-    /// epoch alone keeps two runs apart.
-    pub async fn lock(&self, session: &mut Session) -> Result<bool> {
-        let name = self.job.lock();
-        let before = self.asked_for_lock.swap(session.id(), Ordering::Relaxed);
-        match get_lock(session, &name, 0).await {
-            Ok(true) => Ok(true),
-            Ok(false) => {
-                let holder = holder(session, &name).await?;
-                if before != 0 && holder == Some(u64::from(before)) {
-                    // Asked for again, until the server has noticed that it is gone.
-                    self.asked_for_lock.store(before, Ordering::Relaxed);
-                    return Err(earlier_stays(session).into());
-                }
-                let holder = holder.map_or("a connection that just went".to_string(), |holder| {
-                    format!("connection {holder}")
-                });
-                Err(Error::new(
-                    Kind::Locked,
-                    ErrorType::Other,
-                    format!(
-                        "another run of this job is at work: {holder} of mysql server {} holds it",
-                        session.address()
-                    ),
-                )
-                .help("wait for it, or give this run another --pipeline-id"))
-            }
-            Err(Trouble::Stop(_)) => Ok(false),
-            Err(trouble) => Err(trouble.into()),
-        }
-    }
-
     /// Gives the job's lock back. Where that fails, the end of the connection does it.
     pub async fn unlock(&self, session: &mut Session) {
         let sql = format!("DO RELEASE_LOCK({})", quoted_text(&self.job.lock()));
         drop(session.run(&sql).await);
     }
 
-    /// Raises the epoch, so that nobody else goes on, and forgets what earlier runs left.
+    /// Raises the epoch, so that nobody else goes on, and forgets what earlier runs left. Waits for
+    /// transactions that have compared it.
     pub async fn take_over(&self, session: &mut Session) -> Result<u64> {
-        match self.raise(session).await {
-            // Lanes of a run that is gone may still be at work on the server.
-            Err(Trouble::LockTimeout(_)) => {
-                for lane in 0..LANES_MAX {
-                    kill_holder(session, &self.job.lane_lock(lane)).await?;
-                }
-                self.raise(session).await?;
-            }
-            raised => drop(raised?),
-        }
+        self.raise(session).await?;
         let epoch = session.rows::<u64>("SELECT LAST_INSERT_ID()").await?;
         let epoch = *epoch.first().ok_or_else(|| Error::internal("a query without its row"))?;
         let others = format!("generation <> {}", quoted_text(&self.run_id));
@@ -255,7 +218,9 @@ impl State {
             Err(Trouble::Stop(_)) => return Ok(()),
             Err(trouble) => return Err(trouble),
         }
-        kill_holder(session, &name).await?;
+        if let Some(holder) = holder(session, &name).await? {
+            kill(session, holder).await?;
+        }
         if get_lock(session, &name, RELEASE_SECONDS).await? {
             return Ok(());
         }
@@ -312,7 +277,7 @@ impl State {
     }
 }
 
-fn earlier_stays(session: &Session) -> Trouble {
+pub fn earlier_stays(session: &Session) -> Trouble {
     Trouble::Retry(Error::new(
         Kind::Unavailable,
         ErrorType::LockTimeout,
@@ -328,25 +293,4 @@ fn not_innodb(name: &str, engine: &str) -> Error {
         engine.escape_debug()
     ))
     .help("ALTER TABLE … ENGINE=InnoDB, or name other tables with --state-table")
-}
-
-async fn get_lock(session: &mut Session, name: &str, seconds: u64) -> Tried<bool> {
-    let sql = format!("SELECT GET_LOCK({}, {seconds})", quoted_text(name));
-    let answers = session.rows::<Option<i64>>(&sql).await?;
-    Ok(answers.first() == Some(&Some(1)))
-}
-
-/// The connection that has the lock now.
-async fn holder(session: &mut Session, name: &str) -> Tried<Option<u64>> {
-    let sql = format!("SELECT IS_USED_LOCK({})", quoted_text(name));
-    Ok(session.rows::<Option<u64>>(&sql).await?.into_iter().next().flatten())
-}
-
-async fn kill_holder(session: &mut Session, name: &str) -> Tried<()> {
-    let Some(holder) = holder(session, name).await? else { return Ok(()) };
-    match session.run(&format!("KILL {holder}")).await {
-        // It went by itself, or is not ours to end and is waited for.
-        Ok(_) | Err(Trouble::Stop(_)) => Ok(()),
-        Err(trouble) => Err(trouble),
-    }
 }

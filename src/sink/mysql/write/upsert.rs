@@ -60,6 +60,9 @@ impl MysqlLane {
         if !self.loads_data() && (detail.keys_differ || !is_whole) {
             return None;
         }
+        if self.sink.portion.is_cut() {
+            return None;
+        }
         groups.iter().all(|group| self.sink.statements.can_merge(&group.left)).then_some(groups)
     }
 
@@ -72,9 +75,15 @@ impl MysqlLane {
         to: Option<u64>,
     ) -> Tried<Option<Counts>> {
         let sql = self.sink.statements.merge(&group.left, keys_differ, from, to);
-        let done = match session.run(&sql).await {
+        self.sent.rows(group.rows as usize);
+        let merged = session.run(&sql).await;
+        let done = match merged.inspect(|_| self.sent.answered()) {
             Ok(done) => done,
-            Err(Trouble::Row(_) | Trouble::Slow(_)) => return Ok(None),
+            Err(Trouble::Row(_)) => return Ok(None),
+            Err(Trouble::Slow(_)) => {
+                self.was_slow();
+                return Ok(None);
+            }
             Err(trouble) => return Err(trouble),
         };
         let is_possible = |info: &info::Inserted| {
@@ -121,6 +130,7 @@ impl MysqlLane {
         groups: &[Group],
     ) -> Tried<Option<Vec<u64>>> {
         if !self.loads_data() {
+            let _room = self.sink.room.enter(&payload.bytes).await;
             return match self.inserting(session).fill_staging(&payload.bytes).await {
                 Ok(()) => Ok(Some(vec![0])),
                 Err(Trouble::Row(_) | Trouble::Slow(_)) => Ok(None),
@@ -133,7 +143,9 @@ impl MysqlLane {
             let text = payload.bytes.slice(start..group.end);
             start = group.end;
             let sql = self.sink.statements.load(Place::Staging, &group.left);
-            let counts = match session.load(&sql, text).await {
+            self.sent.rows(group.rows as usize);
+            let loaded = session.load(&sql, text).await;
+            let counts = match loaded.inspect(|_| self.sent.answered()) {
                 Ok(done) => counts::loaded(Mode::Upsert, group.rows, &done),
                 Err(trouble) => self.not_loaded(trouble)?,
             };
