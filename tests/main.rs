@@ -68,6 +68,9 @@ mod suite {
     // Runs that end before their end: by a signal, killed, beside another run, without a reader.
     mod stopping;
 
+    // Objects in objects as columns: missing, deep, and written with dots in their names.
+    mod flatten;
+
     // The pages that are held against the code.
     mod reference;
     // Who may import whom in `src`.
