@@ -71,6 +71,9 @@ mod suite {
     // Objects in objects as columns: missing, deep, and written with dots in their names.
     mod flatten;
 
+    // What mappings say of documents, and what is said of mappings.
+    mod mappings;
+
     // The pages that are held against the code.
     mod reference;
     // Who may import whom in `src`.
