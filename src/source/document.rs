@@ -414,3 +414,7 @@ impl<'de> Deserialize<'de> for Object<'de> {
         deserializer.deserialize_map(Fields)
     }
 }
+
+#[cfg(test)]
+#[path = "document_tests.rs"]
+mod tests;

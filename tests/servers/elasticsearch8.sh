@@ -16,7 +16,8 @@ elasticsearch8_java() {
 elasticsearch8_start() {
   local port java
   java=$(elasticsearch8_java)
-  elastic_start elasticsearch8 elasticsearch-8.19.21 "${java%/bin/java}" "xpack.security.enabled: false"
+  java=${java%%/bin/java*}
+  elastic_start elasticsearch8 elasticsearch-8.19.21 "$java" "xpack.security.enabled: false"
   export FLOWGAUGE_TEST_ELASTICSEARCH8=127.0.0.1:$port
 }
 
