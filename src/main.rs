@@ -145,6 +145,7 @@ fn checked(name: Option<String>, all: bool, flags: Written) -> Result<Vec<Settin
 fn report_check(settings: &[Settings]) -> Outcome {
     // They come from the environment, which is the same for all.
     settings.iter().take(1).for_each(app::warn);
+    settings.iter().take(1).for_each(app::log_warnings);
     let (text, errors) = match settings {
         [only] => {
             let mut text = String::new();

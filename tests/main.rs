@@ -74,6 +74,12 @@ mod suite {
     // What a table is beside its columns: keys, checks, versions, and what is altered in the middle.
     mod mysql_tables;
 
+    // Objects in objects as columns: missing, deep, and written with dots in their names.
+    mod flatten;
+
+    // What mappings say of documents, and what is said of mappings.
+    mod mappings;
+
     // The pages that are held against the code.
     mod reference;
     // Who may import whom in `src`.

@@ -27,12 +27,7 @@ pub fn run(settings: &Settings) -> Outcome {
         true => ProgressDrawTarget::stderr(),
         false => ProgressDrawTarget::hidden(),
     });
-    let reporting = &settings.reporting;
-    let style = match reporting.log_format {
-        LogFormat::Text => Style::Text,
-        LogFormat::Json => Style::Json,
-    };
-    logging::install(style, level(settings), &screen);
+    logging::install(style(settings), level(settings), &screen);
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     match keep_apart(settings) {
         Ok(()) => Session::start(settings, &screen).finish(settings),
@@ -40,6 +35,19 @@ pub fn run(settings: &Settings) -> Outcome {
             say(settings, &error);
             error.kind.into()
         }
+    }
+}
+
+/// A log for a look, which has warnings for whoever looks and nothing to say of its own course.
+pub fn log_warnings(settings: &Settings) {
+    let screen = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
+    logging::install(style(settings), level(settings).min(LevelFilter::WARN), &screen);
+}
+
+fn style(settings: &Settings) -> Style {
+    match settings.reporting.log_format {
+        LogFormat::Text => Style::Text,
+        LogFormat::Json => Style::Json,
     }
 }
 

@@ -8,6 +8,7 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::tree::Tree;
 use super::{Others, Wanted};
 use crate::convert::without_line_ends;
 use crate::error::{Error, Result};
@@ -25,7 +26,15 @@ pub struct Picker {
     silent: HashSet<String>,
     /// An object in an object is its fields, named `outer.inner`, unless it is a column itself.
     flatten: bool,
+    /// `a.b` is the field `b` of the object `a`, however it is written.
+    dots_are_paths: bool,
+    /// What lies above fields that are known, such as `a` above `a.b`, with the columns below it.
+    parents: HashMap<String, Vec<usize>>,
 }
+
+/// Objects in objects that are looked into. More than any server maps (20, if nobody says more), and
+/// far from what the stack of a worker holds.
+pub const LEVELS_MAX: usize = 128;
 
 /// Why an object is not a row.
 #[derive(Debug)]
@@ -87,7 +96,17 @@ impl Picker {
             Some(names) => Shape::Columns(names.into()),
             None => Shape::Documents,
         };
-        Picker { shape, columns, beside: besides, others, silent, flatten }
+        let parents = if flatten { parents(&columns, &silent) } else { HashMap::new() };
+        let dots_are_paths = false;
+        let beside = besides;
+        Picker { shape, columns, beside, others, silent, flatten, dots_are_paths, parents }
+    }
+
+    /// Names are as Elasticsearch takes them: `{"a.b":1}` is another way to write `{"a":{"b":1}}`.
+    pub fn with_paths(mut self) -> Picker {
+        self.dots_are_paths = true;
+        self.parents = parents(&self.columns, &self.silent);
+        self
     }
 
     /// Objects are taken whole.
@@ -116,15 +135,20 @@ impl Picker {
             return Ok(());
         };
         let fields: Object = serde_json::from_str(object).map_err(|cause| unparsed(&cause))?;
-        let mut values = vec![Picked::Absent; columns.len()];
+        let mut harvest =
+            Harvest { values: vec![Picked::Absent; columns.len()], trees: Vec::new() };
         for (name, column) in &self.beside {
-            values[*column] = Picked::Beside(beside(name));
+            harvest.values[*column] = Picked::Beside(beside(name));
         }
-        self.pick("", fields, &mut values, rows)?;
-        for (column, value) in values.into_iter().enumerate() {
+        self.pick("", fields, 0, &mut harvest, rows)?;
+        for (column, value) in harvest.values.into_iter().enumerate() {
             let put = match value {
                 Picked::Absent => put(None, rows),
                 Picked::Field(value) => put(Some(value), rows),
+                Picked::Tree(index) => {
+                    rows.json(&without_line_ends(&harvest.trees[index].words()));
+                    Ok(())
+                }
                 Picked::Beside(value) => {
                     put_beside(value, rows);
                     Ok(())
@@ -141,30 +165,83 @@ impl Picker {
         &self,
         prefix: &str,
         fields: Object<'a>,
-        values: &mut [Picked<'a>],
+        level: usize,
+        harvest: &mut Harvest<'a>,
         rows: &mut Rows,
     ) -> Outcome {
         for (name, value) in fields.0 {
             let name = if prefix.is_empty() { name } else { format!("{prefix}.{name}").into() };
             let Some(fed) = self.columns.get(name.as_ref()) else {
-                if self.flatten
-                    && value.get().starts_with('{')
-                    && let Ok(inner) = serde_json::from_str(value.get())
-                {
-                    self.pick(&name, inner, values, rows)?;
-                } else {
-                    self.leave_out(&name, rows)?;
-                }
+                self.unfold(prefix, &name, value, level, harvest, rows)?;
                 continue;
             };
-            let is_repeated = !matches!(values[fed[0]], Picked::Absent);
-            fed.iter().for_each(|&column| values[column] = Picked::Field(value));
+            let is_repeated = !matches!(harvest.values[fed[0]], Picked::Absent);
+            fed.iter().for_each(|&column| harvest.values[column] = Picked::Field(value));
             if is_repeated {
-                let reason = "the field occurs twice in one object";
-                return Err(Refusal::new(ErrorType::Parse, reason).column(name));
+                return Err(repeated(&name));
             }
         }
         Ok(())
+    }
+
+    /// A field that is no column: it may be part of one, or have parts that are.
+    fn unfold<'a>(
+        &self,
+        prefix: &str,
+        name: &str,
+        value: &'a RawValue,
+        level: usize,
+        harvest: &mut Harvest<'a>,
+        rows: &mut Rows,
+    ) -> Outcome {
+        if self.dots_are_paths && name[prefix.len()..].trim_start_matches('.').contains('.') {
+            for (at, _) in name.match_indices('.').filter(|(at, _)| *at > prefix.len()) {
+                let (above, path) = (&name[..at], &name[at + 1..]);
+                if let Some(fed) = self.columns.get(above) {
+                    return harvest.plant(fed, above, path, value);
+                }
+                if self.silent.contains(above) {
+                    return Ok(());
+                }
+            }
+        }
+        let below = self.parents.get(name);
+        let words = value.get();
+        if words.starts_with('{') {
+            let is_open = match &self.others {
+                // Whatever is in there, nobody asked for it.
+                Others::Ignore => below.is_some(),
+                _ => below.is_some() || self.flatten && !self.silent.contains(name),
+            };
+            if is_open && level == LEVELS_MAX && !matches!(self.others, Others::Count { .. }) {
+                let reason = format!(
+                    "objects nested deeper than {LEVELS_MAX} levels, which --flatten does not look into; choose other fields with --select"
+                );
+                let top = name.split('.').next().unwrap_or_default();
+                return Err(Refusal::new(ErrorType::TooLarge, reason).column(top));
+            }
+            if is_open
+                && level < LEVELS_MAX
+                && let Ok(inner) = serde_json::from_str(words)
+            {
+                return self.pick(name, inner, level + 1, harvest, rows);
+            }
+        } else if let Some(below) = below {
+            if is_nothing(words) {
+                return harvest.clear(below, name);
+            }
+            if words.starts_with('[') && !matches!(self.others, Others::Count { .. }) {
+                return match below.first() {
+                    Some(_) => Err(Refusal::new(
+                        ErrorType::TypeMismatch,
+                        "an array, and the fields of its objects are columns; give it a column of its own with --select, or leave its fields out",
+                    )
+                    .column(name)),
+                    None => Ok(()),
+                };
+            }
+        }
+        self.leave_out(name, rows)
     }
 
     /// A field that is no column.
@@ -190,11 +267,76 @@ impl Picker {
     }
 }
 
+/// What lies above the fields that are known, with the columns below it.
+fn parents(
+    columns: &HashMap<String, Vec<usize>>,
+    silent: &HashSet<String>,
+) -> HashMap<String, Vec<usize>> {
+    let mut parents: HashMap<String, Vec<usize>> = HashMap::new();
+    let fed = columns.iter().map(|(name, fed)| (name, &fed[..]));
+    for (name, fed) in fed.chain(silent.iter().map(|name| (name, &[][..]))) {
+        for (at, _) in name.match_indices('.') {
+            parents.entry(name[..at].to_string()).or_default().extend(fed);
+        }
+    }
+    parents
+}
+
+/// What Elasticsearch takes for an object without any of its fields.
+pub fn is_nothing(words: &str) -> bool {
+    let inner = words.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
+    let is_empty = |inner: &str| inner.trim().is_empty();
+    let is_null = |word: &str| word.trim() == "null";
+    words == "null" || inner.is_some_and(|inner| is_empty(inner) || inner.split(',').all(is_null))
+}
+
+/// What was found in an object.
+struct Harvest<'a> {
+    values: Vec<Picked<'a>>,
+    trees: Vec<Tree<'a>>,
+}
+
 #[derive(Clone, Copy)]
 enum Picked<'a> {
     Absent,
     Field(&'a RawValue),
+    /// Fields with dots in their names that make an object together.
+    Tree(usize),
     Beside(Value<'a>),
+}
+
+impl<'a> Harvest<'a> {
+    /// Adds to the object that columns get.
+    fn plant(&mut self, fed: &[usize], name: &str, path: &str, value: &'a RawValue) -> Outcome {
+        if path.matches('.').count() >= LEVELS_MAX {
+            let reason = format!("a name with more than {LEVELS_MAX} dots");
+            return Err(Refusal::new(ErrorType::TooLarge, reason).column(name));
+        }
+        if let Picked::Absent = self.values[fed[0]] {
+            fed.iter().for_each(|&column| self.values[column] = Picked::Tree(self.trees.len()));
+            self.trees.push(Tree::default());
+        }
+        match self.values[fed[0]] {
+            Picked::Tree(index) if self.trees[index].put(path, value) => Ok(()),
+            _ => Err(repeated(name)),
+        }
+    }
+
+    /// An object that is null: so are its fields.
+    fn clear(&mut self, columns: &[usize], name: &str) -> Outcome {
+        for &column in columns {
+            if !matches!(self.values[column], Picked::Absent) {
+                return Err(repeated(name));
+            }
+            self.values[column] = Picked::Beside(Value::Null);
+        }
+        Ok(())
+    }
+}
+
+fn repeated(name: &str) -> Refusal {
+    let reason = "the field occurs twice in one object";
+    Refusal::new(ErrorType::Parse, reason).column(name)
 }
 
 /// The parser's words hold a line and a column; the line is always 1 and the column is the byte.
@@ -272,3 +414,7 @@ impl<'de> Deserialize<'de> for Object<'de> {
         deserializer.deserialize_map(Fields)
     }
 }
+
+#[cfg(test)]
+#[path = "document_tests.rs"]
+mod tests;

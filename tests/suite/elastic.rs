@@ -49,6 +49,16 @@ fn sizes_on_elasticsearch_7_10() {
 }
 
 #[test]
+fn sizes_on_elasticsearch_8() {
+    check_sizes(&indices!(needs!("elasticsearch8")), &workdir!());
+}
+
+#[test]
+fn sizes_on_opensearch_2() {
+    check_sizes(&indices!(needs!("opensearch2")), &workdir!());
+}
+
+#[test]
 fn sizes_on_opensearch() {
     check_sizes(&indices!(needs!("opensearch")), &workdir!());
 }
@@ -82,6 +92,16 @@ fn slices_of_elasticsearch_7() {
 #[test]
 fn slices_of_elasticsearch_7_10() {
     check_slices(&indices!(needs!("elasticsearch710")), &workdir!());
+}
+
+#[test]
+fn slices_of_elasticsearch_8() {
+    check_slices(&indices!(needs!("elasticsearch8")), &workdir!());
+}
+
+#[test]
+fn slices_of_opensearch_2() {
+    check_slices(&indices!(needs!("opensearch2")), &workdir!());
 }
 
 #[test]
@@ -188,6 +208,16 @@ fn names_on_elasticsearch_7() {
 #[test]
 fn names_on_elasticsearch_7_10() {
     check_names(&indices!(needs!("elasticsearch710")), &workdir!());
+}
+
+#[test]
+fn names_on_elasticsearch_8() {
+    check_names(&indices!(needs!("elasticsearch8")), &workdir!());
+}
+
+#[test]
+fn names_on_opensearch_2() {
+    check_names(&indices!(needs!("opensearch2")), &workdir!());
 }
 
 #[test]

@@ -125,6 +125,16 @@ fn hostile_documents_of_elasticsearch_7_10() {
 }
 
 #[test]
+fn hostile_documents_of_elasticsearch_8() {
+    check_hostile(&indices!(needs!("elasticsearch8")), &workdir!());
+}
+
+#[test]
+fn hostile_documents_of_opensearch_2() {
+    check_hostile(&indices!(needs!("opensearch2")), &workdir!());
+}
+
+#[test]
 fn hostile_documents_of_opensearch() {
     check_hostile(&indices!(needs!("opensearch")), &workdir!());
 }
@@ -191,6 +201,16 @@ fn a_snapshot_of_elasticsearch_7() {
 #[test]
 fn a_snapshot_of_elasticsearch_7_10() {
     check_snapshot(&indices!(needs!("elasticsearch710")), &workdir!());
+}
+
+#[test]
+fn a_snapshot_of_elasticsearch_8() {
+    check_snapshot(&indices!(needs!("elasticsearch8")), &workdir!());
+}
+
+#[test]
+fn a_snapshot_of_opensearch_2() {
+    check_snapshot(&indices!(needs!("opensearch2")), &workdir!());
 }
 
 #[test]

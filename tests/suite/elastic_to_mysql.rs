@@ -108,3 +108,15 @@ fn from_opensearch_into_mariadb() {
     let indices = Indices::new(needs!("opensearch"), test_name!());
     check(&indices, &Server::mariadb(needs!("mariadb")));
 }
+
+#[test]
+fn from_elasticsearch_8() {
+    let indices = Indices::new(needs!("elasticsearch8"), test_name!());
+    check(&indices, &Server::mariadb11(needs!("mariadb11")));
+}
+
+#[test]
+fn from_opensearch_2() {
+    let indices = Indices::new(needs!("opensearch2"), test_name!());
+    check(&indices, &Server::mysql(needs!("mysql")));
+}

@@ -9,7 +9,8 @@ use crate::support::{Database, Load, Server, on_both, workdir};
 
 on_both! {
     needs!("mariadb"),
-    needs!("mysql");
+    needs!("mysql"),
+    needs!("mariadb11");
     what_is_absent_gets_the_default_and_null_is_null
     a_default_that_the_server_computes_is_computed
     numbers_of_the_server_are_its_own

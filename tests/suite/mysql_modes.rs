@@ -6,7 +6,8 @@ use crate::support::{Database, Load, Server, eventually, on_both, workdir};
 
 on_both! {
     needs!("mariadb"),
-    needs!("mysql");
+    needs!("mysql"),
+    needs!("mariadb11");
     the_table_is_what_one_row_at_a_time_leaves
     updated_unchanged_and_duplicate_are_told_apart
     without_a_mode_the_table_decides

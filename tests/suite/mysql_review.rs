@@ -4,7 +4,7 @@
 use crate::support::mysql_proxy::{Cut, MysqlProxy};
 use crate::support::{Database, Load, Server, on_both, workdir};
 
-on_both! { needs!("mariadb"), needs!("mysql");
+on_both! { needs!("mariadb"), needs!("mysql"), needs!("mariadb11");
     text_that_has_to_be_json_is_no_duplicate
     a_row_that_is_there_stays_as_it_is_whatever_triggers_do
     a_trigger_that_is_not_seen_changes_nothing

@@ -8,7 +8,8 @@ use crate::support::{Database, Load, PrivateServer, Server, Workdir, on_both, wo
 
 on_both! {
     needs!("mariadb"),
-    needs!("mysql");
+    needs!("mysql"),
+    needs!("mariadb11");
     a_server_that_is_lenient_small_and_without_load_data
     a_table_that_cannot_roll_back
     accounts_without_what_it_takes

@@ -6,7 +6,8 @@ use crate::support::{Server, on_both};
 
 on_both! {
     needs!("mariadb"),
-    needs!("mysql");
+    needs!("mysql"),
+    needs!("mariadb11");
     dates_and_times_of_day
     datetimes
     timestamps

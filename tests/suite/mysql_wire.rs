@@ -13,7 +13,8 @@ use crate::support::{Database, Load, Server, eventually, on_both, workdir};
 
 on_both! {
     needs!("mariadb"),
-    needs!("mysql");
+    needs!("mysql"),
+    needs!("mariadb11");
     a_commit_without_an_answer_is_looked_for
     rows_with_refusals_are_told_once_after_a_lost_answer
     a_load_that_is_cut_is_done_again

@@ -19,15 +19,21 @@ pub struct Server {
     /// Such as `127.0.0.1:3306`.
     pub address: String,
     pub is_mariadb: bool,
+    /// What `private-mysql` calls one like it.
+    pub kind: &'static str,
 }
 
 impl Server {
     pub fn mariadb(address: String) -> Server {
-        Server { address, is_mariadb: true }
+        Server { address, is_mariadb: true, kind: "mariadb" }
+    }
+
+    pub fn mariadb11(address: String) -> Server {
+        Server { address, is_mariadb: true, kind: "mariadb11" }
     }
 
     pub fn mysql(address: String) -> Server {
-        Server { address, is_mariadb: false }
+        Server { address, is_mariadb: false, kind: "mysql" }
     }
 
     pub fn port(&self) -> u16 {
@@ -206,8 +212,16 @@ impl Drop for Database {
     }
 }
 
-/// Tests that run against both servers. What follows is the names of functions that take a `&Server`.
+/// Tests that run against both servers, and against a newer MariaDB where one is named. What follows is
+/// the names of functions that take a `&Server`.
 macro_rules! on_both {
+    ($mariadb:expr, $mysql:expr, $mariadb11:expr; $($name:ident)*) => {
+        crate::support::on_both! { $mariadb, $mysql; $($name)* }
+        mod mariadb11 {
+            use crate::support::needs;
+            $(#[test] fn $name() { super::$name(&crate::support::database::Server::mariadb11($mariadb11)); })*
+        }
+    };
     ($mariadb:expr, $mysql:expr; $($name:ident)*) => {
         mod mariadb {
             use crate::support::needs;

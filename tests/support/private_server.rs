@@ -23,7 +23,7 @@ impl PrivateServer {
         let program = std::env::var("FLOWGAUGE_TEST_PRIVATE_MYSQL").unwrap();
         let address = format!("127.0.0.1:{}", free_port());
         let mut server = PrivateServer {
-            server: Server { address, is_mariadb: like.is_mariadb },
+            server: Server { address, ..like.clone() },
             program,
             options: options.iter().map(|option| option.to_string()).collect(),
             child: None,
@@ -41,10 +41,9 @@ impl PrivateServer {
 
     /// Starts it again, with the data it had, and does not wait.
     pub fn begin(&mut self) {
-        let kind = if self.server.is_mariadb { "mariadb" } else { "mysql" };
         let log = std::fs::File::create(self.folder.path("log")).unwrap();
         let child = Command::new(&self.program)
-            .arg(kind)
+            .arg(self.server.kind)
             .arg(self.folder.path("server"))
             .arg(self.server.port().to_string())
             .args(&self.options)

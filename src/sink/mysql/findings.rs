@@ -113,6 +113,7 @@ fn about_plan(findings: &mut Findings, plan: &Plan) {
         WritePath::Insert { reason } => format!("INSERT of many rows: {reason}"),
     };
     findings.say("way", way);
+    findings.say("deletes", "none: rows stay when the source no longer has their records");
     let connections = match plan.lanes_max {
         1 => "one connection writes",
         _ => "several connections write",

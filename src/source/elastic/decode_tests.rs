@@ -8,7 +8,7 @@ use crate::source::{Others, Wanted};
 fn decoder(wanted: &Wanted, beside: &[&str]) -> HitDecode {
     HitDecode {
         names: vec!["orders".to_string()],
-        picker: Picker::new(wanted, BESIDE, false),
+        picker: Picker::new(wanted, BESIDE, false).with_paths(),
         beside: beside.iter().map(|name| name.to_string()).collect(),
     }
 }

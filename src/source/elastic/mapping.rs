@@ -15,6 +15,10 @@ pub struct Mappings {
     pub without_source: Option<String>,
     /// An index that keeps something else and writes documents anew when asked.
     pub synthetic: Option<String>,
+    /// An index that leaves fields out of the documents that it keeps.
+    pub filtered: Option<String>,
+    /// What is included or excluded and fits no field that documents may have.
+    pub unknown: Vec<String>,
 }
 
 /// How fields are listed.
@@ -28,6 +32,7 @@ pub struct Listing<'a> {
 /// Reads the answer to `GET /INDEX/_mapping`: an object of indices.
 pub fn read(answer: &Value, listing: Listing) -> Mappings {
     let mut found = Mappings::default();
+    let mut unknown = [listing.include, listing.exclude].concat();
     for (index, value) in answer.as_object().into_iter().flatten() {
         found.indices.push(index.clone());
         let mappings = &value["mappings"];
@@ -38,8 +43,48 @@ pub fn read(answer: &Value, listing: Listing) -> Mappings {
         if source["mode"].as_str() == Some("synthetic") {
             found.synthetic.get_or_insert_with(|| index.clone());
         }
-        if let Some(properties) = mappings["properties"].as_object() {
-            list("", properties, listing, &mut found.fields);
+        let (include, exclude) = (names(&source["includes"]), names(&source["excludes"]));
+        if !include.is_empty() || !exclude.is_empty() {
+            found.filtered.get_or_insert_with(|| index.clone());
+        }
+        let kept = Listing { include: &include, exclude: &exclude, ..listing };
+        let nothing = Map::new();
+        let properties = mappings["properties"].as_object().unwrap_or(&nothing);
+        list("", properties, [listing, kept], &mut found.fields);
+        for (name, mapping) in &runtime(mappings, listing.flatten) {
+            note(name, mapping, [listing, kept], &mut found.fields);
+        }
+        if holds_more(mappings) {
+            unknown.clear();
+        }
+        forget_known("", properties, &mut unknown);
+        forget_known("", &runtime(mappings, true), &mut unknown);
+    }
+    found.unknown = unknown;
+    found
+}
+
+fn names(list: &Value) -> Vec<String> {
+    let names = list.as_array().into_iter().flatten().filter_map(Value::as_str);
+    names.map(str::to_string).collect()
+}
+
+/// Fields that are computed when they are asked for, from the documents and not by a script, as
+/// `dynamic: runtime` makes them. Their names have dots; without `flatten` the object is a field.
+fn runtime(mappings: &Value, flatten: bool) -> Map<String, Value> {
+    let mut found = Map::new();
+    for (name, mapping) in mappings["runtime"].as_object().into_iter().flatten() {
+        // A lookup is in the documents of another index.
+        if !mapping["script"].is_null() || mapping["type"] == "lookup" {
+            continue;
+        }
+        let top = name.split('.').next().unwrap_or_default();
+        let (name, mapping) = match flatten || top == name {
+            true => (name.as_str(), mapping.clone()),
+            false => (top, Value::default()),
+        };
+        if mappings["properties"].get(name).is_none() {
+            found.insert(name.to_string(), mapping);
         }
     }
     found
@@ -69,25 +114,73 @@ pub fn smallest_window(answer: &Value) -> Option<u64> {
         .min()
 }
 
-fn list(prefix: &str, properties: &Map<String, Value>, listing: Listing, fields: &mut Vec<Field>) {
+/// Lists what documents come with: what is asked for, and what the index keeps.
+fn list(
+    prefix: &str,
+    properties: &Map<String, Value>,
+    listings: [Listing; 2],
+    fields: &mut Vec<Field>,
+) {
     for (name, mapping) in properties {
-        let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-        let inner = mapping["properties"].as_object().filter(|inner| !inner.is_empty());
-        let is_object = matches!(mapping["type"].as_str(), None | Some("object"));
-        if let Some(inner) = inner
-            && is_object
-            && listing.flatten
+        let name = joined(prefix, name);
+        if listings[0].flatten
+            && let Some(inner) = inner(mapping)
+            && is_object(mapping)
         {
-            list(&name, inner, listing, fields);
-            continue;
+            list(&name, inner, listings, fields);
+        } else {
+            note(&name, mapping, listings, fields);
         }
-        let Some((kind, origin)) = kind(mapping) else { continue };
-        if !listing.has(&name, inner.is_some()) {
-            continue;
+    }
+}
+
+fn note(name: &str, mapping: &Value, listings: [Listing; 2], fields: &mut Vec<Field>) {
+    let Some((kind, origin)) = kind(mapping) else { return };
+    // An object of runtime fields shows nothing of what is in it.
+    let has_inner = inner(mapping).is_some() || mapping.is_null();
+    if !listings.iter().all(|listing| listing.has(name, has_inner)) {
+        return;
+    }
+    match fields.iter_mut().find(|field| field.name == name) {
+        Some(known) => merge(known, kind, origin),
+        None => fields.push(Field::new(name, kind, origin)),
+    }
+}
+
+fn joined(prefix: &str, name: &str) -> String {
+    if prefix.is_empty() { name.to_string() } else { format!("{prefix}.{name}") }
+}
+
+fn inner(mapping: &Value) -> Option<&Map<String, Value>> {
+    mapping["properties"].as_object().filter(|inner| !inner.is_empty())
+}
+
+fn is_object(mapping: &Value) -> bool {
+    matches!(mapping["type"].as_str(), None | Some("object"))
+}
+
+/// Whether documents may have fields in this object that the mapping does not list.
+fn holds_more(object: &Value) -> bool {
+    let dynamic = &object["dynamic"];
+    let is_ignored = dynamic.as_str().is_some_and(|dynamic| dynamic.starts_with("false"));
+    is_ignored || *dynamic == false || object["enabled"] == false
+}
+
+/// Takes the patterns out of `unknown` that fit a field, or one that nobody can know.
+fn forget_known(prefix: &str, properties: &Map<String, Value>, unknown: &mut Vec<String>) {
+    for (name, mapping) in properties {
+        if unknown.is_empty() {
+            return;
         }
-        match fields.iter_mut().find(|field| field.name == name) {
-            Some(known) => merge(known, kind, origin),
-            None => fields.push(Field::new(name, kind, origin)),
+        let Some((kind, _)) = kind(mapping) else { continue };
+        let name = joined(prefix, name);
+        let is_opaque = inner(mapping).is_none() && kind == FieldKind::Json || holds_more(mapping);
+        unknown.retain(|pattern| {
+            let is_within = is_opaque && (pattern.contains('*') || lies_below(pattern, &name));
+            !is_within && !is_under(&name, pattern)
+        });
+        if let Some(inner) = inner(mapping) {
+            forget_known(&name, inner, unknown);
         }
     }
 }
@@ -177,12 +270,17 @@ fn merge(known: &mut Field, kind: FieldKind, origin: &str) {
 impl Listing<'_> {
     /// Whether documents come with this field. One that is asked for in part is there, too.
     fn has(&self, name: &str, has_inner: bool) -> bool {
-        let is_under = |pattern: &String| matches(pattern, name) || lies_below(name, pattern);
+        let is_under = |pattern: &String| is_under(name, pattern);
         let is_partly = |pattern: &String| has_inner && lies_below(pattern, name);
         let is_included = self.include.is_empty()
             || self.include.iter().any(|pattern| is_under(pattern) || is_partly(pattern));
         is_included && !self.exclude.iter().any(is_under)
     }
+}
+
+/// Whether a pattern stands for a name, or for what it lies below.
+fn is_under(name: &str, pattern: &str) -> bool {
+    matches(pattern, name) || lies_below(name, pattern)
 }
 
 /// `a.b` lies below `a`, and below `a*`.

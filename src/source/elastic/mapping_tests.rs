@@ -148,6 +148,104 @@ fn documents_that_are_not_kept_are_noticed() {
 }
 
 #[test]
+fn fields_that_are_computed_from_documents_are_fields_of_theirs() {
+    let mappings = json!({ "i": { "mappings": {
+        "dynamic": "runtime",
+        "runtime": {
+            "n": { "type": "long" },
+            "o.p": { "type": "keyword" },
+            "o.q": { "type": "date", "format": "epoch_second" },
+            "id": { "type": "keyword" },
+            "script": { "type": "long", "script": { "source": "emit(1)" } },
+            "other": { "type": "lookup", "target_index": "x" },
+        },
+        "properties": { "id": { "type": "long" } },
+    } } });
+    let found = read(&mappings, listing(true));
+    assert_eq!(names(&found), ["id", "n", "o.p", "o.q"]);
+    assert_eq!(found.fields[0].kind, FieldKind::Int(64));
+    let found = read(&mappings, listing(false));
+    assert_eq!(names(&found), ["id", "n", "o"]);
+    assert_eq!(found.fields[2].kind, FieldKind::Json);
+    let include = ["o.p".to_string()];
+    for (flatten, expected) in [(true, "o.p"), (false, "o")] {
+        let listing = Listing { flatten, include: &include, exclude: &[] };
+        assert_eq!(names(&read(&mappings, listing)), [expected]);
+    }
+}
+
+#[test]
+fn fields_that_an_index_does_not_keep_are_not_listed() {
+    let mappings = |source: Value| {
+        json!({
+            "i": { "mappings": { "_source": source, "properties": {
+                "a": { "type": "long" },
+                "o": { "properties": { "x": { "type": "long" }, "y": { "type": "long" } } },
+            } } },
+            "j": { "mappings": { "properties": { "a": { "type": "long" } } } },
+        })
+    };
+    for (source, flat, whole, is_filtered) in [
+        (json!({}), &["a", "o.x", "o.y"][..], &["a", "o"][..], false),
+        (json!({ "includes": ["o.x"] }), &["o.x", "a"], &["o", "a"], true),
+        (json!({ "excludes": ["o.*"] }), &["a"], &["a", "o"], true),
+        (json!({ "includes": ["a", "o*"], "excludes": ["o"] }), &["a"], &["a"], true),
+    ] {
+        let value = mappings(source);
+        let found = read(&value, listing(true));
+        assert_eq!((names(&found), found.filtered.is_some()), (flat.to_vec(), is_filtered));
+        assert_eq!(names(&read(&value, listing(false))), whole);
+    }
+}
+
+#[test]
+fn names_that_no_mapping_has_are_noticed() {
+    let closed = json!({ "mappings": { "properties": {
+        "a": { "type": "long" },
+        "al": { "type": "alias", "path": "a" },
+        "o": { "properties": { "x": { "type": "text", "fields": { "raw": { "type": "keyword" } } } } },
+        "n": { "type": "nested", "properties": { "y": { "type": "long" } } },
+    } } });
+    let mut open = closed.clone();
+    open["mappings"]["properties"]["e"] = json!({ "type": "object", "enabled": false });
+    let mut loose = closed.clone();
+    loose["mappings"]["dynamic"] = "false".into();
+    let other = json!({ "mappings": { "runtime": { "r.s": { "type": "long" } } } });
+    for (pattern, in_closed, in_open) in [
+        ("a", true, true),
+        ("o", true, true),
+        ("o.x", true, true),
+        ("o.*", true, true),
+        ("n.y", true, true),
+        ("*", true, true),
+        ("r.s", true, true),
+        ("r", true, true),
+        ("nope", false, false),
+        ("A", false, false),
+        ("o.z", false, false),
+        ("o.x.raw", false, false),
+        ("al", false, false),
+        ("_id", false, false),
+        ("z*", false, true),
+        ("e.f", false, true),
+        ("ef", false, false),
+    ] {
+        for is_excluded in [false, true] {
+            let patterns = [pattern.to_string()];
+            let (include, exclude) =
+                if is_excluded { (&[][..], &patterns[..]) } else { (&patterns[..], &[][..]) };
+            let is_known = |first: &Value, flatten: bool| {
+                let mappings = json!({ "i": first, "j": other });
+                read(&mappings, Listing { flatten, include, exclude }).unknown.is_empty()
+            };
+            assert_eq!(is_known(&closed, true), in_closed, "{pattern}");
+            assert_eq!(is_known(&open, true), in_open, "{pattern}");
+            assert!(is_known(&loose, true), "{pattern}");
+        }
+    }
+}
+
+#[test]
 fn patterns_stand_for_names() {
     for (pattern, name, expected) in [
         ("a", "a", true),

@@ -174,7 +174,7 @@ impl Source for ElasticSource {
         self.reading.version.store(version, Ordering::Relaxed);
         Ok(Arc::new(HitDecode {
             names: self.splits.iter().map(|split| split.name.clone()).collect(),
-            picker: Picker::new(wanted, BESIDE, self.flatten),
+            picker: Picker::new(wanted, BESIDE, self.flatten).with_paths(),
             beside: self.beside.clone(),
         }))
     }

@@ -65,6 +65,7 @@ pub async fn open(settings: ElasticSettings, observer: Arc<dyn Observer>) -> Res
     let has_many_indices = mappings.indices.len() > 1;
     let known = flat_settings(&client, &indices).await?.unwrap_or_default();
     warn_of_rebuilt(&mappings, &known);
+    warn_of_missing(&mappings, &title);
     let window = mapping::smallest_window(&known).unwrap_or(pace::PAGE_RECORDS_MAX);
     let (snapshot, count) =
         take(server.dialects(), &client, &indices, &title, query.as_deref(), &settings).await?;
@@ -219,6 +220,20 @@ fn warn_of_rebuilt(mappings: &Mappings, settings: &Value) {
     if let Some(index) = mappings.synthetic.clone().or_else(by_settings) {
         tracing::warn!(
             "the index '{index}' does not keep documents as they were sent: the server rebuilds them, with fields in another order and arrays moved"
+        );
+    }
+}
+
+fn warn_of_missing(mappings: &Mappings, title: &str) {
+    if let Some(index) = &mappings.filtered {
+        tracing::warn!(
+            "the index '{index}' keeps only parts of its documents: its mapping has _source.includes or _source.excludes, and what they leave out cannot be read"
+        );
+    }
+    if !mappings.unknown.is_empty() {
+        let names = mappings.unknown.join("', '");
+        tracing::warn!(
+            "no mapping of '{title}' has a field '{names}', named by --es-fields: documents come without it"
         );
     }
 }

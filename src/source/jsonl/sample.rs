@@ -1,17 +1,31 @@
 //! What the first records say of their fields.
 
+use std::collections::HashSet;
+
 use serde_json::value::RawValue;
 
 use crate::record::{Field, FieldKind};
-use crate::source::document::Object;
+use crate::source::document::{LEVELS_MAX, Object, is_nothing};
 
 /// The fields of the records in `sample`, in the order in which they first occur. With `flatten`,
 /// those of an object in an object stand for it.
 pub fn fields(sample: &[u8], flatten: bool) -> Vec<Field> {
-    let mut fields = Vec::new();
+    let mut noted = Noted::default();
     for line in sample.split(|&byte| byte == b'\n') {
         let Ok(object) = serde_json::from_slice::<Object>(line) else { continue };
-        note("", &object, flatten, &mut fields);
+        noted.note("", &object, flatten.then_some(LEVELS_MAX));
+    }
+    let mut fields = noted.fields;
+    if flatten {
+        // An object that is missing in some records, and no field of its own.
+        let above = |name: &str| {
+            let parts = name.match_indices('.').map(|(at, _)| name[..at].to_string());
+            parts.collect::<Vec<_>>()
+        };
+        let objects: HashSet<String> = fields.iter().flat_map(|field| above(&field.name)).collect();
+        fields.retain(|field| {
+            noted.of_something.contains(&field.name) || !objects.contains(&field.name)
+        });
     }
     for field in &mut fields {
         field.origin = origin(field.kind).to_string();
@@ -19,20 +33,36 @@ pub fn fields(sample: &[u8], flatten: bool) -> Vec<Field> {
     fields
 }
 
-fn note(prefix: &str, object: &Object, flatten: bool, fields: &mut Vec<Field>) {
-    for (name, value) in &object.0 {
-        let name = if prefix.is_empty() { name.to_string() } else { format!("{prefix}.{name}") };
-        if flatten
-            && value.get().starts_with('{')
-            && let Ok(inner) = serde_json::from_str(value.get())
-        {
-            note(&name, &inner, flatten, fields);
-            continue;
-        }
-        let kind = kind(value);
-        match fields.iter_mut().find(|field| field.name == name) {
-            Some(known) => known.kind = both(known.kind, kind),
-            None => fields.push(Field::new(name, kind, "")),
+#[derive(Default)]
+struct Noted {
+    fields: Vec<Field>,
+    /// Names of those that were more than null or an empty array.
+    of_something: HashSet<String>,
+}
+
+impl Noted {
+    /// With `levels`, objects in objects are looked into as far as that; what is deeper is no field.
+    fn note(&mut self, prefix: &str, object: &Object, levels: Option<usize>) {
+        for (name, value) in &object.0 {
+            let name =
+                if prefix.is_empty() { name.to_string() } else { format!("{prefix}.{name}") };
+            if let Some(levels) = levels
+                && value.get().starts_with('{')
+                && let Ok(inner) = serde_json::from_str(value.get())
+            {
+                if levels > 0 {
+                    self.note(&name, &inner, Some(levels - 1));
+                }
+                continue;
+            }
+            if !is_nothing(value.get()) {
+                self.of_something.insert(name.clone());
+            }
+            let kind = kind(value);
+            match self.fields.iter_mut().find(|field| field.name == name) {
+                Some(known) => known.kind = both(known.kind, kind),
+                None => self.fields.push(Field::new(name, kind, "")),
+            }
         }
     }
 }
