@@ -1,5 +1,7 @@
 //! What the mappings of indices say of the fields of their documents. Pure.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
 use crate::record::{EpochUnit, Field, FieldKind};
@@ -15,7 +17,31 @@ pub struct Mappings {
     pub without_source: Option<String>,
     /// An index that keeps something else and writes documents anew when asked.
     pub synthetic: Option<String>,
+    /// Where among the fields each name is.
+    places: HashMap<String, usize>,
+    /// What the fields take.
+    bytes: usize,
 }
+
+impl Mappings {
+    /// About as many bytes of memory as all of it takes.
+    pub fn weight(&self) -> usize {
+        self.bytes + self.indices.iter().map(|index| index.len() + WORD_BYTES).sum::<usize>()
+    }
+
+    fn field(&mut self, name: &str) -> Option<&mut Field> {
+        self.places.get(name).map(|place| &mut self.fields[*place])
+    }
+
+    fn add(&mut self, field: Field) {
+        self.bytes += size_of::<Field>() + field.origin.len() + 2 * (field.name.len() + WORD_BYTES);
+        self.places.insert(field.name.clone(), self.fields.len());
+        self.fields.push(field);
+    }
+}
+
+/// What a text takes beside its letters, and its place in a table.
+const WORD_BYTES: usize = 64;
 
 /// How fields are listed.
 #[derive(Clone, Copy, Debug)]
@@ -25,9 +51,9 @@ pub struct Listing<'a> {
     pub exclude: &'a [String],
 }
 
-/// Reads the answer to `GET /INDEX/_mapping`: an object of indices.
-pub fn read(answer: &Value, listing: Listing) -> Mappings {
-    let mut found = Mappings::default();
+/// Reads the answer to `GET /INDEX/_mapping`: an object of indices, or some of them, after others that
+/// were `found`.
+pub fn read(answer: &Value, listing: Listing, found: &mut Mappings) {
     for (index, value) in answer.as_object().into_iter().flatten() {
         found.indices.push(index.clone());
         let mappings = &value["mappings"];
@@ -39,10 +65,9 @@ pub fn read(answer: &Value, listing: Listing) -> Mappings {
             found.synthetic.get_or_insert_with(|| index.clone());
         }
         if let Some(properties) = mappings["properties"].as_object() {
-            list("", properties, listing, &mut found.fields);
+            list("", properties, listing, found);
         }
     }
-    found
 }
 
 /// Looks for an index whose settings let documents be written anew, in the answer to
@@ -69,7 +94,7 @@ pub fn smallest_window(answer: &Value) -> Option<u64> {
         .min()
 }
 
-fn list(prefix: &str, properties: &Map<String, Value>, listing: Listing, fields: &mut Vec<Field>) {
+fn list(prefix: &str, properties: &Map<String, Value>, listing: Listing, found: &mut Mappings) {
     for (name, mapping) in properties {
         let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         let inner = mapping["properties"].as_object().filter(|inner| !inner.is_empty());
@@ -78,16 +103,16 @@ fn list(prefix: &str, properties: &Map<String, Value>, listing: Listing, fields:
             && is_object
             && listing.flatten
         {
-            list(&name, inner, listing, fields);
+            list(&name, inner, listing, found);
             continue;
         }
         let Some((kind, origin)) = kind(mapping) else { continue };
         if !listing.has(&name, inner.is_some()) {
             continue;
         }
-        match fields.iter_mut().find(|field| field.name == name) {
+        match found.field(&name) {
             Some(known) => merge(known, kind, origin),
-            None => fields.push(Field::new(name, kind, origin)),
+            None => found.add(Field::new(name, kind, origin)),
         }
     }
 }

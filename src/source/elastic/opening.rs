@@ -3,23 +3,28 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
-use serde_json::Value;
+use elasticsearch::indices::{
+    IndicesGetAliasParts, IndicesGetMappingParts, IndicesGetSettingsParts,
+};
+use serde_json::value::RawValue;
 
 use super::address::{self, Address};
 use super::answer::{Refusal, Trouble};
 use super::ask;
-use super::client::{Client, Question};
+use super::client::{Client, Manner, Question, no_json};
 use super::decode::BESIDE;
 use super::dialect::{self, Dialect};
+use super::hidden::Hidden;
+use super::indices::{self, Unread};
 use super::mapping::{self, Listing, Mappings};
 use super::pace;
 use super::reading::Reading;
 use super::snapshot::Snapshot;
 use super::taking::{take, weigh};
 use super::{Auth, ElasticSettings};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::event::{Observer, Operation};
-use crate::record::{Field, FieldKind};
+use crate::record::{ErrorType, Field, FieldKind};
 
 /// As many slices as there are shards cost the server nothing; more than this do not help one
 /// machine.
@@ -29,6 +34,9 @@ const ID_CHARS: u32 = 512;
 const INDEX_CHARS: u32 = 255;
 /// As many names are listed where one is wrong.
 const NAMES_SHOWN: usize = 20;
+/// A share of the memory for what is kept of all mappings, and for one that is read.
+const FIELDS_SHARE: usize = 8;
+const INDEX_SHARE: usize = 4;
 
 /// What opening found out.
 pub struct Opened {
@@ -44,6 +52,16 @@ pub struct Opened {
 pub async fn open(settings: ElasticSettings, observer: Arc<dyn Observer>) -> Result<Opened> {
     let query = settings.query.as_deref().map(ask::clause).transpose()?;
     let client = Arc::new(connect(&settings, observer)?);
+    let opened = find_out(settings, query, client.clone()).await;
+    // Names that a server gives may be anything, too.
+    opened.map_err(|error| client.hidden().error(error))
+}
+
+async fn find_out(
+    settings: ElasticSettings,
+    query: Option<Box<RawValue>>,
+    client: Arc<Client>,
+) -> Result<Opened> {
     let server = dialect::identify(&client).await?;
     let names: Vec<String> = settings
         .indices
@@ -58,14 +76,14 @@ pub async fn open(settings: ElasticSettings, observer: Arc<dyn Observer>) -> Res
         let error = Error::config("no index is named").help("set --es-index");
         return Err(with_names(error, &client).await);
     }
-    let mappings = match look(&settings, &client, &title, &indices).await? {
+    let mappings = match look(&settings, &client, &title, &names).await? {
         Some(mappings) => mappings,
         None => return Ok(nothing(&settings, client, title, indices)),
     };
     let has_many_indices = mappings.indices.len() > 1;
-    let known = flat_settings(&client, &indices).await?.unwrap_or_default();
-    warn_of_rebuilt(&mappings, &known);
-    let window = mapping::smallest_window(&known).unwrap_or(pace::PAGE_RECORDS_MAX);
+    let known = flat_settings(&client, &names).await?;
+    warn_of_rebuilt(&client, &mappings, &known);
+    let window = known.window.unwrap_or(pace::PAGE_RECORDS_MAX);
     let (snapshot, count) =
         take(server.dialects(), &client, &indices, &title, query.as_deref(), &settings).await?;
     let is_scroll = snapshot.dialect() == Dialect::Scroll;
@@ -146,6 +164,11 @@ fn connect(settings: &ElasticSettings, observer: Arc<dyn Observer>) -> Result<Cl
         return Err(Error::config("no server is named").help("set --es-url"));
     }
     let mut auth = settings.auth.clone();
+    let mut all = vec![auth.clone()];
+    all.extend(addresses.iter().filter_map(|address| {
+        let (user, password) = address.user.clone()?;
+        Some(Auth::Basic { user, password })
+    }));
     if let Some((user, password)) = addresses.iter_mut().find_map(|address| address.user.take()) {
         if !matches!(auth, Auth::None) {
             return Err(Error::config("--es-url holds a user, and other options name one, too")
@@ -167,8 +190,12 @@ fn connect(settings: &ElasticSettings, observer: Arc<dyn Observer>) -> Result<Cl
             "certificates are not checked, so anyone between can pretend to be the server; set --es-ca instead of --es-insecure"
         );
     }
-    let (timeout, compress) = (settings.request_timeout, settings.compress);
-    Client::new(addresses, &auth, &settings.tls, timeout, compress, observer)
+    let manner = Manner {
+        timeout: settings.request_timeout,
+        compress: settings.compress,
+        memory: settings.memory,
+    };
+    Client::new(addresses, &auth, Hidden::new(&all), &settings.tls, manner, observer)
 }
 
 /// The mappings of what was asked for; none where that is nothing, and allowed to be.
@@ -176,13 +203,14 @@ async fn look(
     settings: &ElasticSettings,
     client: &Client,
     title: &str,
-    indices: &str,
+    names: &[String],
 ) -> Result<Option<Mappings>> {
     let asked = format!("the mapping of '{title}'");
-    let path = format!("/{indices}/_mapping");
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let path = IndicesGetMappingParts::Index(&names).url();
     let answer = client.ask(Question::get(Operation::Mapping, &path)).await?;
     if answer.status == 404 && Refusal::read(404, &answer.body).trouble == Trouble::NoIndex {
-        let error = answer.accepted(&asked).err().unwrap_or_else(|| Error::config("no index"));
+        let error = answer.given(&asked).err().unwrap_or_else(|| Error::config("no index"));
         return Err(with_names(error, client).await);
     }
     let listing = Listing {
@@ -190,7 +218,16 @@ async fn look(
         include: &settings.include,
         exclude: &settings.exclude,
     };
-    let mappings = mapping::read(&answer.accepted(&asked)?, listing);
+    let mut mappings = Mappings::default();
+    let kept_max = client.memory() / FIELDS_SHARE;
+    let read = indices::each(&answer.given(&asked)?, client.memory() / INDEX_SHARE, |one| {
+        mapping::read(one, listing, &mut mappings);
+        match mappings.weight() <= kept_max {
+            true => Ok(()),
+            false => Err(Unheld::TooMany),
+        }
+    });
+    read.map_err(|unheld| unheld.error(&asked))?;
     if mappings.indices.is_empty() {
         if settings.allow_no_indices {
             return Ok(None);
@@ -207,16 +244,73 @@ async fn look(
     Ok(Some(mappings))
 }
 
-/// Settings of the indices, where we may see them.
-async fn flat_settings(client: &Client, indices: &str) -> Result<Option<Value>> {
-    let path = format!("/{indices}/_settings?flat_settings=true");
-    let answer = client.ask(Question::get(Operation::Mapping, &path)).await?;
-    Ok(answer.accepted("the settings").ok())
+/// Why there is no room for what is known of the indices.
+enum Unheld {
+    Unread(Unread),
+    /// All fields together.
+    TooMany,
 }
 
-fn warn_of_rebuilt(mappings: &Mappings, settings: &Value) {
-    let by_settings = || mapping::synthetic_by_settings(settings);
-    if let Some(index) = mappings.synthetic.clone().or_else(by_settings) {
+impl From<Unread> for Unheld {
+    fn from(unread: Unread) -> Unheld {
+        Unheld::Unread(unread)
+    }
+}
+
+impl Unheld {
+    fn error(self, asked: &str) -> Error {
+        let too_large = |what: String| {
+            let message = format!("{asked}: {what} than there is memory for");
+            Error::new(Kind::Config, ErrorType::TooLarge, message)
+        };
+        match self {
+            Unheld::Unread(Unread::NoJson(cause)) => no_json(asked, cause),
+            Unheld::Unread(Unread::TooLarge(index)) => {
+                too_large(format!("that of the index '{index}' takes more"))
+                    .help("leave it out of --es-index, or raise --memory-limit")
+            }
+            Unheld::TooMany => too_large("there are more fields".to_string())
+                .help("choose with --es-index or --es-fields, or raise --memory-limit"),
+        }
+    }
+}
+
+/// What the settings of the indices say of how they are read.
+#[derive(Default)]
+struct Known {
+    /// The smallest page that some index allows.
+    window: Option<u64>,
+    /// An index whose documents are written anew when asked.
+    synthetic: Option<String>,
+}
+
+/// Settings of the indices, where we may see them.
+async fn flat_settings(client: &Client, names: &[String]) -> Result<Known> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let path = IndicesGetSettingsParts::Index(&names).url();
+    let parameters = &[("flat_settings", "true")];
+    let question = Question { parameters, ..Question::get(Operation::Mapping, &path) };
+    let answer = client.ask(question).await?;
+    let mut known = Known::default();
+    let asked = "the settings of the indices";
+    let Ok(body) = answer.given(asked) else { return Ok(known) };
+    let read = indices::each(&body, client.memory() / INDEX_SHARE, |one| {
+        known.window = known.window.into_iter().chain(mapping::smallest_window(one)).min();
+        if known.synthetic.is_none() {
+            known.synthetic = mapping::synthetic_by_settings(one);
+        }
+        Ok(())
+    });
+    match read {
+        Err(Unheld::Unread(Unread::NoJson(_))) => Ok(Known::default()),
+        Err(unheld) => Err(unheld.error(asked)),
+        Ok(()) => Ok(known),
+    }
+}
+
+fn warn_of_rebuilt(client: &Client, mappings: &Mappings, known: &Known) {
+    if let Some(index) = mappings.synthetic.as_ref().or(known.synthetic.as_ref()) {
+        let index = client.hidden().text(index);
         tracing::warn!(
             "the index '{index}' does not keep documents as they were sent: the server rebuilds them, with fields in another order and arrays moved"
         );
@@ -225,7 +319,9 @@ fn warn_of_rebuilt(mappings: &Mappings, settings: &Value) {
 
 /// Adds the names there are to an error about one that is not.
 async fn with_names(error: Error, client: &Client) -> Error {
-    let Ok(answer) = client.ask(Question::get(Operation::Info, "/_alias")).await else {
+    let Ok(answer) =
+        client.ask(Question::get(Operation::Info, &IndicesGetAliasParts::None.url())).await
+    else {
         return error;
     };
     let Ok(value) = answer.accepted("the names of indices") else { return error };
