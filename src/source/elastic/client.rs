@@ -94,8 +94,13 @@ impl Answer {
         if self.status == 200 {
             return Ok(self.body);
         }
+        Err(self.refusal().error(asked))
+    }
+
+    /// What it means, where it is not what was asked for.
+    pub fn refusal(&self) -> Refusal {
         let refusal = Refusal::read(self.status, &self.body);
-        Err(Refusal { retry_after: self.retry_after, ..refusal }.error(asked))
+        Refusal { retry_after: self.retry_after, ..refusal }
     }
 
     /// The node is not to blame for it.

@@ -3,7 +3,7 @@
 use elasticsearch::nodes::NodesInfoParts;
 use serde_json::Value;
 
-use super::answer::{Refusal, Trouble};
+use super::answer::Trouble;
 use super::client::{Answer, Client, Question};
 use crate::error::Result;
 use crate::event::Operation;
@@ -75,7 +75,7 @@ fn refuse_strangers(answer: &Answer) -> Result<()> {
     if answer.status == 200 {
         return Ok(());
     }
-    let refusal = Refusal::read(answer.status, &answer.body);
+    let refusal = answer.refusal();
     match refusal.trouble {
         // Who may not see the version may be allowed to read all the same.
         Trouble::Forbidden | Trouble::Wrong => Ok(()),

@@ -170,4 +170,20 @@ mod tests {
         assert_eq!(error.to_string(), "no ***: *** again; leave *** alone");
         assert_eq!((error.kind, error.error_type), (Kind::Unavailable, ErrorType::Timeout));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_secret_is_left_whatever_stands_around_it(
+            secret in "[a-zA-Z0-9:/+\" é]{6,20}",
+            parts in proptest::collection::vec(".{0,12}", 0..6),
+        ) {
+            let auth = Auth::Basic { user: "me".to_string(), password: Secret::new(&secret) };
+            let basic = STANDARD_NO_PAD.encode(format!("me:{secret}"));
+            let hidden = Hidden::new([&auth]);
+            for word in [&secret, &basic, &in_json(&secret), &percent_encoded(&secret)] {
+                let shown = hidden.text(&parts.join(word));
+                proptest::prop_assert!(!shown.contains(word), "{shown}");
+            }
+        }
+    }
 }

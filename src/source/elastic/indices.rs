@@ -184,4 +184,53 @@ mod tests {
         assert_eq!(found[0]["a"]["\u{fffd}"], 1);
         assert_eq!(found[0]["a"].as_object().unwrap().len(), 2);
     }
+
+    /// Names and values as a mapping has them, and others.
+    fn json() -> impl proptest::strategy::Strategy<Value = Value> {
+        use proptest::prelude::*;
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,4}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::btree_map(".{0,4}", inner, 0..4)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn all_indices_together_are_the_answer(
+            indices in proptest::collection::btree_map("[a-z]{1,3}", json(), 0..3),
+        ) {
+            let answer = Value::Object(indices.into_iter().collect());
+            let found = each_of(answer.to_string().as_bytes()).unwrap();
+            proptest::prop_assert_eq!(Value::Object(found), answer);
+        }
+
+        #[test]
+        fn bytes_of_any_kind_are_read_or_refused(
+            body in proptest::collection::vec(
+                proptest::sample::select(b"{}[]:,\"\\ud8c0n1 \xed\xa0".to_vec()), 0..40),
+        ) {
+            let found = each_of(&body);
+            if let Ok(Value::Object(whole)) = serde_json::from_slice::<Value>(&body) {
+                proptest::prop_assert_eq!(found.unwrap().len(), whole.len());
+            }
+        }
+    }
+
+    fn each_of(body: &[u8]) -> Result<Map<String, Value>, Unread> {
+        let mut found = Map::new();
+        each(body, usize::MAX, |one| {
+            found.extend(one.as_object().unwrap().clone());
+            Ok(())
+        })?;
+        Ok(found)
+    }
 }

@@ -9,7 +9,7 @@ use elasticsearch::indices::{
 use serde_json::value::RawValue;
 
 use super::address::{self, Address};
-use super::answer::{Refusal, Trouble};
+use super::answer::Trouble;
 use super::ask;
 use super::client::{Client, Manner, Question, no_json};
 use super::decode::BESIDE;
@@ -209,7 +209,7 @@ async fn look(
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let path = IndicesGetMappingParts::Index(&names).url();
     let answer = client.ask(Question::get(Operation::Mapping, &path)).await?;
-    if answer.status == 404 && Refusal::read(404, &answer.body).trouble == Trouble::NoIndex {
+    if answer.status == 404 && answer.refusal().trouble == Trouble::NoIndex {
         let error = answer.given(&asked).err().unwrap_or_else(|| Error::config("no index"));
         return Err(with_names(error, client).await);
     }

@@ -69,9 +69,7 @@ impl Snapshot {
                 body: None,
             })
             .await?;
-        if answer.status != 200
-            && super::answer::Refusal::read(answer.status, &answer.body).is_missing()
-        {
+        if answer.status != 200 && answer.refusal().is_missing() {
             return Ok(None);
         }
         let asked = "a snapshot to read from";
