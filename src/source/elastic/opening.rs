@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
-use elasticsearch::indices::{
-    IndicesGetAliasParts, IndicesGetMappingParts, IndicesGetSettingsParts,
-};
+use elasticsearch::indices::IndicesGetAliasParts;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
 
 use super::address::{self, Address};
 use super::answer::Trouble;
@@ -76,14 +75,14 @@ async fn find_out(
         let error = Error::config("no index is named").help("set --es-index");
         return Err(with_names(error, &client).await);
     }
-    let mappings = match look(&settings, &client, &title, &names).await? {
+    let mappings = match look(&settings, &client, &title, &indices).await? {
         Some(mappings) => mappings,
         None => return Ok(nothing(&settings, client, title, indices)),
     };
     let has_many_indices = mappings.indices.len() > 1;
-    let known = flat_settings(&client, &names).await?;
-    warn_of_rebuilt(&client, &mappings, &known);
-    let window = known.window.unwrap_or(pace::PAGE_RECORDS_MAX);
+    let known = flat_settings(&client, &indices).await?.unwrap_or_default();
+    warn_of_rebuilt(&mappings, &known);
+    let window = mapping::smallest_window(&known).unwrap_or(pace::PAGE_RECORDS_MAX);
     let (snapshot, count) =
         take(server.dialects(), &client, &indices, &title, query.as_deref(), &settings).await?;
     let is_scroll = snapshot.dialect() == Dialect::Scroll;
@@ -203,11 +202,10 @@ async fn look(
     settings: &ElasticSettings,
     client: &Client,
     title: &str,
-    names: &[String],
+    indices: &str,
 ) -> Result<Option<Mappings>> {
     let asked = format!("the mapping of '{title}'");
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let path = IndicesGetMappingParts::Index(&names).url();
+    let path = format!("/{indices}/_mapping");
     let answer = client.ask(Question::get(Operation::Mapping, &path)).await?;
     if answer.status == 404 && answer.refusal().trouble == Trouble::NoIndex {
         let error = answer.given(&asked).err().unwrap_or_else(|| Error::config("no index"));
@@ -269,48 +267,54 @@ impl Unheld {
                 too_large(format!("that of the index '{index}' takes more"))
                     .help("leave it out of --es-index, or raise --memory-limit")
             }
-            Unheld::TooMany => too_large("there are more fields".to_string())
+            Unheld::TooMany => too_large("more fields or indices".to_string())
                 .help("choose with --es-index or --es-fields, or raise --memory-limit"),
         }
     }
 }
 
-/// What the settings of the indices say of how they are read.
-#[derive(Default)]
-struct Known {
-    /// The smallest page that some index allows.
-    window: Option<u64>,
-    /// An index whose documents are written anew when asked.
-    synthetic: Option<String>,
-}
+/// Those of the settings that are looked at. An index has a hundred others.
+const SETTINGS: [&str; 5] = [
+    "index.mapping.source.mode",
+    "index.mode",
+    "index.derived_source.enabled",
+    "index.max_result_window",
+    "index.version.created",
+];
 
 /// Settings of the indices, where we may see them.
-async fn flat_settings(client: &Client, names: &[String]) -> Result<Known> {
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let path = IndicesGetSettingsParts::Index(&names).url();
-    let parameters = &[("flat_settings", "true")];
-    let question = Question { parameters, ..Question::get(Operation::Mapping, &path) };
-    let answer = client.ask(question).await?;
-    let mut known = Known::default();
+async fn flat_settings(client: &Client, indices: &str) -> Result<Option<Value>> {
+    let path = format!("/{indices}/_settings?flat_settings=true");
+    let answer = client.ask(Question::get(Operation::Mapping, &path)).await?;
     let asked = "the settings of the indices";
-    let Ok(body) = answer.given(asked) else { return Ok(known) };
+    let Ok(body) = answer.given(asked) else { return Ok(None) };
+    let (mut known, mut bytes) = (Map::new(), 0);
     let read = indices::each(&body, client.memory() / INDEX_SHARE, |one| {
-        known.window = known.window.into_iter().chain(mapping::smallest_window(one)).min();
-        if known.synthetic.is_none() {
-            known.synthetic = mapping::synthetic_by_settings(one);
+        for (index, value) in one.as_object().into_iter().flatten() {
+            let all = value["settings"].as_object().into_iter().flatten();
+            let looked_at: Map<String, Value> = all
+                .filter(|(name, _)| SETTINGS.contains(&name.as_str()))
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect();
+            let value = json!({ "settings": looked_at });
+            bytes += index.len() + indices::weight(value.to_string().as_bytes());
+            known.insert(index.clone(), value);
         }
-        Ok(())
+        match bytes <= client.memory() / FIELDS_SHARE {
+            true => Ok(()),
+            false => Err(Unheld::TooMany),
+        }
     });
     match read {
-        Err(Unheld::Unread(Unread::NoJson(_))) => Ok(Known::default()),
+        Err(Unheld::Unread(Unread::NoJson(_))) => Ok(None),
         Err(unheld) => Err(unheld.error(asked)),
-        Ok(()) => Ok(known),
+        Ok(()) => Ok(Some(Value::Object(known))),
     }
 }
 
-fn warn_of_rebuilt(client: &Client, mappings: &Mappings, known: &Known) {
-    if let Some(index) = mappings.synthetic.as_ref().or(known.synthetic.as_ref()) {
-        let index = client.hidden().text(index);
+fn warn_of_rebuilt(mappings: &Mappings, settings: &Value) {
+    let by_settings = || mapping::synthetic_by_settings(settings);
+    if let Some(index) = mappings.synthetic.clone().or_else(by_settings) {
         tracing::warn!(
             "the index '{index}' does not keep documents as they were sent: the server rebuilds them, with fields in another order and arrays moved"
         );
