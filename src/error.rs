@@ -7,6 +7,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use crate::record::{ErrorType, Place};
 
@@ -51,6 +52,10 @@ struct Words {
     place: Option<Place>,
     help: Option<String>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    /// The next try is not to come earlier.
+    wait_min: Option<Duration>,
+    /// As long as it is worth another try.
+    patience: Option<Duration>,
 }
 
 impl Error {
@@ -88,6 +93,35 @@ impl Error {
 
     pub fn because(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         self.words.source = Some(cause.into());
+        self
+    }
+
+    /// The other side asked for it: the next try is not to come earlier.
+    pub fn not_before(mut self, wait: Duration) -> Error {
+        self.words.wait_min = Some(wait);
+        self
+    }
+
+    /// After that, another try is not worth it.
+    pub fn for_at_most(mut self, patience: Duration) -> Error {
+        self.words.patience = Some(patience);
+        self
+    }
+
+    pub fn wait_min(&self) -> Option<Duration> {
+        self.words.wait_min
+    }
+
+    pub fn patience(&self) -> Option<Duration> {
+        self.words.patience
+    }
+
+    /// The same in other words: what they held is not to be shown.
+    pub fn reworded(mut self, reword: impl Fn(&str) -> String) -> Error {
+        let words = &mut *self.words;
+        words.message = reword(&words.message);
+        words.help = words.help.as_deref().map(&reword);
+        words.source = words.source.take().map(|source| reword(&source.to_string()).into());
         self
     }
 }

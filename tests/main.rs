@@ -84,4 +84,8 @@ mod suite {
     mod reference;
     // Who may import whom in `src`.
     mod tidy;
+    // How much a search server may answer, how long it may take, and what of its words is shown.
+    mod elastic_limits;
+    // Several nodes of a search server, some of which fail.
+    mod elastic_nodes;
 }

@@ -70,18 +70,22 @@ pub struct Tries {
     stage: Stage,
     /// The runtime's clock, which a test may let run ahead.
     first: Instant,
+    /// When failures began that are worth less patience than others.
+    first_hopeless: Option<Instant>,
     attempt: u32,
 }
 
 impl Tries {
     pub fn new(policy: RetryPolicy, observer: &Arc<dyn Observer>, stage: Stage) -> Tries {
         let observer = Arc::clone(observer);
-        Tries { policy, observer, stage, first: Instant::now(), attempt: 0 }
+        let first = Instant::now();
+        Tries { policy, observer, stage, first, first_hopeless: None, attempt: 0 }
     }
 
     /// The next failure is a first one.
     pub fn restart(&mut self) {
         self.first = Instant::now();
+        self.first_hopeless = None;
         self.attempt = 0;
     }
 
@@ -96,14 +100,27 @@ impl Tries {
         if reaction(error.kind) == Reaction::Stop {
             return Err(error);
         }
+        if self.has_no_patience_left(&error) {
+            return Err(error);
+        }
         let Some(wait) = self.policy.wait(self.attempt, self.first.elapsed(), chance()) else {
             return Err(error);
         };
+        let wait = wait.max(error.wait_min().unwrap_or_default());
         self.attempt += 1;
         let attempt = self.attempt;
         let reason = error.to_string();
         self.observer.notice(&Event::Retrying { stage, error_type, attempt, wait, reason });
         Ok(wait)
+    }
+
+    /// Some failures last so long only if they last for ever.
+    fn has_no_patience_left(&mut self, error: &Error) -> bool {
+        let Some(patience) = error.patience() else {
+            self.first_hopeless = None;
+            return false;
+        };
+        self.first_hopeless.get_or_insert_with(Instant::now).elapsed() >= patience
     }
 
     /// The same, and waits.
@@ -158,6 +175,49 @@ mod tests {
             assert_eq!(found, wait_ms.map(Duration::from_millis), "attempt {attempt}");
         }
         assert_eq!(policy.wait(0, Duration::ZERO, 0.0), Some(Duration::ZERO));
+    }
+
+    struct Nobody;
+
+    impl Observer for Nobody {
+        fn notice(&self, _event: &Event) {}
+    }
+
+    fn failure() -> Error {
+        Error::new(Kind::Unavailable, crate::record::ErrorType::Other, "no")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_that_is_worth_less_patience_ends_earlier() {
+        let observer: Arc<dyn Observer> = Arc::new(Nobody);
+        let mut tries = Tries::new(RetryPolicy::default(), &observer, Stage::Fetch);
+        let hopeless = || failure().for_at_most(Duration::from_secs(120));
+        for (error, seconds, is_tried) in [
+            (failure(), 300, true),
+            // From the first of its kind on.
+            (hopeless(), 119, true),
+            (failure(), 1, true),
+            (hopeless(), 119, true),
+            (hopeless(), 1, true),
+            (hopeless(), 0, false),
+            (failure(), 359, true),
+            (failure(), 1, true),
+            (failure(), 0, false),
+        ] {
+            assert_eq!(tries.next(error).is_ok(), is_tried, "{:?}", tries.first.elapsed());
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+        }
+        tries.restart();
+        assert!(tries.next(hopeless()).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_says_when_to_come_again_is_not_asked_earlier() {
+        let observer: Arc<dyn Observer> = Arc::new(Nobody);
+        let mut tries = Tries::new(RetryPolicy::default(), &observer, Stage::Fetch);
+        let wait = Duration::from_secs(50);
+        assert_eq!(tries.next(failure().not_before(wait)).unwrap(), wait);
+        assert!(tries.next(failure().not_before(Duration::ZERO)).unwrap() < wait);
     }
 
     #[test]

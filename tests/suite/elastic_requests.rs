@@ -1,8 +1,6 @@
 //! What a search server is asked on the way: who asks, which snapshot, from where, and how much at a
 //! time. The server is scripted and remembers all of it.
 
-use std::fs;
-
 use crate::support::scripted_elastic::{
     Asked, Fault, Kind, Like, Script, ScriptedElastic, Sending, lines, small,
 };
@@ -301,9 +299,7 @@ fn check_memory(documents: Vec<(String, String)>, slices: usize) {
     );
     let mut running = server.read_by(&workdir).args(args.split(' ')).stdout_full().spawn();
     running.wait_for_line("  read ");
-    let status = fs::read_to_string(format!("/proc/{}/status", running.id())).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    let peak = running.peak_kib().unwrap();
     running.finish().assert_code(0);
     assert_has(&workdir, &documents);
     assert!(peak < BOUND_KIB, "{} MiB", peak >> 10);

@@ -154,6 +154,28 @@ impl Running {
         self.child.id()
     }
 
+    /// The most memory it has had so far, in KiB; none once it has ended.
+    pub fn peak_kib(&self) -> Option<u64> {
+        peak_kib_of(self.id())
+    }
+
+    /// Waits for its end, and says as well how much memory it had at most, in KiB, as far as can be
+    /// seen from outside: the kernel forgets it together with the process.
+    #[track_caller]
+    pub fn finish_measured(self) -> (Finished, u64) {
+        let id = self.id();
+        let watch = thread::spawn(move || {
+            let mut peak = 0;
+            while let Some(kib) = peak_kib_of(id) {
+                peak = kib;
+                thread::yield_now();
+            }
+            peak
+        });
+        let finished = self.finish();
+        (finished, watch.join().unwrap())
+    }
+
     pub fn close_stdin(&mut self) {
         self.close_stdin = None;
     }
@@ -312,6 +334,12 @@ impl std::fmt::Display for Finished {
         let Finished { typed, status, stdout, stderr } = self;
         write!(f, "{typed}\nended with {status}\n-- stdout\n{stdout}\n-- stderr\n{stderr}")
     }
+}
+
+fn peak_kib_of(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    peak.trim().trim_end_matches(" kB").parse().ok()
 }
 
 fn typed(command: &Command) -> String {

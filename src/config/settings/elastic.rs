@@ -23,6 +23,7 @@ impl Reading<'_> {
     pub fn elastic_source(
         &mut self,
         limit: SegmentLimit,
+        memory: u64,
         table: Option<&str>,
     ) -> Option<ElasticSettings> {
         let urls = self.list("es-url").filter(|urls| !urls.is_empty());
@@ -55,6 +56,7 @@ impl Reading<'_> {
             compress: self.switch("es-compress"),
             allow_no_indices: self.switch("allow-empty"),
             limit,
+            memory: usize::try_from(memory).unwrap_or(usize::MAX),
         };
         urls.map(|_| settings)
     }

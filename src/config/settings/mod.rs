@@ -196,7 +196,7 @@ impl Reading<'_> {
         let selection = self.selection();
         let sink = self.sink();
         let limit = self.limit(memory_limit, sink.as_ref());
-        let source = self.source(limit, sink.as_ref());
+        let source = self.source(limit, memory_limit, sink.as_ref());
         let pipeline_id = self
             .text("pipeline-id")
             .or(pipeline.map(String::from))
@@ -330,6 +330,7 @@ impl Reading<'_> {
     fn source(
         &mut self,
         limit: SegmentLimit,
+        memory_limit: u64,
         sink: Option<&SinkSettings>,
     ) -> Option<SourceSettings> {
         let kind = self.source_kind()?;
@@ -355,7 +356,7 @@ impl Reading<'_> {
                     Some(SinkSettings::Mysql(mysql)) => Some(mysql.table.table.as_str()),
                     _ => None,
                 };
-                self.elastic_source(limit, table).map(SourceSettings::Elastic)
+                self.elastic_source(limit, memory_limit, table).map(SourceSettings::Elastic)
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use elasticsearch::indices::IndicesGetParts;
 use reqwest::Url;
 
 use crate::error::{Error, Result};
@@ -114,16 +115,18 @@ fn decoded(text: &str) -> String {
 /// The names of indices as one part of a path. Colons are those of other clusters, and would be
 /// taken for a scheme when a path is joined to a URL.
 pub fn path_of(indices: &[String]) -> String {
-    let mut path = String::new();
-    for byte in indices.join(",").bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'*' | b',' => {
-                path.push(byte as char);
-            }
-            _ => path.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    path
+    let names: Vec<&str> = indices.iter().map(String::as_str).collect();
+    IndicesGetParts::Index(&names).url().trim_start_matches('/').to_string()
+}
+
+/// Where a redirect leads, without what may be a secret in it.
+pub fn aim_of(asked: &Url, location: &str) -> Option<String> {
+    let mut aim = asked.join(location).ok()?;
+    // Fails for what has no host, which has no user either.
+    let _ = (aim.set_username(""), aim.set_password(None));
+    aim.set_query(None);
+    aim.set_fragment(None);
+    Some(aim.to_string())
 }
 
 #[cfg(test)]
@@ -191,5 +194,20 @@ mod tests {
         assert_eq!(path(&["a", "b*", "-c"]), "a,b*,-c");
         assert_eq!(path(&["far:logs-*"]), "far%3Alogs-*");
         assert_eq!(path(&["<a-{now/d}>", "../x?y"]), "%3Ca-%7Bnow%2Fd%7D%3E,..%2Fx%3Fy");
+    }
+
+    #[test]
+    fn where_a_redirect_leads_is_said_without_secrets() {
+        let asked = Url::parse("http://h:1/es/_search").unwrap();
+        for (location, aim) in [
+            ("https://u:hunter2@other/x?token=hunter2#hunter2", Some("https://other/x")),
+            ("/login?back=1", Some("http://h:1/login")),
+            ("//o/", Some("http://o/")),
+            ("", Some("http://h:1/es/_search")),
+            ("mailto:u@h", Some("mailto:u@h")),
+            ("http://", None),
+        ] {
+            assert_eq!(aim_of(&asked, location).as_deref(), aim, "{location}");
+        }
     }
 }

@@ -1,13 +1,27 @@
 //! What an answer other than 200 means: the one table. Pure.
 
-use serde::Deserialize;
+use std::time::Duration;
+
+use elasticsearch::http::response::{Cause, Exception};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use serde_json::Value;
 
+use super::indices::weight;
 use crate::error::{Error, Kind};
 use crate::record::ErrorType;
 
 /// Of a server's own words, as many characters are shown.
 const SHOWN_CHARS: usize = 300;
+/// A refusal that takes more memory than this is no refusal of a search server.
+const READ_BYTES: usize = 16 << 20;
+/// A server that wants us to come again later than that is one to fail for.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+/// As long as shards without a copy are waited for: a node that was restarted has them again by then,
+/// one that is gone never.
+const MISSING_SHARDS_MAX: Duration = Duration::from_secs(120);
+/// Causes of causes end somewhere; a hostile answer need not.
+const CAUSES_MAX: usize = 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
@@ -19,6 +33,8 @@ pub enum Trouble {
     MemoryForGood,
     /// Something between us and the server, or in it, failed for now.
     Failing,
+    /// No copy of some shards is there.
+    MissingShards,
     SnapshotLost,
     NoIndex,
     Closed,
@@ -26,7 +42,6 @@ pub enum Trouble {
     Unknown,
     /// It knows us and does not let us.
     Forbidden,
-    Redirected,
     /// What was asked is wrong, or not known to this server.
     Wrong,
 }
@@ -38,23 +53,21 @@ pub struct Refusal {
     pub trouble: Trouble,
     /// In the server's words, one short line.
     pub reason: String,
-}
-
-#[derive(Default, Deserialize)]
-struct Body {
-    error: Option<Value>,
+    /// When it wants to be asked again.
+    pub retry_after: Option<Duration>,
 }
 
 impl Refusal {
     pub fn read(status: u16, body: &[u8]) -> Refusal {
-        let said = serde_json::from_slice::<Body>(body).ok().and_then(|body| body.error);
-        let said = said.unwrap_or(Value::Null);
-        let causes = causes(&said);
-        let has = |name: &str| causes.iter().any(|cause| cause["type"].as_str() == Some(name));
-        let is_permanent =
-            causes.iter().any(|cause| cause["durability"].as_str() == Some("PERMANENT"));
+        let exception = match weight(body) <= READ_BYTES {
+            true => exception(body),
+            false => None,
+        };
+        let causes = exception.as_ref().map(causes).unwrap_or_default();
+        let has = |name: &str| causes.iter().any(|said| said.name == Some(name));
+        let says = |words: &str| causes.iter().any(|said| said.reason.contains(words));
+        let is_permanent = causes.iter().any(|said| said.durability == Some("PERMANENT"));
         let trouble = match status {
-            300..=399 => Trouble::Redirected,
             401 => Trouble::Unknown,
             403 => Trouble::Forbidden,
             _ if has("circuit_breaking_exception") && is_permanent => Trouble::MemoryForGood,
@@ -63,6 +76,9 @@ impl Refusal {
             _ if has("index_not_found_exception") => Trouble::NoIndex,
             _ if has("index_closed_exception") => Trouble::Closed,
             429 => Trouble::Busy,
+            503 if has("no_shard_available_action_exception") || says("missing shards") => {
+                Trouble::MissingShards
+            }
             503 if has("es_rejected_execution_exception")
                 || has("rejected_execution_exception") =>
             {
@@ -71,12 +87,11 @@ impl Refusal {
             408 | 425 | 500..=599 => Trouble::Failing,
             _ => Trouble::Wrong,
         };
-        let reason = causes
-            .iter()
-            .find_map(|cause| cause["reason"].as_str().filter(|reason| !reason.is_empty()))
-            .or(said.as_str());
-        let reason = reason.map_or_else(|| shortened(&String::from_utf8_lossy(body)), shortened);
-        Refusal { status, trouble, reason }
+        let reason = match causes.is_empty() {
+            true => shortened(&String::from_utf8_lossy(body)),
+            false => reason(&causes),
+        };
+        Refusal { status, trouble, reason, retry_after: None }
     }
 
     /// `asked` is what it was about, such as "the mapping of 'orders'".
@@ -84,7 +99,11 @@ impl Refusal {
         let Refusal { status, reason, .. } = self;
         let says = if reason.is_empty() { String::new() } else { format!(": {reason}") };
         let new = |kind, error_type, what: &str| {
-            Error::new(kind, error_type, format!("{asked}: {what} ({status}){says}"))
+            let error = Error::new(kind, error_type, format!("{asked}: {what} ({status}){says}"));
+            match self.retry_after {
+                Some(wait) => error.not_before(wait),
+                None => error,
+            }
         };
         match self.trouble {
             Trouble::Busy => {
@@ -100,7 +119,22 @@ impl Refusal {
                 "the server has not enough memory for it",
             )
             .help("ask for less with --es-query or --es-fields, or give the server more"),
-            Trouble::Failing => new(Kind::Unavailable, ErrorType::Connection, "the server failed"),
+            Trouble::Failing => {
+                let error_type = match status {
+                    408 | 504 => ErrorType::Timeout,
+                    425 | 503 => ErrorType::Overloaded,
+                    502 => ErrorType::Connection,
+                    _ => ErrorType::Other,
+                };
+                new(Kind::Unavailable, error_type, "the server failed")
+            }
+            Trouble::MissingShards => new(
+                Kind::Unavailable,
+                ErrorType::PartialResult,
+                "the server has no copy of some shards",
+            )
+            .for_at_most(MISSING_SHARDS_MAX)
+            .help("a node is away, or an index is red"),
             Trouble::SnapshotLost => new(
                 Kind::Unavailable,
                 ErrorType::PartialResult,
@@ -118,12 +152,6 @@ impl Refusal {
             }
             Trouble::Forbidden => new(Kind::Config, ErrorType::Auth, "the user may not do this")
                 .help("grant the rights read and view_index_metadata on what --es-index names"),
-            Trouble::Redirected => new(
-                Kind::Config,
-                ErrorType::Protocol,
-                "the server answers with a redirect, which is not followed",
-            )
-            .help("set --es-url to where it leads"),
             Trouble::Wrong if self.is_about_keep_alive() => {
                 new(Kind::Config, ErrorType::Other, "the server refuses")
                     .help("lower --es-keep-alive")
@@ -145,19 +173,95 @@ impl Refusal {
     }
 }
 
+/// The crate wants what is not known left out; some servers write `null`.
+fn exception(body: &[u8]) -> Option<Exception> {
+    let mut value: Value = serde_json::from_slice(body).ok()?;
+    drop_nulls(&mut value);
+    serde_json::from_value(value).ok()
+}
+
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            members.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}
+
+/// One of the things that the server says went wrong.
+struct Said<'a> {
+    name: Option<&'a str>,
+    reason: &'a str,
+    durability: Option<&'a str>,
+    /// Below others: it says why they happened.
+    is_deep: bool,
+}
+
+impl<'a> Said<'a> {
+    fn cause(cause: &'a Cause, is_deep: bool) -> Said<'a> {
+        Said {
+            name: cause.ty(),
+            reason: cause.reason().unwrap_or_default(),
+            durability: cause.additional_details().get("durability").and_then(Value::as_str),
+            is_deep,
+        }
+    }
+
+    fn value(value: &'a Value) -> Said<'a> {
+        Said {
+            name: value["type"].as_str(),
+            reason: value["reason"].as_str().unwrap_or_default(),
+            durability: value["durability"].as_str(),
+            is_deep: false,
+        }
+    }
+}
+
 /// What the server says went wrong, the root of it first.
-fn causes(said: &Value) -> Vec<&Value> {
-    let mut causes: Vec<&Value> = said["root_cause"].as_array().into_iter().flatten().collect();
-    causes.extend(
-        said["failed_shards"].as_array().into_iter().flatten().map(|shard| &shard["reason"]),
-    );
-    let mut cause = said;
-    // Causes of causes end somewhere; a hostile answer need not.
-    for _ in 0..10 {
-        causes.push(cause);
-        cause = &cause["caused_by"];
+fn causes(exception: &Exception) -> Vec<Said<'_>> {
+    let error = exception.error();
+    let mut causes: Vec<Said> =
+        error.root_cause().iter().map(|cause| Said::cause(cause, false)).collect();
+    let shards = error.additional_details().get("failed_shards").and_then(Value::as_array);
+    causes.extend(shards.into_iter().flatten().map(|shard| Said::value(&shard["reason"])));
+    causes.push(Said {
+        name: error.ty(),
+        reason: error.reason().unwrap_or_default(),
+        durability: error.additional_details().get("durability").and_then(Value::as_str),
+        is_deep: false,
+    });
+    let mut cause = error.caused_by();
+    for _ in 0..CAUSES_MAX {
+        let Some(said) = cause else { break };
+        causes.push(Said::cause(said, true));
+        cause = said.caused_by();
     }
     causes
+}
+
+/// What happened, and the deepest reason for it where that says something else.
+fn reason(causes: &[Said]) -> String {
+    let worded = || causes.iter().filter(|said| !said.reason.is_empty());
+    let Some(first) = worded().next() else { return String::new() };
+    match worded().rfind(|said| said.is_deep && !first.reason.contains(said.reason)) {
+        Some(deep) => shortened(&format!("{}: {}", first.reason, deep.reason)),
+        None => shortened(first.reason),
+    }
+}
+
+/// What the header `Retry-After` says: seconds, or a date.
+pub fn retry_after(words: &str, now: Timestamp) -> Option<Duration> {
+    let wait = match words.trim().parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let then = rfc2822::parse(words.trim()).ok()?.timestamp();
+            Duration::try_from(then.duration_since(now)).ok()?
+        }
+    };
+    Some(wait.min(RETRY_AFTER_MAX))
 }
 
 /// A server's words on one short line.
@@ -192,8 +296,8 @@ mod tests {
             )
         };
         let rejected = r#"{"error":{"root_cause":[],"type":"search_phase_execution_exception","reason":"","failed_shards":[{"shard":0,"reason":{"type":"es_rejected_execution_exception","reason":"rejected execution"}}]},"status":503}"#;
+        let missing = r#"{"error":{"root_cause":[],"type":"search_phase_execution_exception","reason":"start","caused_by":{"type":"x","reason":"Search rejected","caused_by":{"type":"y","reason":"Search rejected due to missing shards"}}},"status":503}"#;
         for (status, body, trouble, reason) in [
-            (302, "", Trouble::Redirected, ""),
             (401, "{}", Trouble::Unknown, "{}"),
             (
                 403,
@@ -205,6 +309,7 @@ mod tests {
             (429, &breaker("TRANSIENT"), Trouble::Memory, "[parent] Data too large"),
             (503, &breaker("PERMANENT"), Trouble::MemoryForGood, "[parent] Data too large"),
             (503, rejected, Trouble::Busy, "rejected execution"),
+            (503, missing, Trouble::MissingShards, "start: Search rejected due to missing shards"),
             (502, "<html>", Trouble::Failing, "<html>"),
             (500, "", Trouble::Failing, ""),
             (408, "", Trouble::Failing, ""),
@@ -217,6 +322,15 @@ mod tests {
                 Trouble::Wrong,
                 "root",
             ),
+            (
+                500,
+                r#"{"error":{"reason":"a: b","caused_by":{"reason":"b"}}}"#,
+                Trouble::Failing,
+                "a: b",
+            ),
+            (500, r#"{"error":{"reason":"a","caused_by":"b"}}"#, Trouble::Failing, "a: b"),
+            (500, r#"{"error":{"reason":null,"caused_by":null}}"#, Trouble::Failing, ""),
+            (500, r#"{"error":7}"#, Trouble::Failing, r#"{"error":7}"#),
         ] {
             let found = Refusal::read(status, body.as_bytes());
             assert_eq!(
@@ -273,6 +387,46 @@ mod tests {
         ] {
             let body = format!("{{\"error\":\"{reason}\"}}");
             assert_eq!(Refusal::read(status, body.as_bytes()).is_missing(), expected, "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_failure_is_counted_as_what_it_is_and_tried_as_long_as_it_helps() {
+        for (status, error_type) in [
+            (500, ErrorType::Other),
+            (502, ErrorType::Connection),
+            (503, ErrorType::Overloaded),
+            (504, ErrorType::Timeout),
+        ] {
+            let error = Refusal::read(status, b"{}").error("a page");
+            assert_eq!((error.kind, error.error_type), (Kind::Unavailable, error_type), "{status}");
+            assert_eq!((error.wait_min(), error.patience()), (None, None), "{status}");
+        }
+        let body = br#"{"error":{"type":"no_shard_available_action_exception"}}"#;
+        let wait = Some(Duration::from_secs(3));
+        let refusal = Refusal { retry_after: wait, ..Refusal::read(503, body) };
+        let error = refusal.error("a page");
+        assert_eq!(error.error_type, ErrorType::PartialResult);
+        assert_eq!((error.wait_min(), error.patience()), (wait, Some(MISSING_SHARDS_MAX)));
+    }
+
+    #[test]
+    fn a_server_may_say_when_it_wants_to_be_asked_again() {
+        let now: Timestamp = "2026-11-26T12:00:00Z".parse().unwrap();
+        for (words, seconds) in [
+            ("0", Some(0)),
+            (" 7 ", Some(7)),
+            ("999999999999", Some(60)),
+            ("Thu, 26 Nov 2026 12:00:05 GMT", Some(5)),
+            ("Thu, 26 Nov 2026 11:00:05 GMT", None),
+            ("Fri, 27 Nov 2026 12:00:05 GMT", Some(60)),
+            ("-1", None),
+            ("1.5", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let found = retry_after(words, now);
+            assert_eq!(found, seconds.map(Duration::from_secs), "{words}");
         }
     }
 

@@ -2,10 +2,11 @@
 //! page of large documents must not become larger than there is memory.
 
 use std::io::Write;
+use std::time::{Duration, Instant};
 
 use flate2::write::MultiGzDecoder;
 
-use super::client::Client;
+use super::client::{Client, Reply};
 use crate::error::{Error, Kind, Result};
 use crate::record::ErrorType;
 
@@ -29,14 +30,18 @@ pub enum Outcome {
     Over,
 }
 
+/// Slower than this is no network, but a server that lets us wait.
+const BYTES_A_SECOND_MIN: u64 = 16 << 10;
+
 /// Reads a body into `buffer`. `more` is asked whenever the limit is reached.
 pub async fn read(
     client: &Client,
-    mut response: reqwest::Response,
+    reply: Reply,
     buffer: &mut Vec<u8>,
     limit: usize,
     mut more: impl FnMut(usize) -> More,
 ) -> Result<Outcome> {
+    let Reply { mut response, node } = reply;
     let encoding = response.headers().get(reqwest::header::CONTENT_ENCODING);
     let is_packed = match encoding.map(|value| value.as_bytes().to_ascii_lowercase()) {
         None => false,
@@ -49,13 +54,16 @@ pub async fn read(
     };
     let mut filling = Filling::new(buffer, is_packed);
     let mut limit = limit;
+    let mut patience = Patience::new(client.timeout());
     loop {
-        let piece = match tokio::time::timeout(client.timeout(), response.chunk()).await {
+        let asked = Instant::now();
+        let piece = match tokio::time::timeout(patience.left(), response.chunk()).await {
             Ok(Ok(Some(piece))) => piece,
             Ok(Ok(None)) => return filling.ended(),
-            Ok(Err(cause)) => return Err(client.broken(&cause)),
-            Err(_) => return Err(client.stalled()),
+            Ok(Err(cause)) => return Err(client.broken(node, &cause)),
+            Err(_) => return Err(client.timed_out(node)),
         };
+        patience.got(piece.len() as u64, asked.elapsed());
         let step = if is_packed { EXPANDED_AT_ONCE } else { piece.len().max(1) };
         for part in piece.chunks(step) {
             filling.add(part, limit)?;
@@ -67,6 +75,31 @@ pub async fn read(
                 }
             }
         }
+    }
+}
+
+/// How long a body may still take. Only the time that it is waited for counts: while nobody takes
+/// what was read, it lies in the connection.
+struct Patience {
+    /// For each piece, and for all of them beyond what they need at the lowest speed.
+    most: Duration,
+    received: u64,
+    waited: Duration,
+}
+
+impl Patience {
+    fn new(most: Duration) -> Patience {
+        Patience { most, received: 0, waited: Duration::ZERO }
+    }
+
+    fn got(&mut self, bytes: u64, waited: Duration) {
+        self.received += bytes;
+        self.waited += waited;
+    }
+
+    fn left(&self) -> Duration {
+        let needed = Duration::from_millis(self.received * 1000 / BYTES_A_SECOND_MIN);
+        (self.most + needed).saturating_sub(self.waited).min(self.most)
     }
 }
 
@@ -130,6 +163,27 @@ fn unpacked(cause: std::io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_may_be_slow_but_not_for_ever() {
+        let seconds = Duration::from_secs;
+        for (received, waited, left) in [
+            (0, 0, 3),
+            (0, 2, 1),
+            (0, 4, 0),
+            // A byte a second.
+            (3, 3, 0),
+            // As fast as a network may be at the worst.
+            (100 * BYTES_A_SECOND_MIN, 100, 3),
+            (100 * BYTES_A_SECOND_MIN, 102, 1),
+            (100 * BYTES_A_SECOND_MIN, 104, 0),
+            (100 * BYTES_A_SECOND_MIN, 0, 3),
+        ] {
+            let mut patience = Patience::new(seconds(3));
+            patience.got(received, seconds(waited));
+            assert_eq!(patience.left().as_secs(), left, "{received} bytes in {waited} s");
+        }
+    }
 
     #[test]
     fn a_buffer_holds_no_more_than_the_limit_until_the_body_is_larger() {

@@ -1,36 +1,77 @@
-//! Requests to the nodes of one cluster. The crate `elasticsearch` opens, counts, maps and closes;
-//! pages go through the HTTP client below it, because its answers cannot be read as a stream.
+//! Requests to the nodes of one cluster, and the choice of the node. The crate `elasticsearch` builds
+//! the paths and reads the errors; its own client is not used, because it follows redirects and reads
+//! answers whole, whatever their length.
 //!
-//! Nothing is tried twice here, but for the next node when one cannot be reached.
+//! Nothing is tried twice here, but at the next node what one of them did not give.
 
 use std::error::Error as StdError;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use elasticsearch::ScrollParts;
 use elasticsearch::http::Method;
-use elasticsearch::http::headers::HeaderMap;
-use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use jiff::Timestamp;
+use reqwest::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER,
+};
+use serde::de::IgnoredAny;
 
-use super::address::Address;
-use super::answer::Refusal;
-use super::node::{Node, authorization, broken_off, node, unreachable};
+use super::address::{self, Address};
+use super::answer::{self, Refusal, shortened};
+use super::body::{self, More, Outcome};
+use super::circuit::Circuits;
+use super::hidden::Hidden;
+use super::indices::weight;
+use super::node::{Node, broken_off, node, unreachable};
 use super::{Auth, Tls};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, Operation};
 use crate::record::ErrorType;
 
-/// Answers to small questions are not larger: mappings have by default at most 1,000 fields each.
-const ANSWER_BYTES_MAX: u64 = 256 << 20;
+/// Who a server is takes less than one KiB; names of indices, where they are listed to help, take more.
+const INFO_BYTES_MAX: usize = 4 << 20;
+/// The name of a snapshot has about 100 bytes for each shard.
+const SNAPSHOT_BYTES_MAX: usize = 16 << 20;
+/// As much as is read of why something is refused.
+const REFUSAL_BYTES: usize = 256 << 10;
 
 pub struct Client {
     nodes: Vec<Node>,
-    /// The node that is asked, until it cannot be reached.
-    current: AtomicUsize,
+    circuits: Mutex<Circuits>,
+    /// Where the time of the circuits begins.
+    born: Instant,
     timeout: Duration,
     compress: bool,
     authorization: Option<HeaderValue>,
+    hidden: Hidden,
+    /// What an answer may take: before the first page nothing else does.
+    memory: usize,
     observer: Arc<dyn Observer>,
+}
+
+/// How requests are made, whoever is asked.
+pub struct Manner {
+    pub timeout: Duration,
+    pub compress: bool,
+    pub memory: usize,
+}
+
+/// The head of an answer, and who gives it. Its body is still to come.
+pub struct Reply {
+    pub response: reqwest::Response,
+    pub node: usize,
+}
+
+impl Reply {
+    pub fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    /// When the server wants to be asked again.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let words = self.response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+        answer::retry_after(words, Timestamp::now())
+    }
 }
 
 /// An answer that came whole, whatever its status.
@@ -38,20 +79,45 @@ pub struct Answer {
     pub status: u16,
     /// The server calls itself Elasticsearch, which it does since 7.14.
     pub is_elastic: bool,
+    pub retry_after: Option<Duration>,
     pub body: Vec<u8>,
 }
 
 impl Answer {
     /// The body of a 200; `asked` says what was asked for.
     pub fn accepted(self, asked: &str) -> Result<serde_json::Value> {
-        if self.status != 200 {
-            return Err(Refusal::read(self.status, &self.body).error(asked));
-        }
-        serde_json::from_slice(&self.body).map_err(|cause| {
-            let message = format!("{asked}: the answer is no JSON");
-            Error::new(Kind::Unavailable, ErrorType::Protocol, message).because(cause)
-        })
+        serde_json::from_slice(&self.given(asked)?).map_err(|cause| no_json(asked, cause))
     }
+
+    /// The same, not yet read.
+    pub fn given(self, asked: &str) -> Result<Vec<u8>> {
+        if self.status == 200 {
+            return Ok(self.body);
+        }
+        Err(self.refusal().error(asked))
+    }
+
+    /// What it means, where it is not what was asked for.
+    pub fn refusal(&self) -> Refusal {
+        let refusal = Refusal::read(self.status, &self.body);
+        Refusal { retry_after: self.retry_after, ..refusal }
+    }
+
+    /// The node is not to blame for it.
+    fn is_fair(&self) -> bool {
+        let is_json = || serde_json::from_slice::<IgnoredAny>(&self.body).is_ok();
+        !is_failing(self.status) && (self.status != 200 || is_json())
+    }
+}
+
+pub fn no_json(asked: &str, cause: serde_json::Error) -> Error {
+    let message = format!("{asked}: the answer is no JSON");
+    Error::new(Kind::Unavailable, ErrorType::Protocol, message).because(cause)
+}
+
+/// Another node may do better.
+fn is_failing(status: u16) -> bool {
+    matches!(status, 429 | 502 | 503 | 504)
 }
 
 /// One question: a small request whose answer is read whole.
@@ -67,18 +133,28 @@ impl<'a> Question<'a> {
     pub fn get(operation: Operation, path: &'a str) -> Question<'a> {
         Question { operation, method: Method::Get, path, parameters: &[], body: None }
     }
+
+    fn method(&self) -> reqwest::Method {
+        match self.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Put => reqwest::Method::PUT,
+            Method::Post => reqwest::Method::POST,
+            Method::Delete => reqwest::Method::DELETE,
+            Method::Head => reqwest::Method::HEAD,
+        }
+    }
 }
 
 impl Client {
     pub fn new(
         addresses: Vec<Address>,
         auth: &Auth,
+        hidden: Hidden,
         tls: &Tls,
-        timeout: Duration,
-        compress: bool,
+        manner: Manner,
         observer: Arc<dyn Observer>,
     ) -> Result<Client> {
-        let authorization = authorization(auth)?;
+        let authorization = super::node::authorization(auth)?;
         let pem = match &tls.ca {
             Some(path) => Some(std::fs::read(path).map_err(|cause| {
                 Error::config(format!("the certificate '{}' cannot be read", path.display()))
@@ -89,136 +165,276 @@ impl Client {
         };
         let nodes = addresses
             .into_iter()
-            .map(|address| node(address, authorization.as_ref(), tls, pem.as_deref()))
+            .map(|address| node(address, tls, pem.as_deref()))
             .collect::<Result<Vec<Node>>>()?;
-        let current = AtomicUsize::new(0);
-        Ok(Client { nodes, current, timeout, compress, authorization, observer })
+        let circuits = Mutex::new(Circuits::new(nodes.len()));
+        let Manner { timeout, compress, memory } = manner;
+        let born = Instant::now();
+        Ok(Client {
+            nodes,
+            circuits,
+            born,
+            timeout,
+            compress,
+            authorization,
+            hidden,
+            memory,
+            observer,
+        })
     }
 
-    /// Asks the current node, and each other one as long as they cannot be reached.
+    /// Asks one node after the other, until one gives what is no fault of its own.
     pub async fn ask(&self, question: Question<'_>) -> Result<Answer> {
-        let mut failure = None;
-        for _ in 0..self.nodes.len() {
-            let (index, node) = self.node();
-            match tokio::time::timeout(self.timeout, self.ask_node(node, &question)).await {
-                Ok(Ok(answer)) => {
-                    self.tell(question.operation, Some(answer.status));
+        let mut tried = Vec::new();
+        let mut outcome = Err(Error::internal("there is no node to ask"));
+        while let Some(index) = self.choose(&tried) {
+            tried.push(index);
+            match self.ask_node(index, &question).await? {
+                Ok(answer) if self.nodes.len() == 1 || answer.is_fair() => {
+                    self.note(index, answer.status, answer.retry_after);
                     return Ok(answer);
                 }
-                Ok(Err(error)) => failure = Some(error),
-                Err(_) => failure = Some(self.timed_out(node)),
-            }
-            self.tell(question.operation, None);
-            self.turn_from(index);
-        }
-        Err(failure.unwrap_or_else(|| Error::internal("there is no node to ask")))
-    }
-
-    async fn ask_node(&self, node: &Node, question: &Question<'_>) -> Result<Answer> {
-        let failed = |cause: &(dyn StdError + 'static)| unreachable(&node.address, cause);
-        let body = question.body.clone();
-        let sent = node.questions.send(
-            question.method,
-            question.path,
-            HeaderMap::new(),
-            Some(question.parameters),
-            body,
-            Some(self.timeout),
-        );
-        let response = sent.await.map_err(|cause| failed(&cause))?;
-        // The crate follows redirects, which cannot be turned off.
-        if response.url().origin() != node.address.url.origin() {
-            return Err(Refusal::read(302, b"").error(node.address.name()));
-        }
-        let is_elastic = response.headers().contains_key("x-elastic-product");
-        let status = response.status_code().as_u16();
-        if response.content_length().is_some_and(|length| length > ANSWER_BYTES_MAX) {
-            let message = format!("'{}' answers with too much to take", node.address.name());
-            return Err(Error::data(ErrorType::TooLarge, message));
-        }
-        let body = response.bytes().await.map_err(|cause| failed(&cause))?.to_vec();
-        Ok(Answer { status, is_elastic, body })
-    }
-
-    /// Asks for a page; gives the answer when its head is there. The next node is asked only where
-    /// nothing can have arrived at this one.
-    pub async fn page(&self, path: &str, body: String) -> Result<reqwest::Response> {
-        let mut failure = None;
-        for _ in 0..self.nodes.len() {
-            let (index, node) = self.node();
-            let url =
-                node.address.url.join(path.trim_start_matches('/')).map_err(|cause| {
-                    Error::internal(format!("'{path}' is no path")).because(cause)
-                })?;
-            let encoding = if self.compress { "gzip" } else { "identity" };
-            let mut request = node
-                .pages
-                .post(url)
-                .header(CONTENT_TYPE, "application/json")
-                .header(ACCEPT_ENCODING, encoding)
-                .body(body.clone());
-            if let Some(value) = &self.authorization {
-                request = request.header(AUTHORIZATION, value.clone());
-            }
-            match tokio::time::timeout(self.timeout, request.send()).await {
-                Ok(Ok(response)) => {
-                    self.tell(Operation::Search, Some(response.status().as_u16()));
-                    return Ok(response);
+                Ok(answer) => {
+                    self.failed(index, answer.retry_after);
+                    outcome = Ok(answer);
                 }
-                Ok(Err(cause)) => {
+                Err(error) => {
+                    self.failed(index, None);
+                    // Whoever answered at all has said more.
+                    outcome = outcome.or(Err(error));
+                }
+            }
+        }
+        outcome
+    }
+
+    /// Fails at once where another node is not to be asked, and within where it may be.
+    async fn ask_node(
+        &self,
+        index: usize,
+        question: &Question<'_>,
+    ) -> Result<std::result::Result<Answer, Error>> {
+        let operation = question.operation;
+        let request = self.request(index, question.method(), question.path)?;
+        let mut request = request.query(question.parameters);
+        if let Some(body) = &question.body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+        }
+        let reply = match self.send(index, request).await {
+            Ok(reply) => self.here(reply, operation)?,
+            Err(error) => {
+                self.tell(operation, None);
+                return Ok(Err(error.0));
+            }
+        };
+        let (status, retry_after) = (reply.status(), reply.retry_after());
+        let is_elastic = reply.response.headers().contains_key("x-elastic-product");
+        let most = match status {
+            200 => self.most(operation),
+            _ => REFUSAL_BYTES,
+        };
+        let mut body = Vec::new();
+        let read = body::read(self, reply, &mut body, most, |_| More::No).await;
+        let is_too_large = match read {
+            Ok(outcome) => outcome == Outcome::TooLarge,
+            Err(error) => {
+                self.tell(operation, None);
+                return Ok(Err(error));
+            }
+        };
+        self.tell(operation, Some(status));
+        if status != 200 {
+            body = self.hidden.bytes(&body);
+        } else if is_too_large || !self.may_hold(operation, &body) {
+            return Err(self.too_large(index, question));
+        }
+        Ok(Ok(Answer { status, is_elastic, retry_after, body }))
+    }
+
+    /// Asks for a page; gives the answer when its head is there. Where a node answers that it cannot,
+    /// the next is asked; where nothing is known of what it did, only if nothing can have arrived.
+    pub async fn page(&self, path: &str, body: String) -> Result<Reply> {
+        // A scroll is past a page that was asked for, whoever it was asked of.
+        let is_repeatable = path != ScrollParts::None.url();
+        let mut tried = Vec::new();
+        let mut outcome = Err(Error::internal("there is no node to ask"));
+        while let Some(index) = self.choose(&tried) {
+            tried.push(index);
+            let request = self.request(index, reqwest::Method::POST, path)?;
+            let request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+            match self.send(index, request).await {
+                Ok(reply) => {
+                    let reply = self.here(reply, Operation::Search)?;
+                    self.tell(Operation::Search, Some(reply.status()));
+                    if !is_failing(reply.status()) {
+                        return Ok(reply);
+                    }
+                    self.failed(index, reply.retry_after());
+                    outcome = Ok(reply);
+                    if !is_repeatable {
+                        break;
+                    }
+                }
+                Err(Unsent(error, is_unheard)) => {
                     self.tell(Operation::Search, None);
-                    self.turn_from(index);
-                    let is_unheard = cause.is_connect();
-                    failure = Some(unreachable(&node.address, &cause));
+                    self.failed(index, None);
+                    outcome = outcome.or(Err(error));
                     if !is_unheard {
                         break;
                     }
                 }
-                Err(_) => {
-                    self.tell(Operation::Search, None);
-                    self.turn_from(index);
-                    failure = Some(self.timed_out(node));
-                    break;
-                }
             }
         }
-        Err(failure.unwrap_or_else(|| Error::internal("there is no node to ask")))
+        outcome
     }
 
-    /// A body that stopped coming.
-    pub fn stalled(&self) -> Error {
-        self.timed_out(self.node().1)
+    fn request(
+        &self,
+        index: usize,
+        method: reqwest::Method,
+        path: &str,
+    ) -> Result<reqwest::RequestBuilder> {
+        let node = &self.nodes[index];
+        let url = node
+            .address
+            .url
+            .join(path.trim_start_matches('/'))
+            .map_err(|cause| Error::internal(format!("'{path}' is no path")).because(cause))?;
+        let encoding = if self.compress { "gzip" } else { "identity" };
+        let request = node.http.request(method, url).header(ACCEPT_ENCODING, encoding);
+        Ok(match &self.authorization {
+            Some(value) => request.header(AUTHORIZATION, value.clone()),
+            None => request,
+        })
     }
 
-    /// A body that broke off.
-    pub fn broken(&self, cause: &(dyn StdError + 'static)) -> Error {
-        broken_off(&self.node().1.address, cause)
+    async fn send(
+        &self,
+        index: usize,
+        request: reqwest::RequestBuilder,
+    ) -> std::result::Result<Reply, Unsent> {
+        match tokio::time::timeout(self.timeout, request.send()).await {
+            Ok(Ok(response)) => Ok(Reply { response, node: index }),
+            Ok(Err(cause)) => {
+                let is_unheard = cause.is_connect();
+                Err(Unsent(unreachable(&self.nodes[index].address, &cause), is_unheard))
+            }
+            Err(_) => Err(Unsent(self.timed_out(index), false)),
+        }
+    }
+
+    /// Fails where the answer is to be found elsewhere. Whoever is there is not asked: it would learn
+    /// who asks, and what it gives is not what was asked for.
+    fn here(&self, reply: Reply, operation: Operation) -> Result<Reply> {
+        let status = reply.status();
+        if !(300..=399).contains(&status) {
+            return Ok(reply);
+        }
+        self.tell(operation, Some(status));
+        let name = self.nodes[reply.node].address.name();
+        let location = reply.response.headers().get(LOCATION);
+        let aim = location
+            .and_then(|location| location.to_str().ok())
+            .and_then(|location| address::aim_of(reply.response.url(), location));
+        let aim = match aim {
+            Some(aim) => format!("to '{}'", shortened(&self.hidden.text(&aim))),
+            None => "to no other place".to_string(),
+        };
+        let message = format!("'{name}' redirects {aim}, which is not followed ({status})");
+        let error = Error::new(Kind::Config, ErrorType::Protocol, message);
+        Err(error.help("set --es-url to where the server itself is"))
+    }
+
+    /// Most bytes of an answer.
+    fn most(&self, operation: Operation) -> usize {
+        match operation {
+            Operation::Info | Operation::CloseSnapshot => INFO_BYTES_MAX.min(self.memory / 4),
+            Operation::Mapping => self.memory / 2,
+            Operation::OpenSnapshot
+            | Operation::Count
+            | Operation::KeepAlive
+            | Operation::Search => SNAPSHOT_BYTES_MAX.min(self.memory / 4),
+        }
+    }
+
+    /// Whether there is room for what an answer becomes when it is read. Mappings are read index by
+    /// index, so each of them is weighed then.
+    fn may_hold(&self, operation: Operation, body: &[u8]) -> bool {
+        operation == Operation::Mapping || weight(body) <= self.memory / 2
+    }
+
+    fn too_large(&self, index: usize, question: &Question) -> Error {
+        let most = self.most(question.operation);
+        let path = question.path.split('?').next().unwrap_or_default();
+        let name = self.nodes[index].address.name();
+        let message = format!("the answer of '{name}' to '{path}' is larger than {most} bytes");
+        let error = Error::new(Kind::Config, ErrorType::TooLarge, message);
+        error.help(match question.operation {
+            Operation::Info => "check that --es-url is a search server",
+            Operation::Mapping => "name fewer indices in --es-index, or raise --memory-limit",
+            _ => "name fewer indices in --es-index, or check that --es-url is a search server",
+        })
+    }
+
+    /// What may be taken by things that are kept, such as fields.
+    pub fn memory(&self) -> usize {
+        self.memory
+    }
+
+    pub fn hidden(&self) -> &Hidden {
+        &self.hidden
     }
 
     pub fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    fn node(&self) -> (usize, &Node) {
-        let index = self.current.load(Ordering::Relaxed) % self.nodes.len();
-        (index, &self.nodes[index])
+    /// A body that broke off.
+    pub fn broken(&self, index: usize, cause: &(dyn StdError + 'static)) -> Error {
+        broken_off(&self.nodes[index].address, cause)
     }
 
-    /// Asks another node from now on, unless somebody else has turned away already.
-    fn turn_from(&self, index: usize) {
-        let next = (index + 1) % self.nodes.len();
-        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
-        // Lost only to a thread that did the same.
-        let _ = self.current.compare_exchange(index, next, set, fetch);
-    }
-
-    fn timed_out(&self, node: &Node) -> Error {
-        let message = format!("'{}' did not answer in time", node.address.name());
+    pub fn timed_out(&self, index: usize) -> Error {
+        let message = format!("'{}' did not answer in time", self.nodes[index].address.name());
         Error::new(Kind::Unavailable, ErrorType::Timeout, message)
             .help("--es-timeout is how long an answer may take")
+    }
+
+    /// A node gave what it was asked for.
+    pub fn answered(&self, index: usize) {
+        self.circuits().answered(index);
+    }
+
+    /// A node did not, or not in one piece: others are asked first for a while.
+    pub fn failed(&self, index: usize, retry_after: Option<Duration>) {
+        let rest = self.circuits().failed(index, self.born.elapsed(), retry_after);
+        if let Some(rest) = rest
+            && self.nodes.len() > 1
+        {
+            let (name, seconds) = (self.nodes[index].address.name(), rest.as_secs());
+            tracing::warn!("'{name}' fails, so other nodes are asked first for {seconds} s");
+        }
+    }
+
+    fn note(&self, index: usize, status: u16, retry_after: Option<Duration>) {
+        match is_failing(status) {
+            true => self.failed(index, retry_after),
+            false => self.answered(index),
+        }
+    }
+
+    fn choose(&self, tried: &[usize]) -> Option<usize> {
+        self.circuits().choose(self.born.elapsed(), tried)
+    }
+
+    fn circuits(&self) -> MutexGuard<'_, Circuits> {
+        self.circuits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tell(&self, operation: Operation, code: Option<u16>) {
         self.observer.notice(&Event::Requested { operation, code });
     }
 }
+
+/// Why there is no answer, and whether the server cannot have heard of the question.
+struct Unsent(Error, bool);

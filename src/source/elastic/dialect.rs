@@ -1,8 +1,9 @@
 //! Which server it is, and how it is read: not every one has snapshots that can be paged through.
 
+use elasticsearch::nodes::NodesInfoParts;
 use serde_json::Value;
 
-use super::answer::{Refusal, Trouble};
+use super::answer::Trouble;
 use super::client::{Answer, Client, Question};
 use crate::error::Result;
 use crate::event::Operation;
@@ -61,8 +62,10 @@ pub async fn identify(client: &Client) -> Result<Server> {
         return Ok(server);
     }
     refuse_strangers(&answer)?;
-    let path = "/_nodes/_local?filter_path=nodes.*.version,nodes.*.build_flavor";
-    let answer = client.ask(Question::get(Operation::Info, path)).await?;
+    let path = NodesInfoParts::NodeId(&["_local"]).url();
+    let parameters = &[("filter_path", "nodes.*.version,nodes.*.build_flavor")];
+    let question = Question { parameters, ..Question::get(Operation::Info, &path) };
+    let answer = client.ask(question).await?;
     refuse_strangers(&answer)?;
     Ok(from_nodes(&answer))
 }
@@ -72,7 +75,7 @@ fn refuse_strangers(answer: &Answer) -> Result<()> {
     if answer.status == 200 {
         return Ok(());
     }
-    let refusal = Refusal::read(answer.status, &answer.body);
+    let refusal = answer.refusal();
     match refusal.trouble {
         // Who may not see the version may be allowed to read all the same.
         Trouble::Forbidden | Trouble::Wrong => Ok(()),
@@ -116,7 +119,12 @@ mod tests {
 
     fn golden(name: &str) -> Answer {
         let path = format!("{}/tests/golden/elastic/{name}.json", env!("CARGO_MANIFEST_DIR"));
-        Answer { status: 200, is_elastic: false, body: std::fs::read(path).unwrap() }
+        Answer {
+            status: 200,
+            is_elastic: false,
+            retry_after: None,
+            body: std::fs::read(path).unwrap(),
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What the mappings of indices say of the fields of their documents. Pure.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
 use crate::record::{EpochUnit, Field, FieldKind};
@@ -19,7 +21,37 @@ pub struct Mappings {
     pub filtered: Option<String>,
     /// What is included or excluded and fits no field that documents may have.
     pub unknown: Vec<String>,
+    /// Where among the fields each name is.
+    places: HashMap<String, usize>,
+    /// What the fields take.
+    bytes: usize,
 }
+
+impl Mappings {
+    /// Before the first index was looked at.
+    pub fn of_none(listing: Listing) -> Mappings {
+        let unknown = [listing.include, listing.exclude].concat();
+        Mappings { unknown, ..Mappings::default() }
+    }
+
+    /// About as many bytes of memory as all of it takes.
+    pub fn weight(&self) -> usize {
+        self.bytes + self.indices.iter().map(|index| index.len() + WORD_BYTES).sum::<usize>()
+    }
+
+    fn field(&mut self, name: &str) -> Option<&mut Field> {
+        self.places.get(name).map(|place| &mut self.fields[*place])
+    }
+
+    fn add(&mut self, field: Field) {
+        self.bytes += size_of::<Field>() + field.origin.len() + 2 * (field.name.len() + WORD_BYTES);
+        self.places.insert(field.name.clone(), self.fields.len());
+        self.fields.push(field);
+    }
+}
+
+/// What a text takes beside its letters, and its place in a table.
+const WORD_BYTES: usize = 64;
 
 /// How fields are listed.
 #[derive(Clone, Copy, Debug)]
@@ -29,10 +61,9 @@ pub struct Listing<'a> {
     pub exclude: &'a [String],
 }
 
-/// Reads the answer to `GET /INDEX/_mapping`: an object of indices.
-pub fn read(answer: &Value, listing: Listing) -> Mappings {
-    let mut found = Mappings::default();
-    let mut unknown = [listing.include, listing.exclude].concat();
+/// Reads the answer to `GET /INDEX/_mapping`: an object of indices, or some of them, after others that
+/// were `found`.
+pub fn read(answer: &Value, listing: Listing, found: &mut Mappings) {
     for (index, value) in answer.as_object().into_iter().flatten() {
         found.indices.push(index.clone());
         let mappings = &value["mappings"];
@@ -50,18 +81,16 @@ pub fn read(answer: &Value, listing: Listing) -> Mappings {
         let kept = Listing { include: &include, exclude: &exclude, ..listing };
         let nothing = Map::new();
         let properties = mappings["properties"].as_object().unwrap_or(&nothing);
-        list("", properties, [listing, kept], &mut found.fields);
+        list("", properties, [listing, kept], found);
         for (name, mapping) in &runtime(mappings, listing.flatten) {
-            note(name, mapping, [listing, kept], &mut found.fields);
+            note(name, mapping, [listing, kept], found);
         }
         if holds_more(mappings) {
-            unknown.clear();
+            found.unknown.clear();
         }
-        forget_known("", properties, &mut unknown);
-        forget_known("", &runtime(mappings, true), &mut unknown);
+        forget_known("", properties, &mut found.unknown);
+        forget_known("", &runtime(mappings, true), &mut found.unknown);
     }
-    found.unknown = unknown;
-    found
 }
 
 fn names(list: &Value) -> Vec<String> {
@@ -119,7 +148,7 @@ fn list(
     prefix: &str,
     properties: &Map<String, Value>,
     listings: [Listing; 2],
-    fields: &mut Vec<Field>,
+    found: &mut Mappings,
 ) {
     for (name, mapping) in properties {
         let name = joined(prefix, name);
@@ -127,23 +156,23 @@ fn list(
             && let Some(inner) = inner(mapping)
             && is_object(mapping)
         {
-            list(&name, inner, listings, fields);
+            list(&name, inner, listings, found);
         } else {
-            note(&name, mapping, listings, fields);
+            note(&name, mapping, listings, found);
         }
     }
 }
 
-fn note(name: &str, mapping: &Value, listings: [Listing; 2], fields: &mut Vec<Field>) {
+fn note(name: &str, mapping: &Value, listings: [Listing; 2], found: &mut Mappings) {
     let Some((kind, origin)) = kind(mapping) else { return };
     // An object of runtime fields shows nothing of what is in it.
     let has_inner = inner(mapping).is_some() || mapping.is_null();
     if !listings.iter().all(|listing| listing.has(name, has_inner)) {
         return;
     }
-    match fields.iter_mut().find(|field| field.name == name) {
+    match found.field(name) {
         Some(known) => merge(known, kind, origin),
-        None => fields.push(Field::new(name, kind, origin)),
+        None => found.add(Field::new(name, kind, origin)),
     }
 }
 

@@ -6,6 +6,13 @@ fn listing(flatten: bool) -> Listing<'static> {
     Listing { flatten, include: &[], exclude: &[] }
 }
 
+/// All of an answer at once.
+fn read(answer: &Value, listing: Listing) -> Mappings {
+    let mut found = Mappings::of_none(listing);
+    super::read(answer, listing, &mut found);
+    found
+}
+
 fn one(properties: Value) -> Value {
     json!({ "i": { "mappings": { "properties": properties } } })
 }

@@ -7,10 +7,13 @@ mod address;
 mod answer;
 mod ask;
 mod body;
+mod circuit;
 mod client;
 mod cursor;
 mod decode;
 mod dialect;
+mod hidden;
+mod indices;
 mod mapping;
 mod node;
 mod opening;
@@ -59,13 +62,15 @@ pub struct ElasticSettings {
     pub flatten: bool,
     /// As long as the server keeps a snapshot that nobody asks for.
     pub keep_alive: Duration,
-    /// As long as an answer may take to begin, and each piece of it to arrive.
+    /// As long as an answer may take to begin, and to come beyond what it needs on a slow network.
     pub request_timeout: Duration,
     /// Pages are sent packed: slower, but for slow networks.
     pub compress: bool,
     /// A wildcard that matches nothing is nothing to read, and no mistake.
     pub allow_no_indices: bool,
     pub limit: SegmentLimit,
+    /// Bytes that the run may take, of which nothing is used before the first page.
+    pub memory: usize,
 }
 
 #[derive(Clone, Debug)]

@@ -4,9 +4,7 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use base64::Engine;
-use elasticsearch::cert::{Certificate, CertificateValidation};
-use elasticsearch::http::transport::{SingleNodeConnectionPool, Transport, TransportBuilder};
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::header::HeaderValue;
 
 use super::address::Address;
 use super::{Auth, Tls};
@@ -18,57 +16,41 @@ use crate::record::ErrorType;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Finds out that the other end is gone while nothing is sent.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
+
 pub struct Node {
     pub address: Address,
-    /// For small questions.
-    pub questions: Transport,
-    /// For pages.
-    pub pages: reqwest::Client,
+    pub http: reqwest::Client,
 }
 
-pub fn node(
-    address: Address,
-    authorization: Option<&HeaderValue>,
-    tls: &Tls,
-    pem: Option<&[u8]>,
-) -> Result<Node> {
+pub fn node(address: Address, tls: &Tls, pem: Option<&[u8]>) -> Result<Node> {
     let wrong = |cause: &(dyn StdError + 'static)| {
         Error::config(format!("no client for '{}': {}", address.name(), root(cause)))
             .help("check --es-url and --es-ca")
     };
-    let mut questions = TransportBuilder::new(SingleNodeConnectionPool::new(address.url.clone()))
-        .enable_meta_header(false);
-    let mut pages = reqwest::Client::builder()
+    // Not the client of the crate `elasticsearch`: it follows redirects, and reads an answer whole,
+    // however long it is.
+    let mut http = reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_keepalive(TCP_KEEPALIVE)
         .tcp_nodelay(true)
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(concat!("flowgauge/", env!("CARGO_PKG_VERSION")))
         .no_gzip();
-    if let Some(value) = authorization {
-        // Not as the crate's own credentials, which would show themselves when printed.
-        questions = questions.header(AUTHORIZATION, value.clone());
-    }
     if address.is_loopback() {
-        questions = questions.disable_proxy();
-        pages = pages.no_proxy();
+        http = http.no_proxy();
     }
     if let Some(pem) = pem {
-        let chain = Certificate::from_pem(pem).map_err(|cause| wrong(&cause))?;
-        questions = questions.cert_validation(CertificateValidation::Full(chain));
         for certificate in
             reqwest::Certificate::from_pem_bundle(pem).map_err(|cause| wrong(&cause))?
         {
-            pages = pages.add_root_certificate(certificate);
+            http = http.add_root_certificate(certificate);
         }
     }
     if tls.insecure {
-        questions = questions.cert_validation(CertificateValidation::None);
-        pages = pages.danger_accept_invalid_certs(true);
+        http = http.danger_accept_invalid_certs(true);
     }
-    let questions = questions.build().map_err(|cause| wrong(&cause))?;
-    let pages = pages.build().map_err(|cause| wrong(&cause))?;
-    Ok(Node { address, questions, pages })
+    let http = http.build().map_err(|cause| wrong(&cause))?;
+    Ok(Node { address, http })
 }
 
 /// The header that says who we are. It is marked as not to be shown.

@@ -3,23 +3,27 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
-use serde_json::Value;
+use elasticsearch::indices::IndicesGetAliasParts;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
 
 use super::address::{self, Address};
-use super::answer::{Refusal, Trouble};
+use super::answer::Trouble;
 use super::ask;
-use super::client::{Client, Question};
+use super::client::{Client, Manner, Question, no_json};
 use super::decode::BESIDE;
 use super::dialect::{self, Dialect};
+use super::hidden::Hidden;
+use super::indices::{self, Unread};
 use super::mapping::{self, Listing, Mappings};
 use super::pace;
 use super::reading::Reading;
 use super::snapshot::Snapshot;
 use super::taking::{take, weigh};
 use super::{Auth, ElasticSettings};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::event::{Observer, Operation};
-use crate::record::{Field, FieldKind};
+use crate::record::{ErrorType, Field, FieldKind};
 
 /// As many slices as there are shards cost the server nothing; more than this do not help one
 /// machine.
@@ -29,6 +33,9 @@ const ID_CHARS: u32 = 512;
 const INDEX_CHARS: u32 = 255;
 /// As many names are listed where one is wrong.
 const NAMES_SHOWN: usize = 20;
+/// A share of the memory for what is kept of all mappings, and for one that is read.
+const FIELDS_SHARE: usize = 8;
+const INDEX_SHARE: usize = 4;
 
 /// What opening found out.
 pub struct Opened {
@@ -44,6 +51,16 @@ pub struct Opened {
 pub async fn open(settings: ElasticSettings, observer: Arc<dyn Observer>) -> Result<Opened> {
     let query = settings.query.as_deref().map(ask::clause).transpose()?;
     let client = Arc::new(connect(&settings, observer)?);
+    let opened = find_out(settings, query, client.clone()).await;
+    // Names that a server gives may be anything, too.
+    opened.map_err(|error| client.hidden().error(error))
+}
+
+async fn find_out(
+    settings: ElasticSettings,
+    query: Option<Box<RawValue>>,
+    client: Arc<Client>,
+) -> Result<Opened> {
     let server = dialect::identify(&client).await?;
     let names: Vec<String> = settings
         .indices
@@ -147,6 +164,11 @@ fn connect(settings: &ElasticSettings, observer: Arc<dyn Observer>) -> Result<Cl
         return Err(Error::config("no server is named").help("set --es-url"));
     }
     let mut auth = settings.auth.clone();
+    let mut all = vec![auth.clone()];
+    all.extend(addresses.iter().filter_map(|address| {
+        let (user, password) = address.user.clone()?;
+        Some(Auth::Basic { user, password })
+    }));
     if let Some((user, password)) = addresses.iter_mut().find_map(|address| address.user.take()) {
         if !matches!(auth, Auth::None) {
             return Err(Error::config("--es-url holds a user, and other options name one, too")
@@ -168,8 +190,12 @@ fn connect(settings: &ElasticSettings, observer: Arc<dyn Observer>) -> Result<Cl
             "certificates are not checked, so anyone between can pretend to be the server; set --es-ca instead of --es-insecure"
         );
     }
-    let (timeout, compress) = (settings.request_timeout, settings.compress);
-    Client::new(addresses, &auth, &settings.tls, timeout, compress, observer)
+    let manner = Manner {
+        timeout: settings.request_timeout,
+        compress: settings.compress,
+        memory: settings.memory,
+    };
+    Client::new(addresses, &auth, Hidden::new(&all), &settings.tls, manner, observer)
 }
 
 /// The mappings of what was asked for; none where that is nothing, and allowed to be.
@@ -182,8 +208,8 @@ async fn look(
     let asked = format!("the mapping of '{title}'");
     let path = format!("/{indices}/_mapping");
     let answer = client.ask(Question::get(Operation::Mapping, &path)).await?;
-    if answer.status == 404 && Refusal::read(404, &answer.body).trouble == Trouble::NoIndex {
-        let error = answer.accepted(&asked).err().unwrap_or_else(|| Error::config("no index"));
+    if answer.status == 404 && answer.refusal().trouble == Trouble::NoIndex {
+        let error = answer.given(&asked).err().unwrap_or_else(|| Error::config("no index"));
         return Err(with_names(error, client).await);
     }
     let listing = Listing {
@@ -191,7 +217,16 @@ async fn look(
         include: &settings.include,
         exclude: &settings.exclude,
     };
-    let mappings = mapping::read(&answer.accepted(&asked)?, listing);
+    let mut mappings = Mappings::of_none(listing);
+    let kept_max = client.memory() / FIELDS_SHARE;
+    let read = indices::each(&answer.given(&asked)?, client.memory() / INDEX_SHARE, |one| {
+        mapping::read(one, listing, &mut mappings);
+        match mappings.weight() <= kept_max {
+            true => Ok(()),
+            false => Err(Unheld::TooMany),
+        }
+    });
+    read.map_err(|unheld| unheld.error(&asked))?;
     if mappings.indices.is_empty() {
         if settings.allow_no_indices {
             return Ok(None);
@@ -208,11 +243,74 @@ async fn look(
     Ok(Some(mappings))
 }
 
+/// Why there is no room for what is known of the indices.
+enum Unheld {
+    Unread(Unread),
+    /// All fields together.
+    TooMany,
+}
+
+impl From<Unread> for Unheld {
+    fn from(unread: Unread) -> Unheld {
+        Unheld::Unread(unread)
+    }
+}
+
+impl Unheld {
+    fn error(self, asked: &str) -> Error {
+        let too_large = |what: String| {
+            let message = format!("{asked}: {what} than there is memory for");
+            Error::new(Kind::Config, ErrorType::TooLarge, message)
+        };
+        match self {
+            Unheld::Unread(Unread::NoJson(cause)) => no_json(asked, cause),
+            Unheld::Unread(Unread::TooLarge(index)) => {
+                too_large(format!("that of the index '{index}' takes more"))
+                    .help("leave it out of --es-index, or raise --memory-limit")
+            }
+            Unheld::TooMany => too_large("more fields or indices".to_string())
+                .help("choose with --es-index or --es-fields, or raise --memory-limit"),
+        }
+    }
+}
+
+/// Those of the settings that are looked at. An index has a hundred others.
+const SETTINGS: [&str; 5] = [
+    "index.mapping.source.mode",
+    "index.mode",
+    "index.derived_source.enabled",
+    "index.max_result_window",
+    "index.version.created",
+];
+
 /// Settings of the indices, where we may see them.
 async fn flat_settings(client: &Client, indices: &str) -> Result<Option<Value>> {
     let path = format!("/{indices}/_settings?flat_settings=true");
     let answer = client.ask(Question::get(Operation::Mapping, &path)).await?;
-    Ok(answer.accepted("the settings").ok())
+    let asked = "the settings of the indices";
+    let Ok(body) = answer.given(asked) else { return Ok(None) };
+    let (mut known, mut bytes) = (Map::new(), 0);
+    let read = indices::each(&body, client.memory() / INDEX_SHARE, |one| {
+        for (index, value) in one.as_object().into_iter().flatten() {
+            let all = value["settings"].as_object().into_iter().flatten();
+            let looked_at: Map<String, Value> = all
+                .filter(|(name, _)| SETTINGS.contains(&name.as_str()))
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect();
+            let value = json!({ "settings": looked_at });
+            bytes += index.len() + indices::weight(value.to_string().as_bytes());
+            known.insert(index.clone(), value);
+        }
+        match bytes <= client.memory() / FIELDS_SHARE {
+            true => Ok(()),
+            false => Err(Unheld::TooMany),
+        }
+    });
+    match read {
+        Err(Unheld::Unread(Unread::NoJson(_))) => Ok(None),
+        Err(unheld) => Err(unheld.error(asked)),
+        Ok(()) => Ok(Some(Value::Object(known))),
+    }
 }
 
 fn warn_of_rebuilt(mappings: &Mappings, settings: &Value) {
@@ -240,7 +338,9 @@ fn warn_of_missing(mappings: &Mappings, title: &str) {
 
 /// Adds the names there are to an error about one that is not.
 async fn with_names(error: Error, client: &Client) -> Error {
-    let Ok(answer) = client.ask(Question::get(Operation::Info, "/_alias")).await else {
+    let Ok(answer) =
+        client.ask(Question::get(Operation::Info, &IndicesGetAliasParts::None.url())).await
+    else {
         return error;
     };
     let Ok(value) = answer.accepted("the names of indices") else { return error };

@@ -9,18 +9,21 @@ use tokio::runtime::Handle;
 use super::answer::Refusal;
 use super::ask::{self, Filter, Pit, Search, Slice};
 use super::body::{self, More, Outcome};
-use super::client::Client;
+use super::client::{Client, Reply};
 use super::dialect::Dialect;
 use super::page::{self, Demands, Incomplete, Page};
 use super::snapshot::Snapshot;
 use crate::error::{Error, Kind, Result};
+use crate::record::ErrorType;
 use crate::source::SegmentLimit;
 
 /// A page without some shards is an error then, and not a page that looks whole.
 const PARTIAL_SEARCHES: &str = "allow_partial_search_results=false";
 
 /// As much as is read of why a page is refused.
-const REFUSAL_BYTES: usize = 1 << 20;
+const REFUSAL_BYTES: usize = 256 << 10;
+/// More than is shown of an answer that is none.
+const SHOWN_BYTES: usize = 4 << 10;
 
 pub struct Reading {
     pub client: Arc<Client>,
@@ -141,31 +144,55 @@ impl Reading {
     /// Reads an answer to the end of `buffer`.
     pub async fn receive(
         &self,
-        response: reqwest::Response,
+        reply: Reply,
         buffer: &mut Vec<u8>,
         demands: Demands,
         more: impl FnMut(usize) -> More,
     ) -> Result<Fetched> {
-        let (status, start) = (response.status().as_u16(), buffer.len());
+        let (status, retry_after) = (reply.status(), reply.retry_after());
+        let (node, start) = (reply.node, buffer.len());
         let most = match status {
             200 => self.page_bytes(),
             _ => REFUSAL_BYTES,
         };
         let limit = start + most;
-        let outcome = body::read(&self.client, response, buffer, limit, more).await?;
+        let read = body::read(&self.client, reply, buffer, limit, more).await;
+        let outcome = read.inspect_err(|_| self.client.failed(node, None))?;
         let answer = &buffer[start..];
         Ok(match outcome {
             // What is too long to be a refusal is none that can be understood.
             Outcome::Whole | Outcome::TooLarge if status != 200 => {
-                Fetched::Refused(Refusal::read(status, answer))
+                let refusal = Refusal::read(status, &self.client.hidden().bytes(answer));
+                Fetched::Refused(Refusal { retry_after, ..refusal })
             }
             Outcome::Over => Fetched::Over,
             Outcome::TooLarge => Fetched::TooLarge,
             Outcome::Whole => match page::read(answer, demands) {
-                Ok(page) => Fetched::Page(page),
-                Err(incomplete) => Fetched::Incomplete(incomplete),
+                Ok(page) => {
+                    self.client.answered(node);
+                    Fetched::Page(page)
+                }
+                Err(incomplete) => {
+                    let shown =
+                        self.client.hidden().bytes(&answer[..answer.len().min(SHOWN_BYTES)]);
+                    let is_other = !shown.trim_ascii_start().starts_with(b"{");
+                    // Of what is something else, the beginning is shown, which may cut a secret.
+                    let other = is_other.then(|| page::read(&shown, demands).err()).flatten();
+                    let incomplete = other.unwrap_or(incomplete);
+                    Fetched::Incomplete(self.incomplete_at(node, incomplete))
+                }
             },
         })
+    }
+
+    /// A page that is broken is the fault of whoever gave it, one in part mostly is not. Its words may
+    /// be those of the server.
+    fn incomplete_at(&self, node: usize, incomplete: Incomplete) -> Incomplete {
+        match incomplete.error_type {
+            ErrorType::Protocol => self.client.failed(node, None),
+            _ => self.client.answered(node),
+        }
+        Incomplete { reason: self.client.hidden().text(&incomplete.reason), ..incomplete }
     }
 
     pub fn incomplete(&self, incomplete: &Incomplete) -> Error {

@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::answer::{Refusal, Trouble};
 use super::body::More;
+use super::client::Reply;
 use super::pace::Pace;
 use super::page::{self, Demands, Page};
 use super::reading::{Fetched, PageRequest, Reading, Wish};
@@ -43,7 +44,7 @@ struct Asked {
     size: u64,
     /// What the point in time was called then.
     point: String,
-    answer: JoinHandle<Result<reqwest::Response>>,
+    answer: JoinHandle<Result<Reply>>,
 }
 
 impl Drop for Asked {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use elasticsearch::http::Method;
+use elasticsearch::{ClosePointInTimeParts, ScrollParts, SearchParts};
 use serde_json::json;
 
 use super::ask::{self, Pit, Search};
@@ -68,9 +69,7 @@ impl Snapshot {
                 body: None,
             })
             .await?;
-        if answer.status != 200
-            && super::answer::Refusal::read(answer.status, &answer.body).is_missing()
-        {
+        if answer.status != 200 && answer.refusal().is_missing() {
             return Ok(None);
         }
         let asked = "a snapshot to read from";
@@ -158,7 +157,7 @@ impl Snapshot {
         let question = Question {
             operation: Operation::KeepAlive,
             method: Method::Post,
-            path: "/_search",
+            path: &SearchParts::None.url(),
             parameters: &[],
             body: Some(search.text()),
         };
@@ -175,20 +174,22 @@ impl Snapshot {
             (std::mem::take(&mut held.point), std::mem::take(&mut held.scrolls))
         };
         let (path, body) = match self.dialect {
-            Dialect::Elastic if !point.is_empty() => ("/_pit", json!({ "id": point })),
+            Dialect::Elastic if !point.is_empty() => {
+                (ClosePointInTimeParts::None.url(), json!({ "id": point }))
+            }
             Dialect::OpenSearch if !point.is_empty() => {
-                ("/_search/point_in_time", json!({ "pit_id": [point] }))
+                ("/_search/point_in_time".into(), json!({ "pit_id": [point] }))
             }
             Dialect::Scroll if !scrolls.is_empty() => {
                 let names: Vec<String> = scrolls.into_values().collect();
-                ("/_search/scroll", json!({ "scroll_id": names }))
+                (ScrollParts::None.url(), json!({ "scroll_id": names }))
             }
             _ => return,
         };
         let closing = self.client.ask(Question {
             operation: Operation::CloseSnapshot,
             method: Method::Delete,
-            path,
+            path: &path,
             parameters: &[],
             body: Some(body.to_string()),
         });

@@ -94,7 +94,7 @@ async fn ask_count(
     };
     let answer = client.ask(question).await?;
     if answer.status != 200 {
-        return Ok(Err(Refusal::read(answer.status, &answer.body)));
+        return Ok(Err(answer.refusal()));
     }
     let counted = answer.accepted("counting")?;
     if let Some(name) = counted["pit_id"].as_str() {

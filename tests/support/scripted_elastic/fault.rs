@@ -1,9 +1,11 @@
 //! What can be wrong with an answer.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
-use super::refusal::{context_missing, refusal};
-use super::wire::{Answer, Sending};
+use super::refusal::{context_missing, missing_shards, refusal};
+use super::wire::{Answer, Request, Sending};
 
 #[derive(Clone, Debug)]
 pub enum Fault {
@@ -13,7 +15,19 @@ pub enum Fault {
     Rejected,
     /// A circuit breaker, with its durability.
     Breaker(u16, &'static str),
-    Redirect(&'static str),
+    /// Too much to do, to be asked again after so many seconds.
+    Later(u16, &'static str),
+    /// Shards without a copy that lives.
+    MissingShards,
+    Redirect(u16, &'static str),
+    /// A refusal that repeats who asked.
+    Echo(u16),
+    /// The same on a page of a proxy.
+    EchoHtml(u16),
+    /// Another answer that is well.
+    Body(Arc<[u8]>),
+    /// The answer, packed with so many spaces behind it.
+    Bomb(usize),
     /// A page of a proxy, whatever its status.
     Html(u16),
     /// The whole answer, but for one word in it, which must be there.
@@ -52,12 +66,35 @@ impl Fault {
             Fault::Status(..)
             | Fault::Rejected
             | Fault::Breaker(..)
-            | Fault::Redirect(_)
+            | Fault::Later(..)
+            | Fault::MissingShards
+            | Fault::Redirect(..)
+            | Fault::Echo(_)
+            | Fault::EchoHtml(_)
+            | Fault::Body(_)
             | Fault::Html(_)
             | Fault::Expired => true,
-            Fault::Instead(..) | Fault::Renamed | Fault::Empty | Fault::Sent(_) | Fault::Held => {
-                false
+            Fault::Instead(..)
+            | Fault::Renamed
+            | Fault::Empty
+            | Fault::Bomb(_)
+            | Fault::Sent(_)
+            | Fault::Held => false,
+        }
+    }
+
+    /// The answer that repeats what it was asked with, where it is one.
+    pub fn echo(&self, request: &Request) -> Option<Answer> {
+        let who = request.header("authorization").unwrap_or("nobody");
+        match self {
+            Fault::Echo(status) => {
+                let reason = format!("cannot serve 'authorization: {who}'");
+                Some(refusal(*status, &json!({ "type": "proxy_exception", "reason": reason })))
             }
+            Fault::EchoHtml(status) => {
+                Some(Answer::json(*status, format!("<html>{who} {who}</html>")))
+            }
+            _ => None,
         }
     }
 
@@ -82,8 +119,18 @@ impl Fault {
                 });
                 refusal(*status, &cause)
             }
-            Fault::Redirect(to) => {
-                let mut answer = Answer::json(302, "");
+            Fault::Later(status, after) => {
+                let mut answer = Answer::json(*status, "{}");
+                answer.headers.push(("retry-after", (*after).to_owned()));
+                answer
+            }
+            Fault::MissingShards => missing_shards(),
+            // `echo` knows who asked.
+            Fault::Echo(_) | Fault::EchoHtml(_) => good,
+            Fault::Body(body) => Answer::json(200, body.to_vec()),
+            Fault::Bomb(spaces) => good.packed_with(*spaces),
+            Fault::Redirect(status, to) => {
+                let mut answer = Answer::json(*status, "");
                 answer.headers.push(("location", (*to).to_owned()));
                 answer
             }

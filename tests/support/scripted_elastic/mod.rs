@@ -92,18 +92,8 @@ impl Script {
             is_over: false,
         });
         let shared = Arc::new(Shared { play: script, changed: Condvar::new() });
-        let server = shared.clone();
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if server.play().is_over {
-                    return;
-                }
-                let server = server.clone();
-                // A client that goes away in the middle is its own affair.
-                thread::spawn(move || drop(serve(&server, stream)));
-            }
-        });
-        ScriptedElastic { address, shared }
+        listen(listener, &shared, Node { number: 1, fault: |_| None });
+        ScriptedElastic { addresses: vec![address.clone()], address, shared }
     }
 }
 
@@ -124,6 +114,8 @@ pub struct Asked {
     pub kind: Kind,
     pub request: Request,
     pub status: u16,
+    /// Counted from 1.
+    pub node: usize,
 }
 
 impl Asked {
@@ -140,9 +132,33 @@ impl Asked {
     }
 }
 
+/// One of the nodes that a cluster is asked at.
+#[derive(Clone, Copy)]
+struct Node {
+    number: usize,
+    /// What is wrong with what it answers, beside what the script says.
+    fault: fn(Kind) -> Option<Fault>,
+}
+
+fn listen(listener: TcpListener, shared: &Arc<Shared>, node: Node) {
+    let server = shared.clone();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            if server.play().is_over {
+                return;
+            }
+            let server = server.clone();
+            // A client that goes away in the middle is its own affair.
+            thread::spawn(move || drop(serve(&server, stream, node)));
+        }
+    });
+}
+
 pub struct ScriptedElastic {
     /// As `--es-url` takes it.
     pub address: String,
+    /// Of all its nodes.
+    addresses: Vec<String>,
     shared: Arc<Shared>,
 }
 
@@ -151,6 +167,15 @@ impl ScriptedElastic {
     pub fn read_by(&self, workdir: &Workdir) -> Flowgauge {
         let args = ["--source-type", "elasticsearch", "--es-index", "orders", "--es-url"];
         workdir.flowgauge().args(args).arg(&self.address)
+    }
+
+    /// Another node of the same cluster, with a fault of its own; gives its address.
+    pub fn node(&mut self, fault: fn(Kind) -> Option<Fault>) -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        self.addresses.push(address.clone());
+        listen(listener, &self.shared, Node { number: self.addresses.len(), fault });
+        address
     }
 
     pub fn asked(&self) -> Vec<Asked> {
@@ -187,9 +212,10 @@ impl Drop for ScriptedElastic {
     fn drop(&mut self) {
         self.release();
         self.shared.play().is_over = true;
-        // So that the listener sees it.
-        let address = self.address.split('/').next().unwrap_or_default();
-        drop(TcpStream::connect(address));
+        // So that the listeners see it.
+        for address in &self.addresses {
+            drop(TcpStream::connect(address.split('/').next().unwrap_or_default()));
+        }
     }
 }
 
@@ -227,14 +253,14 @@ impl Play {
     }
 
     /// What is answered, and whether it is held.
-    fn answer(&mut self, mut request: Request) -> (wire::Answer, bool) {
+    fn answer(&mut self, mut request: Request, node: Node) -> (wire::Answer, bool) {
         match request.path.strip_prefix(&self.prefix) {
             Some(path) => request.path = path.to_owned(),
             // Whatever else is there, it is no search server.
             None => return (Fault::Html(404).spoil(wire::Answer::json(200, "")), false),
         }
         let kind = Kind::of(&request);
-        let fault = self.planned(kind);
+        let fault = (node.fault)(kind).or_else(|| self.planned(kind));
         let is_known = self.authorization.is_none()
             || request.header("authorization") == self.authorization.as_deref();
         let mut answer = match &fault {
@@ -247,7 +273,8 @@ impl Play {
                 if matches!(fault, Fault::Expired) {
                     self.cluster.expire();
                 }
-                fault.spoil(wire::Answer::json(200, ""))
+                let echo = fault.echo(&request);
+                echo.unwrap_or_else(|| fault.spoil(wire::Answer::json(200, "")))
             }
             Some(Fault::Renamed) => {
                 let answer = self.cluster.answer(kind, &request);
@@ -257,21 +284,22 @@ impl Play {
             None => self.cluster.answer(kind, &request),
         };
         let wants_packed = request.header("accept-encoding").is_some_and(|e| e.contains("gzip"));
-        if kind == Kind::Page && wants_packed {
+        let is_packed = answer.headers.iter().any(|(name, _)| *name == "content-encoding");
+        if kind == Kind::Page && wants_packed && !is_packed {
             answer = answer.packed();
         }
         let status = answer.status;
-        self.asked.push(Asked { kind, request, status });
+        self.asked.push(Asked { kind, request, status, node: node.number });
         (answer, matches!(fault, Some(Fault::Held)))
     }
 }
 
-fn serve(server: &Shared, stream: TcpStream) -> std::io::Result<()> {
+fn serve(server: &Shared, stream: TcpStream, node: Node) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
     while let Some(request) = wire::read(&mut reader)? {
-        let (answer, is_held) = server.play().answer(request);
+        let (answer, is_held) = server.play().answer(request, node);
         server.changed.notify_all();
         if is_held {
             let play = server.play();

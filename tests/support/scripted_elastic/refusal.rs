@@ -34,3 +34,24 @@ pub fn context_missing() -> Answer {
     });
     Answer::json(404, json!({ "error": error, "status": 404 }).to_string())
 }
+
+/// As it comes when a node is away: the words that help stand deep inside.
+pub fn missing_shards() -> Answer {
+    let reason = "Search rejected due to missing shards [[orders][0]]. Consider using `allow_partial_search_results` setting to bypass this error.";
+    let error = json!({
+        "root_cause": [],
+        "type": "search_phase_execution_exception",
+        "reason": "start",
+        "phase": "open_search_context",
+        "grouped": true,
+        "failed_shards": [],
+        "caused_by": {
+            "type": "search_phase_execution_exception",
+            "reason": reason,
+            "phase": "open_search_context",
+            "grouped": true,
+            "failed_shards": [],
+        },
+    });
+    Answer::json(503, json!({ "error": error, "status": 503 }).to_string())
+}

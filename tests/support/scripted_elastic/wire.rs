@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -40,6 +41,10 @@ pub enum Sending {
     Chunked,
     /// Chunked, so many bytes at a time.
     Dripping(usize),
+    /// Chunked, with so many spaces behind it, which JSON allows.
+    Padded(usize),
+    /// Half of a chunked body, and then byte after byte, as long as the client has not had enough.
+    Trickling,
     /// Half of a chunked body, and then the connection ends.
     Cut,
     /// Half of a chunked body, and then nothing, but the connection stays.
@@ -58,10 +63,20 @@ impl Answer {
         Answer { status, headers, body: body.into(), sending: Sending::WithLength }
     }
 
-    pub fn packed(mut self) -> Answer {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(&self.body).unwrap();
-        self.body = encoder.finish().unwrap();
+    pub fn packed(self) -> Answer {
+        self.packed_with(0)
+    }
+
+    /// Packed together with so many spaces behind it, which take next to nothing.
+    pub fn packed_with(mut self, spaces: usize) -> Answer {
+        let pack = |bytes: &[u8]| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        };
+        let piece = 1 << 20;
+        self.body = pack(&self.body);
+        self.body.extend(pack(&vec![b' '; piece]).repeat(spaces.div_ceil(piece)));
         self.headers.push(("content-encoding", "gzip".to_owned()));
         self
     }
@@ -132,6 +147,25 @@ pub fn send(stream: &mut TcpStream, answer: &Answer) -> io::Result<bool> {
             chunks(stream, body, bytes)?;
             stream.write_all(b"0\r\n\r\n")?;
         }
+        Sending::Padded(spaces) => {
+            chunks(stream, body, 8192)?;
+            let piece = vec![b' '; 1 << 20];
+            for _ in 0..spaces.div_ceil(piece.len()) {
+                chunks(stream, &piece, piece.len())?;
+            }
+            stream.write_all(b"0\r\n\r\n")?;
+        }
+        Sending::Trickling => {
+            let (fast, slow) = body.split_at(body.len() / 2);
+            chunks(stream, fast, 8192)?;
+            for byte in slow {
+                if has_left(stream)? {
+                    return Ok(false);
+                }
+                chunks(stream, std::slice::from_ref(byte), 1)?;
+            }
+            stream.write_all(b"0\r\n\r\n")?;
+        }
         Sending::Cut | Sending::Stalled => chunks(stream, &body[..body.len() / 2], 8192)?,
         _ => stream.write_all(body)?,
     }
@@ -145,6 +179,18 @@ pub fn send(stream: &mut TcpStream, answer: &Answer) -> io::Result<bool> {
             Ok(false)
         }
         _ => Ok(true),
+    }
+}
+
+/// Waits a while for the client to go away.
+fn has_left(stream: &mut TcpStream) -> io::Result<bool> {
+    stream.set_read_timeout(Some(Duration::from_millis(200)))?;
+    let read = stream.read(&mut [0]);
+    stream.set_read_timeout(None)?;
+    match read {
+        Ok(_) => Ok(true),
+        Err(cause) if cause.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(cause) => Err(cause),
     }
 }
 
