@@ -234,6 +234,10 @@ pub enum Event {
     FieldsIgnored {
         fields: u64,
     },
+    /// Values of rows that were there stay as they are, because records lack their fields.
+    ValuesKept {
+        values: u64,
+    },
     /// The run is over and nothing will follow.
     Ended {
         outcome: Outcome,

@@ -45,6 +45,7 @@ mod suite {
     // What may happen on the wire: a reply to COMMIT that is lost, servers that lie or say nothing.
     mod mysql_wire;
     // What the modes of the sink mysql leave in the table: what a load one row at a time would.
+    mod mysql_missing;
     mod mysql_modes;
     // What a careful reader feared: refusals taken for duplicates, triggers, transactions that end.
     mod mysql_review;

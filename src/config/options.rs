@@ -327,6 +327,12 @@ pub const OPTIONS: &[Opt] = &[
     ),
     choice(
         Theme::Mysql,
+        "missing",
+        &["keep", "default"],
+        "Columns whose field a record lacks, in --mode upsert: keep the value that is there, or get their default [default: keep]",
+    ),
+    choice(
+        Theme::Mysql,
         "fraction",
         &["reject", "truncate", "round"],
         "Digits that a column does not keep [default: reject]",

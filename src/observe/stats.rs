@@ -131,6 +131,7 @@ pub struct Stats {
     requests: Requests,
     schema_changes: SchemaChanges,
     fields_ignored: AtomicU64,
+    values_kept: AtomicU64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -171,6 +172,7 @@ impl Stats {
             requests: Requests::default(),
             schema_changes: SchemaChanges::new(STEP_SECONDS),
             fields_ignored: AtomicU64::default(),
+            values_kept: AtomicU64::default(),
         }
     }
 
@@ -235,6 +237,7 @@ impl Stats {
             schema_changes: self.schema_changes.read(),
             schema_change: self.schema_changes.latencies(),
             fields_ignored: self.fields_ignored.load(Relaxed),
+            values_kept: self.values_kept.load(Relaxed),
         }
     }
 }
@@ -286,6 +289,9 @@ impl Observer for Stats {
             Event::Requested { operation, code } => self.requests.count(operation, code),
             Event::SchemaChanged { operation, is_done, took } => {
                 self.schema_changes.count(operation, is_done, took);
+            }
+            Event::ValuesKept { values } => {
+                self.values_kept.fetch_add(values, Relaxed);
             }
             Event::FieldsIgnored { fields } => {
                 self.fields_ignored.fetch_add(fields, Relaxed);

@@ -43,6 +43,7 @@ fn words(event: &Event) -> Option<String> {
         | Event::Requested { .. }
         | Event::SchemaChanged { .. }
         | Event::FieldsIgnored { .. }
+        | Event::ValuesKept { .. }
         | Event::Prepared { .. }
         | Event::Committed { .. }
         | Event::Waited { .. } => return None,

@@ -101,6 +101,8 @@ pub struct Rows {
     records: Vec<u32>,
     /// Some cell is something other than text.
     is_mixed: bool,
+    /// Some record lacked a field, perhaps one that was abandoned.
+    may_lack_values: bool,
     pub rejected: Vec<Rejected>,
     /// Fields of records that were left out because nobody has a place for them.
     pub fields_ignored: u64,
@@ -115,6 +117,7 @@ impl Rows {
             offsets: Vec::new(),
             records: Vec::new(),
             is_mixed: false,
+            may_lack_values: false,
             rejected: Vec::new(),
             fields_ignored: 0,
         }
@@ -127,6 +130,7 @@ impl Rows {
         self.offsets.clear();
         self.records.clear();
         self.is_mixed = false;
+        self.may_lack_values = false;
         self.rejected.clear();
         self.fields_ignored = 0;
     }
@@ -196,7 +200,13 @@ impl Rows {
     }
 
     pub fn absent(&mut self) {
+        self.may_lack_values = true;
         self.other(Kind::Absent, &[]);
+    }
+
+    /// False where each record has all fields.
+    pub fn may_lack_values(&self) -> bool {
+        self.may_lack_values
     }
 
     fn other(&mut self, kind: Kind, value: &[u8]) {

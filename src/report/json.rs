@@ -49,6 +49,7 @@ pub fn summary(report: &Report) -> Value {
         },
         "rejected": rejected,
         "fields_ignored": run.fields_ignored,
+        "values_kept": run.values_kept,
         "rejects_file": report.rejects,
         "published": report.published.is_some(),
         "output": report.published.as_ref().and_then(|published| published.name.clone()),

@@ -82,6 +82,7 @@ pub struct Snapshot {
     pub schema_change: Latencies,
     /// Fields of records that were left out because the target has no place for them.
     pub fields_ignored: u64,
+    pub values_kept: u64,
 }
 
 impl Snapshot {

@@ -61,6 +61,12 @@ pub fn summary(report: &Report) -> String {
             count(run.fields_ignored)
         ));
     }
+    if run.values_kept > 0 {
+        line(format!(
+            "  {} values were left to the table, as records lack their fields",
+            count(run.values_kept)
+        ));
+    }
     if let Some(rejects) = &report.rejects {
         line(format!("  rejected records: {rejects}"));
     }

@@ -8,7 +8,8 @@ use crate::config::written::Origin;
 use crate::sink::mysql::rules::{BinaryText, Fraction};
 use crate::sink::mysql::settings::{PORT, STATE_TABLE};
 use crate::sink::mysql::{
-    Address, Job, Mode, MysqlSettings, NewFields, Rules, TableName, Tls, TlsMode, UrlParts, Zone,
+    Address, Job, Missing, Mode, MysqlSettings, NewFields, Rules, TableName, Tls, TlsMode,
+    UrlParts, Zone,
 };
 
 /// A server that takes longer to answer at all is not there.
@@ -69,6 +70,12 @@ impl Reading<'_> {
                 Some("ignore") => NewFields::Ignore,
                 _ => NewFields::Refuse,
             },
+            missing: self
+                .choice("missing")
+                .and_then(|missing| {
+                    Missing::ALL.into_iter().find(|known| known.as_str() == missing)
+                })
+                .unwrap_or_default(),
             rules: self.rules(),
             throttle: self.text("throttle-query"),
             throttle_every: THROTTLE_EVERY,

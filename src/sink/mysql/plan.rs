@@ -30,19 +30,23 @@ pub struct Plan {
     pub mode_reason: String,
     /// What tells rows apart; there is one in the modes skip and upsert.
     pub key: Option<Key>,
-    /// Further unique keys that a written row may offend against.
+    /// The other unique keys, which a written row may offend against.
     pub other_keys: Vec<Key>,
     /// More than one only where rows that meet in a key are certain to be seen as such on our side.
     pub lanes_max: usize,
     /// Nobody can tell from the table in which order rows with different keys came.
     pub is_order_free: bool,
+    /// An update shows in a row even where the next one overwrites all it wrote: by a trigger, or in a
+    /// column with ON UPDATE CURRENT_TIMESTAMP.
+    pub shows_updates: bool,
     pub write_path: WritePath,
     /// Why a row may be refused, or skipped, for reasons that a count of warnings does not tell from
     /// a duplicate: foreign keys, checks, triggers, partitions. Empty where nothing does.
     pub careful: Vec<String>,
+    pub has_triggers: bool,
     /// In mode skip, where an update that changes nothing would run triggers: rows are inserted and
-    /// nothing else, and one that meets another in a key of these names is a duplicate.
-    pub keys_to_skip_by: Option<Vec<String>>,
+    /// nothing else, and one is a duplicate where the server names a key that it meets another in.
+    pub skips_by_key_name: bool,
     /// Whether the table's engine can roll back.
     pub is_transactional: bool,
     /// One line each, for a person.
@@ -68,20 +72,69 @@ impl Plan {
 pub struct Bound {
     pub column: Column,
     pub rules: Rules,
+    /// The field is known before the run: from the header, the mapping, `--select` or the sample.
+    pub is_known: bool,
+    pub absent: Absent,
+}
+
+/// What a record that lacks the field means for its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// The server would not take a row without a value.
+    Refused,
+    /// The default is NULL, and is written like any value.
+    Null,
+    /// The statement does not name the column: a new row gets the server's default, and in a row that
+    /// is there it stays as it is.
+    Left,
+    /// The same, but in a row that is there it is set to its default.
+    Reset,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     pub name: String,
-    /// Indexes into `Plan::columns`, in the order of the key; a generated or preset part is left out.
+    pub parts: Vec<Part>,
+    /// Indexes into `Plan::columns` of the parts that are written, in the order of the key.
     pub columns: Vec<usize>,
+    pub counter: Counter,
     /// The table is stored in its order.
     pub is_primary: bool,
     /// Two keys are equal for the server exactly when their bytes are: `Column::is_key_binary` of
-    /// all parts, and no part is a prefix or generated.
+    /// all parts, and no part is a prefix or made by the server.
     pub is_binary: bool,
     /// Rows with NULL in one of its parts are never equal.
     pub is_nullable: bool,
+}
+
+/// A part of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// None where it is an expression.
+    pub column: Option<String>,
+    /// Only so many characters of the column count.
+    pub prefix: Option<u64>,
+}
+
+/// Whether a part of a key is the server's next number. It says nothing about the record: a row that
+/// meets another one by it, because the numbers are used up, is not that row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    Never,
+    /// Where the field of this column, an index into `Plan::columns`, is absent.
+    WhereAbsent(usize),
+    Always,
+}
+
+impl Key {
+    /// Whether rows in which these columns are left out get a number of the server for it.
+    pub fn is_counted(&self, left: &[usize]) -> bool {
+        match self.counter {
+            Counter::Never => false,
+            Counter::WhereAbsent(at) => left.contains(&at),
+            Counter::Always => true,
+        }
+    }
 }
 
 /// What happens to a field that nobody asked for; the caller says it to the source in its words.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::plan::{Counter, Part};
 use super::settings::STATE_TABLE;
 use super::table::{KeyPart, UniqueKey};
 use super::*;
@@ -22,6 +23,7 @@ pub fn settings() -> MysqlSettings {
         keys_unique: false,
         create_table: false,
         new_fields: NewFields::Refuse,
+        missing: Missing::Keep,
         rules: Rules::default(),
         throttle: None,
         throttle_every: Duration::from_secs(5),
@@ -111,11 +113,23 @@ fn definition(text: &str) -> Definition {
 /// A plan for a table of these columns, all of which are written; `key` says which tell rows apart.
 pub fn planned(mode: Mode, columns: &[&str], key: &[usize]) -> Plan {
     let table = table(columns, &[]);
-    let columns: Vec<Bound> =
-        table.columns.into_iter().map(|column| Bound { column, rules: Rules::default() }).collect();
+    let bound = |column: Column| Bound {
+        absent: match column.preset {
+            Preset::None => Absent::Refused,
+            Preset::Null if mode != Mode::Upsert => Absent::Null,
+            Preset::Null | Preset::Computed => Absent::Left,
+        },
+        column,
+        rules: Rules::default(),
+        is_known: true,
+    };
+    let columns: Vec<Bound> = table.columns.into_iter().map(bound).collect();
+    let part = |at: &usize| Part { column: Some(columns[*at].column.name.clone()), prefix: None };
     let key = (!key.is_empty()).then(|| Key {
         name: "PRIMARY".to_string(),
+        parts: key.iter().map(part).collect(),
         columns: key.to_vec(),
+        counter: Counter::Never,
         is_primary: true,
         is_binary: key.iter().all(|at| columns[*at].column.is_key_binary),
         is_nullable: key.iter().any(|at| columns[*at].column.is_nullable),
@@ -133,7 +147,9 @@ pub fn planned(mode: Mode, columns: &[&str], key: &[usize]) -> Plan {
         is_order_free: true,
         write_path: WritePath::LoadData,
         careful: Vec::new(),
-        keys_to_skip_by: None,
+        shows_updates: false,
+        has_triggers: false,
+        skips_by_key_name: false,
         is_transactional: true,
         warnings: Vec::new(),
     }

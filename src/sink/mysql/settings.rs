@@ -34,6 +34,7 @@ pub struct MysqlSettings {
     pub keys_unique: bool,
     pub create_table: bool,
     pub new_fields: NewFields,
+    pub missing: Missing,
     /// What holds for all columns; `epoch` and `text` are set for each by its field.
     pub rules: Rules,
     /// While the answer to this query is true, nothing is written.
@@ -148,6 +149,27 @@ impl Mode {
             Mode::Insert => "insert",
             Mode::Skip => "skip",
             Mode::Upsert => "upsert",
+        }
+    }
+}
+
+/// What an upsert does to the columns of a row that is there, where the record lacks the field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Missing {
+    /// They stay as they are.
+    #[default]
+    Keep,
+    /// They are set to their defaults, where the field is known before the run.
+    Default,
+}
+
+impl Missing {
+    pub const ALL: [Missing; 2] = [Missing::Keep, Missing::Default];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Missing::Keep => "keep",
+            Missing::Default => "default",
         }
     }
 }

@@ -10,9 +10,8 @@ mod tests;
 pub use kind::{Charset, Digits, Kind, Limit, Members, Text};
 pub use preset::Preset;
 
-use super::{Put, Rules, Zone, escape};
+use super::escape;
 use crate::error::{Error, Result};
-use crate::record::Value;
 
 /// What a row of information_schema.COLUMNS says of a column, as the server wrote it.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +55,8 @@ pub struct Column {
     pub is_generated: bool,
     pub is_auto_increment: bool,
     pub is_invisible: bool,
+    /// ON UPDATE CURRENT_TIMESTAMP: an update that does not name it shows in it.
+    pub is_updated_by_server: bool,
     /// Two values are equal for the server exactly when `put` makes the same bytes of them.
     pub is_key_binary: bool,
     pub is_mariadb: bool,
@@ -81,12 +82,7 @@ impl Column {
         })?;
         let extra = definition.extra.to_ascii_lowercase();
         let is_auto_increment = extra.contains("auto_increment");
-        let preset = if is_auto_increment {
-            Preset::Computed
-        } else {
-            Preset::of(definition, &kind, &extra)
-        };
-        let mut column = Column {
+        Ok(Column {
             name: definition.name.clone(),
             ordinal: definition.ordinal,
             is_nullable: definition.is_nullable,
@@ -97,27 +93,10 @@ impl Column {
             is_invisible: extra.contains("invisible"),
             is_key_binary: kind.is_key_binary(definition.collation.as_deref().unwrap_or_default()),
             is_mariadb: definition.is_mariadb,
-            preset,
+            preset: Preset::of(definition, &extra),
+            is_updated_by_server: extra.contains("on update"),
             kind,
-        };
-        column.preset = column.canonical_preset();
-        Ok(column)
-    }
-
-    /// A default is written as values are, so that a row without a value and one with the same have
-    /// equal keys. One that does not fit is left to the server, which took it once.
-    fn canonical_preset(&self) -> Preset {
-        let Preset::Literal(text) = &self.preset else { return self.preset.clone() };
-        if let Kind::Bit { .. } = self.kind {
-            return self.preset.clone();
-        }
-        // Defaults of TIMESTAMP are printed in the session's time zone, which is UTC.
-        let rules = Rules { source_zone: Some(Zone::UTC), ..Rules::default() };
-        let mut canonical = Vec::new();
-        match self.put(Value::Text(text), &rules, &mut canonical) {
-            Ok(Put::Text) => Preset::Literal(canonical),
-            _ => Preset::Computed,
-        }
+        })
     }
 
     /// Whether values can be written to it at all; to be asked for each column that is meant to be.

@@ -4,7 +4,7 @@ use super::{Bound, Given, OtherFields};
 use crate::error::{Error, Result};
 use crate::record::{Field, FieldKind};
 use crate::sink::mysql::rules::{BinaryText, TextOrigin};
-use crate::sink::mysql::{Column, Kind, NewFields, Preset, Rules};
+use crate::sink::mysql::{Absent, Column, Kind, NewFields, Preset, Rules};
 
 #[derive(Debug)]
 pub(super) struct Binding {
@@ -57,7 +57,11 @@ pub(super) fn bind(given: &Given<'_>) -> Result<Binding> {
         if let Some(feed) = feed {
             let rules = rules_of(given, column, feed.known);
             binding.wanted.push(feed.field.to_string());
-            binding.columns.push(Bound { column: column.clone(), rules });
+            let is_known = feed.known.is_some() || given.selection.is_some();
+            let column = column.clone();
+            // Until the mode is known, which decides it.
+            let absent = Absent::Left;
+            binding.columns.push(Bound { column, rules, is_known, absent });
         }
     }
     Ok(binding)
@@ -108,12 +112,11 @@ impl<'a> Finding<'a> {
         }
     }
 
-    /// A document may have a field that nobody has seen yet. Where the server computes a value of
-    /// its own, such as the next number, it goes on doing so.
+    /// A document may have a field that nobody has seen yet.
     fn await_others(&mut self, columns: &'a [Column]) {
         for (at, column) in columns.iter().enumerate() {
             let is_writable = column.check_writable().is_ok();
-            if self.feeds[at].is_none() && is_writable && column.preset != Preset::Computed {
+            if self.feeds[at].is_none() && is_writable {
                 self.feeds[at] = Some(Feed { field: &column.name, known: None });
             }
         }

@@ -1,12 +1,14 @@
 //! The decisions of a plan, from what is given.
 
-use super::{OtherFields, Plan, WritePath, columns, keys};
+use super::{Bound, OtherFields, Plan, WritePath, columns, keys};
 use crate::error::{Error, Result};
 use crate::record::Field;
 use crate::sink::mysql::column::Definition;
 use crate::sink::mysql::session::server::Cluster;
 use crate::sink::mysql::table::UniqueKey;
-use crate::sink::mysql::{Mode, MysqlSettings, Server, Table};
+use crate::sink::mysql::{
+    Absent, Column, Missing, Mode, MysqlSettings, Preset, Server, Table, TableName,
+};
 
 /// What a plan is made of.
 #[derive(Clone, Copy)]
@@ -32,10 +34,22 @@ pub fn plan(given: &Given<'_>) -> Result<Plan> {
     if given.fields.is_empty() && !given.is_open {
         return Ok(of_nothing(given));
     }
-    let binding = columns::bind(given)?;
+    let mut binding = columns::bind(given)?;
     let decision = keys::decide(given, &binding.columns)?;
+    let key_columns = decision.key.as_ref().map_or(&[][..], |key| &key.columns);
+    for (at, bound) in binding.columns.iter_mut().enumerate() {
+        bound.absent = absent(given.settings, decision.mode, bound, key_columns.contains(&at));
+    }
     let table = given.table;
     table.check_mode(decision.mode)?;
+    let is_always_written = |column: &Column| !given.is_open && is_bound(&binding.columns, column);
+    let shows_updates = !table.triggers.is_empty()
+        || table.hides_triggers
+        || table.is_versioned
+        || table
+            .columns
+            .iter()
+            .any(|column| column.is_updated_by_server && !is_always_written(column));
     let mut warnings = binding.warnings;
     warnings.extend(decision.warnings);
     if !table.is_transactional() {
@@ -58,20 +72,39 @@ pub fn plan(given: &Given<'_>) -> Result<Plan> {
         table: table.name.clone(),
         wanted: binding.wanted,
         others: binding.others,
-        columns: binding.columns,
-        keys_to_skip_by: (decision.mode == Mode::Skip && table.shows_idle_updates())
-            .then(|| table.unique_keys.iter().map(|key| key.name.clone()).collect()),
+        has_triggers: !table.triggers.is_empty() || table.hides_triggers,
+        skips_by_key_name: decision.mode == Mode::Skip && table.shows_idle_updates(),
         mode: decision.mode,
         mode_reason: decision.mode_reason,
         key: decision.key,
         other_keys: decision.other_keys,
         lanes_max: decision.lanes_max,
-        is_order_free: decision.lanes_max > 1 && table.is_transactional() && !shows_order(table),
+        is_order_free: decision.lanes_max > 1
+            && table.is_transactional()
+            && !shows_order(table, &binding.columns),
+        shows_updates,
+        columns: binding.columns,
         write_path,
         careful: careful(table),
         is_transactional: table.is_transactional(),
         warnings,
     })
+}
+
+/// What a record without the field means for its row.
+fn absent(settings: &MysqlSettings, mode: Mode, bound: &Bound, is_key: bool) -> Absent {
+    let column = &bound.column;
+    let is_reset = mode == Mode::Upsert && settings.missing == Missing::Default && bound.is_known;
+    match column.preset {
+        Preset::None => Absent::Refused,
+        Preset::Null if mode != Mode::Upsert || is_reset => Absent::Null,
+        Preset::Computed if is_reset && !is_key && !column.is_auto_increment => Absent::Reset,
+        Preset::Null | Preset::Computed => Absent::Left,
+    }
+}
+
+fn is_bound(bound: &[Bound], column: &Column) -> bool {
+    bound.iter().any(|bound| bound.column.name == column.name)
 }
 
 /// For files that are empty, and have no header either: nothing will be written.
@@ -89,14 +122,16 @@ fn of_nothing(given: &Given<'_>) -> Plan {
         is_order_free: false,
         write_path: write_path(given),
         careful: Vec::new(),
-        keys_to_skip_by: None,
+        has_triggers: false,
+        skips_by_key_name: false,
+        shows_updates: false,
         is_transactional: given.table.is_transactional(),
         warnings: Vec::new(),
     }
 }
 
 /// Triggers see one row after the other, and numbers are given in turn.
-fn shows_order(table: &Table) -> bool {
+fn shows_order(table: &Table, bound: &[Bound]) -> bool {
     let counts = |definition: &Definition| {
         let preset = definition.column_default.as_deref().unwrap_or_default().to_ascii_lowercase();
         preset.contains("nextval") || preset.contains("next value")
@@ -106,10 +141,10 @@ fn shows_order(table: &Table) -> bool {
     !table.triggers.is_empty()
         || table.hides_triggers
         || table.definitions.iter().any(counts)
-        || table
-            .columns
-            .iter()
-            .any(|column| column.is_auto_increment && !primary.contains(&column.name.as_str()))
+        || table.columns.iter().any(|column| {
+            column.is_auto_increment
+                && (!primary.contains(&column.name.as_str()) || !is_bound(bound, column))
+        })
 }
 
 fn check_table(given: &Given<'_>) -> Result<()> {
@@ -119,6 +154,10 @@ fn check_table(given: &Given<'_>) -> Result<()> {
         return Err(
             wrong(format!("it is a {}", kind.to_lowercase())).help("name a table with --db-table")
         );
+    }
+    if is_state_table(given) {
+        return Err(wrong("flowgauge keeps its own state in it".to_string())
+            .help("name another table with --db-table, or other state tables with --state-table"));
     }
     if given.server.is_read_only {
         return Err(wrong("the server takes no changes".to_string())
@@ -138,6 +177,14 @@ fn check_table(given: &Given<'_>) -> Result<()> {
             .help("add one to the table"));
     }
     Ok(())
+}
+
+fn is_state_table(given: &Given<'_>) -> bool {
+    let Ok(prefix) = TableName::parse(&given.settings.state_table) else { return false };
+    let name = &given.table.name;
+    let is_there = prefix.database.is_none() || prefix.database == name.database;
+    let is_called = |what| name.table.eq_ignore_ascii_case(&format!("{}_{what}", prefix.table));
+    is_there && ["jobs", "segments"].into_iter().any(is_called)
 }
 
 fn write_path(given: &Given<'_>) -> WritePath {

@@ -1,10 +1,10 @@
 //! What tells rows of the table apart, and what that means for the way they are written.
 
 use super::columns::find;
-use super::{Bound, Given, Key};
+use super::{Bound, Counter, Given, Key, Part};
 use crate::error::{Error, Result};
-use crate::sink::mysql::table::UniqueKey;
-use crate::sink::mysql::{Mode, Preset, Table};
+use crate::sink::mysql::table::{KeyPart, UniqueKey};
+use crate::sink::mysql::{Mode, Preset};
 
 /// Lanes where nothing else limits them: more would only wait for each other.
 pub const LANES_MAX: usize = 64;
@@ -23,22 +23,23 @@ pub(super) struct Decision {
 struct Keys<'a> {
     /// Wholly within the written columns.
     whole: Vec<(Key, &'a UniqueKey)>,
-    /// With parts that the server computes or presets.
+    /// With parts that the server computes or presets, for all rows or for those that lack the field.
+    ///
+    /// They may meet, too: a number that is used up comes again.
     partial: Vec<(Key, &'a UniqueKey)>,
 }
 
 pub(super) fn decide(given: &Given<'_>, written: &[Bound]) -> Result<Decision> {
-    let keys = Keys::of(given.table, written);
+    let keys = Keys::of(given, written);
     let chosen = match &given.settings.key {
         Some(names) => Some(keys.choose(given, names)?),
         None => None,
     };
     let (mode, mode_reason) = mode_of(given, &keys)?;
-    let meeting = keys.whole.len() + keys.partial.len();
     if mode != Mode::Insert && keys.whole.is_empty() {
         return Err(no_key(given, mode, &keys));
     }
-    if mode == Mode::Upsert && meeting > 1 && chosen.is_none() {
+    if mode == Mode::Upsert && keys.whole.len() > 1 && chosen.is_none() {
         return Err(Error::config(format!(
             "table {} has several unique keys, and a row could meet a different one in each: {}",
             given.table.name,
@@ -75,37 +76,45 @@ pub(super) fn decide(given: &Given<'_>, written: &[Bound]) -> Result<Decision> {
 }
 
 impl<'a> Keys<'a> {
-    fn of(table: &'a Table, written: &[Bound]) -> Keys<'a> {
+    fn of(given: &Given<'a>, written: &[Bound]) -> Keys<'a> {
         let mut keys = Keys { whole: Vec::new(), partial: Vec::new() };
-        for unique in &table.unique_keys {
-            let position = |name: &str| written.iter().position(|bound| bound.column.name == name);
-            let parts = unique.parts.iter().map(|part| (part, part.column.as_deref()));
-            let mut columns = Vec::new();
-            let (mut is_whole, mut is_binary, mut never_meets) = (true, true, false);
-            for (part, name) in parts {
-                match name.and_then(position) {
-                    Some(at) => {
-                        is_binary &= written[at].column.is_key_binary && part.prefix.is_none();
-                        columns.push(at);
+        for unique in &given.table.unique_keys {
+            let (mut columns, mut is_whole, mut is_binary) = (Vec::new(), true, true);
+            let mut counter = Counter::Never;
+            for part in &unique.parts {
+                let name = part.column.as_deref();
+                let at = written.iter().position(|bound| Some(&*bound.column.name) == name);
+                let Some(at) = at else {
+                    (is_whole, is_binary) = (false, false);
+                    let column = name.and_then(|name| given.table.column(name));
+                    if column.is_some_and(|column| column.is_auto_increment) {
+                        counter = Counter::Always;
                     }
-                    None => {
-                        is_whole = false;
-                        is_binary = false;
-                        // The next number, or the like: no two rows get the same.
-                        never_meets |=
-                            name.and_then(|name| table.column(name)).is_some_and(|column| {
-                                column.preset == Preset::Computed && !column.is_generated
-                            });
-                    }
+                    continue;
+                };
+                let Bound { column, is_known, .. } = &written[at];
+                let may_be_made = given.is_open && column.preset == Preset::Computed;
+                is_binary &= column.is_key_binary && part.prefix.is_none() && !may_be_made;
+                // No record is known to say it.
+                is_whole &= *is_known || column.preset == Preset::None;
+                if may_be_made && column.is_auto_increment && counter == Counter::Never {
+                    counter = Counter::WhereAbsent(at);
                 }
+                columns.push(at);
             }
-            let is_nullable = unique.parts.iter().any(|part| part.is_nullable);
-            let (name, is_primary) = (unique.name.clone(), unique.is_primary());
-            let key = Key { name, columns, is_primary, is_binary, is_nullable };
-            match (is_whole, never_meets) {
-                (true, _) => keys.whole.push((key, unique)),
-                (false, false) => keys.partial.push((key, unique)),
-                (false, true) => {}
+            let part = |part: &KeyPart| Part { column: part.column.clone(), prefix: part.prefix };
+            let key = Key {
+                name: unique.name.clone(),
+                parts: unique.parts.iter().map(part).collect(),
+                columns,
+                counter,
+                is_primary: unique.is_primary(),
+                is_binary,
+                is_nullable: unique.parts.iter().any(|part| part.is_nullable),
+            };
+            match is_whole {
+                true => keys.whole.push((key, unique)),
+                false => keys.partial.push((key, unique)),
             }
         }
         keys
@@ -159,7 +168,7 @@ impl<'a> Keys<'a> {
 }
 
 fn described(unique: &UniqueKey) -> String {
-    let part = |part: &crate::sink::mysql::table::KeyPart| match &part.column {
+    let part = |part: &KeyPart| match &part.column {
         Some(column) => column.clone(),
         None => "an expression".to_string(),
     };
@@ -208,23 +217,35 @@ fn no_key(given: &Given<'_>, mode: Mode, keys: &Keys<'_>) -> Error {
 
 /// Rows of one key have to be written in the order of the source. Several lanes keep to that where
 /// our side sees which rows share a key, which it does by their bytes.
+///
+/// A key whose number the server always makes does not count: in which order it gives them out is its
+/// own affair, and a row that meets another by one is rejected whichever that is.
 fn lanes(given: &Given<'_>, keys: &Keys<'_>, warnings: &mut Vec<String>) -> usize {
     if let Some(reason) = given.table.wants_order() {
         warnings.push(format!("{reason}, so rows are written in order over one connection"));
         return 1;
     }
-    let mut all = keys.whole.iter().chain(&keys.partial);
-    let fault = match (all.next(), all.next()) {
-        (None, _) => return LANES_MAX,
-        (Some(_), Some(_)) => "the table has several unique keys".to_string(),
-        (Some((key, _)), None) if key.is_binary => return LANES_MAX,
-        (Some((key, unique)), None) if key.columns.len() == unique.parts.len() => format!(
+    let all: Vec<&(Key, &UniqueKey)> = keys
+        .whole
+        .iter()
+        .chain(&keys.partial)
+        .filter(|(key, _)| key.counter != Counter::Always)
+        .collect();
+    let counted = all.iter().find(|(key, _)| matches!(key.counter, Counter::WhereAbsent(_)));
+    let fault = match (counted, &all[..]) {
+        (None, []) => return LANES_MAX,
+        (Some((key, _)), _) => format!(
+            "records may have a value for a column of key '{}' that the server numbers in others \
+             (--select without it would leave it to the server)",
+            key.name
+        ),
+        (None, [(key, _)]) if key.is_binary => return LANES_MAX,
+        (None, [(key, unique)]) if is_told_by_record(given, key, unique) => format!(
             "key '{}' takes values for the same that differ in their bytes, such as 'a' and 'A'",
             key.name
         ),
-        (Some((key, _)), None) => {
-            format!("a part of key '{}' is made by the server", key.name)
-        }
+        (None, [(key, _)]) => format!("a part of key '{}' is made by the server", key.name),
+        (None, _) => "the table has several unique keys".to_string(),
     };
     if given.settings.keys_unique {
         return LANES_MAX;
@@ -234,4 +255,13 @@ fn lanes(given: &Given<'_>, keys: &Keys<'_>, warnings: &mut Vec<String>) -> usiz
          meet, --keys-unique lets several write"
     ));
     1
+}
+
+/// Each part of the key comes from the record.
+fn is_told_by_record(given: &Given<'_>, key: &Key, unique: &UniqueKey) -> bool {
+    let column = |part: &KeyPart| given.table.column(part.column.as_deref()?);
+    let may_be_made = |part: &KeyPart| {
+        given.is_open && column(part).is_some_and(|column| column.preset == Preset::Computed)
+    };
+    key.columns.len() == unique.parts.len() && !unique.parts.iter().any(may_be_made)
 }

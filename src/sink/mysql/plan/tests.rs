@@ -4,7 +4,7 @@ use crate::record::{EpochUnit, Field, FieldKind};
 use crate::sink::mysql::rules::{self, BinaryText, TextOrigin};
 use crate::sink::mysql::samples;
 use crate::sink::mysql::session::server::Cluster;
-use crate::sink::mysql::{MysqlSettings, NewFields, Server, Table};
+use crate::sink::mysql::{Absent, Missing, MysqlSettings, NewFields, Preset, Server, Table};
 
 /// What is given, with defaults that tests change.
 struct Case {
@@ -142,10 +142,74 @@ fn columns_that_nothing_goes_into_have_to_do_without() {
 fn documents_may_bring_what_nobody_has_seen_yet() {
     let columns =
         &["id int NOT NULL auto_increment", "a int", "b int NOT NULL", "g int STORED GENERATED"];
-    case("a", columns, &[("PRIMARY", "id")]).with(|case| case.is_open = true).gives("a=a,b=b");
-    case("id,a", columns, &[("PRIMARY", "id")])
-        .with(|case| case.is_open = true)
-        .gives("id=id,a=a,b=b");
+    let open = |case: &mut Case| case.is_open = true;
+    for fields in ["a", "id,a"] {
+        let plan = case(fields, columns, &[("PRIMARY", "id")]).with(open).gives("id=id,a=a,b=b");
+        let known: Vec<&str> = plan
+            .columns
+            .iter()
+            .filter(|bound| bound.is_known)
+            .map(|bound| bound.column.name.as_str())
+            .collect();
+        assert_eq!(known.join(","), fields);
+        // Numbers of documents and of the server may meet, whoever comes first.
+        assert_eq!(plan.lanes_max, 1);
+        assert!(plan.warnings[0].contains("the server numbers in others"), "{:?}", plan.warnings);
+    }
+}
+
+#[test]
+fn what_an_absent_field_means_follows_from_mode_and_default() {
+    use Absent::{Left, Null, Refused, Reset};
+    let columns =
+        &["k int NOT NULL", "a int", "b int auto_increment", "c int NOT NULL", "late int", "d int"];
+    let absent = |mode, missing| {
+        let mut case = case("k,a,b,c,d", columns, &[("PRIMARY", "k"), ("b", "b")]);
+        case.is_open = true;
+        case.settings.mode = Some(mode);
+        case.settings.missing = missing;
+        case.settings.key = Some(names("k"));
+        case.table.columns[5].preset = Preset::Computed;
+        let plan = case.plan().unwrap();
+        plan.columns.iter().map(|bound| bound.absent).collect::<Vec<_>>()
+    };
+    for mode in [Mode::Insert, Mode::Skip] {
+        for missing in Missing::ALL {
+            assert_eq!(absent(mode, missing), [Refused, Null, Left, Refused, Null, Left]);
+        }
+    }
+    assert_eq!(absent(Mode::Upsert, Missing::Keep), [Refused, Left, Left, Refused, Left, Left]);
+    // Only what is known is set to its default, and never a number of the server.
+    assert_eq!(absent(Mode::Upsert, Missing::Default), [Refused, Null, Left, Refused, Left, Reset]);
+}
+
+#[test]
+fn keys_with_a_part_that_the_server_makes_are_met_too() {
+    let upsert = |case: &mut Case| case.settings.mode = Some(Mode::Upsert);
+    let open = |case: &mut Case| case.is_open = true;
+    let preset = |case: &mut Case| case.table.columns[2].preset = Preset::Computed;
+    let columns = &["k int NOT NULL", "v int", "day date"];
+    let keys = &[("PRIMARY", "k"), ("u", "day,v")][..];
+    let plan = case("k,v", columns, keys).with(preset).with(upsert).plan().unwrap();
+    assert_eq!((plan.lanes_max, plan.other_keys.len()), (1, 1));
+    assert_eq!(plan.key.unwrap().name, "PRIMARY");
+    // One whose number the server always makes does not put rows in order.
+    let numbered = &["id int NOT NULL auto_increment", "k int NOT NULL"];
+    let keys = &[("PRIMARY", "id"), ("u", "k")][..];
+    let plan = case("k", numbered, keys).with(upsert).plan().unwrap();
+    assert_eq!((plan.lanes_max, plan.is_order_free), (64, false));
+    assert_eq!(plan.other_keys[0].counter, Counter::Always);
+    // Documents may say the number.
+    let plan = case("k", numbered, keys).with(open).with(upsert).plan().unwrap();
+    assert_eq!((plan.lanes_max, plan.other_keys[0].counter), (1, Counter::WhereAbsent(0)));
+    // One that no record is known to have tells nothing.
+    let unknown = || case("k", numbered, &keys[..1]).with(open);
+    assert_eq!(unknown().plan().unwrap().mode, Mode::Insert);
+    unknown().with(|case| case.table.is_empty = false).refused("no unique key within");
+    // A default in a key is known to nobody but the server.
+    let with_default = |case: &mut Case| case.table.columns[0].preset = Preset::Computed;
+    let plan = case("k", &["k int NOT NULL"], &[("PRIMARY", "k")]).with(open).with(with_default);
+    assert_eq!(plan.plan().unwrap().lanes_max, 1);
 }
 
 #[test]
@@ -271,6 +335,8 @@ fn tables_that_cannot_be_written_to() {
     let table = || case("a", TWO, &[]);
     table().with(|case| case.table.other_kind = Some("VIEW".into())).refused("it is a view");
     table().with(|case| case.server.is_read_only = true).refused("takes no changes");
+    let own = |case: &mut Case| case.table.name.table = "flowgauge_jobs".to_string();
+    table().with(own).refused("flowgauge keeps its own state in it");
     let grouped = |case: &mut Case| case.server.cluster = Cluster::GroupReplication;
     table().with(grouped).refused("no primary key");
     let old = |case: &mut Case| case.table.engine = "MyISAM".into();
@@ -332,4 +398,12 @@ fn the_mapping_tells_what_becomes_of_everything() {
             "x|text|||left out",
         ]
     );
+    let resetting = |case: &mut Case| {
+        case.settings.mode = Some(Mode::Upsert);
+        case.settings.missing = Missing::Default;
+    };
+    let case = self::case("a,b", &["a int NOT NULL", "b int"], &[("u", "a")]).with(resetting);
+    let plan = case.plan().unwrap();
+    let rows = mapping(&plan, &case.table, &case.fields);
+    assert_eq!(rows[1].note, "its default where a record lacks it");
 }

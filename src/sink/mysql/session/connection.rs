@@ -239,6 +239,35 @@ impl Session {
         done
     }
 
+    /// Has the server keep a warning for each row that a statement skips, and says how many it keeps:
+    /// MySQL wants a right for more than it does by itself.
+    pub async fn keep_warnings(&mut self) -> Tried<u64> {
+        match self.run("SET SESSION max_error_count = 65535").await {
+            Ok(_) | Err(Trouble::Stop(_)) => {}
+            Err(trouble) => return Err(trouble),
+        }
+        Ok(self
+            .rows::<u64>("SELECT @@SESSION.max_error_count")
+            .await?
+            .first()
+            .copied()
+            .unwrap_or(0))
+    }
+
+    /// How many warnings of the last statement the server kept, and how many of them say that a row
+    /// meets another by a key that is one of these.
+    pub async fn duplicates(
+        &mut self,
+        is_one: impl Fn(&str) -> bool + Send + Sync,
+    ) -> Tried<(u64, u64)> {
+        let count = |(told, met): (u64, u64), (_, code, message): (String, u16, String)| {
+            let is_met = trouble::key_met(code, &message).is_some_and(|key| is_one(&key));
+            (told + 1, met + u64::from(is_met))
+        };
+        let answer = self.conn.query_fold("SHOW WARNINGS", (0, 0), count);
+        within(self.timeout, During::Statement, &self.address, answer).await
+    }
+
     /// Has the server check a statement, its rights among it, without running it.
     pub async fn can_prepare(&mut self, sql: &str) -> Tried<()> {
         let answer = self.conn.prep(sql);

@@ -163,9 +163,8 @@ fn row(code: u16, message: &str, error_type: ErrorType, what: &str) -> Trouble {
 
 const REFUSED_BY_INDEX: &str = "an index over an expression does not take the value";
 
-pub(super) const DUPLICATE_KEY: u16 = 1062;
-
 /// Said of a table that is created, too.
+pub(super) const DUPLICATE_KEY: u16 = 1062;
 pub(super) const ROW_TOO_LARGE: u16 = 1118;
 
 /// What is the matter with a row, and not with the statement.

@@ -21,7 +21,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-use super::column::{Column, Kind, Preset};
+use super::column::{Column, Kind};
 use super::rules::{self, BinaryText, Rules, TextOrigin};
 use crate::convert::Unfit;
 use crate::record::{ErrorType, Value};
@@ -32,7 +32,7 @@ pub enum Put {
     /// The bytes that were appended.
     Text,
     Null,
-    /// What the server computes, and nobody else can: `DEFAULT`.
+    /// The record says nothing: `DEFAULT`, or whatever the plan makes of it.
     Default,
 }
 
@@ -42,7 +42,7 @@ impl Column {
     pub fn put(&self, value: Value<'_>, rules: &Rules, out: &mut Vec<u8>) -> Result<Put, Unfit> {
         let start = out.len();
         let result = match value {
-            Value::Absent => return self.absent(out),
+            Value::Absent => return Ok(Put::Default),
             _ if self.is_generated => Err(unfit(
                 ErrorType::TypeMismatch,
                 "a value for a column that the server generates",
@@ -57,20 +57,6 @@ impl Column {
             out.truncate(start);
         }
         result
-    }
-
-    fn absent(&self, out: &mut Vec<u8>) -> Result<Put, Unfit> {
-        match &self.preset {
-            Preset::Literal(text) => {
-                out.extend_from_slice(text);
-                Ok(Put::Text)
-            }
-            Preset::Null => Ok(Put::Null),
-            Preset::Computed => Ok(Put::Default),
-            Preset::None => {
-                Err(unfit(ErrorType::Null, "absent, and the column is NOT NULL and has no default"))
-            }
-        }
     }
 
     /// A default is for rows that do not say anything; NULL is something.

@@ -58,7 +58,9 @@ impl Inserting<'_> {
                 _ => self.send(&sql).await,
             };
             let is_duplicate = match &outcome {
-                Err(Trouble::Row(trouble)) if count == 1 => self.is_duplicate(trouble).await?,
+                Err(Trouble::Row(trouble)) if count == 1 => {
+                    self.is_duplicate(trouble, &self.left_by(rows.row(search.next))).await?
+                }
                 _ => false,
             };
             // After a failure, too: a statement on its own could not be taken back.
@@ -99,9 +101,9 @@ impl Inserting<'_> {
     }
 
     /// Whether the row is there already, where the server is not asked to pass over those.
-    async fn is_duplicate(&mut self, trouble: &RowTrouble) -> Tried<bool> {
+    async fn is_duplicate(&mut self, trouble: &RowTrouble, left: &[usize]) -> Tried<bool> {
         let key = trouble.key.as_deref().filter(|_| trouble.code == DUPLICATE_KEY);
-        if !key.is_some_and(|key| self.statements.is_duplicate(key)) {
+        if !key.is_some_and(|key| self.statements.is_duplicate(key, left)) {
             return Ok(false);
         }
         if !self.session.server.is_mariadb {
@@ -119,7 +121,15 @@ impl Inserting<'_> {
         }
         RowTrouble {
             error_type: ErrorType::DuplicateKey,
-            reason: "another row has the same values in another unique key".to_string(),
+            reason: match self.mode {
+                Mode::Skip => {
+                    "the numbers of an AUTO_INCREMENT column are used up, or are there already"
+                }
+                Mode::Insert | Mode::Upsert => {
+                    "another row has the same values in another unique key"
+                }
+            }
+            .to_string(),
             ..trouble
         }
     }
@@ -137,7 +147,14 @@ impl Inserting<'_> {
         Ok(())
     }
 
-    /// A statement of up to `limit` rows from `first` on, and how many it has: at least one.
+    /// The columns that a row leaves to the server.
+    fn left_by(&self, row: &[u8]) -> Vec<usize> {
+        let fields = fields(row).enumerate();
+        fields.filter(|(_, field)| *field == Field::Default).map(|(index, _)| index).collect()
+    }
+
+    /// A statement of up to `limit` rows from `first` on, and how many it has: at least one. Where that
+    /// matters, all of them leave out the same columns.
     fn compose(
         &self,
         place: Place,
@@ -146,15 +163,18 @@ impl Inserting<'_> {
         limit: usize,
         sql: &mut Vec<u8>,
     ) -> usize {
-        let tail = self.statements.insert_tail(place);
+        let left = self.left_by(rows.row(first));
+        let is_uniform = self.statements.is_uniform();
+        let tail = self.statements.insert_tail(place, &left);
         let bytes_max = self.bytes_max().saturating_sub(tail.len());
         sql.clear();
-        sql.extend_from_slice(self.statements.insert_head(place).as_bytes());
+        sql.extend_from_slice(self.statements.insert_head(place, &left).as_bytes());
         let mut count = 0;
         while count < limit {
             let start = sql.len();
-            append_row(sql, rows.row(first + count), self.columns);
-            if sql.len() > bytes_max && count > 0 {
+            let left_too = append_row(sql, rows.row(first + count), self.columns, is_uniform);
+            let is_other = is_uniform && count > 0 && left_too != left;
+            if is_other || (sql.len() > bytes_max && count > 0) {
                 sql.truncate(start);
                 break;
             }
@@ -196,20 +216,34 @@ impl Inserting<'_> {
     }
 }
 
-fn append_row(sql: &mut Vec<u8>, row: &[u8], columns: &[Bound]) {
-    sql.push(b'(');
-    for (field, bound) in fields(row).zip(columns) {
+/// Gives the columns that the row leaves to the server. They are not among the values where the
+/// statement does not name them.
+fn append_row(sql: &mut Vec<u8>, row: &[u8], columns: &[Bound], is_uniform: bool) -> Vec<usize> {
+    let mut left = Vec::new();
+    let start = sql.len();
+    for (index, (field, bound)) in fields(row).zip(columns).enumerate() {
+        if field == Field::Default {
+            left.push(index);
+        }
+        sql.push(if sql.len() == start { b'(' } else { b',' });
         match field {
             Field::Null => sql.extend_from_slice(b"NULL"),
+            Field::Default if is_uniform => {
+                sql.pop();
+            }
+            // DEFAULT would be 0: the mode NO_AUTO_VALUE_ON_ZERO is on.
+            Field::Default if bound.column.is_auto_increment => sql.extend_from_slice(b"NULL"),
             Field::Default => sql.extend_from_slice(b"DEFAULT"),
             // As digits: in quotes the server would take them for text first.
             Field::Text(text) if is_number(&bound.column, &text) => sql.extend_from_slice(&text),
             Field::Text(text) => bound.column.literal(sql, &text),
         }
-        sql.push(b',');
     }
-    sql.pop();
+    if sql.len() == start {
+        sql.push(b'(');
+    }
     sql.push(b')');
+    left
 }
 
 fn is_number(column: &Column, text: &[u8]) -> bool {

@@ -7,11 +7,10 @@
 use std::sync::Arc;
 
 use super::careful::{Inserting, Outcome, STATEMENT_BYTES_MAX};
-use super::counts;
 use super::prepare::Detail;
 use super::sink::MysqlSink;
-use super::statement::Place;
 use crate::error::{Error, Kind, Later, Result};
+use crate::event::Event;
 use crate::record::Counts;
 use crate::sink::mysql::session::connection::{Session, try_connect};
 use crate::sink::mysql::settings::Mode;
@@ -31,8 +30,11 @@ pub struct MysqlLane {
     /// For the next segment LOAD DATA is left alone: what it left behind at the server was in the
     /// way of the last.
     avoids_load: bool,
-    /// Rows were there already where a load could not tell that from a refusal.
-    meets_rows: bool,
+    /// How many warnings of one statement the server keeps in this session.
+    pub(super) warnings_kept: u64,
+    /// Where it has to be known why rows are skipped: more were than there are warnings of one
+    /// statement.
+    pub(super) skips_many: bool,
 }
 
 /// A statement this short is refused for something else than its size.
@@ -55,7 +57,8 @@ impl MysqlLane {
             table_version: 0,
             bytes_max: None,
             avoids_load: false,
-            meets_rows: false,
+            warnings_kept: 0,
+            skips_many: false,
         };
         lane.session = Some(lane.session().await?);
         Ok(lane)
@@ -76,6 +79,9 @@ impl MysqlLane {
         // First: whoever was taken over must not end connections of the new run.
         self.compare_epoch(&mut session).await?;
         self.sink.state.lock_lane(&mut session, self.number).await?;
+        if self.asks_why() {
+            self.warnings_kept = session.keep_warnings().await?;
+        }
         Ok(session)
     }
 
@@ -98,8 +104,7 @@ impl MysqlLane {
         payload: &Payload,
         allowance: &dyn Allowance,
     ) -> Tried<Commit> {
-        let detail = payload.detail.as_ref().and_then(|detail| detail.downcast_ref::<Detail>());
-        let Some(detail) = detail else {
+        let Some(detail) = detail(payload) else {
             return Err(Trouble::Stop(Error::internal("a payload of another sink")));
         };
         if !self.sink.plan.is_transactional {
@@ -142,60 +147,6 @@ impl MysqlLane {
 
     pub(super) fn loads_data(&self) -> bool {
         self.sink.loads_data() && !self.avoids_load
-    }
-
-    /// The short way: straight into the table. None, and no transaction, where that does not do.
-    async fn load(
-        &mut self,
-        session: &mut Session,
-        payload: &Payload,
-        detail: &Detail,
-    ) -> Tried<Option<Counts>> {
-        let plan = &self.sink.plan;
-        // A row that a foreign key refuses looks exactly like a duplicate: then there may be neither.
-        let hides_refusals = plan.mode == Mode::Skip && !plan.careful.is_empty();
-        let mode = if hides_refusals { Mode::Insert } else { plan.mode };
-        if !self.loads_data() || detail.is_mixed {
-            return Ok(None);
-        }
-        if !(hides_refusals && self.meets_rows) {
-            self.begin(session).await?;
-            let sql = self.sink.statements.load(Place::Target, &detail.left_out);
-            let counts = match session.load(&sql, payload.bytes.clone()).await {
-                Ok(done) => counts::loaded(mode, payload.rows, &done),
-                Err(trouble) => self.not_loaded(trouble)?,
-            };
-            if counts.is_some() {
-                return Ok(counts);
-            }
-            session.run("ROLLBACK").await?;
-            self.meets_rows |= hides_refusals;
-        }
-        // Elsewhere there is no slow way to be spared, or no table in the warnings.
-        let is_spared = hides_refusals
-            && self.loads_data()
-            && plan.keys_to_skip_by.is_some()
-            && !session.server.is_mariadb;
-        if !is_spared {
-            return Ok(None);
-        }
-        let counts = self.load_in_pieces(session, payload, detail).await?;
-        if counts.is_none() {
-            session.run("ROLLBACK").await?;
-        }
-        Ok(counts)
-    }
-
-    /// What may do better with INSERT is no reason to stop.
-    pub(super) fn not_loaded(&self, trouble: Trouble) -> Tried<Option<Counts>> {
-        match trouble {
-            Trouble::Row(_) | Trouble::Slow(_) => Ok(None),
-            Trouble::NoLocalInfile(error) => {
-                self.sink.stop_loading_data(&error);
-                Ok(None)
-            }
-            trouble => Err(trouble),
-        }
     }
 
     async fn insert(
@@ -272,6 +223,13 @@ impl MysqlLane {
         }
     }
 
+    fn note_kept(&self, payload: &Payload) {
+        let values = detail(payload).map_or(0, |detail| detail.kept);
+        if values > 0 {
+            self.sink.observer.notice(&Event::ValuesKept { values });
+        }
+    }
+
     fn maybe_twice(&self, cause: Error) -> Error {
         let table = &self.sink.plan.table;
         let message = format!("table {table} cannot roll back, and a segment was written in part");
@@ -317,6 +275,10 @@ impl MysqlLane {
     }
 }
 
+fn detail(payload: &Payload) -> Option<&Detail> {
+    payload.detail.as_ref()?.downcast_ref()
+}
+
 impl Lane for MysqlLane {
     fn commit<'a>(
         &'a mut self,
@@ -328,6 +290,9 @@ impl Lane for MysqlLane {
             let tried = Box::pin(self.try_commit(&mut session, payload, allowance)).await;
             match tried {
                 Ok(commit) => {
+                    if let Commit::Durable(_) = commit {
+                        self.note_kept(payload);
+                    }
                     self.session = Some(session);
                     self.avoids_load = false;
                     Ok(commit)
@@ -362,6 +327,9 @@ impl Lane for MysqlLane {
             let epoch = self.sink.epoch()?;
             let receipt = self.sink.state.token(&mut session, epoch, payload.ticket).await?;
             self.session = Some(session);
+            if receipt.is_some() {
+                self.note_kept(payload);
+            }
             Ok(receipt.map(Commit::Durable))
         })
     }

@@ -1,31 +1,35 @@
 //! Rows to the text of LOAD DATA, which is also what other statements are made from. Pure.
 //!
-//! A column that no row has a value for is left to the server. Where some rows have one and some
-//! do not, LOAD DATA has no words for it, and the segment says that it needs INSERT.
+//! A column that a row has no value for is left to the server, and LOAD DATA can say that only of all its
+//! rows. So rows that leave out the same columns stand together where nobody can tell, and a segment says
+//! which do.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use memchr::memchr3;
 
+use super::group::{Group, Groups, sets};
 use super::order::KeyOrder;
 use super::text::{DEFAULT, FIELD_END, ROW_END};
+use crate::convert::Unfit;
 use crate::error::{Error, Result};
-use crate::record::Rows;
-use crate::sink::mysql::column::Preset;
+use crate::record::{ErrorType, Rows, Value};
 use crate::sink::mysql::escape;
-use crate::sink::mysql::plan::{Bound, Plan};
+use crate::sink::mysql::plan::{Absent, Bound, Plan};
+use crate::sink::mysql::settings::Mode;
 use crate::sink::mysql::value::Put;
 use crate::sink::{Payload, Refused};
 
 /// What a lane has to know of a segment beside its text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Detail {
-    /// For each column of the plan: no row has a value for it.
-    pub left_out: Vec<bool>,
-    /// Some rows have a value where others leave it to the server.
-    pub is_mixed: bool,
-    /// No two rows have the same key, as far as bytes decide that.
+    /// The rows one after another. None where there would be too many groups for statements of their
+    /// own.
+    pub groups: Option<Vec<Group>>,
+    /// No two rows have the same key, by their bytes.
     pub keys_differ: bool,
+    /// Values of known fields that an upsert leaves as they are.
+    pub kept: u64,
 }
 
 /// Turns rows into text, for one table.
@@ -34,8 +38,12 @@ pub struct Preparer {
     hasher: RandomState,
     has_keys: bool,
     sends_keys: bool,
-    is_only_key: bool,
     order: Option<KeyOrder>,
+    /// Rows with different keys may change places.
+    is_order_free: bool,
+    /// Nothing tells rows apart, so none can take another's place.
+    is_keyless: bool,
+    is_upsert: bool,
     /// How often the field is written that is written most often.
     field_copies: usize,
 }
@@ -59,11 +67,16 @@ const ESCAPING: usize = 2;
 impl Writer {
     /// What a field has that its value in the source need not have.
     fn bytes_beside(&self) -> usize {
-        let preset = match &self.bound.column.preset {
-            Preset::Literal(text) => 2 * text.len(),
-            _ => 0,
-        };
-        1 + CANONICAL_BYTES_MAX.max(preset)
+        1 + CANONICAL_BYTES_MAX
+    }
+
+    /// What an absent field means.
+    fn absent(&self) -> std::result::Result<Put, &'static str> {
+        match self.bound.absent {
+            Absent::Refused => Err("absent, and the column is NOT NULL and has no default"),
+            Absent::Null => Ok(Put::Null),
+            Absent::Left | Absent::Reset => Ok(Put::Default),
+        }
     }
 }
 
@@ -76,9 +89,11 @@ fn copies(wanted: &[String]) -> usize {
 #[derive(Default)]
 struct Tally {
     rows: u64,
-    /// For each column: rows that leave it to the server.
-    defaults: Vec<u64>,
+    groups: Groups,
+    kept: u64,
     keys: Vec<u64>,
+    /// Rows whose key has a part that the server makes.
+    unknown_keys: u64,
     /// Which rows were written, where they were put into an order.
     written: Vec<u32>,
 }
@@ -98,8 +113,10 @@ impl Preparer {
             hasher: RandomState::new(),
             has_keys: !columns.is_empty(),
             sends_keys: plan.lanes_max > 1 && !are_unique,
-            is_only_key: plan.other_keys.is_empty(),
             order: KeyOrder::new(plan),
+            is_order_free: plan.is_order_free,
+            is_keyless: plan.key.is_none() && plan.other_keys.is_empty(),
+            is_upsert: plan.mode == Mode::Upsert,
             field_copies: copies(&plan.wanted),
         }
     }
@@ -123,9 +140,9 @@ impl Preparer {
         // What most segments need, so that none holds twice as much by doubling.
         let ends = rows.len() * self.columns.len();
         out.reserve_exact(rows.bytes() + ends + rows.bytes() / SPARE);
-        let mut order = self.order.as_ref().and_then(|order| order.of(rows));
+        let mut order = self.order_of(rows);
         let mut tally = self.write_all(rows, order.as_deref(), &mut out, refused);
-        if order.is_some() && swaps_equals(&tally) {
+        if order.is_some() && !self.is_keyless && swaps_equals(&tally) {
             out.clear();
             refused.clear();
             order = None;
@@ -143,7 +160,7 @@ impl Preparer {
         out: &mut Vec<u8>,
         refused: &mut Vec<Refused>,
     ) -> Tally {
-        let mut tally = Tally { defaults: vec![0; self.columns.len()], ..Tally::default() };
+        let mut tally = Tally::default();
         let mut escaping = Vec::new();
         let mut left = Vec::new();
         for place in 0..rows.len() {
@@ -156,16 +173,50 @@ impl Preparer {
                     if order.is_some() {
                         tally.written.push(row as u32);
                     }
-                    left.drain(..).for_each(|column: usize| tally.defaults[column] += 1);
+                    self.note_left(&left, out.len(), &mut tally);
                 }
                 Err(refusal) => {
                     out.truncate(start);
-                    left.clear();
                     refused.push(refusal);
                 }
             }
+            left.clear();
         }
         tally
+    }
+
+    fn note_left(&self, left: &[usize], end: usize, tally: &mut Tally) {
+        if !left.is_empty() {
+            let writers = || left.iter().map(|column| &self.columns[*column]);
+            tally.unknown_keys += u64::from(writers().any(|writer| writer.is_key));
+            if self.is_upsert {
+                let is_kept = |bound: &Bound| bound.is_known && bound.absent == Absent::Left;
+                tally.kept += writers().filter(|writer| is_kept(&writer.bound)).count() as u64;
+            }
+        }
+        tally.groups.add(left, end);
+    }
+
+    /// The order in which rows are written, where it is not that of the source: by what they leave
+    /// out, and by their keys.
+    fn order_of(&self, rows: &Rows) -> Option<Vec<u32>> {
+        let by_key = self.order.as_ref().and_then(|order| order.of(rows));
+        let Some(sets) = self.sets_of(rows) else { return by_key };
+        let mut order = by_key.unwrap_or_else(|| (0..rows.len() as u32).collect());
+        order.sort_by_key(|row| sets[*row as usize]);
+        Some(order)
+    }
+
+    /// For each row a number, the same for rows that leave out the same columns. None where that is of
+    /// no use.
+    fn sets_of(&self, rows: &Rows) -> Option<Vec<u32>> {
+        if !self.is_order_free || !rows.may_lack_values() {
+            return None;
+        }
+        let is_left = |(writer, value): (&Writer, Value<'_>)| {
+            value == Value::Absent && writer.absent() == Ok(Put::Default)
+        };
+        sets((0..rows.len()).map(|row| self.columns.iter().zip(rows.row(row)).map(is_left)))
     }
 
     /// Appends one row, and gives the hash of its key if it has one.
@@ -181,7 +232,13 @@ impl Preparer {
         for (index, (writer, value)) in self.columns.iter().zip(rows.row(row)).enumerate() {
             let start = out.len();
             let Bound { column, rules, .. } = &writer.bound;
-            let put = column.put(value, rules, out).map_err(|unfit| Refused {
+            let put = match value {
+                Value::Absent => writer
+                    .absent()
+                    .map_err(|reason| Unfit { error_type: ErrorType::Null, reason: reason.into() }),
+                value => column.put(value, rules, out),
+            };
+            let put = put.map_err(|unfit| Refused {
                 row,
                 column: Some(column.name.clone()),
                 error_type: unfit.error_type,
@@ -216,14 +273,14 @@ impl Preparer {
     }
 
     fn payload(&self, out: Vec<u8>, tally: Tally) -> Payload {
-        let Tally { rows, defaults, mut keys, .. } = tally;
+        let Tally { rows, groups, kept, mut keys, unknown_keys, .. } = tally;
         keys.sort_unstable();
         let detail = Detail {
-            left_out: defaults.iter().map(|left| *left == rows && rows > 0).collect(),
-            is_mixed: defaults.iter().any(|left| *left > 0 && *left < rows),
+            groups: groups.finish(),
             keys_differ: self.has_keys
-                && self.is_only_key
+                && unknown_keys == 0
                 && keys.windows(2).all(|two| two[0] != two[1]),
+            kept,
         };
         if !self.sends_keys {
             keys = Vec::new();
@@ -278,9 +335,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::record::{Shape, Value};
+    use crate::record::Shape;
     use crate::sink::mysql::samples;
-    use crate::sink::mysql::settings::Mode;
     use crate::sink::mysql::write::text::{Field, TextRows, fields};
 
     fn rows(values: &[&[Value<'_>]]) -> Rows {
@@ -348,21 +404,72 @@ mod tests {
         assert_eq!(refused[0].row, 1);
     }
 
+    fn groups(payload: &Payload) -> Option<Vec<(Vec<usize>, u64)>> {
+        let groups = detail(payload).groups.clone()?;
+        assert_eq!(groups.last().map_or(0, |group| group.end), payload.bytes.len());
+        Some(groups.into_iter().map(|group| (group.left, group.rows)).collect())
+    }
+
+    /// Rows of an id and what of two columns they have.
+    fn lacking<'a>(rows: &[(&'a str, bool, bool)]) -> Vec<Vec<Value<'a>>> {
+        let value = |is_there| if is_there { Value::Number(b"7") } else { Value::Absent };
+        let row = |(id, v, w): &(&'a str, bool, bool)| {
+            vec![Value::Number(id.as_bytes()), value(*v), value(*w)]
+        };
+        rows.iter().map(row).collect()
+    }
+
     #[test]
-    fn what_the_server_computes_is_left_out_or_marked() {
-        let columns = ["id int NOT NULL", "v int NOT NULL auto_increment"];
-        let given: &[Value<'_>] = &[Value::Number(b"1"), Value::Number(b"7")];
-        let absent: &[Value<'_>] = &[Value::Number(b"2"), Value::Absent];
-        for (values, left_out, is_mixed) in [
-            (vec![given, given], [false, false], false),
-            (vec![absent, absent], [false, true], false),
-            (vec![absent, given], [false, false], true),
-        ] {
-            let (payload, refused) = prepared(&columns, &[0], &values);
-            assert!(refused.is_empty());
-            let detail = detail(&payload);
-            assert_eq!((&detail.left_out[..], detail.is_mixed), (&left_out[..], is_mixed));
-        }
+    fn rows_that_leave_out_the_same_stand_together_where_nobody_can_tell() {
+        let columns = ["id int NOT NULL", "v int", "w int NOT NULL auto_increment"];
+        let values = lacking(&[
+            ("1", true, true),
+            ("2", false, true),
+            ("3", true, true),
+            ("4", false, false),
+            ("5", false, true),
+        ]);
+        let values: Vec<&[Value<'_>]> = values.iter().map(Vec::as_slice).collect();
+        let (payload, _) = prepared(&columns, &[0], &values);
+        assert_eq!(&payload.bytes[..], b"1\t7\t7\n3\t7\t7\n2\t\\D\t7\n5\t\\D\t7\n4\t\\D\t\\D\n");
+        assert_eq!(payload.order, Some(vec![0, 2, 1, 4, 3]));
+        let expected = vec![(vec![], 2), (vec![1], 2), (vec![1, 2], 1)];
+        assert_eq!(groups(&payload), Some(expected));
+        assert_eq!(detail(&payload).kept, 4);
+
+        // A default of NULL is a value where no row that is there would keep another.
+        let mut plan = samples::planned(Mode::Insert, &columns, &[0]);
+        let preparer = Preparer::new(&plan, false);
+        let payload = preparer.prepare(&rows(&values), Vec::new(), &mut Vec::new()).unwrap();
+        assert_eq!(groups(&payload), Some(vec![(vec![], 4), (vec![2], 1)]));
+        assert_eq!(detail(&payload).kept, 0);
+
+        plan.is_order_free = false;
+        let preparer = Preparer::new(&plan, false);
+        let payload = preparer.prepare(&rows(&values), Vec::new(), &mut Vec::new()).unwrap();
+        assert_eq!(payload.order, None);
+        assert_eq!(groups(&payload), Some(vec![(vec![], 3), (vec![2], 1), (vec![], 1)]));
+    }
+
+    #[test]
+    fn equal_keys_that_leave_out_different_columns_keep_their_order() {
+        let columns = ["id int NOT NULL", "v int", "w int"];
+        let values =
+            lacking(&[("1", true, true), ("2", false, true), ("1", true, true), ("2", true, true)]);
+        let values: Vec<&[Value<'_>]> = values.iter().map(Vec::as_slice).collect();
+        let (payload, _) = prepared(&columns, &[0], &values);
+        assert_eq!(payload.order, None);
+        let expected = vec![(vec![], 1), (vec![1], 1), (vec![], 2)];
+        assert_eq!(groups(&payload), Some(expected));
+        assert!(!detail(&payload).keys_differ);
+    }
+
+    #[test]
+    fn a_row_without_a_value_that_it_needs_is_refused() {
+        let columns = ["id int NOT NULL", "v int NOT NULL"];
+        let (_, refused) = prepared(&columns, &[0], &[&[Value::Number(b"1"), Value::Absent]]);
+        assert_eq!(refused[0].error_type, ErrorType::Null);
+        assert!(refused[0].reason.contains("absent, and the column is NOT NULL"));
     }
 
     #[test]

@@ -41,8 +41,8 @@ pub struct MysqlSink {
     loads_data: AtomicBool,
     stages: AtomicBool,
     published: AtomicBool,
-    /// Told of state tables that are created.
-    observer: Arc<dyn Observer>,
+    /// Told of state tables that are created, and of values that are kept.
+    pub(super) observer: Arc<dyn Observer>,
 }
 
 const NO_PANIC: &str = "nobody panics while holding it";

@@ -1,7 +1,7 @@
 //! The statements that move rows, as text. Pure.
 
 use crate::sink::mysql::column::Transfer;
-use crate::sink::mysql::plan::Plan;
+use crate::sink::mysql::plan::{Absent, Counter, Key, Plan};
 use crate::sink::mysql::settings::Mode;
 use crate::sink::mysql::table_name::quoted;
 
@@ -14,23 +14,27 @@ pub enum Place {
 }
 
 /// What the statements are made of, for one table and one server.
+///
+/// `left` are columns that a statement leaves to the server, by their index in the plan: rows are
+/// written together where they leave out the same.
 #[derive(Clone, Debug)]
 pub struct Statements {
     target: String,
     table: String,
     columns: Vec<Written>,
+    /// The one that tells rows apart.
+    key: Option<Key>,
+    others: Vec<Key>,
     /// Set to itself where a row that is there is to stay as it is.
     kept: String,
-    /// A row may meet another one by another key than the one that counts.
-    has_other_keys: bool,
     mode: Mode,
     staging: String,
     /// Numbers the rows of the staging table, and is its key.
     number: String,
-    /// The new row has a name of its own. Elsewhere it is VALUES(), which MySQL is giving up.
+    /// What the new row is called. VALUES() does as well, and MySQL is giving it up.
+    new: String,
     has_row_alias: bool,
-    /// See `Plan::keys_to_skip_by`.
-    keys_to_skip_by: Option<Vec<String>>,
+    skips_by_key_name: bool,
     /// Of the rows with an equal key, counted from the last. No column is called so.
     rank: String,
 }
@@ -43,6 +47,7 @@ struct Written {
     is_key: bool,
     /// Left as it is in a row that is there: the new value is the same, byte by byte.
     stays: bool,
+    absent: Absent,
 }
 
 const STAGING: &str = "flowgauge_staging";
@@ -70,12 +75,17 @@ impl Statements {
             is_nullable: bound.column.is_nullable,
             is_key: key.contains(&index),
             stays: is_binary && key.contains(&index),
+            absent: bound.absent,
         };
         let columns: Vec<Written> = plan.columns.iter().enumerate().map(written).collect();
         let kept = columns.iter().find(|column| column.is_key).or(columns.first());
+        // Our names hide others: a temporary table a table, an alias the target.
         let free = |name: &str| {
             let mut name = name.to_string();
-            while plan.columns.iter().any(|bound| bound.column.name.eq_ignore_ascii_case(&name)) {
+            let is_column = |name: &str| {
+                plan.columns.iter().any(|bound| bound.column.name.eq_ignore_ascii_case(name))
+            };
+            while is_column(&name) || plan.table.table.eq_ignore_ascii_case(&name) {
                 name.push('_');
             }
             quoted(&name)
@@ -86,24 +96,26 @@ impl Statements {
             target: plan.table.quoted(),
             kept: kept.map_or(String::new(), |column| column.name.clone()),
             columns,
-            has_other_keys: !plan.other_keys.is_empty(),
+            key: plan.key.clone(),
+            others: plan.other_keys.clone(),
             mode: plan.mode,
-            staging: in_database(STAGING),
+            staging: in_database(&free(STAGING)),
             number: free(NUMBER),
             rank: free(RANK),
-            keys_to_skip_by: plan.keys_to_skip_by.clone(),
+            new: free(NEW),
+            skips_by_key_name: plan.skips_by_key_name,
             table: plan.table.table.clone(),
             has_row_alias: !is_mariadb && version >= ROW_ALIAS_FROM,
         }
     }
 
-    /// LOAD DATA of a whole segment. Into the staging table with REPLACE: there it replaces nothing,
-    /// and without it the server would be lenient.
-    pub fn load(&self, place: Place, left_out: &[bool]) -> String {
+    /// LOAD DATA of rows. Into the staging table with REPLACE: there it replaces nothing, and without
+    /// it the server would be lenient.
+    pub fn load(&self, place: Place, left: &[usize]) -> String {
         let mut fields = Vec::new();
         let mut conversions = Vec::new();
         for (index, column) in self.columns.iter().enumerate() {
-            if left_out.get(index).copied().unwrap_or(false) {
+            if left.contains(&index) {
                 fields.push("@nothing".to_string());
             } else if column.transfer == Transfer::Convert {
                 fields.push(format!("@v{index}"));
@@ -124,21 +136,31 @@ impl Statements {
         )
     }
 
+    /// Whether rows of one INSERT have to leave out the same columns. Else DEFAULT stands for what is
+    /// left out, which is the same for a row that is new.
+    pub fn is_uniform(&self) -> bool {
+        let mut keys = self.keys();
+        self.mode == Mode::Upsert || keys.any(|key| matches!(key.counter, Counter::WhereAbsent(_)))
+    }
+
     /// What stands in front of the rows of an INSERT.
-    pub fn insert_head(&self, place: Place) -> String {
-        format!("INSERT INTO {} ({}) VALUES ", self.name(place), self.list())
+    pub fn insert_head(&self, place: Place, left: &[usize]) -> String {
+        let left = if self.is_uniform() { left } else { &[] };
+        format!("INSERT INTO {} ({}) VALUES ", self.name(place), self.list(left))
     }
 
     /// What stands behind them.
-    pub fn insert_tail(&self, place: Place) -> String {
+    pub fn insert_tail(&self, place: Place, left: &[usize]) -> String {
         match (place, self.mode) {
             (Place::Staging, _) | (_, Mode::Insert) => String::new(),
-            (_, Mode::Skip) if self.keys_to_skip_by.is_some() => String::new(),
-            (_, Mode::Skip) => self.keeping(),
+            (_, Mode::Skip) if self.passes_by_key_name(left) => String::new(),
+            (_, Mode::Skip) => self.passing(left),
+            (_, Mode::Upsert) if self.key.iter().any(|key| key.is_counted(left)) => String::new(),
             (_, Mode::Upsert) if self.has_row_alias => {
-                format!(" AS {NEW}{}", self.updating(|name| format!("{NEW}.{name}")))
+                let tail = self.updating(left, |name| format!("{}.{name}", self.new));
+                format!(" AS {}{tail}", self.new)
             }
-            (_, Mode::Upsert) => self.updating(|name| format!("VALUES({name})")),
+            (_, Mode::Upsert) => self.updating(left, |name| format!("VALUES({name})")),
         }
     }
 
@@ -149,7 +171,7 @@ impl Statements {
              ENGINE=InnoDB SELECT {} FROM {} WHERE FALSE",
             self.staging,
             self.number,
-            self.list(),
+            self.list(&[]),
             self.target
         )
     }
@@ -159,36 +181,47 @@ impl Statements {
         format!("TRUNCATE TABLE {}", self.staging)
     }
 
-    /// From the staging table into the target. Of rows with equal keys the last: what is equal, the
-    /// server says. Where it is known that all are different, it need not look.
-    pub fn merge(&self, keys_differ: bool) -> String {
-        let list = self.list();
+    /// Whether rows that leave out these columns can be merged: by which key a row meets another, the
+    /// staging table has to know.
+    pub fn can_merge(&self, left: &[usize]) -> bool {
+        let is_left = |key: &Key| key.columns.iter().any(|column| left.contains(column));
+        !self.key.iter().any(is_left)
+    }
+
+    /// Rows of the staging table, from a number on and up to another, into the target. Of rows with
+    /// equal keys the last: what is equal, the server says. Where it is known that all are different,
+    /// it need not look.
+    pub fn merge(&self, left: &[usize], keys_differ: bool, from: u64, to: Option<u64>) -> String {
+        let (list, number) = (self.list(left), &self.number);
+        let to = to.map_or(String::new(), |to| format!(" AND {number} < {to}"));
+        let which = format!("{number} >= {from}{to}");
         let rows = match keys_differ {
-            true => format!("{} AS {NEW}", self.staging),
+            true => format!("{} AS {} WHERE {which}", self.staging, self.new),
             false => format!(
-                "(SELECT {}, {list}, ROW_NUMBER() OVER (PARTITION BY {} ORDER BY {} DESC) \
-                 AS {rank} FROM {}) AS {NEW} WHERE {rank} = 1",
-                self.number,
+                "(SELECT {number}, {list}, ROW_NUMBER() OVER (PARTITION BY {} ORDER BY {number} DESC) \
+                 AS {rank} FROM {} WHERE {which}) AS {} WHERE {rank} = 1",
                 self.parts(),
-                self.number,
                 self.staging,
+                self.new,
                 rank = self.rank
             ),
         };
         format!(
-            "INSERT INTO {} ({list}) SELECT {list} FROM {rows} ORDER BY {NEW}.{}{}",
+            "INSERT INTO {} ({list}) SELECT {list} FROM {rows} ORDER BY {}.{number}{}",
             self.target,
-            self.number,
-            self.updating(|name| format!("{NEW}.{name}"))
+            self.new,
+            self.updating(left, |name| format!("{}.{name}", self.new))
         )
     }
 
     /// What is the same in equal rows. A NULL is equal to none, and PARTITION BY knows better.
     fn parts(&self) -> String {
-        let key = || self.columns.iter().filter(|column| column.is_key);
-        let mut parts: Vec<String> = key().map(|column| column.name.clone()).collect();
-        let nulls: Vec<String> = key()
-            .filter(|column| column.is_nullable)
+        let mut parts: Vec<String> =
+            self.key.iter().flat_map(|key| key_values(key, str::to_string)).collect();
+        let nulls: Vec<String> = self
+            .columns
+            .iter()
+            .filter(|column| column.is_key && column.is_nullable)
             .map(|column| format!("{} IS NULL", column.name))
             .collect();
         if !nulls.is_empty() {
@@ -197,10 +230,22 @@ impl Statements {
         parts.join(", ")
     }
 
-    fn updating(&self, new: impl Fn(&str) -> String) -> String {
-        let set = |column: &Written| format!("{} = {}", column.name, new(&column.name));
-        let guard = self.guard(&new);
-        let others = self.columns.iter().filter(|column| !column.stays).map(set);
+    /// In a row that is there, sets what the record has, and what it lacks where that is wanted.
+    fn updating(&self, left: &[usize], new: impl Fn(&str) -> String) -> String {
+        let guard = self.key.as_ref().filter(|_| !self.others.is_empty()).map(|key| {
+            let name = self.columns.iter().find(|column| column.is_key).map(|column| &column.name);
+            let name = name.unwrap_or(&self.kept);
+            let is_left = left.iter().any(|at| self.columns[*at].name == *name);
+            let value = if is_left { self.old(name) } else { new(name) };
+            guard(name, &value, &self.is_same(key, left, &new))
+        });
+        let set = |(index, column): (usize, &Written)| match left.contains(&index) {
+            false if column.stays => None,
+            false => Some(format!("{} = {}", column.name, new(&column.name))),
+            true if column.absent == Absent::Reset => Some(format!("{} = DEFAULT", column.name)),
+            true => None,
+        };
+        let others = self.columns.iter().enumerate().filter_map(set);
         let sets: Vec<String> = guard.into_iter().chain(others).collect();
         match sets.is_empty() {
             true => self.keeping(),
@@ -208,39 +253,89 @@ impl Statements {
         }
     }
 
-    /// Refuses, with `DIVISION_BY_ZERO`, to give a row the values of one with another key: the server
-    /// updates whichever row it meets first, by any unique key. Divided in a condition, because there
-    /// it does not take part in the type of the value. In front, where the row is as it was.
-    fn guard(&self, new: impl Fn(&str) -> String) -> Option<String> {
-        let first = self.columns.iter().find(|column| column.is_key)?;
-        let old = |name: &str| format!("{}.{name}", self.target);
-        let key = self.columns.iter().filter(|column| column.is_key);
-        let same: Vec<String> =
-            key.map(|column| format!("{} = {}", old(&column.name), new(&column.name))).collect();
-        let same = same.join(" AND ");
-        self.has_other_keys.then(|| {
-            format!(
-                "{} = CASE WHEN {same} THEN {} WHEN 1 DIV COALESCE({same}, 0) THEN NULL END",
-                first.name,
-                new(&first.name)
-            )
-        })
+    /// That the new row is the one that is there, by this key.
+    fn is_same(&self, key: &Key, left: &[usize], new: &impl Fn(&str) -> String) -> String {
+        let is_named = |name: &str| {
+            let mut columns = self.columns.iter().enumerate();
+            columns.any(|(index, column)| column.name == name && !left.contains(&index))
+        };
+        let old = key_values(key, |name| self.old(name));
+        // What the server makes of a column that is left out has no other name.
+        let new = key_values(key, |name| match is_named(name) {
+            true => new(name),
+            false => format!("VALUES({name})"),
+        });
+        let pairs: Vec<String> = old.zip(new).map(|(old, new)| format!("{old} = {new}")).collect();
+        pairs.join(" AND ")
+    }
+
+    fn old(&self, name: &str) -> String {
+        format!("{}.{name}", self.target)
     }
 
     /// Whether a division by zero may be one of ours, which says that another key was met.
     pub fn divides_by_zero(&self) -> bool {
-        self.has_other_keys && self.mode == Mode::Upsert
+        match self.mode {
+            Mode::Insert => false,
+            Mode::Skip => self.counts_keys(),
+            Mode::Upsert => !self.others.is_empty(),
+        }
     }
 
-    /// Whether a row that was refused for a key is one that is there already. MySQL says of which
-    /// table the key is; a trigger's statement may meet one of the same name.
-    pub fn is_duplicate(&self, key: &str) -> bool {
-        let is_it = |name: &String| *name == key || format!("{}.{name}", self.table) == key;
-        self.keys_to_skip_by.as_ref().is_some_and(|keys| keys.iter().any(is_it))
+    fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.key.iter().chain(&self.others)
+    }
+
+    /// Whether some rows may meet others by a number that the server gave them.
+    pub fn counts_keys(&self) -> bool {
+        self.keys().any(|key| key.counter != Counter::Never)
+    }
+
+    /// Whether a row may meet another one by a number that the server gave it.
+    pub fn may_meet_by_number(&self, left: &[usize]) -> bool {
+        self.keys().any(|key| key.is_counted(left))
+    }
+
+    /// In mode skip, whether rows are inserted and nothing else, and the server's word on the key is
+    /// asked for.
+    fn passes_by_key_name(&self, left: &[usize]) -> bool {
+        let mut keys = self.keys().filter(|key| !key.is_counted(left)).peekable();
+        let is_nothing_else = self.may_meet_by_number(left) && keys.peek().is_none();
+        let cannot_compare = |key: &Key| key.parts.iter().any(|part| part.column.is_none());
+        self.skips_by_key_name
+            || is_nothing_else
+            || (self.may_meet_by_number(left) && keys.any(cannot_compare))
+    }
+
+    /// Whether a row that was refused for a key is one that is there already.
+    pub fn is_duplicate(&self, key: &str, left: &[usize]) -> bool {
+        self.mode == Mode::Skip && self.passes_by_key_name(left) && self.is_met(key, left)
+    }
+
+    /// Whether rows meet in this key because they are the same. MySQL says of which table the key is; a
+    /// trigger's statement may meet one of the same name.
+    pub fn is_met(&self, name: &str, left: &[usize]) -> bool {
+        let is_it = |key: &Key| key.name == name || format!("{}.{}", self.table, key.name) == name;
+        self.keys().any(|key| is_it(key) && !key.is_counted(left))
+    }
+
+    /// Passes over a row that is there already, and refuses one that meets another by a number of the
+    /// server.
+    fn passing(&self, left: &[usize]) -> String {
+        if !self.may_meet_by_number(left) {
+            return self.keeping();
+        }
+        let same = self.keys().filter(|key| !key.is_counted(left)).map(|key| {
+            format!("({})", self.is_same(key, left, &|name: &str| format!("VALUES({name})")))
+        });
+        // NULL is equal to nothing, and may not hide that another key is.
+        let same: Vec<String> = same.map(|same| format!("COALESCE({same}, 0)")).collect();
+        let old = self.old(&self.kept);
+        format!(" ON DUPLICATE KEY UPDATE {}", guard(&self.kept, &old, &same.join(" OR ")))
     }
 
     fn keeping(&self) -> String {
-        let kept = format!("{}.{}", self.target, self.kept);
+        let kept = self.old(&self.kept);
         format!(" ON DUPLICATE KEY UPDATE {kept} = {kept}")
     }
 
@@ -251,10 +346,29 @@ impl Statements {
         }
     }
 
-    fn list(&self) -> String {
-        let names: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
+    fn list(&self, left: &[usize]) -> String {
+        let columns = self.columns.iter().enumerate().filter(|(index, _)| !left.contains(index));
+        let names: Vec<&str> = columns.map(|(_, column)| column.name.as_str()).collect();
         names.join(", ")
     }
+}
+
+/// What of its columns a key consists of.
+fn key_values(key: &Key, value: impl Fn(&str) -> String) -> impl Iterator<Item = String> {
+    key.parts.iter().filter_map(move |part| {
+        let value = value(&quoted(part.column.as_deref()?));
+        Some(match part.prefix {
+            Some(characters) => format!("LEFT({value}, {characters})"),
+            None => value,
+        })
+    })
+}
+
+/// Refuses, with `DIVISION_BY_ZERO`, to touch a row that is not the same: the server updates whichever
+/// row it meets first, by any unique key. Divided in a condition, because there it does not take part
+/// in the type of the value. In front, where the row is as it was.
+fn guard(name: &str, value: &str, same: &str) -> String {
+    format!("{name} = CASE WHEN {same} THEN {value} WHEN 1 DIV COALESCE({same}, 0) THEN NULL END")
 }
 
 #[cfg(test)]
@@ -279,14 +393,14 @@ mod tests {
         let columns = ["id int", "j json", "a`b varchar(9)", "k json"];
         let statements = statements(Mode::Insert, &columns, MYSQL);
         assert_eq!(
-            statements.load(Place::Target, &[false, false, true, false]),
+            statements.load(Place::Target, &[2]),
             "LOAD DATA LOCAL INFILE 'segment' INTO TABLE `d`.`t` CHARACTER SET binary \
              FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' \
              (`id`, @v1, @nothing, @v3) SET `j` = CONVERT(@v1 USING utf8mb4), \
              `k` = CONVERT(@v3 USING utf8mb4)"
         );
         let staging = statements.load(Place::Staging, &[]);
-        assert!(staging.contains("REPLACE INTO TABLE `d`.flowgauge_staging "), "{staging}");
+        assert!(staging.contains("REPLACE INTO TABLE `d`.`flowgauge_staging` "), "{staging}");
         assert!(staging.contains("(`id`, @v1, `a``b`, @v3)"), "{staging}");
     }
 
@@ -299,28 +413,31 @@ mod tests {
             (
                 Mode::Upsert,
                 MYSQL,
-                " AS flowgauge_new ON DUPLICATE KEY UPDATE `v` = flowgauge_new.`v`",
+                " AS `flowgauge_new` ON DUPLICATE KEY UPDATE `v` = `flowgauge_new`.`v`",
             ),
             (Mode::Upsert, OLD_MYSQL, " ON DUPLICATE KEY UPDATE `v` = VALUES(`v`)"),
             (Mode::Upsert, MARIADB, " ON DUPLICATE KEY UPDATE `v` = VALUES(`v`)"),
         ] {
             let statements = statements(mode, &columns, server);
-            assert_eq!(statements.insert_tail(Place::Target), expected, "{mode:?} {server:?}");
-            assert_eq!(statements.insert_tail(Place::Staging), "");
+            assert_eq!(statements.insert_tail(Place::Target, &[]), expected, "{mode:?} {server:?}");
+            assert_eq!(statements.insert_tail(Place::Staging, &[]), "");
             assert_eq!(
-                statements.insert_head(Place::Target),
+                statements.insert_head(Place::Target, &[]),
                 "INSERT INTO `d`.`t` (`id`, `v`) VALUES "
             );
         }
         let mut plan = samples::planned(Mode::Skip, &columns, &[0]);
-        plan.keys_to_skip_by = Some(vec!["PRIMARY".to_string()]);
+        plan.skips_by_key_name = true;
         let strict = Statements::new(&plan, false, MYSQL.1);
-        assert_eq!(strict.insert_tail(Place::Target), "");
-        assert!(strict.is_duplicate("PRIMARY") && strict.is_duplicate("t.PRIMARY"));
-        assert!(!strict.is_duplicate("log.PRIMARY") && !strict.is_duplicate("u"));
+        assert_eq!(strict.insert_tail(Place::Target, &[]), "");
+        for (name, expected) in
+            [("PRIMARY", true), ("t.PRIMARY", true), ("log.PRIMARY", false), ("u", false)]
+        {
+            assert_eq!(strict.is_duplicate(name, &[]), expected, "{name}");
+        }
         let keys_only = statements(Mode::Upsert, &["id int"], MARIADB);
         assert_eq!(
-            keys_only.insert_tail(Place::Target),
+            keys_only.insert_tail(Place::Target, &[]),
             " ON DUPLICATE KEY UPDATE `d`.`t`.`id` = `d`.`t`.`id`"
         );
     }
@@ -330,20 +447,103 @@ mod tests {
         let plan = samples::planned(Mode::Upsert, &["id varchar(9)", "v int"], &[0]);
         let statements = Statements::new(&plan, true, MARIADB.1);
         assert_eq!(
-            statements.merge(false),
+            statements.merge(&[], false, 0, None),
             "INSERT INTO `d`.`t` (`id`, `v`) SELECT `id`, `v` FROM (SELECT `flowgauge_row`, \
              `id`, `v`, ROW_NUMBER() OVER (PARTITION BY `id`, \
              CASE WHEN `id` IS NULL THEN `flowgauge_row` END ORDER BY `flowgauge_row` DESC) \
-             AS `flowgauge_rank` FROM `d`.flowgauge_staging) AS flowgauge_new \
-             WHERE `flowgauge_rank` = 1 ORDER BY flowgauge_new.`flowgauge_row` \
-             ON DUPLICATE KEY UPDATE `id` = flowgauge_new.`id`, `v` = flowgauge_new.`v`"
+             AS `flowgauge_rank` FROM `d`.`flowgauge_staging` WHERE `flowgauge_row` >= 0) \
+             AS `flowgauge_new` WHERE `flowgauge_rank` = 1 \
+             ORDER BY `flowgauge_new`.`flowgauge_row` \
+             ON DUPLICATE KEY UPDATE `id` = `flowgauge_new`.`id`, `v` = `flowgauge_new`.`v`"
         );
         assert_eq!(
-            statements.merge(true),
-            "INSERT INTO `d`.`t` (`id`, `v`) SELECT `id`, `v` \
-             FROM `d`.flowgauge_staging AS flowgauge_new ORDER BY flowgauge_new.`flowgauge_row` \
-             ON DUPLICATE KEY UPDATE `id` = flowgauge_new.`id`, `v` = flowgauge_new.`v`"
+            statements.merge(&[1], true, 7, Some(9)),
+            "INSERT INTO `d`.`t` (`id`) SELECT `id` \
+             FROM `d`.`flowgauge_staging` AS `flowgauge_new` \
+             WHERE `flowgauge_row` >= 7 AND `flowgauge_row` < 9 \
+             ORDER BY `flowgauge_new`.`flowgauge_row` \
+             ON DUPLICATE KEY UPDATE `id` = `flowgauge_new`.`id`"
         );
+    }
+
+    #[test]
+    fn columns_that_a_record_lacks_are_not_named() {
+        let columns = ["id int", "v int", "w int"];
+        let mut plan = samples::planned(Mode::Upsert, &columns, &[0]);
+        plan.columns[2].absent = Absent::Reset;
+        let statements = Statements::new(&plan, true, MARIADB.1);
+        assert_eq!(
+            statements.insert_head(Place::Target, &[1, 2]),
+            "INSERT INTO `d`.`t` (`id`) VALUES "
+        );
+        assert_eq!(
+            statements.insert_tail(Place::Target, &[1, 2]),
+            " ON DUPLICATE KEY UPDATE `w` = DEFAULT"
+        );
+        let inserting = samples::planned(Mode::Insert, &columns, &[0]);
+        let inserting = Statements::new(&inserting, true, MARIADB.1);
+        assert!(!inserting.is_uniform());
+        assert_eq!(
+            inserting.insert_head(Place::Target, &[1]),
+            "INSERT INTO `d`.`t` (`id`, `v`, `w`) VALUES "
+        );
+    }
+
+    #[test]
+    fn a_row_that_meets_another_by_a_number_of_the_server_is_not_that_row() {
+        let columns = ["id int", "k int", "n int"];
+        let counted = |mode, counter| {
+            let mut plan = samples::planned(mode, &columns, &[1]);
+            let other = samples::planned(mode, &columns, &[0]).key.unwrap();
+            plan.other_keys = vec![Key { counter, name: "n".to_string(), ..other }];
+            Statements::new(&plan, true, MARIADB.1)
+        };
+        let same = "COALESCE((`d`.`t`.`k` = VALUES(`k`)), 0)";
+        let guarded = format!(
+            " ON DUPLICATE KEY UPDATE `k` = CASE WHEN {same} THEN `d`.`t`.`k` \
+             WHEN 1 DIV COALESCE({same}, 0) THEN NULL END"
+        );
+        let kept = " ON DUPLICATE KEY UPDATE `d`.`t`.`k` = `d`.`t`.`k`";
+        let where_absent = counted(Mode::Skip, Counter::WhereAbsent(0));
+        for (left, expected) in [(&[0][..], &*guarded), (&[2], kept), (&[], kept)] {
+            assert_eq!(where_absent.insert_tail(Place::Target, left), expected, "{left:?}");
+            assert_eq!(where_absent.is_met("n", left), !left.contains(&0));
+            assert!(where_absent.is_met("PRIMARY", left));
+        }
+        assert_eq!(counted(Mode::Skip, Counter::Always).insert_tail(Place::Target, &[]), guarded);
+        assert!(!counted(Mode::Skip, Counter::Never).divides_by_zero());
+        // There is nothing that the row could be.
+        let mut plan = samples::planned(Mode::Upsert, &columns, &[0]);
+        plan.key.as_mut().unwrap().counter = Counter::WhereAbsent(0);
+        let alone = Statements::new(&plan, true, MARIADB.1);
+        assert_eq!(alone.insert_tail(Place::Target, &[0]), "");
+        assert!(!alone.can_merge(&[0]) && alone.can_merge(&[2]));
+    }
+
+    #[test]
+    fn our_names_hide_no_table() {
+        for (table, staging, new) in [
+            ("FlowGauge_Staging", "`d`.`flowgauge_staging_`", "`flowgauge_new`"),
+            ("flowgauge_new", "`d`.`flowgauge_staging`", "`flowgauge_new_`"),
+        ] {
+            let mut plan = samples::planned(Mode::Upsert, &["id int", "v int"], &[0]);
+            plan.table.table = table.to_string();
+            let statements = Statements::new(&plan, false, MYSQL.1);
+            let merge = statements.merge(&[], true, 0, None);
+            assert!(merge.contains(&format!("FROM {staging} AS {new} ")), "{merge}");
+        }
+    }
+
+    #[test]
+    fn of_a_prefix_key_only_the_prefix_is_compared() {
+        let mut plan = samples::planned(Mode::Upsert, &["c text", "v int"], &[0]);
+        plan.key.as_mut().unwrap().parts[0].prefix = Some(3);
+        plan.other_keys = vec![plan.key.clone().unwrap()];
+        let statements = Statements::new(&plan, true, MARIADB.1);
+        let tail = statements.insert_tail(Place::Target, &[]);
+        assert!(tail.contains("LEFT(`d`.`t`.`c`, 3) = LEFT(VALUES(`c`), 3)"), "{tail}");
+        let merge = statements.merge(&[], false, 0, None);
+        assert!(merge.contains("PARTITION BY LEFT(`c`, 3), "), "{merge}");
     }
 
     #[test]
@@ -352,7 +552,7 @@ mod tests {
         let statements = statements(Mode::Upsert, &columns, MYSQL);
         assert_eq!(
             statements.create_staging(),
-            "CREATE TEMPORARY TABLE `d`.flowgauge_staging (`flowgauge_row_` BIGINT UNSIGNED \
+            "CREATE TEMPORARY TABLE `d`.`flowgauge_staging` (`flowgauge_row_` BIGINT UNSIGNED \
              NOT NULL AUTO_INCREMENT PRIMARY KEY) ENGINE=InnoDB \
              SELECT `id`, `FLOWGAUGE_ROW` FROM `d`.`t` WHERE FALSE"
         );

@@ -2,10 +2,12 @@
 //! keys that matter.
 
 use super::counts;
+use super::group::Group;
 use super::info;
 use super::lane::MysqlLane;
 use super::prepare::Detail;
 use super::statement::Place;
+use crate::error::Error;
 use crate::record::Counts;
 use crate::sink::Payload;
 use crate::sink::mysql::session::connection::Session;
@@ -14,40 +16,75 @@ use crate::sink::mysql::trouble::{Tried, Trouble};
 
 impl MysqlLane {
     /// The way of upserts: into a table of our own first, where the server is strict, and from
-    /// there in one statement. None, and no transaction, where that does not do.
+    /// there in one statement for each group of rows. None, and no transaction, where that does not do.
     pub(super) async fn stage(
         &mut self,
         session: &mut Session,
         payload: &Payload,
         detail: &Detail,
     ) -> Tried<Option<Counts>> {
-        let is_preset = detail.is_mixed || detail.left_out.contains(&true);
+        let Some(groups) = self.groups_to_stage(detail) else { return Ok(None) };
+        if !self.sink.stages() || !self.make_staging(session).await? {
+            return Ok(None);
+        }
+        let Some(firsts) = self.fill_staging(session, payload, groups).await? else {
+            return Ok(None);
+        };
+        self.begin(session).await?;
+        let mut counts = Counts::default();
+        for (at, group) in groups.iter().enumerate() {
+            let to = firsts.get(at + 1).copied();
+            match self.merge(session, group, detail.keys_differ, firsts[at], to).await? {
+                Some(merged) => counts.add(&merged),
+                None => {
+                    session.run("ROLLBACK").await?;
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(counts))
+    }
+
+    /// None where rows have to go into the target one after another.
+    fn groups_to_stage<'a>(&self, detail: &'a Detail) -> Option<&'a [Group]> {
+        let plan = &self.sink.plan;
+        // Only the last of equal rows is merged: what the others did may not be seen.
+        let shows_others = plan.shows_updates || !plan.other_keys.is_empty();
+        if !detail.keys_differ && shows_others {
+            return None;
+        }
+        let groups = detail.groups.as_deref()?;
+        let is_whole = matches!(groups, [group] if group.left.is_empty());
         // Without LOAD DATA the way there is as long as the whole way, unless equal rows have to
         // be told from one another by the server.
-        let is_longer = !self.loads_data() && detail.keys_differ;
-        if is_preset || is_longer || !self.sink.stages() || !self.make_staging(session).await? {
-            return Ok(None);
+        if !self.loads_data() && (detail.keys_differ || !is_whole) {
+            return None;
         }
-        if !self.fill_staging(session, payload).await? {
-            return Ok(None);
-        }
-        self.begin(session).await?;
-        let sql = self.sink.statements.merge(detail.keys_differ);
+        groups.iter().all(|group| self.sink.statements.can_merge(&group.left)).then_some(groups)
+    }
+
+    async fn merge(
+        &self,
+        session: &mut Session,
+        group: &Group,
+        keys_differ: bool,
+        from: u64,
+        to: Option<u64>,
+    ) -> Tried<Option<Counts>> {
+        let sql = self.sink.statements.merge(&group.left, keys_differ, from, to);
         let done = match session.run(&sql).await {
             Ok(done) => done,
-            Err(Trouble::Row(_) | Trouble::Slow(_)) => {
-                session.run("ROLLBACK").await?;
-                return Ok(None);
-            }
+            Err(Trouble::Row(_) | Trouble::Slow(_)) => return Ok(None),
             Err(trouble) => return Err(trouble),
         };
-        let Some(merged) = info::inserted(&done.info).filter(|info| info.records <= payload.rows)
-        else {
-            session.run("ROLLBACK").await?;
+        let is_possible = |info: &info::Inserted| {
+            info.records <= group.rows && (info.records == group.rows || !keys_differ)
+        };
+        let Some(merged) = info::inserted(&done.info).filter(is_possible) else {
             return Ok(None);
         };
         let mut counts = counts::upserted(merged.records, done.affected, merged.duplicates);
-        counts.duplicate = payload.rows - merged.records;
+        counts.duplicate = group.rows - merged.records;
         Ok(Some(counts))
     }
 
@@ -67,24 +104,54 @@ impl MysqlLane {
                 self.sink.stop_staging(&error);
                 Ok(false)
             }
+            // The target is as wide as a row may be, and the staging table has a number more.
+            Err(trouble) if trouble.is_row_too_large() => {
+                self.sink.stop_staging(&trouble.into());
+                Ok(false)
+            }
             Err(trouble) => Err(trouble),
         }
     }
 
-    /// False where a row does not fit.
-    async fn fill_staging(&self, session: &mut Session, payload: &Payload) -> Tried<bool> {
-        if self.loads_data() {
-            let sql = self.sink.statements.load(Place::Staging, &[]);
-            let counts = match session.load(&sql, payload.bytes.clone()).await {
-                Ok(done) => counts::loaded(Mode::Upsert, payload.rows, &done),
+    /// The number of the first row of each group. None where a row does not fit.
+    async fn fill_staging(
+        &self,
+        session: &mut Session,
+        payload: &Payload,
+        groups: &[Group],
+    ) -> Tried<Option<Vec<u64>>> {
+        if !self.loads_data() {
+            return match self.inserting(session).fill_staging(&payload.bytes).await {
+                Ok(()) => Ok(Some(vec![0])),
+                Err(Trouble::Row(_) | Trouble::Slow(_)) => Ok(None),
+                Err(trouble) => Err(trouble),
+            };
+        }
+        let mut firsts = Vec::new();
+        let mut start = 0;
+        for group in groups {
+            let text = payload.bytes.slice(start..group.end);
+            start = group.end;
+            let sql = self.sink.statements.load(Place::Staging, &group.left);
+            let counts = match session.load(&sql, text).await {
+                Ok(done) => counts::loaded(Mode::Upsert, group.rows, &done),
                 Err(trouble) => self.not_loaded(trouble)?,
             };
-            return Ok(counts.is_some());
+            if counts.is_none() {
+                return Ok(None);
+            }
+            firsts.push(match groups.len() {
+                1 => 0,
+                _ => first_number(session).await?,
+            });
         }
-        match self.inserting(session).fill_staging(&payload.bytes).await {
-            Ok(()) => Ok(true),
-            Err(Trouble::Row(_) | Trouble::Slow(_)) => Ok(false),
-            Err(trouble) => Err(trouble),
-        }
+        Ok(Some(firsts))
     }
+}
+
+/// What the server gave the first row of the last statement.
+async fn first_number(session: &mut Session) -> Tried<u64> {
+    let numbers = session.rows::<u64>("SELECT LAST_INSERT_ID()").await?;
+    let number = numbers.first().copied();
+    number.ok_or_else(|| Trouble::Stop(Error::internal("a query without its row")))
 }
