@@ -18,6 +18,7 @@ on_both! { needs!("mariadb"), needs!("mysql");
     a_column_that_is_altered_in_the_middle_ends_the_run
     a_key_that_is_added_in_the_middle_ends_the_run
     an_alter_that_changes_nothing_for_us_is_let_pass
+    columns_that_documents_do_not_know_may_be_added
     a_trigger_that_is_added_in_the_middle_ends_the_run
     an_empty_file_is_a_complete_load
     triggers_that_the_account_cannot_see_are_reckoned_with
@@ -205,14 +206,26 @@ fn altered(
     row: fn(usize) -> String,
     alter: &[&str],
 ) -> Loaded {
-    let client = &database.client;
-    let load = Load::stdin(database, workdir).with("--batch-size 1000 --lanes 1").with(args);
+    let load = Load::stdin(database, workdir);
+    altered_amid(load, "id,v\n", args, row, alter)
+}
+
+#[track_caller]
+fn altered_amid<'a>(
+    load: Load<'a>,
+    header: &str,
+    args: &str,
+    row: fn(usize) -> String,
+    alter: &[&str],
+) -> Loaded {
+    let client = &load.database.client;
+    let load = load.with("--batch-size 1000").with(args);
     let mut running = load.program().stdin_open().spawn();
     let mut input = running.stdin();
     let rows = |batch: usize| {
         (batch * BATCH..(batch + 1) * BATCH).map(|n| row(n) + "\n").collect::<String>()
     };
-    input.write_all(b"id,v\n").unwrap();
+    input.write_all(header.as_bytes()).unwrap();
     for batch in 0..BATCHES {
         input.write_all(rows(batch).as_bytes()).unwrap();
     }
@@ -231,11 +244,11 @@ fn altered(
 }
 
 const WAYS: [&str; 5] = [
-    "--mode insert",
-    "--mode skip",
-    "--mode skip --no-load-data",
-    "--mode upsert",
-    "--mode upsert --no-load-data",
+    "--lanes 1 --mode insert",
+    "--lanes 1 --mode skip",
+    "--lanes 1 --mode skip --no-load-data",
+    "--lanes 1 --mode upsert",
+    "--lanes 1 --mode upsert --no-load-data",
 ];
 
 fn a_column_that_is_altered_in_the_middle_ends_the_run(server: &Server) {
@@ -279,6 +292,7 @@ fn an_alter_that_changes_nothing_for_us_is_let_pass(server: &Server) {
     let database = Database::new(server);
     let client = &database.client;
     for way in WAYS {
+        let way = &way.replace("--lanes 1", "--lanes 4");
         client.run("DROP TABLE IF EXISTS t");
         client.run("CREATE TABLE t (id INT PRIMARY KEY, v INT)");
         altered(
@@ -296,6 +310,25 @@ fn an_alter_that_changes_nothing_for_us_is_let_pass(server: &Server) {
         .counts("read 42000, inserted 42000");
         assert_eq!(client.number("SELECT COUNT(*) FROM t WHERE v = id AND w = 5"), 42_000, "{way}");
     }
+}
+
+fn columns_that_documents_do_not_know_may_be_added(server: &Server) {
+    let database = Database::new(server);
+    let client = &database.client;
+    client.run("CREATE TABLE t (id INT PRIMARY KEY, v INT)");
+    let alter = ["ALTER TABLE t ADD w INT", "ALTER TABLE t ADD x INT DEFAULT 5 FIRST"];
+    let row = |n| format!("{{\"id\":{n},\"v\":{n}}}");
+    let load = Load::stdin_jsonl(&database, workdir!());
+    altered_amid(load, "", "--mode upsert --lanes 2", row, &alter)
+        .completes()
+        .counts("read 42000, inserted 42000");
+    assert_eq!(client.number("SELECT COUNT(*) FROM t WHERE x = 5 AND w IS NULL"), 42_000);
+    client.run("DROP TABLE t");
+    client.run("CREATE TABLE t (id INT PRIMARY KEY, v INT)");
+    let load = Load::stdin_jsonl(&database, workdir!());
+    altered_amid(load, "", "--mode upsert --lanes 2", row, &["ALTER TABLE t DROP v"])
+        .ends_with(3)
+        .says("was altered during the run: column 'v' is gone");
 }
 
 fn a_trigger_that_is_added_in_the_middle_ends_the_run(server: &Server) {

@@ -29,6 +29,10 @@ impl Load<'_> {
         Load::of(database, workdir).with("--csv-file -")
     }
 
+    pub fn stdin_jsonl(database: &Database, workdir: Workdir) -> Load<'_> {
+        Load::of(database, workdir).with("--jsonl-file -")
+    }
+
     fn of(database: &Database, workdir: Workdir) -> Load<'_> {
         Load { database, workdir, args: Vec::new(), env: Vec::new() }
     }

@@ -22,6 +22,8 @@ const NO_PANIC: &str = "nobody panics while holding it";
 /// What the plan was made of, for all lanes.
 pub struct Definition {
     planning: Planning,
+    /// The table that the plan was made of.
+    first: Arc<Table>,
     known: Mutex<Known>,
 }
 
@@ -34,8 +36,10 @@ struct Known {
 
 impl Definition {
     pub fn new(planning: Planning, table: Table) -> Definition {
-        let known = Known { table: Arc::new(table), triggers_seen_at: Instant::now(), version: 0 };
-        Definition { planning, known: Mutex::new(known) }
+        let first = Arc::new(table);
+        let table = Arc::clone(&first);
+        let known = Known { table, triggers_seen_at: Instant::now(), version: 0 };
+        Definition { planning, first, known: Mutex::new(known) }
     }
 
     pub fn version(&self) -> u64 {
@@ -58,7 +62,7 @@ impl Definition {
             None => false,
         };
         if !is_same {
-            return self.look_again(session, plan, &known).await;
+            return self.look_again(session, plan).await;
         }
         if is_due {
             return self.check_triggers(session, plan).await;
@@ -70,29 +74,30 @@ impl Definition {
         let known = Arc::clone(&self.known.lock().expect(NO_PANIC).table);
         let triggers = table::triggers(session, &plan.table).await?;
         if triggers != known.triggers {
-            return self.look_again(session, plan, &known).await;
+            return self.look_again(session, plan).await;
         }
         self.known.lock().expect(NO_PANIC).triggers_seen_at = Instant::now();
         Ok(())
     }
 
-    async fn look_again(&self, session: &mut Session, plan: &Plan, known: &Table) -> Tried<()> {
+    async fn look_again(&self, session: &mut Session, plan: &Plan) -> Tried<()> {
+        let first = &*self.first;
         let Some(mut now) = table::inspect(session, &plan.table).await? else {
             return Err(Trouble::Stop(changed(plan, "it is not there any more")));
         };
         let seen_at = Instant::now();
         // Rows of this run are in it by now.
-        now.is_empty = known.is_empty;
-        let again = self.planning.plan(&now.without_later(known));
+        now.is_empty = first.is_empty;
+        let again = self.planning.plan(&now.without_later(first));
         let again = match again {
             Ok(again) => again,
             Err(error) => {
-                let what = format!("{}, and now: {error}", now.differences(known).join("; "));
+                let what = format!("{}, and now: {error}", now.differences(first).join("; "));
                 return Err(Trouble::Stop(changed(plan, &what)));
             }
         };
         if !again.writes_like(plan) {
-            return Err(Trouble::Stop(changed(plan, &now.differences(known).join("; "))));
+            return Err(Trouble::Stop(changed(plan, &now.differences(first).join("; "))));
         }
         let mut latest = self.known.lock().expect(NO_PANIC);
         if latest.table.creation != now.creation {
