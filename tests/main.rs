@@ -68,6 +68,11 @@ mod suite {
     // Runs that end before their end: by a signal, killed, beside another run, without a reader.
     mod stopping;
 
+    // Dates by the format of their mapping, by what the user says, or not at all.
+    mod dates;
+    // Formats of dates, read as real search servers read them.
+    mod date_formats;
+
     // The pages that are held against the code.
     mod reference;
     // Who may import whom in `src`.

@@ -19,7 +19,7 @@ use super::taking::{take, weigh};
 use super::{Auth, ElasticSettings};
 use crate::error::{Error, Result};
 use crate::event::{Observer, Operation};
-use crate::record::{Field, FieldKind};
+use crate::record::{Dates, Field, FieldKind};
 
 /// As many slices as there are shards cost the server nothing; more than this do not help one
 /// machine.
@@ -58,12 +58,18 @@ pub async fn open(settings: ElasticSettings, observer: Arc<dyn Observer>) -> Res
         let error = Error::config("no index is named").help("set --es-index");
         return Err(with_names(error, &client).await);
     }
-    let mappings = match look(&settings, &client, &title, &indices).await? {
+    let mut mappings = match look(&settings, &client, &title, &indices).await? {
         Some(mappings) => mappings,
         None => return Ok(nothing(&settings, client, title, indices)),
     };
     let has_many_indices = mappings.indices.len() > 1;
-    let known = flat_settings(&client, &indices).await?.unwrap_or_default();
+    let known = flat_settings(&client, &indices).await?;
+    // Newer servers have no index that is so old.
+    if known.is_some() || server.may_hold_old_indices() {
+        mapping::doubt_old_dates(&mut mappings.fields, known.as_ref());
+    }
+    let known = known.unwrap_or_default();
+    declare(&mut mappings.fields, &settings.dates)?;
     warn_of_rebuilt(&mappings, &known);
     let window = mapping::smallest_window(&known).unwrap_or(pace::PAGE_RECORDS_MAX);
     let (snapshot, count) =
@@ -205,6 +211,25 @@ async fn look(
             .help("its mapping says _source.enabled: false; leave it out of --es-index"));
     }
     Ok(Some(mappings))
+}
+
+/// What the user said of dates goes before what mappings say.
+fn declare(fields: &mut [Field], dates: &[(String, Dates)]) -> Result<()> {
+    for (name, dates) in dates {
+        match fields.iter_mut().find(|field| field.name == *name) {
+            Some(field) => {
+                field.kind = FieldKind::Time;
+                field.dates = dates.clone();
+            }
+            None => {
+                let name = name.escape_debug();
+                let message = format!("--types names '{name}', which is no field of the mapping");
+                return Err(Error::config(message)
+                    .help("flowgauge check lists the fields; with --flatten, those in objects are named outer.inner"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Settings of the indices, where we may see them.
