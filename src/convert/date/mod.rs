@@ -59,6 +59,8 @@ pub struct Reading {
     pub time: Option<(u32, u32)>,
     /// Seconds east of UTC.
     pub offset: Option<i32>,
+    /// Some part of a day was written; else it is that of 1970-01-01.
+    pub has_day: bool,
 }
 
 impl DateFormat {
@@ -128,7 +130,7 @@ impl DateFormat {
         {
             return Ok(reading);
         }
-        for alternative in &*self.alternatives {
+        for (index, alternative) in self.alternatives.iter().enumerate() {
             let result = match alternative {
                 Alternative::Pieces { pieces, resolving } => {
                     let mut found = Found::default();
@@ -138,7 +140,16 @@ impl DateFormat {
                         Err(stop) => Err(stop),
                     }
                 }
-                Alternative::Epoch(unit) => epoch(text, *unit),
+                Alternative::Epoch(unit) => {
+                    let is_last = index + 1 == self.alternatives.len();
+                    epoch(text, *unit).and_then(|reading| match text {
+                        // Version 7 takes no milliseconds before 1970, and no minus before nought.
+                        [b'-', ..] if !is_last && (*unit == Unit::Millis || reading.days == 0) => {
+                            Err(Stop::Odd("a time before 1970, which servers read differently"))
+                        }
+                        _ => Ok(reading),
+                    })
+                }
             };
             match result {
                 Ok(reading) => return Ok(reading),
@@ -179,7 +190,7 @@ impl DateFormat {
 
 /// A Wednesday, at 14:34:56.789 UTC.
 const EXAMPLE: Reading =
-    Reading { days: 19_753, time: Some((52_496, 789_000_000)), offset: Some(0) };
+    Reading { days: 19_753, time: Some((52_496, 789_000_000)), offset: Some(0), has_day: true };
 
 impl fmt::Debug for DateFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -217,7 +228,7 @@ fn iso(text: &[u8]) -> Option<Reading> {
     let date = Date::new((century * 100 + year) as u16, month as u8, day as u8)?;
     let days = date.days();
     if text.len() == 10 {
-        return Some(Reading { days, time: None, offset: None });
+        return Some(Reading { days, time: None, offset: None, has_day: true });
     }
     let clock = text.get(10..19)?;
     if clock[0] != b'T' || clock[3] != b':' || clock[6] != b':' {
@@ -250,7 +261,8 @@ fn iso(text: &[u8]) -> Option<Reading> {
         }
         _ => return None,
     };
-    Some(Reading { days, time: Some((hour * 3600 + minute * 60 + second, nanos)), offset })
+    let time = Some((hour * 3600 + minute * 60 + second, nanos));
+    Some(Reading { days, time, offset, has_day: true })
 }
 
 fn pair(text: &[u8], at: usize) -> Option<u32> {
@@ -328,6 +340,7 @@ impl Reading {
             days: seconds.div_euclid(calendar::DAY_SECONDS),
             time: Some((second as u32, nanos as u32)),
             offset: Some(0),
+            has_day: true,
         }
     }
 

@@ -44,13 +44,14 @@ fn snake_case(name: &str) -> String {
 }
 
 const STRICT: Resolving = Resolving::Strict;
+const WITH_DAY: Resolving = Resolving::WithDay;
 const BENDING: Resolving = Resolving::Bending;
 
 #[rustfmt::skip]
 const FORMATS: &[(&str, &str, Resolving)] = &[
-    ("iso8601",                          "Y[-O[-D]][T[H[:I[:S[f][,c]]]][z][x]]", STRICT),
-    ("strict_date_optional_time",        "Y[-O[-D]][T[H[:I[:S[f][,c]]]][z][x]]", STRICT),
-    ("strict_date_optional_time_nanos",  "Y[-O[-D]][TH:I:S[f][,c][z][x]]", STRICT),
+    ("iso8601",                          "Y[-O[-D]][T[H[:I[:S[f][,c]]]][z][x]]", WITH_DAY),
+    ("strict_date_optional_time",        "Y[-O[-D]][T[H[:I[:S[f][,c]]][z][x]]]", WITH_DAY),
+    ("strict_date_optional_time_nanos",  "Y[-O[-D]][TH:I:S[f][,c][z][x]]", WITH_DAY),
     ("date_optional_time",               "y[-o[-d]][T[h[:i[:s][f][,c][z][x]]]]", STRICT),
     ("strict_date_time",                 "Y-O-DTH:I:S[f]z;Y-O-DTH:I:S[f]x", STRICT),
     ("strict_date_time_no_millis",       "Y-O-DTH:I:Sz;Y-O-DTH:I:Sx", STRICT),

@@ -37,6 +37,8 @@ impl Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resolving {
     Strict,
+    /// The same, and servers differ about a time without a day.
+    WithDay,
     /// The server would bend days that do not exist, and 24:00, into others.
     Bending,
 }
@@ -83,9 +85,14 @@ impl Found {
             }
             (zone, offset) => zone.or(offset),
         };
+        if resolving == Resolving::WithDay && time.is_none() && offset.is_some() {
+            return Err(Stop::Odd("an offset without a time, which servers read differently"));
+        }
         // With an offset it is a point in time.
         let time = time.or(offset.map(|_| (0, 0)));
-        Ok(Reading { days, time, offset })
+        let has_day =
+            [Part::Year, Part::YearOfEra, Part::Month].map(|part| self.get(part).is_some());
+        Ok(Reading { days, time, offset, has_day: has_day.contains(&true) })
     }
 
     fn time(&self, resolving: Resolving) -> Result<Option<(u32, u32)>, Stop> {
@@ -138,7 +145,7 @@ impl Found {
         }
         // What is put together late on the server fails there for good.
         let is_whole = self.get(Part::Year).is_some();
-        let refusal = if is_whole && resolving == Resolving::Strict { Stop::No } else { NO_DAY };
+        let refusal = if is_whole && resolving != Resolving::Bending { Stop::No } else { NO_DAY };
         let day_of_year = self.get(Part::DayOfYear);
         match (year, self.get(Part::Month), self.get(Part::Day), day_of_year) {
             (Some(year), Some(month), Some(day), None) => {
@@ -161,6 +168,9 @@ impl Found {
                     return Err(Stop::No);
                 }
                 Ok(days)
+            }
+            (_, Some(_), None, None) if has_time && resolving == Resolving::WithDay => {
+                Err(Stop::Odd("a time without a day, which servers read differently"))
             }
             (year, Some(month), day, None) => {
                 day_that_exists(year.unwrap_or(1970), month, day.unwrap_or(1)).ok_or(NO_DAY)

@@ -67,6 +67,9 @@ fn the_default_is_iso_and_milliseconds() {
             ("2024-02-29T10:30:05Europe/Berlin", ODD),
             ("2024-02-29T10:30:05+19:00", ODD),
             ("2024T10:00", ODD),
+            ("2024-01T10:00", ODD),
+            ("2024-01-31T+02:00", NOT),
+            ("2024-01-31TZ", NOT),
             ("2023-02-29", NOT),
             ("2024-13-01", NOT),
             ("2024-01-01T24:00", NOT),
@@ -127,6 +130,11 @@ fn numbers_are_read_by_the_format_and_not_guessed() {
             ("-1.5", ODD),
         ],
     );
+    check(
+        "epoch_millis||basic_date",
+        &[("-20240131", ODD), ("20240131", Ok("1970-01-01T05:37:20.131Z"))],
+    );
+    check("epoch_second||basic_date", &[("-20240131", Ok("1969-05-11T17:44:29Z")), ("-0", ODD)]);
     check("epoch_second||yyyyMMdd", &[("20240131", Ok("1970-08-23T06:15:31Z"))]);
     check("year||epoch_millis", &[("1700000000000", ODD)]);
     check(
@@ -185,6 +193,7 @@ fn patterns_are_tried_in_their_order() {
     check("HH:mm:ss n", &[("10:30:00 5", Ok("1970-01-01T10:30:00.000000005"))]);
     check("d' o''clock 'M", &[("5 o'clock 2", Ok("1970-02-05"))]);
     check("yyyyMMddX", &[("20240131+02", Ok("2024-01-31T00:00+2"))]);
+    check("iso8601", &[("2024-01-31TZ", ODD), ("2024-01-31T10Z", Ok("2024-01-31T10:00Z"))]);
     check("strict_date", &[("2024-02-30", ODD)]);
     check("strict_date_hour_minute", &[("2024-01-01T24:00", ODD)]);
     check(
@@ -276,7 +285,7 @@ proptest! {
     ) {
         let format = format(WHOLE[which]);
         let offset = Some(offset * 3600 + offset.signum() * quarter * 900);
-        let time = Reading { days, time: Some((second, nanos)), offset };
+        let time = Reading { days, time: Some((second, nanos)), offset, has_day: true };
         let Alternative::Pieces { pieces, .. } = &format.alternatives[0] else { panic!() };
         let mut text = String::new();
         piece::print(pieces, &time, &mut text);

@@ -240,10 +240,12 @@ pub(super) fn find(columns: &[Column], name: &str) -> Option<usize> {
 
 /// How times that go into this column are written; of no interest where it holds none.
 fn times_of(column: &Column, known: Option<&Field>) -> std::result::Result<Times, String> {
-    match (known, &column.kind) {
-        (Some(field), Kind::Date | Kind::DateTime { .. } | Kind::Timestamp { .. }) => {
-            Times::of(field)
-        }
+    let is_time = matches!(
+        column.kind,
+        Kind::Date | Kind::DateTime { .. } | Kind::Timestamp { .. } | Kind::Time { .. }
+    );
+    match known {
+        Some(field) if is_time => Times::of(field),
         _ => Ok(Times::Iso),
     }
 }

@@ -21,7 +21,7 @@ mod text;
 mod tests;
 
 use super::column::{Column, Kind, Preset};
-use super::rules::{self, BinaryText, Rules, TextOrigin};
+use super::rules::{self, BinaryText, Rules, TextOrigin, Times};
 use crate::convert::Unfit;
 use crate::record::{ErrorType, Value};
 
@@ -118,7 +118,10 @@ impl Column {
             Kind::Binary { bytes_max, is_fixed } if rules.binary == BinaryText::Raw => {
                 binary::put(number, BinaryText::Raw, *bytes_max, *is_fixed, out)?;
             }
-            Kind::Binary { .. } | Kind::Time { .. } => return Err(mismatch("a number")),
+            Kind::Binary { .. } => return Err(mismatch("a number")),
+            Kind::Time { .. } if !matches!(rules.times, Times::By(_)) => {
+                return Err(mismatch("a number"));
+            }
             _ => self.put_words(number, true, rules, out)?,
         }
         Ok(Put::Text)

@@ -7,6 +7,7 @@ use super::moment::{Kept, Subsecond, Written, minutes_and_seconds, of_epoch};
 use super::rules::{Fraction, Rules, Times};
 use super::{out_of_range, unfit};
 use crate::convert::Unfit;
+use crate::convert::date::DateFormat;
 use crate::convert::date::calendar::{DAY_SECONDS, Date};
 use crate::record::ErrorType;
 use crate::sink::mysql::Zone;
@@ -103,7 +104,8 @@ pub fn put_timestamp(
     push_datetime(seconds, micros, out)
 }
 
-/// `[-]HHH:MM[:SS[.f]]`. MySQL ends at 838:59:59, MariaDB with the fractions of that second.
+/// `[-]HHH:MM[:SS[.f]]`, or a time of day as a format has it. MySQL ends at 838:59:59, MariaDB with the
+/// fractions of that second.
 pub fn put_time(
     text: &[u8],
     digits: u8,
@@ -111,6 +113,9 @@ pub fn put_time(
     rules: &Rules,
     out: &mut Vec<u8>,
 ) -> Result<(), Unfit> {
+    if let Times::By(format) = &rules.times {
+        return put_time_of_day(format, text, digits, rules, out);
+    }
     const SECONDS_MAX: i64 = 838 * 3600 + 59 * 60 + 59;
     let not_a_time = || unfit(ErrorType::TypeMismatch, "not a time written as HH:MM:SS");
     let (is_negative, rest) = match text {
@@ -140,6 +145,27 @@ pub fn put_time(
     Ok(())
 }
 
+fn put_time_of_day(
+    format: &DateFormat,
+    text: &[u8],
+    digits: u8,
+    rules: &Rules,
+    out: &mut Vec<u8>,
+) -> Result<(), Unfit> {
+    let reading = format.read(text)?;
+    let (Some((seconds, nanos)), None, false) = (reading.time, reading.offset, reading.has_day)
+    else {
+        return Err(unfit(
+            ErrorType::TypeMismatch,
+            "a day or an offset, and the column holds a time of day",
+        ));
+    };
+    let subsecond = Subsecond { nanos, has_more: false };
+    let Kept { carry, micros } = subsecond.keep(digits, rules.fraction)?;
+    push_clock(seconds + carry as u32, micros, out);
+    Ok(())
+}
+
 /// What a text says, before zones are thought of.
 enum Told {
     Day(Date),
@@ -153,7 +179,7 @@ fn read(text: &[u8], is_number: bool, rules: &Rules) -> Result<Told, Unfit> {
     match &rules.times {
         Times::Iso if is_number => Err(unfit(
             ErrorType::TypeMismatch,
-            "a number, and nothing says that it counts time since 1970",
+            "a number, and nothing says that it counts time since 1970; see --types",
         )),
         Times::Iso => {
             let written = Written::parse(text)?;

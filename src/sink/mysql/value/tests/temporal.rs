@@ -274,6 +274,14 @@ fn a_format_reads_texts_and_numbers_alike() {
         // The point in time is within the years, though the year that was written is not.
         ("datetime", "uuuu-MM-dd'T'HHX", "0000-12-31T23-02", Some("'0001-01-01 01:00:00'")),
         ("datetime", "uuuu-MM-dd'T'HHX", "+10000-01-01T01+02", Some("'9999-12-31 23:00:00'")),
+        ("time", "HH.mm", "10.30", Some("'10:30:00'")),
+        ("time(3)", "HHmmssSSS", "103005250", Some("'10:30:05.25'")),
+        ("time", "HHmmssSSS", "103005250", None),
+        ("time", "strict_hour_minute||epoch_millis", "10:30", Some("'10:30:00'")),
+        ("time", "strict_hour_minute||epoch_millis", "1700000000000", None),
+        ("time", "MM-dd HH:mm", "01-01 10:30", None),
+        ("time", "HH:mmX", "10:30Z", None),
+        ("time", "basic_date", "20240131", None),
         ("varchar(20)", "basic_date", "20240131", Some("'20240131'")),
         ("int", "basic_date", "20240131", Some("'20240131'")),
     ] {
