@@ -256,7 +256,7 @@ fn documents_of_files(server: &Server) {
         ]
     );
     let checked = load("check --flatten").run();
-    checked.finished.assert_stdout_has("read as basic_date, such as 2024131");
+    checked.finished.assert_stdout_has("read as basic_date, such as 20240131");
     checked.finished.assert_stdout_has("read as seconds since 1970");
 }
 

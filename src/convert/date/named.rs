@@ -61,7 +61,7 @@ const FORMATS: &[(&str, &str, Resolving)] = &[
     // OpenSearch's own: T and Z may be small, and T a space.
     ("rfc3339_lenient",                  "4[-O[-D]];4-O-DTH:I[:S[f][,c]]X;4-O-DTH:I[:S[f][,c]]q;4-O-DtH:I[:S[f][,c]]X;4-O-DtH:I[:S[f][,c]]q;4-O-D H:I[:S[f][,c]]X;4-O-D H:I[:S[f][,c]]q", STRICT),
 
-    ("strict_date",                      "Y-O-D", BENDING),
+    ("strict_date",                      "W-O-D", BENDING),
     ("strict_date_hour",                 "U-O-DTH", BENDING),
     ("strict_date_hour_minute",          "U-O-DTH:I", BENDING),
     ("strict_date_hour_minute_second",   "U-O-DTH:I:S", BENDING),
@@ -95,9 +95,9 @@ const FORMATS: &[(&str, &str, Resolving)] = &[
     ("strict_ordinal_date",              "Y-J", STRICT),
     ("strict_ordinal_date_time",         "Y-JTH:I[:Sf]z;Y-JTH:I[:Sf]x", STRICT),
     ("strict_ordinal_date_time_no_millis", "Y-JTH:I:Sz;Y-JTH:I:Sx", STRICT),
-    ("ordinal_date",                     "Y-j", STRICT),
-    ("ordinal_date_time",                "Y-jTh:i[:sf]z;Y-jTh:i[:sf]x", STRICT),
-    ("ordinal_date_time_no_millis",      "Y-jTh:i:sz;Y-jTh:i:sx", STRICT),
+    ("ordinal_date",                     "W-j", STRICT),
+    ("ordinal_date_time",                "W-jTh:i[:sf]z;W-jTh:i[:sf]x", STRICT),
+    ("ordinal_date_time_no_millis",      "W-jTh:i:sz;W-jTh:i:sx", STRICT),
 
     ("strict_hour",                      "H", BENDING),
     ("strict_hour_minute",               "H:I", BENDING),
@@ -126,22 +126,15 @@ pub fn pieces(written: &str) -> Vec<Piece> {
         let row = rows.row();
         let mut number = |part, min, max, sign| row.number(part, min, max, sign);
         match letter {
-            'Y' => number(Part::Year, 4, 10, Sign::ExceedsPad),
+            'Y' => row.put_number(contested(4, 10, Sign::ExceedsPad)),
+            'W' => number(Part::Year, 4, 10, Sign::ExceedsPad),
             '4' => number(Part::Year, 4, 4, Sign::None),
             'U' => number(Part::Year, 4, 19, Sign::ExceedsPad),
             'E' => number(Part::YearOfEra, 4, 19, Sign::ExceedsPad),
             'B' => number(Part::Year, 4, 4, Sign::Normal),
             'b' => number(Part::Year, 1, 4, Sign::Normal),
             'u' => number(Part::Year, 1, 19, Sign::Normal),
-            'y' => row.put_number(Number {
-                part: Part::Year,
-                min: 1,
-                max: 5,
-                sign: Sign::Normal,
-                reserved: 0,
-                is_reduced: false,
-                is_contested: true,
-            }),
+            'y' => row.put_number(contested(1, 5, Sign::Normal)),
             'O' => number(Part::Month, 2, 2, Sign::None),
             'o' => number(Part::Month, 1, 2, Sign::None),
             'm' => number(Part::Month, 1, 19, Sign::Normal),
@@ -171,4 +164,9 @@ pub fn pieces(written: &str) -> Vec<Piece> {
         }
     }
     rows.into_pieces()
+}
+
+/// A year for which servers take different numbers of digits.
+fn contested(min: usize, max: usize, sign: Sign) -> Number {
+    Number { part: Part::Year, min, max, sign, reserved: 0, is_reduced: false, is_contested: true }
 }

@@ -124,10 +124,13 @@ impl Number {
         if self.reserved > 0 {
             taken = self.min.max(taken.saturating_sub(self.reserved));
         }
-        if self.is_contested && taken == self.max && (self.max + 1..10).contains(&available) {
-            return Err(Stop::Odd(
-                "a year of more than five digits, which servers read differently",
-            ));
+        // More than five digits where there is no sign, more than four where there has to be one.
+        let is_long = match self.sign {
+            Sign::ExceedsPad => (is_negative || is_positive) && taken > self.min,
+            _ => taken == self.max && (self.max + 1..10).contains(&available),
+        };
+        if self.is_contested && is_long {
+            return Err(Stop::Odd("a year of so many digits that servers read it differently"));
         }
         if taken > 18 {
             return Err(Stop::Odd("a number of more than 18 digits"));
@@ -296,7 +299,9 @@ fn push(pieces: &[Piece], time: &Reading, said: &mut Vec<Part>, out: &mut String
                 if number.is_reduced {
                     value = value.rem_euclid(100);
                 }
-                let digits = format!("{:0width$}", value.unsigned_abs(), width = number.min);
+                // Where less digits will do, what stands behind may not be told from it.
+                let width = if number.max <= 4 { number.max } else { number.min };
+                let digits = format!("{:0width$}", value.unsigned_abs());
                 if value < 0 {
                     out.push('-');
                 } else if number.sign == Sign::ExceedsPad && digits.len() > number.min {
@@ -363,8 +368,9 @@ impl Offset {
         let sign = if seconds < 0 { '-' } else { '+' };
         let seconds = seconds.unsigned_abs();
         out.push_str(&format!("{sign}{:02}{colon}{:02}", seconds / 3600, seconds / 60 % 60));
-        if self.takes_seconds && seconds % 60 > 0 {
-            out.push_str(&format!("{colon}{:02}", seconds % 60));
+        let rest = seconds % 60;
+        if self.takes_seconds && rest > 0 {
+            out.push_str(&format!("{colon}{rest:02}"));
         }
     }
 }

@@ -78,6 +78,8 @@ fn the_default_is_iso_and_milliseconds() {
             ("2024-01-01 10:00:00", NOT),
             ("2024-01-01T10:00:00.1234567891", NOT),
             ("12024-01-01", NOT),
+            ("+12024-01-01", ODD),
+            ("-01500", ODD),
             ("-1500", Ok("-1500-01-01")),
             ("0000-01-01", Ok("0000-01-01")),
             ("20240131", Ok("1970-01-01T05:37:20.131Z")),
@@ -194,6 +196,7 @@ fn patterns_are_tried_in_their_order() {
     check("d' o''clock 'M", &[("5 o'clock 2", Ok("1970-02-05"))]);
     check("yyyyMMddX", &[("20240131+02", Ok("2024-01-31T00:00+2"))]);
     check("iso8601", &[("2024-01-31TZ", ODD), ("2024-01-31T10Z", Ok("2024-01-31T10:00Z"))]);
+    check("ordinal_date", &[("-01500-001", Ok("-1500-01-01"))]);
     check("strict_date", &[("2024-02-30", ODD)]);
     check("strict_date_hour_minute", &[("2024-01-01T24:00", ODD)]);
     check(
@@ -244,10 +247,11 @@ fn a_format_is_shown_by_an_example() {
         (DEFAULT, "ISO 8601, or milliseconds since 1970"),
         ("epoch_second", "seconds since 1970"),
         ("yyyyMMdd", "yyyyMMdd, such as 20240131"),
+        ("basic_date", "basic_date, such as 20240131"),
         ("basic_date_time", "basic_date_time, such as 20240131T143456.789Z"),
         (
             "date_optional_time||epoch_millis",
-            "date_optional_time||epoch_millis, such as 2024-1-31T14:34:56.789Z",
+            "date_optional_time||epoch_millis, such as 2024-01-31T14:34:56.789Z",
         ),
         ("EEE, d MMM y h:mm a", "EEE, d MMM y h:mm a, such as Wed, 31 Jan 2024 2:34 PM"),
     ] {
