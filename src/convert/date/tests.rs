@@ -196,6 +196,7 @@ fn patterns_are_tried_in_their_order() {
     check("d' o''clock 'M", &[("5 o'clock 2", Ok("1970-02-05"))]);
     check("yyyyMMddX", &[("20240131+02", Ok("2024-01-31T00:00+2"))]);
     check("iso8601", &[("2024-01-31TZ", ODD), ("2024-01-31T10Z", Ok("2024-01-31T10:00Z"))]);
+    check("strict_date_time||ordinal_date_time", &[("2024-31T20:34:56.7Z", ODD)]);
     check("ordinal_date", &[("-01500-001", Ok("-1500-01-01"))]);
     check("strict_date", &[("2024-02-30", ODD)]);
     check("strict_date_hour_minute", &[("2024-01-01T24:00", ODD)]);
