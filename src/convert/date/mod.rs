@@ -300,6 +300,9 @@ fn epoch(text: &[u8], unit: Unit) -> Result<Reading, Stop> {
     let fraction = match rest {
         [] => rest,
         [b'.', fraction @ ..] if fraction.iter().all(u8::is_ascii_digit) => fraction,
+        [b'.', fraction @ .., b'.'] if count > 0 && fraction.iter().all(u8::is_ascii_digit) => {
+            return Err(Stop::Odd("a number with two points, which servers read differently"));
+        }
         _ => return Err(Stop::No),
     };
     let fraction_max = if unit == Unit::Seconds { 9 } else { 6 };
