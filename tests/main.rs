@@ -80,6 +80,11 @@ mod suite {
     // What mappings say of documents, and what is said of mappings.
     mod mappings;
 
+    // Dates by the format of their mapping, by what the user says, or not at all.
+    mod dates;
+    // Formats of dates, read as real search servers read them.
+    mod date_formats;
+
     // The pages that are held against the code.
     mod reference;
     // Who may import whom in `src`.

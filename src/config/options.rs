@@ -8,6 +8,8 @@ pub enum Takes {
     One(&'static str),
     /// Names that add up: parted by commas, repeated, or a list in a configuration.
     Names(&'static str),
+    /// The same, where a comma between quotes is part of the pattern of a date.
+    Typed(&'static str),
     /// Files that add up: repeated, or a list in a configuration. A comma is part of a name.
     Files(&'static str),
     /// Nothing on the command line, true or false elsewhere.
@@ -72,6 +74,7 @@ impl Opt {
                 .map(|name| name.trim().to_string())
                 .filter(|name| !name.is_empty())
                 .collect(),
+            Takes::Typed(_) => typed(text),
             _ => vec![text.to_string()],
         }
     }
@@ -87,6 +90,25 @@ impl Opt {
     pub fn key(&self) -> String {
         self.name.replace('-', "_")
     }
+}
+
+/// Parts `a=int,b=date:EEE', 'd MMM y` at its first comma only. Names of columns may hold quotes.
+fn typed(text: &str) -> Vec<String> {
+    let mut whole: Vec<String> = Vec::new();
+    for part in text.split(',') {
+        let open = whole.last_mut().filter(|before| {
+            let pattern = before.split_once("=date:").map_or("", |(_, pattern)| pattern);
+            pattern.matches('\'').count() % 2 == 1
+        });
+        match open {
+            Some(before) => {
+                before.push(',');
+                before.push_str(part);
+            }
+            None => whole.push(part.to_string()),
+        }
+    }
+    whole.iter().map(|part| part.trim().to_string()).filter(|part| !part.is_empty()).collect()
 }
 
 const fn one(theme: Theme, name: &'static str, value: &'static str, help: &'static str) -> Opt {
@@ -193,12 +215,6 @@ pub const OPTIONS: &[Opt] = &[
         "A file without a header, or a name that no index has, holds no records and is no error",
     ),
     switch(Theme::Csv, "infer", "Guess the types of columns from the first records"),
-    names(
-        Theme::Csv,
-        "types",
-        "COL=TYPE",
-        "Types of columns, parted by commas: text, int, decimal, float, bool, json",
-    ),
     names(
         Theme::Elastic,
         "es-url",
@@ -390,6 +406,12 @@ pub const OPTIONS: &[Opt] = &[
         "COLS",
         "Columns to write and their order, parted by commas; NEW=OLD renames",
     ),
+    Opt {
+        name: "types",
+        takes: Takes::Typed("COL=TYPE"),
+        theme: Theme::Records,
+        help: "Types of CSV columns, parted by commas: text, int, decimal, float, bool, json; how dates of any source are written: date:PATTERN, epoch_s, epoch_ms",
+    },
     switch(Theme::Records, "flatten", "Objects within documents become fields called outer.inner"),
     one(
         Theme::Records,

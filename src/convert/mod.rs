@@ -3,10 +3,11 @@
 //! CSV has only text, and text it stays unless somebody said otherwise. Nothing is cut, rounded or
 //! guessed here: a number keeps its exact words, and a value that does not fit rejects its record.
 
+pub mod date;
 mod number;
 
 use crate::error::{Error, Result};
-use crate::record::{ErrorType, Rows};
+use crate::record::{Dates, ErrorType, Rows};
 
 /// What a column of text holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,8 @@ impl Type {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Typing {
     pub declared: Vec<(String, Type)>,
+    /// Columns of times, and how these are written. What a sink of text gets is the text.
+    pub dates: Vec<(String, Dates)>,
     /// Guess the others from a sample.
     pub infer: bool,
 }

@@ -9,6 +9,8 @@ pub struct Field {
     pub origin: String,
     /// Stands beside the record and not in it, such as `_id`: written only where it is asked for.
     pub is_beside: bool,
+    /// How its times are written, where it holds such.
+    pub dates: Dates,
 }
 
 /// What a field's values are, as far as the source says. A value may still be something else.
@@ -26,12 +28,26 @@ pub enum FieldKind {
     /// Binary floats of this many bits.
     Float(u8),
     Bool,
-    /// Points in time; numbers are time since 1970 in this unit.
-    Time(EpochUnit),
+    /// Points in time, or what a clock showed.
+    Time,
     /// Objects, arrays, or anything: JSON in its own words.
     Json,
     /// Bytes as base64.
     Base64,
+}
+
+/// How times are written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Dates {
+    /// Nobody says. ISO 8601 needs no word for it, and nothing else is taken.
+    #[default]
+    Iso,
+    /// By a format of Elasticsearch's, with the language of its names where one was set.
+    Format { format: String, locale: Option<String> },
+    /// Numbers that count from 1970, and nothing else.
+    Count(EpochUnit),
+    /// Not by any format that could be named: why, in words.
+    Unclear(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +58,18 @@ pub enum EpochUnit {
 
 impl Field {
     pub fn new(name: impl Into<String>, kind: FieldKind, origin: impl Into<String>) -> Field {
-        Field { name: name.into(), kind, origin: origin.into(), is_beside: false }
+        Field {
+            name: name.into(),
+            kind,
+            origin: origin.into(),
+            is_beside: false,
+            dates: Dates::Iso,
+        }
+    }
+}
+
+impl Dates {
+    pub fn format(format: &str) -> Dates {
+        Dates::Format { format: format.to_string(), locale: None }
     }
 }

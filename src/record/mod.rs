@@ -9,7 +9,7 @@ mod rows;
 mod segment;
 mod settled;
 
-pub use field::{EpochUnit, Field, FieldKind};
+pub use field::{Dates, EpochUnit, Field, FieldKind};
 pub use rejected::{ErrorType, Place, Places, Rejected};
 pub use rows::{ARENA_BYTES_MAX, Rows, Shape, TextRow, Value};
 pub use segment::{Flaw, Flush, Interval, Position, Segment, lines_in, without_line_end};

@@ -45,6 +45,7 @@ fn jsonl_source(path: &Path) -> JsonlSource {
         stream: STREAM,
         limit: LIMIT,
         flatten: false,
+        dates: Vec::new(),
     })
     .unwrap()
 }

@@ -51,6 +51,7 @@ impl Reading<'_> {
             slices: self.number("es-slices", 1, SLICES_MAX).map(|slices| slices as usize),
             beside: self.beside(),
             flatten: self.switch("flatten"),
+            dates: self.dates(),
             keep_alive: self.time("es-keep-alive").unwrap_or(KEEP_ALIVE),
             request_timeout: self.time("es-timeout").unwrap_or(REQUEST_TIMEOUT),
             compress: self.switch("es-compress"),

@@ -8,6 +8,7 @@ mod mysql;
 mod output_file;
 mod secrets;
 mod text_files;
+mod typing;
 
 use super::mistakes::Mistakes;
 use super::options::Theme;

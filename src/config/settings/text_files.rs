@@ -1,7 +1,6 @@
 //! What is meant for CSV files and files of JSON lines as a source.
 
 use crate::config::reading::Reading;
-use crate::convert::{Type, Typing};
 use crate::source::SegmentLimit;
 use crate::source::csv::{CsvSettings, Dialect, HeaderNames, InvalidText, Quoting, Ragged};
 use crate::source::jsonl::JsonlSettings;
@@ -20,7 +19,8 @@ impl Reading<'_> {
     pub fn jsonl_source(&mut self, limit: SegmentLimit) -> Option<JsonlSettings> {
         let files = self.files("jsonl-file")?;
         let stream = self.stream(Encoding::Auto);
-        Some(JsonlSettings { files, stream, limit, flatten: self.switch("flatten") })
+        let flatten = self.switch("flatten");
+        Some(JsonlSettings { files, stream, limit, flatten, dates: self.dates() })
     }
 
     fn files(&mut self, name: &'static str) -> Option<Vec<String>> {
@@ -70,7 +70,7 @@ impl Reading<'_> {
                 _ => InvalidText::Reject,
             },
             allow_empty: self.switch("allow-empty"),
-            typing: Typing { declared: self.types(), infer: self.switch("infer") },
+            typing: self.typing(),
             stream: self.stream(encoding),
             limit,
         }
@@ -109,29 +109,6 @@ impl Reading<'_> {
             self.wrong("csv-escape", "without --csv-quote there is nothing to escape in");
         }
         dialect
-    }
-
-    fn types(&mut self) -> Vec<(String, Type)> {
-        let mut types: Vec<(String, Type)> = Vec::new();
-        for text in self.list("types").unwrap_or_default() {
-            let parsed = text.rsplit_once('=').and_then(|(column, kind)| {
-                let kind = Type::ALL.into_iter().find(|known| known.as_str() == kind.trim())?;
-                Some((column.trim().to_string(), kind))
-            });
-            match parsed {
-                Some((column, _)) if types.iter().any(|(other, _)| *other == column) => {
-                    self.wrong("types", &format!("'{column}' is named twice"));
-                }
-                Some(parsed) => types.push(parsed),
-                None => self.wrong(
-                    "types",
-                    &format!(
-                        "'{text}' is not COL=TYPE with one of text, int, decimal, float, bool, json"
-                    ),
-                ),
-            }
-        }
-        types
     }
 
     fn stream(&mut self, encoding: Encoding) -> StreamSettings {

@@ -8,6 +8,7 @@ mod sql_type;
 use std::collections::HashMap;
 
 use self::sql_type::Type;
+use super::rules::Times;
 use super::session::server::Server;
 use super::settings::MysqlSettings;
 use super::table_name::{TableName, fault_of, quoted, quoted_list};
@@ -60,6 +61,7 @@ pub fn new_table(wish: &Wish<'_>) -> Result<NewTable> {
     let name = wish.settings.full_table();
     let mut columns = columns(wish)?;
     check_names(&columns)?;
+    check_dates(&columns)?;
     let key = key(wish, &columns)?;
     for column in &mut columns {
         column.is_key = key.iter().any(|name| name == column.name);
@@ -183,6 +185,19 @@ fn check_names(columns: &[NewColumn<'_>]) -> Result<()> {
     }
     Err(Error::config(format!("these cannot be names of columns: {}", faults.join("; ")))
         .help(format!("rename them with --select, such as {}", renamings.join(","))))
+}
+
+/// A column of times for what nobody can read would stay empty.
+fn check_dates(columns: &[NewColumn<'_>]) -> Result<()> {
+    let fault = |column: &NewColumn<'_>| {
+        let why = Times::of(column.field).err()?;
+        Some(format!("the dates of field '{}': {why}", column.field.name.escape_debug()))
+    };
+    let faults: Vec<String> = columns.iter().filter_map(fault).collect();
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(Error::config(faults.join("; ")).help(Times::HELP)),
+    }
 }
 
 /// The columns of the primary key, in its order.

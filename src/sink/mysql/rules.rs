@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Zone;
+use crate::convert::date::DateFormat;
 pub use crate::record::EpochUnit;
+use crate::record::{Dates, Field, FieldKind};
 
 /// How the values of one column are understood. By default nothing is changed on the way.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,12 +18,42 @@ pub struct Rules {
     /// What DATE and DATETIME columns hold when a value says which point in time it is.
     pub datetime_zone: Zone,
     pub binary: BinaryText,
-    /// Numbers are time since 1970: the source's mapping says so.
-    pub epoch: Option<EpochUnit>,
+    pub times: Times,
     pub text: TextOrigin,
     pub json_doubles: JsonDoubles,
     /// Objects and arrays go into columns of text in their own words.
     pub json_as_text: bool,
+}
+
+/// How times are written in what comes from a source.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Times {
+    /// ISO 8601, and no numbers.
+    #[default]
+    Iso,
+    By(DateFormat),
+    /// Numbers that count from 1970.
+    Count(EpochUnit),
+}
+
+impl Times {
+    /// An error says why nobody can know how they are written.
+    pub fn of(field: &Field) -> Result<Times, String> {
+        if field.kind != FieldKind::Time {
+            return Ok(Times::Iso);
+        }
+        match &field.dates {
+            Dates::Iso => Ok(Times::Iso),
+            Dates::Count(unit) => Ok(Times::Count(*unit)),
+            Dates::Unclear(why) => Err(why.clone()),
+            Dates::Format { format, locale } => DateFormat::parse(format, locale.as_deref())
+                .map(Times::By)
+                .map_err(|what| format!("the format has {what}, which is not read here")),
+        }
+    }
+
+    /// What an error about a field of such times offers.
+    pub const HELP: &str = "say how they are written with --types FIELD=date:PATTERN, =epoch_s or =epoch_ms, leave the field out, or make its column a text";
 }
 
 /// What becomes of digits that a column does not keep. Those that are zero always fit.

@@ -75,7 +75,7 @@ impl Zone {
     pub fn offset_at(&self, seconds: i64) -> Offset {
         match self {
             Zone::Fixed(offset) => Offset::Known(*offset),
-            Zone::Named(zone) => match jiff::Timestamp::from_second(seconds) {
+            Zone::Named(zone) => match jiff::Timestamp::from_second(with_rules(seconds)) {
                 Ok(at) => Offset::Known(zone.to_offset(at).seconds()),
                 Err(_) => Offset::Unknown,
             },
@@ -83,8 +83,19 @@ impl Zone {
     }
 }
 
+/// The calendar repeats itself after so many seconds, the days of the week with it: 400 years.
+const CYCLE_SECONDS: i64 = 146_097 * 86_400;
+
+/// The library's points in time end a day before the year 9999 does. Rules of zones are for ever by
+/// then, so they are the same a cycle earlier.
+fn with_rules(seconds: i64) -> i64 {
+    let last = jiff::Timestamp::MAX.as_second();
+    let is_beyond = (last..last + 3 * 86_400).contains(&seconds);
+    if is_beyond { seconds - CYCLE_SECONDS } else { seconds }
+}
+
 fn civil_of(seconds: i64) -> Option<civil::DateTime> {
-    let at = jiff::Timestamp::from_second(seconds).ok()?;
+    let at = jiff::Timestamp::from_second(with_rules(seconds)).ok()?;
     Some(jiff::tz::Offset::UTC.to_datetime(at))
 }
 

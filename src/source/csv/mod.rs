@@ -182,6 +182,8 @@ impl CsvSource {
         let layouts = lay_out(&files, &columns)?;
         let mut values = Values::text(&columns, settings.null.clone());
         values.set(&settings.typing.declared)?;
+        let dates = settings.typing.dates.iter();
+        values.set(&dates.map(|(name, _)| (name.clone(), Type::Text)).collect::<Vec<_>>())?;
         let mut decoder = CsvDecode {
             dialect: settings.dialect,
             columns: columns.into(),
@@ -198,7 +200,15 @@ impl CsvSource {
         if settings.typing.infer {
             decoder.infer(&sample);
         }
-        let field = |(name, kind): (&str, Type)| Field::new(name, known(kind), kind.as_str());
+        let field = |(name, kind): (&str, Type)| {
+            let mut dates = settings.typing.dates.iter().filter(|(declared, _)| declared == name);
+            match dates.next() {
+                Some((_, dates)) => {
+                    Field { dates: dates.clone(), ..Field::new(name, FieldKind::Time, "date") }
+                }
+                None => Field::new(name, known(kind), kind.as_str()),
+            }
+        };
         Ok(CsvSource {
             splits: files.iter().map(|file| Split::file(&file.input.name)).collect(),
             fields: decoder.values.kinds().map(field).collect(),

@@ -38,6 +38,15 @@ const ELASTIC_PIT: (u32, u32) = (7, 16);
 const OPENSEARCH_PIT: (u32, u32) = (3, 3);
 
 impl Server {
+    /// Indices made before version 7 of Elasticsearch; where nothing is known of the server, too.
+    pub fn may_hold_old_indices(self) -> bool {
+        match (self.product, self.version) {
+            (Some(Product::Elasticsearch), Some((major, _))) => major < 8,
+            (Some(Product::OpenSearch), Some((major, _))) => major < 2,
+            _ => true,
+        }
+    }
+
     /// What to try, best first.
     pub fn dialects(self) -> &'static [Dialect] {
         match (self.product, self.version) {

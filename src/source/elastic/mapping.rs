@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use crate::record::{EpochUnit, Field, FieldKind};
+use crate::convert::date;
+use crate::record::{Dates, Field, FieldKind};
 
 /// What is known of the indices that were asked for.
 #[derive(Debug, Default, PartialEq)]
@@ -170,9 +171,13 @@ fn note(name: &str, mapping: &Value, listings: [Listing; 2], found: &mut Mapping
     if !listings.iter().all(|listing| listing.has(name, has_inner)) {
         return;
     }
+    let dates = if kind == FieldKind::Time { dates(mapping) } else { Dates::Iso };
     match found.field(name) {
-        Some(known) => merge(known, kind, origin),
-        None => found.add(Field::new(name, kind, origin)),
+        Some(known) => {
+            merge_dates(known, kind, dates, origin);
+            merge(known, kind, origin);
+        }
+        None => found.add(Field { dates, ..Field::new(name, kind, origin) }),
     }
 }
 
@@ -236,7 +241,7 @@ fn kind(mapping: &Value) -> Option<(FieldKind, &str)> {
         "double" | "scaled_float" => FieldKind::Float(64),
         "float" | "half_float" => FieldKind::Float(32),
         "boolean" => FieldKind::Bool,
-        "date" | "date_nanos" => FieldKind::Time(epoch_unit(mapping["format"].as_str())),
+        "date" | "date_nanos" => FieldKind::Time,
         "binary" => FieldKind::Base64,
         "text" | "match_only_text" | "annotated_text" | "search_as_you_type" | "completion"
         | "counted_keyword" => FieldKind::Text,
@@ -266,14 +271,71 @@ const IP_CHARS: u32 = 45;
 /// Names and versions that stand once for a whole index, or are short by nature.
 const KEYWORD_CHARS: u32 = 255;
 
-/// Numbers are milliseconds, but where the format knows nothing but seconds.
-fn epoch_unit(format: Option<&str>) -> EpochUnit {
-    let formats = format.unwrap_or_default();
-    let knows = |name: &str| formats.split("||").any(|format| format.trim() == name);
-    if knows("epoch_second") && !knows("epoch_millis") {
-        EpochUnit::Seconds
-    } else {
-        EpochUnit::Milliseconds
+/// How the dates of a field are written, in the words of its mapping.
+fn dates(mapping: &Value) -> Dates {
+    let by_default = match mapping["type"].as_str() {
+        Some("date_nanos") => date::DEFAULT_NANOS,
+        _ => date::DEFAULT,
+    };
+    match (&mapping["format"], &mapping["locale"]) {
+        (Value::Null, _) => Dates::format(by_default),
+        (Value::String(format), locale) => {
+            Dates::Format { format: format.clone(), locale: locale.as_str().map(String::from) }
+        }
+        _ => Dates::Unclear("the mapping's format is not a text".to_string()),
+    }
+}
+
+/// Documents are read side by side, whatever index they are of, so that one format has to do for all.
+fn merge_dates(known: &mut Field, kind: FieldKind, dates: Dates, origin: &str) {
+    let unclear = match (known.kind, kind) {
+        (FieldKind::Time, FieldKind::Time) if known.dates == dates => return,
+        (FieldKind::Time, FieldKind::Time) => {
+            let format = |dates: &Dates| match dates {
+                Dates::Format { format, .. } => format!("'{}'", format.escape_debug()),
+                _ => "another".to_string(),
+            };
+            match &known.dates {
+                Dates::Unclear(why) => why.clone(),
+                one => format!(
+                    "indices differ in their format: {} and {}",
+                    format(one),
+                    format(&dates)
+                ),
+            }
+        }
+        (FieldKind::Unknown, FieldKind::Time) => {
+            format!("its type is {} in another index", known.origin)
+        }
+        (FieldKind::Time, FieldKind::Unknown) => format!("its type is {origin} in another index"),
+        _ => return,
+    };
+    known.dates = Dates::Unclear(unclear);
+}
+
+/// Indices made before version 7 read dates by the rules of another library, for whose words ours
+/// are too few. `settings` is the answer to `GET /INDEX/_settings?flat_settings=true`, if there is one.
+pub fn doubt_old_dates(fields: &mut [Field], settings: Option<&Value>) {
+    const FIRST_OF_7: u64 = 7_000_000;
+    let created = |value: &Value| value["settings"]["index.version.created"].as_str()?.parse().ok();
+    let why = match settings.and_then(Value::as_object) {
+        None => "the settings of the index, which say how old it is, cannot be read".to_string(),
+        Some(indices) => {
+            let old = indices
+                .iter()
+                .find(|(_, value)| created(value).is_some_and(|version: u64| version < FIRST_OF_7));
+            let Some((name, _)) = old else { return };
+            format!("the index '{name}' was made before version 7, which read dates by other rules")
+        }
+    };
+    for field in fields.iter_mut().filter(|field| field.kind == FieldKind::Time) {
+        let is_count = matches!(
+            &field.dates,
+            Dates::Format { format, .. } if format == "epoch_millis" || format == "epoch_second"
+        );
+        if !is_count {
+            field.dates = Dates::Unclear(why.clone());
+        }
     }
 }
 

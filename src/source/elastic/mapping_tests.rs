@@ -38,20 +38,8 @@ fn types_have_kinds() {
         (json!({"type": "scaled_float", "scaling_factor": 100}), Some(FieldKind::Float(64))),
         (json!({"type": "half_float"}), Some(FieldKind::Float(32))),
         (json!({"type": "boolean"}), Some(FieldKind::Bool)),
-        (json!({"type": "date"}), Some(FieldKind::Time(EpochUnit::Milliseconds))),
-        (json!({"type": "date_nanos"}), Some(FieldKind::Time(EpochUnit::Milliseconds))),
-        (
-            json!({"type": "date", "format": "epoch_second"}),
-            Some(FieldKind::Time(EpochUnit::Seconds)),
-        ),
-        (
-            json!({"type": "date", "format": "strict_date_time||epoch_second"}),
-            Some(FieldKind::Time(EpochUnit::Seconds)),
-        ),
-        (
-            json!({"type": "date", "format": "epoch_second||epoch_millis"}),
-            Some(FieldKind::Time(EpochUnit::Milliseconds)),
-        ),
+        (json!({"type": "date"}), Some(FieldKind::Time)),
+        (json!({"type": "date_nanos", "format": "basic_date"}), Some(FieldKind::Time)),
         (json!({"type": "binary"}), Some(FieldKind::Base64)),
         (json!({"type": "nested", "properties": {"x": {"type": "long"}}}), Some(FieldKind::Json)),
         (json!({"properties": {"x": {"type": "long"}}}), Some(FieldKind::Json)),
@@ -65,6 +53,81 @@ fn types_have_kinds() {
         let found = read(&one(json!({ "a": mapping })), listing(false));
         let kinds: Vec<FieldKind> = found.fields.iter().map(|field| field.kind).collect();
         assert_eq!(kinds, Vec::from_iter(kind), "{mapping}");
+    }
+}
+
+fn dates_of(mappings: &Value) -> Dates {
+    read(mappings, listing(false)).fields[0].dates.clone()
+}
+
+#[test]
+fn dates_are_written_as_the_mapping_says() {
+    let french = || Dates::Format { format: "d MMM y".to_string(), locale: Some("fr".to_string()) };
+    for (mapping, expected) in [
+        (json!({"type": "date"}), Dates::format("strict_date_optional_time||epoch_millis")),
+        (
+            json!({"type": "date_nanos"}),
+            Dates::format("strict_date_optional_time_nanos||epoch_millis"),
+        ),
+        (json!({"type": "date", "format": "basic_date"}), Dates::format("basic_date")),
+        (json!({"type": "date", "format": "d MMM y", "locale": "fr"}), french()),
+        (json!({"type": "keyword", "format": "basic_date"}), Dates::Iso),
+    ] {
+        assert_eq!(dates_of(&one(json!({ "a": mapping }))), expected, "{mapping}");
+    }
+}
+
+#[test]
+fn dates_of_several_indices_have_one_format_or_none() {
+    let plain = json!({"type": "date"});
+    let basic = json!({"type": "date", "format": "basic_date"});
+    for (one, other, expected) in [
+        (&plain, &plain, Ok("strict_date_optional_time||epoch_millis")),
+        (&basic, &basic, Ok("basic_date")),
+        (
+            &plain,
+            &basic,
+            Err(
+                "indices differ in their format: 'strict_date_optional_time||epoch_millis' and 'basic_date'",
+            ),
+        ),
+        (&plain, &json!({"type": "of_tomorrow"}), Err("its type is of_tomorrow in another index")),
+        (&json!({"type": "of_tomorrow"}), &plain, Err("its type is of_tomorrow in another index")),
+    ] {
+        let mappings = json!({
+            "i1": {"mappings": {"properties": {"a": one}}},
+            "i2": {"mappings": {"properties": {"a": other}}},
+            "i3": {"mappings": {"properties": {"a": one}}},
+        });
+        let expected = match expected {
+            Ok(format) => Dates::format(format),
+            Err(why) => Dates::Unclear(why.to_string()),
+        };
+        assert_eq!(dates_of(&mappings), expected, "{one} {other}");
+    }
+}
+
+#[test]
+fn dates_of_old_indices_are_read_by_other_rules() {
+    let mappings = one(json!({
+        "a": {"type": "date"},
+        "b": {"type": "date", "format": "epoch_second"},
+        "c": {"type": "long"},
+    }));
+    let settings = |version: &str| json!({"i": {"settings": {"index.version.created": version}}});
+    for (settings, is_doubted) in [
+        (Some(settings("6082399")), true),
+        (Some(settings("7000099")), false),
+        (Some(settings("9039000")), false),
+        (Some(settings("137227827")), false),
+        (Some(json!({"i": {}})), false),
+        (None, true),
+    ] {
+        let mut fields = read(&mappings, listing(false)).fields;
+        let before = fields.clone();
+        doubt_old_dates(&mut fields, settings.as_ref());
+        assert_eq!(matches!(fields[0].dates, Dates::Unclear(_)), is_doubted, "{settings:?}");
+        assert_eq!(fields[1..], before[1..]);
     }
 }
 

@@ -38,7 +38,7 @@ use super::document::Picker;
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::error::{Error, Kind, Later, Result};
 use crate::event::{Expected, Observer};
-use crate::record::{ErrorType, Field};
+use crate::record::{Dates, ErrorType, Field};
 use crate::secret::Secret;
 
 #[derive(Clone, Debug)]
@@ -60,6 +60,8 @@ pub struct ElasticSettings {
     pub beside: Vec<String>,
     /// An object in a document is its fields, named `outer.inner`.
     pub flatten: bool,
+    /// Fields whose dates are not written as the mapping says.
+    pub dates: Vec<(String, Dates)>,
     /// As long as the server keeps a snapshot that nobody asks for.
     pub keep_alive: Duration,
     /// As long as an answer may take to begin, and to come beyond what it needs on a slow network.

@@ -23,7 +23,7 @@ use super::taking::{take, weigh};
 use super::{Auth, ElasticSettings};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Observer, Operation};
-use crate::record::{ErrorType, Field, FieldKind};
+use crate::record::{Dates, ErrorType, Field, FieldKind};
 
 /// As many slices as there are shards cost the server nothing; more than this do not help one
 /// machine.
@@ -75,12 +75,18 @@ async fn find_out(
         let error = Error::config("no index is named").help("set --es-index");
         return Err(with_names(error, &client).await);
     }
-    let mappings = match look(&settings, &client, &title, &indices).await? {
+    let mut mappings = match look(&settings, &client, &title, &indices).await? {
         Some(mappings) => mappings,
         None => return Ok(nothing(&settings, client, title, indices)),
     };
     let has_many_indices = mappings.indices.len() > 1;
-    let known = flat_settings(&client, &indices).await?.unwrap_or_default();
+    let known = flat_settings(&client, &indices).await?;
+    // Newer servers have no index that is so old.
+    if known.is_some() || server.may_hold_old_indices() {
+        mapping::doubt_old_dates(&mut mappings.fields, known.as_ref());
+    }
+    let known = known.unwrap_or_default();
+    declare(&mut mappings.fields, &settings.dates)?;
     warn_of_rebuilt(&mappings, &known);
     warn_of_missing(&mappings, &title);
     let window = mapping::smallest_window(&known).unwrap_or(pace::PAGE_RECORDS_MAX);
@@ -282,6 +288,25 @@ const SETTINGS: [&str; 5] = [
     "index.max_result_window",
     "index.version.created",
 ];
+
+/// What the user said of dates goes before what mappings say.
+fn declare(fields: &mut [Field], dates: &[(String, Dates)]) -> Result<()> {
+    for (name, dates) in dates {
+        match fields.iter_mut().find(|field| field.name == *name) {
+            Some(field) => {
+                field.kind = FieldKind::Time;
+                field.dates = dates.clone();
+            }
+            None => {
+                let name = name.escape_debug();
+                let message = format!("--types names '{name}', which is no field of the mapping");
+                return Err(Error::config(message)
+                    .help("flowgauge check lists the fields; with --flatten, those in objects are named outer.inner"));
+            }
+        }
+    }
+    Ok(())
+}
 
 /// Settings of the indices, where we may see them.
 async fn flat_settings(client: &Client, indices: &str) -> Result<Option<Value>> {

@@ -12,7 +12,7 @@ use super::text::{Boundaries, FileCursor, Input, Kept, Scan, Start, Stream, Stre
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::error::Result;
 use crate::event::Expected;
-use crate::record::Field;
+use crate::record::{Dates, Field};
 
 #[derive(Clone, Debug)]
 pub struct JsonlSettings {
@@ -21,6 +21,8 @@ pub struct JsonlSettings {
     pub limit: SegmentLimit,
     /// Objects in objects are their fields, named `outer.inner`.
     pub flatten: bool,
+    /// Fields that hold times, and how these are written.
+    pub dates: Vec<(String, Dates)>,
 }
 
 pub struct JsonlSource {
@@ -59,7 +61,7 @@ impl JsonlSource {
         Ok(JsonlSource {
             splits: files.iter().map(|file| Split::file(&file.input.name)).collect(),
             files,
-            fields: sample::fields(&sample, settings.flatten),
+            fields: sample::with_dates(sample::fields(&sample, settings.flatten), &settings.dates),
             settings,
         })
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
-use crate::record::{Field, FieldKind};
+use crate::record::{Dates, Field, FieldKind};
 use crate::source::document::{LEVELS_MAX, Object, is_nothing};
 
 /// The fields of the records in `sample`, in the order in which they first occur. With `flatten`,
@@ -29,6 +29,21 @@ pub fn fields(sample: &[u8], flatten: bool) -> Vec<Field> {
     }
     for field in &mut fields {
         field.origin = origin(field.kind).to_string();
+    }
+    fields
+}
+
+/// With what the user said of dates. A field that the sample lacks may still come.
+pub fn with_dates(mut fields: Vec<Field>, dates: &[(String, Dates)]) -> Vec<Field> {
+    for (name, dates) in dates {
+        let declared = |origin: &str| Field {
+            dates: dates.clone(),
+            ..Field::new(name, FieldKind::Time, origin)
+        };
+        match fields.iter_mut().find(|field| field.name == *name) {
+            Some(field) => *field = declared(&field.origin),
+            None => fields.push(declared("date")),
+        }
     }
     fields
 }
@@ -106,7 +121,7 @@ fn origin(kind: FieldKind) -> &'static str {
         FieldKind::Int(_) | FieldKind::Unsigned(_) => "int",
         FieldKind::Decimal => "decimal",
         FieldKind::Float(_) => "float",
-        FieldKind::Text | FieldKind::Keyword(_) | FieldKind::Time(_) | FieldKind::Base64 => "text",
+        FieldKind::Text | FieldKind::Keyword(_) | FieldKind::Time | FieldKind::Base64 => "text",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::record::{Field, FieldKind};
 use crate::sink::mysql::Server;
+use crate::sink::mysql::rules::Times;
 
 /// A type to be, by what decides about sizes and keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +60,13 @@ impl Type {
             // Records hold a number as it was sent, with more digits than an index of 32 bits keeps.
             FieldKind::Float(_) => Type::Plain("DOUBLE", 8),
             FieldKind::Bool => Type::Plain("TINYINT(1)", 1),
-            FieldKind::Time(_) if field.origin.contains("nanos") => Type::Plain("DATETIME(6)", 8),
-            FieldKind::Time(_) => Type::Plain("DATETIME(3)", 7),
+            FieldKind::Time if field.origin.contains("nanos") => Type::Plain("DATETIME(6)", 8),
+            FieldKind::Time => match Times::of(field) {
+                Ok(Times::By(format)) if format.fraction_digits() > 3 => {
+                    Type::Plain("DATETIME(6)", 8)
+                }
+                _ => Type::Plain("DATETIME(3)", 7),
+            },
             FieldKind::Base64 => Type::LongBlob,
         }
     }

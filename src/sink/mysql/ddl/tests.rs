@@ -1,5 +1,5 @@
 use super::*;
-use crate::record::{EpochUnit, FieldKind};
+use crate::record::FieldKind;
 use crate::sink::mysql::samples;
 
 fn fields(kinds: &[(&str, FieldKind)]) -> Vec<Field> {
@@ -66,7 +66,7 @@ fn every_kind_has_a_type() {
         ("h", FieldKind::Decimal),
         ("i", FieldKind::Float(32)),
         ("j", FieldKind::Bool),
-        ("k", FieldKind::Time(EpochUnit::Milliseconds)),
+        ("k", FieldKind::Time),
         ("l`", FieldKind::Json),
         ("m", FieldKind::Base64),
     ];

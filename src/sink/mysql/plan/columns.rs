@@ -3,7 +3,7 @@
 use super::{Bound, Given, OtherFields};
 use crate::error::{Error, Result};
 use crate::record::{Field, FieldKind};
-use crate::sink::mysql::rules::{BinaryText, TextOrigin};
+use crate::sink::mysql::rules::{BinaryText, TextOrigin, Times};
 use crate::sink::mysql::{Absent, Column, Kind, NewFields, Preset, Rules};
 
 #[derive(Debug)]
@@ -30,6 +30,8 @@ struct Finding<'a> {
     left_out: Vec<String>,
     faults: Vec<String>,
     warnings: Vec<String>,
+    /// Some dates cannot be read.
+    has_unclear: bool,
 }
 
 pub(super) fn bind(given: &Given<'_>) -> Result<Binding> {
@@ -166,9 +168,14 @@ impl<'a> Finding<'a> {
         let mut hungry = Vec::new();
         for (column, feed) in given.table.columns.iter().zip(&self.feeds) {
             match feed {
-                Some(_) => {
+                Some(feed) => {
                     if let Err(error) = column.check_writable() {
                         self.faults.push(error.to_string());
+                    }
+                    if let Err(why) = times_of(column, feed.known) {
+                        let field = shown(feed.field);
+                        self.faults.push(format!("the dates of field {field}: {why}"));
+                        self.has_unclear = true;
                     }
                 }
                 None if !column.is_generated && column.preset == Preset::None => {
@@ -191,7 +198,7 @@ impl<'a> Finding<'a> {
     }
 
     fn into_error(mut self, given: &Given<'_>) -> Error {
-        let mut help = None;
+        let mut help = self.has_unclear.then(|| Times::HELP.to_string());
         if !self.without_column.is_empty() {
             let names: Vec<String> = self.without_column.iter().map(|name| shown(name)).collect();
             let fields = if names.len() == 1 { "field" } else { "fields" };
@@ -234,13 +241,23 @@ pub(super) fn find(columns: &[Column], name: &str) -> Option<usize> {
     })
 }
 
+/// How times that go into this column are written; of no interest where it holds none.
+fn times_of(column: &Column, known: Option<&Field>) -> std::result::Result<Times, String> {
+    let is_time = matches!(
+        column.kind,
+        Kind::Date | Kind::DateTime { .. } | Kind::Timestamp { .. } | Kind::Time { .. }
+    );
+    match known {
+        Some(field) if is_time => Times::of(field),
+        _ => Ok(Times::Iso),
+    }
+}
+
 fn rules_of(given: &Given<'_>, column: &Column, known: Option<&Field>) -> Rules {
     let kind = known.map_or(FieldKind::Unknown, |field| field.kind);
     let mut rules = given.settings.rules.clone();
-    rules.epoch = match kind {
-        FieldKind::Time(unit) => Some(unit),
-        _ => None,
-    };
+    // Those that cannot be read have ended the plan.
+    rules.times = times_of(column, known).unwrap_or_default();
     rules.text = if given.is_untyped { TextOrigin::Untyped } else { TextOrigin::Typed };
     let is_bytes = matches!(column.kind, Kind::Binary { .. });
     if kind == FieldKind::Base64 && is_bytes && rules.binary == BinaryText::Raw {

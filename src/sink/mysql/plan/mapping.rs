@@ -2,7 +2,7 @@
 
 use super::{Bound, Plan};
 use crate::record::{EpochUnit, Field, FieldKind};
-use crate::sink::mysql::rules::{BinaryText, EpochUnit as Unit, Fraction};
+use crate::sink::mysql::rules::{BinaryText, Fraction, Times};
 use crate::sink::mysql::{Absent, Kind, Mode, Preset, Table};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,12 +78,15 @@ fn note(plan: &Plan, at: usize, bound: &Bound) -> String {
         Kind::Date | Kind::DateTime { .. } | Kind::Timestamp { .. } | Kind::Time { .. }
     );
     if is_time {
-        match rules.epoch {
-            Some(Unit::Seconds) => notes.push("numbers are seconds since 1970".to_string()),
-            Some(Unit::Milliseconds) => {
-                notes.push("numbers are milliseconds since 1970".to_string());
+        match &rules.times {
+            Times::Iso => {}
+            Times::By(format) => notes.push(format!("read as {}", format.words())),
+            Times::Count(EpochUnit::Seconds) => {
+                notes.push("read as seconds since 1970".to_string());
             }
-            None => {}
+            Times::Count(EpochUnit::Milliseconds) => {
+                notes.push("read as milliseconds since 1970".to_string());
+            }
         }
         match rules.fraction {
             Fraction::Reject => {}
@@ -122,8 +125,7 @@ fn type_of(field: &Field) -> String {
         FieldKind::Decimal => "decimal".to_string(),
         FieldKind::Float(bits) => format!("float of {bits} bits"),
         FieldKind::Bool => "boolean".to_string(),
-        FieldKind::Time(EpochUnit::Seconds) => "time, or seconds since 1970".to_string(),
-        FieldKind::Time(EpochUnit::Milliseconds) => "time, or milliseconds since 1970".to_string(),
+        FieldKind::Time => "time".to_string(),
         FieldKind::Json => "JSON".to_string(),
         FieldKind::Base64 => "base64".to_string(),
     }

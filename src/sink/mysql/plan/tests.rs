@@ -1,6 +1,6 @@
 use super::*;
 use crate::error::Result;
-use crate::record::{EpochUnit, Field, FieldKind};
+use crate::record::{Dates, EpochUnit, Field, FieldKind};
 use crate::sink::mysql::rules::{self, BinaryText, TextOrigin};
 use crate::sink::mysql::samples;
 use crate::sink::mysql::session::server::Cluster;
@@ -215,11 +215,12 @@ fn keys_with_a_part_that_the_server_makes_are_met_too() {
 #[test]
 fn values_are_understood_by_their_fields() {
     let mut times = case("t,u,b", &["t datetime", "u datetime", "b varbinary(9)"], &[]);
-    times.fields[0].kind = FieldKind::Time(EpochUnit::Milliseconds);
+    times.fields[0].kind = FieldKind::Time;
+    times.fields[0].dates = Dates::Count(EpochUnit::Milliseconds);
     times.fields[2].kind = FieldKind::Base64;
     let plan = times.plan().unwrap();
-    assert_eq!(plan.columns[0].rules.epoch, Some(rules::EpochUnit::Milliseconds));
-    assert_eq!(plan.columns[1].rules.epoch, None);
+    assert_eq!(plan.columns[0].rules.times, rules::Times::Count(EpochUnit::Milliseconds));
+    assert_eq!(plan.columns[1].rules.times, rules::Times::Iso);
     assert_eq!(plan.columns[1].rules.text, TextOrigin::Typed);
     assert_eq!(plan.columns[2].rules.binary, BinaryText::Base64);
 }

@@ -5,7 +5,6 @@
 //! in one canonical form, or refused with the limit it broke. Reasons never hold the value itself.
 
 mod binary;
-mod calendar;
 mod decimal;
 mod float;
 mod integer;
@@ -22,7 +21,7 @@ mod text;
 mod tests;
 
 use super::column::{Column, Kind};
-use super::rules::{self, BinaryText, JsonDoubles, Rules, TextOrigin};
+use super::rules::{self, BinaryText, JsonDoubles, Rules, TextOrigin, Times};
 use crate::convert::Unfit;
 use crate::record::{ErrorType, Value};
 
@@ -115,13 +114,7 @@ impl Column {
             Kind::Binary { bytes_max, is_fixed } => {
                 binary::put(text, rules.binary, *bytes_max, *is_fixed, out)?;
             }
-            // A text of four digits may be a year as well.
-            _ => {
-                let is_epoch = rules.epoch.is_some()
-                    && text.len() != 4
-                    && number::Number::parse(text).is_some();
-                self.put_words(text, is_epoch, rules, out)?;
-            }
+            _ => self.put_words(text, false, rules, out)?,
         }
         Ok(Put::Text)
     }
@@ -135,7 +128,10 @@ impl Column {
             Kind::Binary { bytes_max, is_fixed } if rules.binary == BinaryText::Raw => {
                 binary::put(number, BinaryText::Raw, *bytes_max, *is_fixed, out)?;
             }
-            Kind::Binary { .. } | Kind::Time { .. } => return Err(mismatch("a number")),
+            Kind::Binary { .. } => return Err(mismatch("a number")),
+            Kind::Time { .. } if !matches!(rules.times, Times::By(_)) => {
+                return Err(mismatch("a number"));
+            }
             _ => self.put_words(number, true, rules, out)?,
         }
         Ok(Put::Text)
@@ -198,11 +194,11 @@ impl Column {
         }
     }
 
-    /// For all kinds to which a number is a text as any other, but for what it counts since 1970.
+    /// For all kinds to which a number is a text as any other, but for times.
     fn put_words(
         &self,
         text: &[u8],
-        is_epoch: bool,
+        is_number: bool,
         rules: &Rules,
         out: &mut Vec<u8>,
     ) -> Result<(), Unfit> {
@@ -217,12 +213,12 @@ impl Column {
             Kind::Float { bits, digits, is_unsigned } => {
                 float::put(text, *bits, *digits, *is_unsigned, rule, out)
             }
-            Kind::Date => temporal::put_date(text, is_epoch, rules, out),
+            Kind::Date => temporal::put_date(text, is_number, rules, out),
             Kind::DateTime { fraction } => {
-                temporal::put_datetime(text, is_epoch, *fraction, rules, out)
+                temporal::put_datetime(text, is_number, *fraction, rules, out)
             }
             Kind::Timestamp { fraction, seconds_max } => {
-                temporal::put_timestamp(text, is_epoch, *fraction, *seconds_max, rules, out)
+                temporal::put_timestamp(text, is_number, *fraction, *seconds_max, rules, out)
             }
             Kind::Time { fraction } => {
                 temporal::put_time(text, *fraction, self.is_mariadb, rules, out)

@@ -1,11 +1,11 @@
 //! What a text says of a point in time: ISO 8601 as programs write it, and nothing that has to be
 //! guessed.
 
-use super::calendar::{DAY_SECONDS, Date};
 use super::number::Number;
 use super::rules::{EpochUnit, Fraction};
 use super::{out_of_range, unfit};
 use crate::convert::Unfit;
+use crate::convert::date::calendar::{DAY_SECONDS, Date};
 use crate::record::ErrorType;
 use crate::sink::mysql::zone::parse_offset;
 
@@ -76,7 +76,7 @@ fn date(text: &[u8]) -> Result<(Date, &[u8]), Unfit> {
     };
     let (year, month, day, rest) = parts()
         .ok_or_else(|| unfit(ErrorType::TypeMismatch, "not a date written as YYYY-MM-DD"))?;
-    let date = Date::new(year, month as u8, day as u8)
+    let date = Date::of_year_0_too(year, month as u8, day as u8)
         .ok_or_else(|| unfit(ErrorType::OutOfRange, "a date that does not exist"))?;
     Ok((date, rest))
 }

@@ -3,11 +3,12 @@
 //! The session's time zone is UTC, so TIMESTAMP is given in UTC. A time with an offset is a point in
 //! time; one without is what a clock showed, and becomes a point in time by `source_zone` only.
 
-use super::calendar::{DAY_SECONDS, Date};
 use super::moment::{Kept, Subsecond, Written, minutes_and_seconds, of_epoch};
-use super::rules::{Fraction, Rules};
+use super::rules::{Fraction, Rules, Times};
 use super::{out_of_range, unfit};
 use crate::convert::Unfit;
+use crate::convert::date::DateFormat;
+use crate::convert::date::calendar::{DAY_SECONDS, Date};
 use crate::record::ErrorType;
 use crate::sink::mysql::Zone;
 use crate::sink::mysql::zone::Offset;
@@ -23,20 +24,27 @@ enum Moment {
 
 pub fn put_date(
     text: &[u8],
-    is_epoch: bool,
+    is_number: bool,
     rules: &Rules,
     out: &mut Vec<u8>,
 ) -> Result<(), Unfit> {
-    if !is_epoch {
-        let written = Written::parse(text)?;
+    let told = match read(text, is_number, rules)? {
         // A day is a day everywhere; only a time can move it.
-        if written.time.is_none() {
-            push_date(written.date, out);
+        Told::Day(date) if date.year > 0 => {
+            push_date(date, out);
             return Ok(());
         }
-    }
-    let moment = read(text, is_epoch, rules)?;
-    let (seconds, subsecond) = match moment {
+        Told::Day(date) => Told::Days(date.days()),
+        told => told,
+    };
+    let told = match told {
+        Told::Days(days) => {
+            push_date(date_of(days)?, out);
+            return Ok(());
+        }
+        told => told,
+    };
+    let (seconds, subsecond) = match told.moment(rules)? {
         Moment::Clock(seconds, subsecond) => (seconds, subsecond),
         Moment::Point(seconds, subsecond) => (local(seconds, &rules.datetime_zone)?, subsecond),
     };
@@ -52,12 +60,12 @@ pub fn put_date(
 
 pub fn put_datetime(
     text: &[u8],
-    is_epoch: bool,
+    is_number: bool,
     digits: u8,
     rules: &Rules,
     out: &mut Vec<u8>,
 ) -> Result<(), Unfit> {
-    let (seconds, micros) = match read(text, is_epoch, rules)? {
+    let (seconds, micros) = match read(text, is_number, rules)?.moment(rules)? {
         Moment::Clock(seconds, subsecond) => {
             let kept = subsecond.keep(digits, rules.fraction)?;
             (seconds + kept.carry, kept.micros)
@@ -72,13 +80,13 @@ pub fn put_datetime(
 
 pub fn put_timestamp(
     text: &[u8],
-    is_epoch: bool,
+    is_number: bool,
     digits: u8,
     seconds_max: i64,
     rules: &Rules,
     out: &mut Vec<u8>,
 ) -> Result<(), Unfit> {
-    let Moment::Point(seconds, subsecond) = read(text, is_epoch, rules)? else {
+    let Moment::Point(seconds, subsecond) = read(text, is_number, rules)?.moment(rules)? else {
         return Err(unfit(
             ErrorType::TypeMismatch,
             "a time without an offset, and TIMESTAMP is a point in time; set --source-zone",
@@ -96,7 +104,8 @@ pub fn put_timestamp(
     push_datetime(seconds, micros, out)
 }
 
-/// `[-]HHH:MM[:SS[.f]]`. MySQL ends at 838:59:59, MariaDB with the fractions of that second.
+/// `[-]HHH:MM[:SS[.f]]`, or a time of day as a format has it. MySQL ends at 838:59:59, MariaDB with the
+/// fractions of that second.
 pub fn put_time(
     text: &[u8],
     digits: u8,
@@ -104,6 +113,9 @@ pub fn put_time(
     rules: &Rules,
     out: &mut Vec<u8>,
 ) -> Result<(), Unfit> {
+    if let Times::By(format) = &rules.times {
+        return put_time_of_day(format, text, digits, rules, out);
+    }
     const SECONDS_MAX: i64 = 838 * 3600 + 59 * 60 + 59;
     let not_a_time = || unfit(ErrorType::TypeMismatch, "not a time written as HH:MM:SS");
     let (is_negative, rest) = match text {
@@ -133,25 +145,83 @@ pub fn put_time(
     Ok(())
 }
 
-fn read(text: &[u8], is_epoch: bool, rules: &Rules) -> Result<Moment, Unfit> {
-    if is_epoch {
-        let Some(unit) = rules.epoch else {
-            return Err(unfit(
-                ErrorType::TypeMismatch,
-                "a number, and nothing says that it counts time since 1970",
-            ));
-        };
-        let (seconds, subsecond) = of_epoch(text, unit)?;
-        return Ok(Moment::Point(seconds, subsecond));
+fn put_time_of_day(
+    format: &DateFormat,
+    text: &[u8],
+    digits: u8,
+    rules: &Rules,
+    out: &mut Vec<u8>,
+) -> Result<(), Unfit> {
+    let reading = format.read(text)?;
+    let (Some((seconds, nanos)), None, false) = (reading.time, reading.offset, reading.has_day)
+    else {
+        return Err(unfit(
+            ErrorType::TypeMismatch,
+            "a day or an offset, and the column holds a time of day",
+        ));
+    };
+    let subsecond = Subsecond { nanos, has_more: false };
+    let Kept { carry, micros } = subsecond.keep(digits, rules.fraction)?;
+    push_clock(seconds + carry as u32, micros, out);
+    Ok(())
+}
+
+/// What a text says, before zones are thought of.
+enum Told {
+    Day(Date),
+    /// Since 1970; of any year.
+    Days(i64),
+    /// Seconds since 1970 by a clock, and how far east of UTC it stood, if that was said.
+    Time(i64, Subsecond, Option<i32>),
+}
+
+fn read(text: &[u8], is_number: bool, rules: &Rules) -> Result<Told, Unfit> {
+    match &rules.times {
+        Times::Iso if is_number => Err(unfit(
+            ErrorType::TypeMismatch,
+            "a number, and nothing says that it counts time since 1970; see --types",
+        )),
+        Times::Iso => {
+            let written = Written::parse(text)?;
+            Ok(match written.time {
+                None => Told::Day(written.date),
+                Some(_) => {
+                    let (seconds, subsecond) = written.local();
+                    Told::Time(seconds, subsecond, written.offset)
+                }
+            })
+        }
+        Times::By(format) => {
+            let reading = format.read(text)?;
+            Ok(match reading.time {
+                None => Told::Days(reading.days),
+                Some((_, nanos)) => {
+                    let subsecond = Subsecond { nanos, has_more: false };
+                    Told::Time(reading.local(), subsecond, reading.offset)
+                }
+            })
+        }
+        Times::Count(unit) => {
+            let (seconds, subsecond) = of_epoch(text, *unit)?;
+            Ok(Told::Time(seconds, subsecond, Some(0)))
+        }
     }
-    let written = Written::parse(text)?;
-    let (seconds, subsecond) = written.local();
-    match (written.offset, &rules.source_zone) {
-        (Some(offset), _) => Ok(Moment::Point(seconds - i64::from(offset), subsecond)),
-        (None, None) => Ok(Moment::Clock(seconds, subsecond)),
-        (None, Some(zone)) => {
-            let offset = known(zone.offset_of_local(seconds))?;
-            Ok(Moment::Point(seconds - i64::from(offset), subsecond))
+}
+
+impl Told {
+    fn moment(self, rules: &Rules) -> Result<Moment, Unfit> {
+        let (seconds, subsecond, offset) = match self {
+            Told::Day(date) => (date.days() * DAY_SECONDS, Subsecond::default(), None),
+            Told::Days(days) => (days * DAY_SECONDS, Subsecond::default(), None),
+            Told::Time(seconds, subsecond, offset) => (seconds, subsecond, offset),
+        };
+        match (offset, &rules.source_zone) {
+            (Some(offset), _) => Ok(Moment::Point(seconds - i64::from(offset), subsecond)),
+            (None, None) => Ok(Moment::Clock(seconds, subsecond)),
+            (None, Some(zone)) => {
+                let offset = known(zone.offset_of_local(seconds))?;
+                Ok(Moment::Point(seconds - i64::from(offset), subsecond))
+            }
         }
     }
 }
@@ -175,8 +245,11 @@ fn known(offset: Offset) -> Result<i32, Unfit> {
 }
 
 fn day_of(seconds: i64) -> Result<Date, Unfit> {
-    Date::of_days(seconds.div_euclid(DAY_SECONDS))
-        .ok_or_else(|| out_of_range("not between the years 1 and 9999"))
+    date_of(seconds.div_euclid(DAY_SECONDS))
+}
+
+fn date_of(days: i64) -> Result<Date, Unfit> {
+    Date::of_days(days).ok_or_else(|| out_of_range("not between the years 1 and 9999"))
 }
 
 fn push_datetime(seconds: i64, micros: u32, out: &mut Vec<u8>) -> Result<(), Unfit> {

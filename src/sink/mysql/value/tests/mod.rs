@@ -285,8 +285,9 @@ fn reasons_tell_nothing_of_the_value() {
 }
 
 fn any_rules() -> impl Strategy<Value = Rules> {
+    use crate::convert::date::DateFormat;
     use crate::sink::mysql::Zone;
-    use rules::{EpochUnit, Fraction};
+    use rules::{EpochUnit, Fraction, Times};
     let zone = || {
         prop_oneof![
             Just(None),
@@ -298,19 +299,22 @@ fn any_rules() -> impl Strategy<Value = Rules> {
         prop_oneof![Just(Fraction::Reject), Just(Fraction::Truncate), Just(Fraction::Round)];
     let binary =
         prop_oneof![Just(BinaryText::Raw), Just(BinaryText::Hex), Just(BinaryText::Base64)];
-    let epoch = prop_oneof![
-        Just(None),
-        Just(Some(EpochUnit::Seconds)),
-        Just(Some(EpochUnit::Milliseconds))
+    let by = |format| Just(Times::By(DateFormat::parse(format, None).unwrap()));
+    let times = prop_oneof![
+        Just(Times::Iso),
+        Just(Times::Count(EpochUnit::Seconds)),
+        Just(Times::Count(EpochUnit::Milliseconds)),
+        by("date_optional_time||epoch_millis"),
+        by("uuuuMMdd||epoch_second||[yyyy-MM-dd][' 'HH:mm:ss.SSS]X"),
     ];
     let text = prop_oneof![Just(TextOrigin::Untyped), Just(TextOrigin::Typed)];
-    (fraction, zone(), zone(), binary, epoch, text).prop_map(
-        |(fraction, source_zone, target, binary, epoch, text)| Rules {
+    (fraction, zone(), zone(), binary, times, text).prop_map(
+        |(fraction, source_zone, target, binary, times, text)| Rules {
             fraction,
             source_zone,
             datetime_zone: target.unwrap_or_default(),
             binary,
-            epoch,
+            times,
             text,
             ..Rules::default()
         },

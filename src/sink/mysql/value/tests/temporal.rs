@@ -1,8 +1,9 @@
 //! Times into columns of time.
 
 use super::*;
+use crate::convert::date::DateFormat;
 use crate::sink::mysql::Zone;
-use crate::sink::mysql::rules::{EpochUnit, Fraction};
+use crate::sink::mysql::rules::{EpochUnit, Fraction, Times};
 
 fn rules(fraction: Fraction) -> Rules {
     Rules { fraction, ..Rules::default() }
@@ -207,9 +208,9 @@ fn times_are_within_a_month() {
 }
 
 #[test]
-fn numbers_count_from_1970_where_the_source_says_so() {
-    let seconds = Rules { epoch: Some(EpochUnit::Seconds), ..Rules::default() };
-    let millis = Rules { epoch: Some(EpochUnit::Milliseconds), ..Rules::default() };
+fn numbers_count_from_1970_where_somebody_says_so() {
+    let count = |unit| Rules { times: Times::Count(unit), ..Rules::default() };
+    let (seconds, millis) = (count(EpochUnit::Seconds), count(EpochUnit::Milliseconds));
     for (column_type, number, rules, expected) in [
         ("datetime", "0", &seconds, Some("'1970-01-01 00:00:00'")),
         ("datetime", "1577836800", &seconds, Some("'2020-01-01 00:00:00'")),
@@ -240,8 +241,85 @@ fn numbers_count_from_1970_where_the_source_says_so() {
         check(&column(column_type), Value::Number(number.as_bytes()), rules, expected);
     }
     text("datetime", "1577836800000", &millis, Some("2020-01-01 00:00:00"));
-    text("datetime", "2020", &millis, None);
-    text("datetime", "2020-01-01", &millis, Some("2020-01-01 00:00:00"));
+    text("datetime", "2020-01-01", &millis, None);
+}
+
+#[test]
+fn a_format_reads_texts_and_numbers_alike() {
+    let by = |format| Rules {
+        times: Times::By(DateFormat::parse(format, None).unwrap()),
+        ..Rules::default()
+    };
+    for (column_type, format, value, expected) in [
+        ("datetime", "basic_date", "20240131", Some("'2024-01-31 00:00:00'")),
+        ("date", "basic_date", "20240131", Some("'2024-01-31'")),
+        ("timestamp", "basic_date", "20240131", None),
+        ("date", "yyyyMMddHHmm", "202401310000", Some("'2024-01-31'")),
+        ("date", "yyyyMMddHHmm", "202401310001", None),
+        (
+            "datetime",
+            "strict_date_optional_time||epoch_millis",
+            "2024",
+            Some("'2024-01-01 00:00:00'"),
+        ),
+        (
+            "datetime(3)",
+            "strict_date_optional_time||epoch_millis",
+            "1577836800500",
+            Some("'2020-01-01 00:00:00.5'"),
+        ),
+        ("timestamp", "yyyy-MM-dd'T'HH:mmX", "2024-01-31T12:00+02", Some("'2024-01-31 10:00:00'")),
+        ("datetime", "uuuu", "0", None),
+        ("date", "uuuu", "-0001", None),
+        // The point in time is within the years, though the year that was written is not.
+        ("datetime", "uuuu-MM-dd'T'HHX", "0000-12-31T23-02", Some("'0001-01-01 01:00:00'")),
+        ("datetime", "uuuu-MM-dd'T'HHX", "+10000-01-01T01+02", Some("'9999-12-31 23:00:00'")),
+        ("time", "HH.mm", "10.30", Some("'10:30:00'")),
+        ("time(3)", "HHmmssSSS", "103005250", Some("'10:30:05.25'")),
+        ("time", "HHmmssSSS", "103005250", None),
+        ("time", "strict_hour_minute||epoch_millis", "10:30", Some("'10:30:00'")),
+        ("time", "strict_hour_minute||epoch_millis", "1700000000000", None),
+        ("time", "MM-dd HH:mm", "01-01 10:30", None),
+        ("time", "HH:mmX", "10:30Z", None),
+        ("time", "basic_date", "20240131", None),
+        ("varchar(20)", "basic_date", "20240131", Some("'20240131'")),
+        ("int", "basic_date", "20240131", Some("'20240131'")),
+    ] {
+        let rules = by(format);
+        let bytes = value.as_bytes();
+        check(&column(column_type), Value::Text(bytes), &rules, expected);
+        if value.bytes().all(|digit| digit.is_ascii_digit()) {
+            check(&column(column_type), Value::Number(bytes), &rules, expected);
+        }
+    }
+}
+
+#[test]
+fn the_last_day_and_the_first_have_zones() {
+    let (berlin, tokyo, lima) = ("Europe/Berlin", "Asia/Tokyo", "America/Lima");
+    for (source, target, time, expected) in [
+        (Some(berlin), berlin, "9999-12-31T23:59:59", Some("9999-12-31 23:59:59")),
+        (Some(berlin), "UTC", "9999-12-31T23:59:59", Some("9999-12-31 22:59:59")),
+        (None, berlin, "9999-12-31T22:59:59Z", Some("9999-12-31 23:59:59")),
+        (None, berlin, "9999-12-31T23:00:00Z", None),
+        (None, lima, "9999-12-31T23:59:59Z", Some("9999-12-31 18:59:59")),
+        (Some(lima), "UTC", "9999-12-31T18:59:59", Some("9999-12-31 23:59:59")),
+        (Some(lima), "UTC", "9999-12-31T19:00:00", None),
+        (Some(lima), tokyo, "9999-12-31T12:00:00", None),
+        (None, tokyo, "9999-12-30T22:00:00Z", Some("9999-12-31 07:00:00")),
+        // Before there were zones, clocks went by the sun.
+        (Some(berlin), berlin, "0001-01-01T00:00:00", Some("0001-01-01 00:00:00")),
+        (Some(berlin), "UTC", "0001-01-01T00:00:00", None),
+        (None, berlin, "0001-01-01T00:00:00Z", Some("0001-01-01 00:53:28")),
+        (None, lima, "0001-01-01T00:00:00Z", None),
+        (None, "UTC", "0000-12-31T23:30:00-01:00", Some("0001-01-01 00:30:00")),
+        (None, berlin, "0000-12-31T23:30:00Z", Some("0001-01-01 00:23:28")),
+        (None, "UTC", "0000-12-31T23:30:00Z", None),
+        (None, "UTC", "0000-02-29T23:30:00", None),
+    ] {
+        text("datetime", time, &zoned(source, target), expected);
+    }
+    text("date", "0000-12-31", &Rules::default(), None);
 }
 
 proptest! {

@@ -16,14 +16,22 @@ pub struct Date {
 
 impl Date {
     pub fn new(year: u16, month: u8, day: u8) -> Option<Date> {
-        let exists = (1..=9999).contains(&year) && (1..=12).contains(&month);
+        Date::of_year_0_too(year, month, day).filter(|date| date.year > 0)
+    }
+
+    /// The year before the first is none that a column keeps, but a time in it may be one of the first
+    /// day where it is measured from another place.
+    pub fn of_year_0_too(year: u16, month: u8, day: u8) -> Option<Date> {
+        let exists = year <= 9999 && (1..=12).contains(&month);
         let exists = exists && day >= 1 && day <= days_in(year, month);
         exists.then_some(Date { year, month, day })
     }
 
-    /// Days since 1970-01-01. A year begins in March here, so that the leap day is its last; five
-    /// months have 153 days together, wherever among them one begins.
+    /// Days since 1970-01-01, as `days_of` counts them, in 32 bits.
     pub fn days(self) -> i64 {
+        if self.year == 0 {
+            return days_of(0, self.month, self.day);
+        }
         let (month, day) = (i32::from(self.month), i32::from(self.day));
         let year = i32::from(self.year) - i32::from(month <= 2);
         let month_of_year = (month + 9) % 12;
@@ -47,6 +55,32 @@ impl Date {
         let year = era * 400 + year_of_era + u32::from(month <= 2);
         Date::new(year as u16, month as u8, day as u8)
     }
+}
+
+/// Days since 1970-01-01 of any year. It begins in March here, so that the leap day is its last; five
+/// months have 153 days together, wherever among them one begins.
+pub fn days_of(year: i64, month: u8, day: u8) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let month_of_year = (i64::from(month) + 9) % 12;
+    let day_of_year = (153 * month_of_year + 2) / 5 + i64::from(day) - 1;
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    365 * year + leap_days + day_of_year - 719_468
+}
+
+/// Year, month and day of any day.
+pub fn civil(days: i64) -> (i64, u8, u8) {
+    // Four hundred years have as many days, wherever they begin.
+    const ERA: i64 = 146_097;
+    let eras = days.div_euclid(ERA);
+    let Some(date) = Date::of_days(days - eras * ERA) else {
+        unreachable!("a day of 1970 to 2370")
+    };
+    (i64::from(date.year) + 400 * eras, date.month, date.day)
+}
+
+/// The same for any year: the calendar repeats itself.
+pub fn days_in_any(year: i64, month: u8) -> u8 {
+    days_in(year.rem_euclid(400) as u16, month)
 }
 
 fn days_in(year: u16, month: u8) -> u8 {
