@@ -72,4 +72,9 @@ mod suite {
     mod reference;
     // Who may import whom in `src`.
     mod tidy;
+
+    // How an index is read: the time of day, documents that are no JSON, order, what is left open.
+    mod elastic_reading;
+    // A search server whose answers and documents are wrong at random.
+    mod elastic_hostile;
 }

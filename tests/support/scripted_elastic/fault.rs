@@ -24,6 +24,8 @@ pub enum Fault {
     Renamed,
     /// No hits, as if it were over.
     Empty,
+    /// Hits from the beginning, wherever it was asked to go on.
+    FromStart,
     /// Comes as it should, but sent like this.
     Sent(Sending),
     /// Comes as it should, when the test says `release`.
@@ -55,9 +57,12 @@ impl Fault {
             | Fault::Redirect(_)
             | Fault::Html(_)
             | Fault::Expired => true,
-            Fault::Instead(..) | Fault::Renamed | Fault::Empty | Fault::Sent(_) | Fault::Held => {
-                false
-            }
+            Fault::Instead(..)
+            | Fault::Renamed
+            | Fault::Empty
+            | Fault::FromStart
+            | Fault::Sent(_)
+            | Fault::Held => false,
         }
     }
 
@@ -106,7 +111,7 @@ impl Fault {
                 Answer { body: format!("{front}\"hits\":[]}}}}").into_bytes(), ..good }
             }
             Fault::Sent(sending) => Answer { sending: *sending, ..good },
-            Fault::Renamed | Fault::Held => good,
+            Fault::Renamed | Fault::FromStart | Fault::Held => good,
         }
     }
 }
