@@ -93,4 +93,9 @@ mod suite {
     mod elastic_limits;
     // Several nodes of a search server, some of which fail.
     mod elastic_nodes;
+
+    // How an index is read: the time of day, documents that are no JSON, order, what is left open.
+    mod elastic_reading;
+    // A search server whose answers and documents are wrong at random.
+    mod elastic_hostile;
 }

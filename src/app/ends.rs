@@ -42,6 +42,8 @@ pub struct Fitted {
     pub plan: Option<Plan>,
     /// What the plan was made of beside the table.
     planning: Planning,
+    /// Records that differ may share the key.
+    pub is_key_doubtful: bool,
 }
 
 /// Where a run writes, before it is known what.
@@ -221,15 +223,28 @@ async fn fit_table(
     let new_table = target.new_table(&fields, selection, is_untyped, has_many_indices)?;
     if let Some(new_table) = &new_table {
         if is_look {
-            let new_table = Some(new_table.clone());
-            return Ok(Fitted { target, new_table, plan: None, planning });
+            let mut new_table = new_table.clone();
+            let doubts = source.doubts(source.key());
+            let is_key_doubtful = !doubts.is_empty();
+            new_table.warnings.extend(doubts);
+            let new_table = Some(new_table);
+            return Ok(Fitted { target, new_table, plan: None, planning, is_key_doubtful });
         }
         new_table.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         target.create_table(new_table, &**observer).await?;
         tracing::info!("table {} was created", new_table.name);
     }
-    let plan = planning.plan(target.table()?)?;
-    Ok(Fitted { target, new_table: None, plan: Some(plan), planning })
+    let mut plan = planning.plan(target.table()?)?;
+    let doubts = source.doubts(&key_fields(&plan));
+    let is_key_doubtful = !doubts.is_empty();
+    plan.warnings.extend(doubts);
+    Ok(Fitted { target, new_table: None, plan: Some(plan), planning, is_key_doubtful })
+}
+
+/// The fields that tell rows apart.
+fn key_fields(plan: &Plan) -> Vec<&str> {
+    let columns = plan.key.iter().flat_map(|key| &key.columns);
+    columns.filter_map(|column| plan.wanted.get(*column)).map(String::as_str).collect()
 }
 
 impl Fitted {

@@ -17,7 +17,7 @@ use crate::observe::{Fanout, Identity, Metrics, Pages, REVISION, Server, Stats, 
 use crate::outcome::Outcome;
 use crate::part::in_use;
 use crate::pipeline::{self, Ending, ErrorBudget, OnRejected, RetryPolicy, Run, Stop};
-use crate::record::Rejected;
+use crate::record::{Counts, Rejected};
 use crate::rejects::{Keep, RejectFile};
 use crate::report::{Output as OutputKind, Report};
 use crate::signals;
@@ -123,6 +123,9 @@ impl Session {
         let progress = (!settings.reporting.is_quiet)
             .then(|| Progress::start(stats, screen, show_bar(settings)));
         let ending = runtime.block_on(pipeline::run(run, Box::new(rejects)));
+        if table.is_some_and(|table| table.is_key_doubtful) {
+            say_who_met(&self.stats.snapshot().counts);
+        }
         // A write or sync that hangs is not waited for.
         runtime.shutdown_background();
         drop(progress);
@@ -169,6 +172,17 @@ impl Session {
                 if outcome == Outcome::Complete { error.kind.into() } else { outcome }
             }
         }
+    }
+}
+
+/// Records that differ may share their key, so that those that are not there are counted as something
+/// else.
+fn say_who_met(counts: &Counts) {
+    let met = counts.duplicate + counts.updated;
+    if met > 0 {
+        tracing::warn!(
+            "{met} records met a row with their key; records of the source that share it are among them, as was said at the start"
+        );
     }
 }
 

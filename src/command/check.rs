@@ -35,8 +35,9 @@ pub fn check(settings: &Settings, out: &mut String) -> Result<()> {
         Ends::look(settings, output, &nobody).await
     })?;
     let mut rows = Rows::new(ends.decoder.shape());
-    let segment = first_segment(&*ends.source)?;
+    let segment = first_segment(&*ends.source);
     runtime.block_on(ends.source.close());
+    let segment = segment?;
     let findings = match &ends.table {
         Some(table) => Some(runtime.block_on(look_at_table(table, ends.source.fields()))?),
         None => None,

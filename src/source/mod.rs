@@ -45,6 +45,11 @@ pub trait Source: Send + Sync {
         &[]
     }
 
+    /// Why records that differ may share this key, if so: one line each, for a person.
+    fn doubts(&self, _key: &[&str]) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The pure half of the source, shared by all workers.
     fn decoder(&self, wanted: &Wanted) -> Result<Arc<dyn Decode>>;
 

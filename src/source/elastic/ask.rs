@@ -9,6 +9,9 @@ use crate::source::document::Object;
 /// Fastest order there is, made total by the second key. OpenSearch loses documents without it, and
 /// by the second key alone older servers look through everything for each page.
 pub const SORT: &str = r#"[{"_doc":"asc"},{"_shard_doc":"asc"}]"#;
+/// The second key of OpenSearch counts the shards of each index by itself, so that documents of two
+/// indices share it, and those that end a page take others with them.
+pub const SORT_OF_INDICES: &str = r#"[{"_doc":"asc"},{"_shard_doc":"asc"},{"_index":"asc"}]"#;
 /// For servers that do not know the second key.
 pub const SCROLL_SORT: &str = r#"["_doc"]"#;
 
@@ -26,7 +29,7 @@ pub struct Search<'a> {
     pub slice: Option<Slice>,
     pub track_total_hits: bool,
     #[serde(rename = "_source", skip_serializing_if = "Option::is_none")]
-    pub source: Option<Filter<'a>>,
+    pub source: Option<Sources<'a>>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub version: bool,
 }
@@ -43,7 +46,15 @@ pub struct Slice {
     pub max: usize,
 }
 
-/// What of a document is sent.
+/// What of a document is sent; all of it without this.
+#[derive(Clone, Copy, Serialize)]
+#[serde(untagged)]
+pub enum Sources<'a> {
+    Some(Filter<'a>),
+    /// Always false.
+    None(bool),
+}
+
 #[derive(Clone, Copy, Serialize)]
 pub struct Filter<'a> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -120,7 +131,7 @@ mod tests {
             search_after: Some(raw(b"[18446744073709551615, 4294967296]").unwrap()),
             slice: Some(Slice { id: 0, max: 2 }),
             track_total_hits: false,
-            source: Some(Filter { includes: &["a".to_string()], excludes: &[] }),
+            source: Some(Sources::Some(Filter { includes: &["a".to_string()], excludes: &[] })),
             version: false,
         };
         assert_eq!(

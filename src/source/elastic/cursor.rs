@@ -6,16 +6,21 @@
 //! the order of the records does not depend on which slice was faster.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::reading::Reading;
 use super::slice::{Slice, Turn};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::record::{Flush, Interval, Position, Segment};
 use crate::source::{Cursor, Host, Tally};
 
 pub struct HitCursor {
     reading: Arc<Reading>,
     slices: Vec<Slice>,
+    /// Those that the server has no room for as long as others are read.
+    waiting: Vec<bool>,
+    /// It was said that there are such.
+    is_crowded: bool,
     /// Whose page is the next.
     turn: usize,
     /// Records that were handed out.
@@ -24,8 +29,42 @@ pub struct HitCursor {
 
 impl HitCursor {
     pub fn new(reading: Arc<Reading>) -> HitCursor {
-        let slice = |number| Slice::new(reading.clone(), number);
-        HitCursor { slices: (0..reading.slices).map(slice).collect(), turn: 0, records: 0, reading }
+        let mut cursor = HitCursor {
+            slices: Vec::new(),
+            waiting: Vec::new(),
+            is_crowded: false,
+            turn: 0,
+            records: 0,
+            reading,
+        };
+        cursor.begin();
+        cursor
+    }
+
+    fn begin(&mut self) {
+        let count = self.reading.slices();
+        self.slices = (0..count).map(|number| Slice::new(self.reading.clone(), number)).collect();
+        self.waiting = vec![false; count];
+        self.turn = 0;
+    }
+
+    /// Reads as one what cannot be read in slices. Nothing was handed out yet.
+    fn begin_whole(&mut self) {
+        self.slices.clear();
+        self.reading.runtime.block_on(self.reading.snapshot.close_scrolls());
+        for counted in [&self.reading.scrolled, &self.reading.delivered] {
+            counted.store(0, Ordering::Relaxed);
+        }
+        self.reading.set_slices(1);
+        self.begin();
+    }
+
+    /// A slice has ended, which makes room for others.
+    fn ended(&mut self, slice: usize) {
+        if self.reading.is_scroll() {
+            self.reading.runtime.block_on(self.reading.snapshot.close_slice(slice));
+            self.waiting.fill(false);
+        }
     }
 
     /// What the last hits were sorted by, slice by slice, as JSON.
@@ -46,14 +85,17 @@ impl HitCursor {
         if self.reading.is_scroll() && all > self.reading.limit.records {
             return Ok(());
         }
-        self.slices.iter_mut().try_for_each(Slice::ask_ahead)
+        let slices = self.slices.iter_mut().zip(&self.waiting);
+        slices.filter(|(_, waits)| !**waits).try_for_each(|(slice, _)| slice.ask_ahead())
     }
 
     /// Whose page is the next; none at the end.
     fn next_slice(&self) -> Option<usize> {
         let count = self.slices.len();
-        let mut in_turn = (self.turn..self.turn + count).map(|at| at % count);
-        in_turn.find(|at| !self.slices[*at].is_ended())
+        let in_turn = (self.turn..self.turn + count).map(|at| at % count);
+        let mut left = in_turn.filter(|at| !self.slices[*at].is_ended());
+        // Where all wait, one has to try.
+        left.clone().find(|at| !self.waiting[*at]).or_else(|| left.next())
     }
 
     /// Why a segment of so much takes no more, if so. `at`: whose page is the next. A round of the
@@ -89,7 +131,34 @@ impl Cursor for HitCursor {
             }
             match self.slices[at].read_on(&mut lines, records, host)? {
                 Turn::Over => return Ok(None),
-                Turn::End => {}
+                Turn::End => self.ended(at),
+                Turn::Crowded => {
+                    if !self.is_crowded {
+                        tracing::info!(
+                            "the server keeps fewer scrolls than {} slices need, so that some are read after others; lower --es-slices, or raise search.max_open_scroll_context at the server",
+                            self.slices.len()
+                        );
+                    }
+                    (self.is_crowded, self.waiting[at]) = (true, true);
+                }
+                Turn::Unsliced if self.records == 0 => {
+                    tracing::info!(
+                        "the server cannot read '{}' in slices, because an index is empty: it is read as one",
+                        self.reading.title
+                    );
+                    lines.clear();
+                    records = 0;
+                    self.begin_whole();
+                    self.ask_ahead()?;
+                    continue;
+                }
+                Turn::Unsliced => {
+                    let message = format!(
+                        "the server cannot read '{}' in slices, because an index is empty",
+                        self.reading.title
+                    );
+                    return Err(Error::config(message).help("set --es-slices to 1"));
+                }
                 Turn::Later => {
                     flush = Flush::Bytes;
                     break;

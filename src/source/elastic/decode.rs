@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::poison;
 use crate::error::Result;
 use crate::record::{ErrorType, Place, Rows, Segment, Shape, Value};
 use crate::source::Decode;
@@ -62,9 +63,8 @@ impl Decode for HitDecode {
         let mut offset = 0;
         let mut index = 0;
         while offset < segment.bytes.len() {
-            let rest = &segment.bytes[offset..];
-            let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
-            let line = &rest[..length];
+            let end = self.record_end(&segment.bytes, offset);
+            let line = &segment.bytes[offset..end];
             rows.begin(index, offset);
             if let Err(refusal) = self.row(line, &mut spliced, rows) {
                 rows.abandon();
@@ -72,19 +72,29 @@ impl Decode for HitDecode {
                     record: Some(segment.first_record + index),
                     ..Place::split(&self.names[segment.interval.split])
                 };
-                rows.rejected.push(refusal.reject(self.locate(line, place), line)?);
+                let raw = poison::framed(line).map_or(line, |(framed, _)| framed.raw);
+                rows.rejected.push(refusal.reject(self.locate(line, place), raw)?);
             }
-            offset += length;
+            offset = end;
             index += 1;
         }
         Ok(())
+    }
+
+    fn record_end(&self, bytes: &[u8], start: usize) -> usize {
+        let rest = &bytes[start..];
+        if let Some((_, length)) = poison::framed(rest) {
+            return start + length;
+        }
+        memchr::memchr(b'\n', rest).map_or(bytes.len(), |at| start + at + 1)
     }
 
     /// The index and the document's own name say more than a split and a line.
     fn locate(&self, raw: &[u8], mut place: Place) -> Place {
         place.line = None;
         place.byte = None;
-        if let Ok(hit) = serde_json::from_slice::<Named>(raw) {
+        let named = poison::framed(raw).map_or(raw, |(framed, _)| framed.head);
+        if let Ok(hit) = serde_json::from_slice::<Named>(named) {
             place.split = hit.index.0.into_owned();
             place.document = Some(hit.id.0.into_owned());
         }
@@ -108,6 +118,9 @@ impl HitDecode {
         spliced: &mut Vec<u8>,
         rows: &mut Rows,
     ) -> std::result::Result<(), Refusal> {
+        if let Some((framed, _)) = poison::framed(line) {
+            return Err(bad(framed.raw));
+        }
         let text = std::str::from_utf8(line)
             .map_err(|_| Refusal::new(ErrorType::Encoding, "the hit is not valid UTF-8"))?;
         let hit: Hit = serde_json::from_str(text).map_err(|cause| {
@@ -159,6 +172,17 @@ impl HitDecode {
             spliced.push(b',');
         }
         spliced.extend_from_slice(fields.as_bytes());
+    }
+}
+
+/// Why a document is none that can be taken.
+fn bad(raw: &[u8]) -> Refusal {
+    match std::str::from_utf8(raw) {
+        Err(_) => Refusal::new(ErrorType::Encoding, "the document is not valid UTF-8"),
+        Ok(_) => Refusal::new(
+            ErrorType::Parse,
+            "the document is not JSON, which has no comments and begins with no byte order mark",
+        ),
     }
 }
 

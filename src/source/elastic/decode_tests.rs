@@ -163,7 +163,7 @@ proptest! {
             hits.join(",")
         )
         .into_bytes();
-        let demands = Demands { shards: None, may_end_early: false };
+        let demands = Demands { shards: None, may_end_early: false, order: None, has_source: true };
         let page = page::read(&body, demands).unwrap();
         page::to_lines(&mut body, 0, &page.hits);
         let rows = decode(&decoder(&Wanted::Everything, &[]), &body, page.hits.len() as u64).unwrap();

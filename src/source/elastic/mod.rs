@@ -16,9 +16,13 @@ mod hidden;
 mod indices;
 mod mapping;
 mod node;
+mod now;
 mod opening;
+mod order;
 mod pace;
 mod page;
+mod pinning;
+mod poison;
 mod reading;
 mod slice;
 mod snapshot;
@@ -111,7 +115,9 @@ pub struct ElasticSource {
     flatten: bool,
     /// Hits when the snapshot was taken.
     total: u64,
-    has_many_indices: bool,
+    index_count: usize,
+    /// Documents with a routing of their own, where there are several shards.
+    routed: u64,
     keeper: Mutex<Option<Keeper>>,
 }
 
@@ -149,9 +155,16 @@ impl ElasticSource {
             beside,
             flatten,
             total: opened.total,
-            has_many_indices: opened.has_many_indices,
+            index_count: opened.index_count,
+            routed: opened.routed,
             keeper: Mutex::new(keeper),
         })
+    }
+}
+
+impl Drop for ElasticSource {
+    fn drop(&mut self) {
+        self.reading.snapshot.close_now();
     }
 }
 
@@ -169,7 +182,29 @@ impl Source for ElasticSource {
     }
 
     fn key(&self) -> &[&str] {
-        if self.has_many_indices { &["_index", "_id"] } else { &["_id"] }
+        if self.index_count > 1 { &["_index", "_id"] } else { &["_id"] }
+    }
+
+    fn doubts(&self, key: &[&str]) -> Vec<String> {
+        let is_name = key.contains(&"_id") && key.iter().all(|field| BESIDE.contains(field));
+        let mut doubts = Vec::new();
+        if is_name && self.index_count > 1 && !key.contains(&"_index") {
+            doubts.push(format!(
+                "'{}' is {} indices, and documents of several that share an _id share the key ({}), so that only one of them stays; a key with _index keeps them all",
+                self.reading.title,
+                self.index_count,
+                key.join(", ")
+            ));
+        }
+        if is_name && self.routed > 0 && !key.contains(&"_routing") {
+            doubts.push(format!(
+                "{} documents of '{}' have a routing of their own, and those that share an _id share the key ({}), so that only one of them stays; a key with _routing keeps them all",
+                self.routed,
+                self.reading.title,
+                key.join(", ")
+            ));
+        }
+        doubts
     }
 
     fn decoder(&self, wanted: &Wanted) -> Result<Arc<dyn Decode>> {

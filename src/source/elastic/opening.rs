@@ -1,7 +1,7 @@
 //! Opening: who the server is, what there is to read and how much, and a snapshot of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
 use elasticsearch::indices::IndicesGetAliasParts;
 use serde_json::value::RawValue;
@@ -17,9 +17,11 @@ use super::hidden::Hidden;
 use super::indices::{self, Unread};
 use super::mapping::{self, Listing, Mappings};
 use super::pace;
+use super::pinning::{Pinned, pin};
+use super::poison;
 use super::reading::Reading;
 use super::snapshot::Snapshot;
-use super::taking::{take, weigh};
+use super::taking::{routed, take, weigh};
 use super::{Auth, ElasticSettings};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Observer, Operation};
@@ -44,8 +46,9 @@ pub struct Opened {
     pub is_nothing: bool,
     pub fields: Vec<Field>,
     pub total: u64,
-    /// More than one index is read.
-    pub has_many_indices: bool,
+    pub index_count: usize,
+    /// Documents that share a shard with no others of their `_id` only by chance.
+    pub routed: u64,
 }
 
 pub async fn open(settings: ElasticSettings, observer: Arc<dyn Observer>) -> Result<Opened> {
@@ -79,7 +82,7 @@ async fn find_out(
         Some(mappings) => mappings,
         None => return Ok(nothing(&settings, client, title, indices)),
     };
-    let has_many_indices = mappings.indices.len() > 1;
+    let index_count = mappings.indices.len();
     let known = flat_settings(&client, &indices).await?;
     // Newer servers have no index that is so old.
     if known.is_some() || server.may_hold_old_indices() {
@@ -90,16 +93,33 @@ async fn find_out(
     warn_of_rebuilt(&mappings, &known);
     warn_of_missing(&mappings, &title);
     let window = mapping::smallest_window(&known).unwrap_or(pace::PAGE_RECORDS_MAX);
+    let is_alias = names.iter().any(|name| !mappings.indices.contains(name));
+    let Pinned { query, loose } = pin(&client, &indices, query, is_alias).await?;
+    if let Some(place) = &loose {
+        tracing::warn!(
+            "{place} may hold 'now', which a server evaluates anew for each page: '{title}' is read by one scroll without slices, which evaluates it once"
+        );
+    }
+    let dialects = if loose.is_some() { &[Dialect::Scroll] } else { server.dialects() };
     let (snapshot, count) =
-        take(server.dialects(), &client, &indices, &title, query.as_deref(), &settings).await?;
+        take(dialects, &client, &indices, &title, query.as_deref(), &settings).await?;
     let is_scroll = snapshot.dialect() == Dialect::Scroll;
+    // Where each index has one shard, an `_id` is there once in it.
+    let routed = match count.shards > index_count as u64 {
+        true => routed(&client, &snapshot, &indices, query.as_deref()).await,
+        false => 0,
+    };
     let slices = match settings.slices {
+        _ if loose.is_some() => 1,
         Some(slices) => slices.max(1),
         None if is_scroll => 1,
         None => SLICES_BY_DEFAULT.min(count.shards).max(1) as usize,
     };
+    let may_share_keys = snapshot.dialect() == Dialect::OpenSearch && (index_count > 1 || is_alias);
     let mut reading = Reading {
-        slices,
+        slices: AtomicUsize::new(slices),
+        sort: if may_share_keys { ask::SORT_OF_INDICES } else { ask::SORT },
+        total: count.total,
         window: window.clamp(1, pace::PAGE_RECORDS_MAX),
         query,
         // A scroll takes its snapshot later, and a slice may take part in fewer shards.
@@ -114,7 +134,8 @@ async fn find_out(
         is_nothing: false,
         fields: with_beside(mappings.fields),
         total: count.total,
-        has_many_indices,
+        index_count,
+        routed,
     })
 }
 
@@ -135,7 +156,10 @@ fn reading(
         query: None,
         include: settings.include.clone(),
         exclude: settings.exclude.clone(),
-        slices: 1,
+        sort: ask::SORT,
+        total: 0,
+        delivered: AtomicU64::new(0),
+        slices: AtomicUsize::new(1),
         version: AtomicBool::new(settings.beside.iter().any(|name| name == "_version")),
         limit: crate::source::SegmentLimit { bytes: limit.bytes.min(limit.record_bytes), ..limit },
         window: pace::PAGE_RECORDS_MAX,
@@ -159,7 +183,8 @@ fn nothing(
         is_nothing: true,
         fields: with_beside(Vec::new()),
         total: 0,
-        has_many_indices: false,
+        index_count: 0,
+        routed: 0,
     }
 }
 
@@ -213,7 +238,7 @@ async fn look(
 ) -> Result<Option<Mappings>> {
     let asked = format!("the mapping of '{title}'");
     let path = format!("/{indices}/_mapping");
-    let answer = client.ask(Question::get(Operation::Mapping, &path)).await?;
+    let mut answer = client.ask(Question::get(Operation::Mapping, &path)).await?;
     if answer.status == 404 && answer.refusal().trouble == Trouble::NoIndex {
         let error = answer.given(&asked).err().unwrap_or_else(|| Error::config("no index"));
         return Err(with_names(error, client).await);
@@ -225,6 +250,7 @@ async fn look(
     };
     let mut mappings = Mappings::of_none(listing);
     let kept_max = client.memory() / FIELDS_SHARE;
+    let has_halves = poison::without_halves(&mut answer.body);
     let read = indices::each(&answer.given(&asked)?, client.memory() / INDEX_SHARE, |one| {
         mapping::read(one, listing, &mut mappings);
         match mappings.weight() <= kept_max {
@@ -233,6 +259,12 @@ async fn look(
         }
     });
     read.map_err(|unheld| unheld.error(&asked))?;
+    if has_halves {
+        tracing::warn!(
+            "{asked} has a field whose name holds half of a surrogate pair, which is no text: it becomes no column, and documents with it are rejected where fields are columns"
+        );
+        mappings.fields.retain(|field| !field.name.contains(char::REPLACEMENT_CHARACTER));
+    }
     if mappings.indices.is_empty() {
         if settings.allow_no_indices {
             return Ok(None);

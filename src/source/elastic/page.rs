@@ -9,16 +9,21 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::answer::shortened;
+use super::order::{Disorder, Order, Watch};
 use crate::record::ErrorType;
 use crate::source::document::Text;
 
 /// What a page must be to count.
 #[derive(Clone, Copy, Debug)]
-pub struct Demands {
+pub struct Demands<'a> {
     /// Shards that took part before.
     pub shards: Option<u64>,
     /// Old servers end every page of a scroll but the first early, by their own wish.
     pub may_end_early: bool,
+    /// The order of its hits; none where it does not matter.
+    pub order: Option<Order<'a>>,
+    /// Its hits come with their documents.
+    pub has_source: bool,
 }
 
 /// A page that counts.
@@ -33,8 +38,14 @@ pub struct Page {
     pub hits: Vec<Range<usize>>,
     /// What the last hit is sorted by, in the server's own words.
     pub last: Option<Box<[u8]>>,
+    /// Hits at its end that share these.
+    pub equals: u64,
+    /// The hits are not in the order that was asked for.
+    pub disorder: Option<Disorder>,
     /// The largest of them.
     pub largest: Range<usize>,
+    /// The hits as records, where some are no lines.
+    pub records: Option<Vec<u8>>,
 }
 
 /// Why a page does not count.
@@ -44,11 +55,13 @@ pub struct Incomplete {
     pub reason: String,
     /// A hit without a document, in this index.
     pub without_source: Option<String>,
+    /// It looks like a page, but the parser does not get to its end.
+    pub is_unreadable: bool,
 }
 
 impl Incomplete {
     fn new(error_type: ErrorType, reason: impl Into<String>) -> Incomplete {
-        Incomplete { error_type, reason: reason.into(), without_source: None }
+        Incomplete { error_type, reason: reason.into(), without_source: None, is_unreadable: false }
     }
 }
 
@@ -101,16 +114,19 @@ struct Total {
 /// Looks through an answer. It must be read to its end.
 pub fn read(body: &[u8], demands: Demands) -> Result<Page, Incomplete> {
     let protocol = |reason: String| Incomplete::new(ErrorType::Protocol, reason);
-    let text =
-        std::str::from_utf8(body).map_err(|_| protocol("the answer is not UTF-8".to_string()))?;
+    let is_unreadable = body.trim_ascii_start().starts_with(b"{");
+    let text = std::str::from_utf8(body).map_err(|_| Incomplete {
+        is_unreadable,
+        ..protocol("the answer is not UTF-8".to_string())
+    })?;
     let envelope: Envelope = serde_json::from_str(text).map_err(|cause| {
         let start: String = text.chars().take(80).collect();
-        let what = if text.trim_start().starts_with('{') {
+        let what = if is_unreadable {
             format!("the answer of {} bytes is not whole or no JSON: {cause}", body.len())
         } else {
             format!("the answer is no JSON: {}", shortened(&start))
         };
-        protocol(what)
+        Incomplete { is_unreadable, ..protocol(what) }
     })?;
     let (shards, hits) = complete(&envelope, demands)?;
     if hits.total.as_ref().is_some_and(|total| total.relation != "eq") {
@@ -119,8 +135,10 @@ pub fn read(body: &[u8], demands: Demands) -> Result<Page, Incomplete> {
     let base = body.as_ptr() as usize;
     let mut ranges = Vec::with_capacity(hits.hits.len());
     let mut largest = 0..0;
+    let mut watch = demands.order.map(|order| Watch::new(order, shards));
+    let mut disorder = None;
     for hit in &hits.hits {
-        let range = hit.range(body, base).map_err(|missing| Incomplete {
+        let range = hit.range(body, base, demands.has_source).map_err(|missing| Incomplete {
             without_source: (missing == "_source").then(|| hit.index.to_string()),
             ..protocol(format!("a hit has no {missing}"))
         })?;
@@ -128,7 +146,19 @@ pub fn read(body: &[u8], demands: Demands) -> Result<Page, Incomplete> {
             largest = range.clone();
         }
         ranges.push(range);
+        if let (Some(watch), Some(sort)) = (&mut watch, hit.sort)
+            && disorder.is_none()
+        {
+            disorder = watch.see(sort.get().as_bytes()).err();
+        }
     }
+    let equals = match watch.map_or(Ok(0), |watch| watch.end()) {
+        Ok(equals) => equals,
+        Err(strange) => {
+            disorder.get_or_insert(strange);
+            0
+        }
+    };
     let last = hits.hits.last().and_then(|hit| hit.sort);
     let newest = envelope.pit_id.as_ref().or(envelope.scroll_id.as_ref());
     Ok(Page {
@@ -137,7 +167,10 @@ pub fn read(body: &[u8], demands: Demands) -> Result<Page, Incomplete> {
         shards,
         hits: ranges,
         last: last.map(|sort| sort.get().as_bytes().into()),
+        equals,
+        disorder,
         largest,
+        records: None,
     })
 }
 
@@ -195,11 +228,16 @@ struct Hit<'a> {
 
 impl Hit<'_> {
     /// Where it stands in `body`, which lies at the address `base`; or what it lacks.
-    fn range(&self, body: &[u8], base: usize) -> Result<Range<usize>, &'static str> {
+    fn range(
+        &self,
+        body: &[u8],
+        base: usize,
+        has_source: bool,
+    ) -> Result<Range<usize>, &'static str> {
         for (is_there, name) in [
             (self.has_index, "_index"),
             (self.has_id, "_id"),
-            (self.has_source, "_source"),
+            (self.has_source || !has_source, "_source"),
             (self.sort.is_some(), "sort"),
         ] {
             if !is_there {
@@ -275,6 +313,13 @@ pub fn to_lines(body: &mut Vec<u8>, start: usize, hits: &[Range<usize>]) {
         to += 1;
     }
     body.truncate(to);
+}
+
+/// Leaves out the line ends from `from` on.
+pub fn close_up(body: &mut Vec<u8>, from: usize) {
+    let end = body.len();
+    let end = without_line_ends(body, from, end);
+    body.truncate(end);
 }
 
 /// Closes up what stands in `body[from..end]` without line ends; gives its new end.

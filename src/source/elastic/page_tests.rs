@@ -6,7 +6,8 @@ const WHOLE: &str = r#"{"pit_id":"new","took":1,"timed_out":false,"_shards":{"to
 const HIT: &str =
     r#"{"_index":"a","_id":"1","_score":null,"_source":{"x":1},"sort":[7,18446744073709551615]}"#;
 
-const FIRST: Demands = Demands { shards: Some(3), may_end_early: false };
+const ANY: Demands = Demands { shards: None, may_end_early: false, order: None, has_source: true };
+const FIRST: Demands = Demands { shards: Some(3), ..ANY };
 
 fn page(hits: &str) -> String {
     WHOLE.replace("HITS", hits)
@@ -150,11 +151,11 @@ fn what_real_servers_call_partial_does_not_count() {
 fn pages_of_a_scroll_may_end_early() {
     for server in ["elasticsearch9", "elasticsearch717", "elasticsearch710", "opensearch3"] {
         // Some ask only those shards that have a part in the slice.
-        let demands = Demands { shards: None, may_end_early: false };
+        let demands = ANY;
         let first = read(&golden(&format!("{server}-scroll-first")), demands).unwrap();
         assert!(first.total.is_some() && first.snapshot.is_some(), "{server}");
         let next = golden(&format!("{server}-scroll-next"));
-        let demands = Demands { shards: Some(first.shards), may_end_early: true };
+        let demands = Demands { shards: Some(first.shards), may_end_early: true, ..ANY };
         assert!(read(&next, demands).is_ok(), "{server}");
         let strict = Demands { may_end_early: false, ..demands };
         let ends_early = server.starts_with("elasticsearch7");

@@ -1,19 +1,21 @@
 //! What all slices of a source share while they are read.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 
 use super::answer::Refusal;
-use super::ask::{self, Filter, Pit, Search, Slice};
+use super::ask::{self, Filter, Pit, Search, Slice, Sources};
 use super::body::{self, More, Outcome};
-use super::client::{Client, Reply};
+use super::client::{Client, Question, Reply};
 use super::dialect::Dialect;
 use super::page::{self, Demands, Incomplete, Page};
+use super::poison;
 use super::snapshot::Snapshot;
 use crate::error::{Error, Kind, Result};
+use crate::event::Operation;
 use crate::record::ErrorType;
 use crate::source::SegmentLimit;
 
@@ -36,7 +38,13 @@ pub struct Reading {
     pub query: Option<Box<RawValue>>,
     pub include: Vec<String>,
     pub exclude: Vec<String>,
-    pub slices: usize,
+    /// The order of hits, which no two of them share.
+    pub sort: &'static str,
+    /// Hits when the snapshot was taken.
+    pub total: u64,
+    /// Hits that came of all slices of it.
+    pub delivered: AtomicU64,
+    pub slices: AtomicUsize,
     /// `_version` is wanted beside the documents.
     pub version: AtomicBool,
     pub limit: SegmentLimit,
@@ -55,6 +63,8 @@ pub struct Wish<'a> {
     pub slice: usize,
     pub size: u64,
     pub after: Option<&'a [u8]>,
+    /// Only the names of the documents are wanted.
+    pub sourceless: bool,
 }
 
 /// The same in the server's words.
@@ -76,12 +86,21 @@ pub enum Fetched {
 }
 
 impl Reading {
+    pub fn slices(&self) -> usize {
+        self.slices.load(Ordering::Relaxed)
+    }
+
+    pub fn set_slices(&self, slices: usize) {
+        self.slices.store(slices, Ordering::Relaxed);
+    }
+
     pub fn is_scroll(&self) -> bool {
         self.snapshot.dialect() == Dialect::Scroll
     }
 
     pub fn request(&self, wish: &Wish) -> Result<PageRequest> {
-        let slice = (self.slices > 1).then_some(Slice { id: wish.slice, max: self.slices });
+        let slices = self.slices();
+        let slice = (slices > 1).then_some(Slice { id: wish.slice, max: slices });
         let keep_alive = self.snapshot.keep_alive();
         if self.is_scroll() {
             if let Some(name) = self.snapshot.scroll(wish.slice) {
@@ -96,16 +115,15 @@ impl Reading {
         }
         let point = self.snapshot.point();
         let pit = Some(Pit { id: &point, keep_alive });
-        let body = self.search(wish, pit, slice, ask::SORT)?.text();
+        let body = self.search(wish, pit, slice, self.sort)?.text();
         Ok(PageRequest { path: format!("/_search?{PARTIAL_SEARCHES}"), body, point })
     }
 
     /// The same for a look at some documents before a scroll begins. Servers refuse slices there.
     pub fn request_sample(&self, size: u64) -> Result<(String, String)> {
-        let search = Search {
-            track_total_hits: false,
-            ..self.search(&Wish { slice: 0, size, after: None }, None, None, ask::SCROLL_SORT)?
-        };
+        let wish = Wish { slice: 0, size, after: None, sourceless: false };
+        let search =
+            Search { track_total_hits: false, ..self.search(&wish, None, None, ask::SCROLL_SORT)? };
         Ok((format!("/{}/_search?{PARTIAL_SEARCHES}", self.indices), search.text()))
     }
 
@@ -117,6 +135,7 @@ impl Reading {
         sort: &'static str,
     ) -> Result<Search<'a>> {
         let filter = Filter { includes: &self.include, excludes: &self.exclude };
+        let is_filtered = !self.include.is_empty() || !self.exclude.is_empty();
         Ok(Search {
             size: wish.size,
             query: self.query.as_deref(),
@@ -126,19 +145,22 @@ impl Reading {
             slice,
             // Scrolls count for themselves; the total of a point in time is known.
             track_total_hits: self.is_scroll(),
-            source: (!self.include.is_empty() || !self.exclude.is_empty()).then_some(filter),
+            source: match wish.sourceless {
+                true => Some(Sources::None(false)),
+                false => is_filtered.then_some(Sources::Some(filter)),
+            },
             version: self.version.load(Ordering::Relaxed),
         })
     }
 
     /// Most bytes of a page that is not a single document: a segment holds one of each slice.
     pub fn page_bytes(&self) -> usize {
-        self.limit.bytes / self.slices
+        self.limit.bytes / self.slices()
     }
 
     /// Most documents of a page.
     pub fn page_records(&self) -> u64 {
-        (self.limit.records / self.slices as u64).max(1)
+        (self.limit.records / self.slices() as u64).max(1)
     }
 
     /// Reads an answer to the end of `buffer`.
@@ -146,7 +168,7 @@ impl Reading {
         &self,
         reply: Reply,
         buffer: &mut Vec<u8>,
-        demands: Demands,
+        demands: Demands<'_>,
         more: impl FnMut(usize) -> More,
     ) -> Result<Fetched> {
         let (status, retry_after) = (reply.status(), reply.retry_after());
@@ -172,15 +194,26 @@ impl Reading {
                     self.client.answered(node);
                     Fetched::Page(page)
                 }
-                Err(incomplete) => {
-                    let shown =
-                        self.client.hidden().bytes(&answer[..answer.len().min(SHOWN_BYTES)]);
-                    let is_other = !shown.trim_ascii_start().starts_with(b"{");
-                    // Of what is something else, the beginning is shown, which may cut a secret.
-                    let other = is_other.then(|| page::read(&shown, demands).err()).flatten();
-                    let incomplete = other.unwrap_or(incomplete);
-                    Fetched::Incomplete(self.incomplete_at(node, incomplete))
-                }
+                Err(incomplete) => match incomplete
+                    .is_unreadable
+                    .then(|| poison::read(answer, demands))
+                    .flatten()
+                {
+                    Some(Ok(page)) => {
+                        self.client.answered(node);
+                        Fetched::Page(page)
+                    }
+                    Some(Err(other)) => Fetched::Incomplete(self.incomplete_at(node, other)),
+                    None => {
+                        let shown =
+                            self.client.hidden().bytes(&answer[..answer.len().min(SHOWN_BYTES)]);
+                        let is_other = !shown.trim_ascii_start().starts_with(b"{");
+                        // Of what is something else, the beginning is shown, which may cut a secret.
+                        let other = is_other.then(|| page::read(&shown, demands).err()).flatten();
+                        let incomplete = other.unwrap_or(incomplete);
+                        Fetched::Incomplete(self.incomplete_at(node, incomplete))
+                    }
+                },
             },
         })
     }
@@ -202,6 +235,13 @@ impl Reading {
             Some(index) => error.help(format!("the index '{index}' may not keep its documents")),
             None => error,
         }
+    }
+
+    /// Whether what is read is not there any more, where the server says so.
+    pub fn is_deleted(&self) -> bool {
+        let path = format!("/{}/_settings?filter_path=_", self.indices);
+        let asked = self.client.ask(Question::get(Operation::Mapping, &path));
+        self.runtime.block_on(asked).is_ok_and(|answer| answer.status == 404)
     }
 
     pub fn page_name(&self) -> String {

@@ -8,9 +8,12 @@ use tokio::task::JoinHandle;
 use super::answer::{Refusal, Trouble};
 use super::body::More;
 use super::client::Reply;
+use super::order::Order;
 use super::pace::Pace;
-use super::page::{self, Demands, Page};
+use super::page::{self, Demands, Incomplete, Page};
+use super::poison;
 use super::reading::{Fetched, PageRequest, Reading, Wish};
+use super::snapshot::{self, Snapshot};
 use crate::error::{Error, Kind, Result};
 use crate::record::{ErrorType, Place};
 use crate::source::Host;
@@ -30,6 +33,16 @@ pub struct Slice {
     /// The next page, asked for while others are worked on. Its body waits in the connection.
     ahead: Option<Asked>,
     shards: Option<u64>,
+    /// Hits that share what the last one was sorted by.
+    equals: u64,
+    /// Hits of its scroll, as the first page said.
+    scrolled: Option<u64>,
+    /// Answers at this place that no parser gets through, one after the other.
+    unreadable: u32,
+    /// The only hit of the last of them.
+    suspect: Option<Vec<u8>>,
+    /// The next page asks for the name of this one.
+    nameless: Option<Vec<u8>>,
     /// Of the last page.
     page_bytes: usize,
     records: u64,
@@ -44,12 +57,22 @@ struct Asked {
     size: u64,
     /// What the point in time was called then.
     point: String,
-    answer: JoinHandle<Result<Reply>>,
+    /// None when it was taken.
+    answer: Option<JoinHandle<Result<Reply>>>,
+    /// The answer will name a scroll that it opens, for somebody to close.
+    opens: Option<Arc<Snapshot>>,
 }
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        self.answer.abort();
+        let Some(answer) = self.answer.take() else { return };
+        match &self.opens {
+            Some(snapshot) => {
+                snapshot.is_opened();
+                snapshot.opens_later(answer);
+            }
+            None => answer.abort(),
+        }
     }
 }
 
@@ -61,6 +84,10 @@ pub enum Turn {
     End,
     /// A document needs more room than the segment has left. It is asked for again.
     Later,
+    /// The server keeps no more scrolls than those of the other slices.
+    Crowded,
+    /// The server cannot read these indices in slices.
+    Unsliced,
     /// The run is over.
     Over,
 }
@@ -74,6 +101,11 @@ impl Slice {
             pace: Pace::new(records_max, reading.page_bytes()),
             ahead: None,
             shards: reading.shards,
+            equals: 0,
+            scrolled: None,
+            unreadable: 0,
+            suspect: None,
+            nameless: None,
             page_bytes: 0,
             records: 0,
             received_bytes: 0,
@@ -131,7 +163,11 @@ impl Slice {
             let Some(mut asked) = self.ahead.take() else { return Ok(Turn::End) };
             let size = asked.size;
             lines.truncate(start);
-            let error = match self.fetch(&mut asked, lines, records, host) {
+            let fetched = self.fetch(&mut asked, lines, records, host);
+            if !matches!(fetched, Ok(Fetched::Page(_))) {
+                self.give_back(&lines[start..]);
+            }
+            let error = match fetched {
                 Ok(Fetched::Over) => return Ok(Turn::Over),
                 Ok(Fetched::Page(page)) => {
                     host.succeeded();
@@ -156,7 +192,21 @@ impl Slice {
                     self.pace.too_large(hits_in(&lines[start..]));
                     continue;
                 }
+                Ok(Fetched::Incomplete(incomplete)) if incomplete.is_unreadable => {
+                    match self.unread(&incomplete, size, &lines[start..])? {
+                        Some(error) => error,
+                        None => continue,
+                    }
+                }
                 Ok(Fetched::Incomplete(incomplete)) => self.reading.incomplete(&incomplete),
+                Ok(Fetched::Refused(refusal)) if self.is_crowded(&refusal) => {
+                    lines.truncate(start);
+                    return Ok(Turn::Crowded);
+                }
+                Ok(Fetched::Refused(refusal)) if self.is_unsliced(&refusal) => {
+                    lines.truncate(start);
+                    return Ok(Turn::Unsliced);
+                }
                 Ok(Fetched::Refused(refusal)) => self.refused(&refusal, &asked)?,
                 Err(error) => error,
             };
@@ -169,16 +219,92 @@ impl Slice {
         self.reading.is_scroll() && self.reading.snapshot.scroll(self.number).is_some()
     }
 
+    /// No more scrolls may be open, and others of this run are.
+    fn is_crowded(&self, refusal: &Refusal) -> bool {
+        let snapshot = &self.reading.snapshot;
+        self.reading.is_scroll()
+            && !self.is_moving()
+            && snapshot.has_scrolls()
+            && refusal.reason.contains("too many scroll contexts")
+    }
+
+    /// OpenSearch 2 finds no `_id` to slice by in an index without documents.
+    fn is_unsliced(&self, refusal: &Refusal) -> bool {
+        self.after.is_none()
+            && self.reading.slices() > 1
+            && refusal.reason.contains("field _id not found")
+    }
+
+    /// Closes a scroll that this answer opened and that will not be read.
+    fn give_back(&self, answer: &[u8]) {
+        if !self.reading.is_scroll() || self.is_moving() {
+            return;
+        }
+        if let Some(name) = snapshot::scroll_in(answer) {
+            self.reading.runtime.block_on(self.reading.snapshot.close_scroll(name));
+        }
+    }
+
+    /// What to do about an answer that no parser gets through: gives the error that is worth another
+    /// try, or none where the next page is a smaller one. It may have been cut on its way, or hold
+    /// a document that hides its own end.
+    fn unread(
+        &mut self,
+        incomplete: &Incomplete,
+        size: u64,
+        answer: &[u8],
+    ) -> Result<Option<Error>> {
+        let error = self.reading.incomplete(incomplete);
+        if self.reading.is_scroll() {
+            return match answer.trim_ascii_end().ends_with(b"]}}") {
+                true => Err(self.hidden(&incomplete.reason)),
+                false => Ok(Some(error)),
+            };
+        }
+        self.unreadable += 1;
+        if self.unreadable == 1 {
+            return Ok(Some(error));
+        }
+        if size > 1 {
+            self.pace.halve();
+            return Ok(None);
+        }
+        let Some(hit) = poison::only_hit(answer) else { return Ok(Some(error)) };
+        if self.suspect.as_deref() == Some(hit) {
+            self.nameless = self.suspect.take();
+        } else {
+            self.suspect = Some(hit.to_vec());
+        }
+        Ok(None)
+    }
+
+    fn hidden(&self, reason: &str) -> Error {
+        let message = format!(
+            "a page of '{}' holds a document that is no JSON and hides its own end: {reason}",
+            self.reading.title
+        );
+        Error::data(ErrorType::Parse, message).help(
+            "lower --batch-size to find it, and leave it out with --es-query; this server gives no page of a scroll twice",
+        )
+    }
+
     fn size(&self) -> u64 {
+        if self.nameless.is_some() {
+            return 1;
+        }
         if self.reading.is_scroll() { self.reading.scroll_size } else { self.pace.size() }
     }
 
     fn ask(&self, size: u64) -> Result<Asked> {
-        let wish = Wish { slice: self.number, size, after: self.after.as_deref() };
+        let (after, sourceless) = (self.after.as_deref(), self.nameless.is_some());
+        let wish = Wish { slice: self.number, size, after, sourceless };
         let PageRequest { path, body, point } = self.reading.request(&wish)?;
         let client = self.reading.client.clone();
         let answer = self.reading.runtime.spawn(async move { client.page(&path, body).await });
-        Ok(Asked { size, point, answer })
+        let opens = self.reading.is_scroll() && !self.is_moving();
+        let opens = opens.then(|| self.reading.snapshot.clone());
+        opens.iter().for_each(|snapshot| snapshot.opens());
+        Ok(Asked { size, point, answer: Some(answer), opens })
     }
 
     /// Reads a page that was asked for.
@@ -190,13 +316,27 @@ impl Slice {
         host: &mut dyn Host,
     ) -> Result<Fetched> {
         let reading = &self.reading;
-        let demands = Demands { shards: self.shards, may_end_early: self.is_moving() };
+        let order = Order {
+            after: self.after.as_deref(),
+            equals: self.equals,
+            equals_max: (!reading.is_scroll()).then_some(1),
+        };
+        let demands = Demands {
+            shards: self.shards,
+            may_end_early: self.is_moving(),
+            order: Some(order),
+            has_source: self.nameless.is_none(),
+        };
         let growth = Growth { size: asked.size, start: lines.len(), records };
         let stopped = host.stopped();
         let more = |length: usize| self.further(growth, length, host);
         let work = async {
-            let response = (&mut asked.answer)
-                .await
+            let answer =
+                asked.answer.as_mut().ok_or_else(|| Error::internal("no page is asked"))?;
+            let response = answer.await;
+            asked.answer = None;
+            asked.opens.iter().for_each(|snapshot| snapshot.is_opened());
+            let response = response
                 .map_err(|cause| Error::internal("asking for a page broke off").because(cause))??;
             reading.receive(response, lines, demands, more).await
         };
@@ -240,7 +380,7 @@ impl Slice {
     /// What a page becomes. It may be the end.
     fn taken(
         &mut self,
-        page: Page,
+        mut page: Page,
         lines: &mut Vec<u8>,
         start: usize,
         asked: &Asked,
@@ -252,6 +392,7 @@ impl Slice {
             && !self.is_moving()
         {
             self.reading.scrolled.fetch_add(total, Ordering::Relaxed);
+            self.scrolled = Some(total);
         }
         if let Some(name) = page.snapshot {
             self.reading.snapshot.renamed(self.number, &asked.point, name);
@@ -261,18 +402,33 @@ impl Slice {
             self.is_ended = true;
             return Ok(Turn::End);
         };
-        let last: Arc<[u8]> = last.into();
-        if !self.reading.is_scroll() && self.after.as_ref() == Some(&last) {
-            let message = format!("the server does not move on in '{}'", self.reading.title);
-            return Err(Error::data(ErrorType::Protocol, message));
+        if let Some(disorder) = page.disorder {
+            let message = format!("{} in '{}'", disorder.words(), self.reading.title);
+            return Err(Error::data(ErrorType::Protocol, message)
+                .help("run again; where that does not help, the server or what stands before it is broken"));
         }
+        self.count(page.hits.len() as u64)?;
         if page.largest.len() > self.reading.limit.record_bytes {
             return Err(self.too_large(&lines[start..][page.largest]));
         }
         let records = page.hits.len() as u64;
-        page::to_lines(lines, start, &page.hits);
+        if let Some(raw) = self.nameless.take() {
+            let head = &lines[start..][page.hits[0].clone()];
+            let mut records = Vec::new();
+            poison::frame(head, &raw, &mut records);
+            page.records = Some(records);
+        }
+        match page.records {
+            Some(records) => {
+                lines.truncate(start);
+                lines.extend_from_slice(&records);
+            }
+            None => page::to_lines(lines, start, &page.hits),
+        }
+        (self.unreadable, self.suspect) = (0, None);
         self.pace.arrived(records, received as u64);
-        self.after = Some(last);
+        self.after = Some(last.into());
+        self.equals = page.equals;
         self.records += records;
         self.page_bytes = received;
         self.was_short = records < asked.size;
@@ -282,6 +438,21 @@ impl Slice {
             self.ask_ahead()?;
         }
         Ok(Turn::Page { records })
+    }
+
+    /// More hits than there are come from a server that goes round in circles.
+    fn count(&self, hits: u64) -> Result<()> {
+        let before = self.reading.delivered.fetch_add(hits, Ordering::Relaxed);
+        let (total, delivered) = match self.reading.is_scroll() {
+            true => (self.scrolled.unwrap_or(u64::MAX), self.records + hits),
+            false => (self.reading.total, before + hits),
+        };
+        if delivered <= total {
+            return Ok(());
+        }
+        let message =
+            format!("'{}' holds {total} documents, but more are delivered", self.reading.title);
+        Err(Error::new(Kind::Data, ErrorType::PartialResult, message).help("run again"))
     }
 
     /// A document that nobody has room for. `body` is as much of its hit as came.
@@ -308,7 +479,9 @@ impl Slice {
             // It has got another name since.
             Trouble::SnapshotLost if asked.point != self.reading.snapshot.point() => Ok(error),
             // A new try would find it gone as well.
+            Trouble::SnapshotLost if self.reading.is_deleted() => Err(self.deleted(refusal)),
             Trouble::SnapshotLost => Err(error),
+            Trouble::NoIndex | Trouble::Closed => Err(self.deleted(refusal)),
             Trouble::MemoryForGood if asked.size == 1 => Err(error),
             Trouble::Memory | Trouble::MemoryForGood => {
                 self.pace.halve();
@@ -316,6 +489,16 @@ impl Slice {
             }
             _ => Ok(error),
         }
+    }
+
+    fn deleted(&self, refusal: &Refusal) -> Error {
+        let message = format!(
+            "{}: an index was deleted or closed while it was read",
+            self.reading.page_name()
+        );
+        Error::new(Kind::Unavailable, ErrorType::PartialResult, message)
+            .because(refusal.reason.clone())
+            .help("run again")
     }
 
     /// Waits before the same is asked again, where that helps.

@@ -1,16 +1,21 @@
 //! What the server keeps for us while we read: one point in time for all slices, or a scroll for
 //! each.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use elasticsearch::http::Method;
 use elasticsearch::{ClosePointInTimeParts, ScrollParts, SearchParts};
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use super::ask::{self, Pit, Search};
-use super::client::{Client, Question};
+use super::client::{Answer, Client, Question, Reply};
 use super::dialect::Dialect;
 use crate::error::{Error, Kind, Result};
 use crate::event::Operation;
@@ -18,14 +23,21 @@ use crate::record::ErrorType;
 
 /// As long as closing is waited for: a snapshot that is not closed expires by itself.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Old names of scrolls that are kept for closing.
+const REPLACED_MAX: usize = 64;
+/// The name of a scroll stands at the beginning of an answer.
+const NAME_BYTES: usize = 256 << 10;
 
 pub struct Snapshot {
     client: Arc<Client>,
+    runtime: Handle,
     dialect: Dialect,
     /// With its unit, as the server wants it.
     keep_alive: String,
     lifetime: Duration,
     held: Mutex<Held>,
+    /// Scrolls that were asked for and are not read yet.
+    opening: AtomicUsize,
 }
 
 struct Held {
@@ -33,6 +45,12 @@ struct Held {
     point: String,
     /// The newest name of the scroll of each slice.
     scrolls: BTreeMap<usize, String>,
+    /// What they were called before.
+    replaced: Vec<String>,
+    /// Answers that will name a scroll that nobody reads.
+    unread: Vec<JoinHandle<Result<Reply>>>,
+    /// Nothing is read any more.
+    is_closed: bool,
     /// When it was last asked for something and answered, which lets it live on.
     answered: Instant,
 }
@@ -43,53 +61,56 @@ impl Snapshot {
         Snapshot::new(client, Dialect::Scroll, lifetime, String::new())
     }
 
-    /// Opens a point in time. None where the server has no such thing there.
+    /// Opens a point in time. None where the server has no such thing there. Where nobody waits for it
+    /// any more, it is closed again.
     pub async fn open(
         client: Arc<Client>,
         dialect: Dialect,
         indices: &str,
         lifetime: Duration,
     ) -> Result<Option<Snapshot>> {
-        let keep_alive = milliseconds(lifetime);
-        let partial = ("allow_partial_pit_creation", "false");
+        let keep_alive = ("keep_alive", milliseconds(lifetime));
+        let partial = ("allow_partial_pit_creation", "false".to_string());
         let (path, parameters) = match dialect {
-            Dialect::Elastic => (format!("/{indices}/_pit"), vec![("keep_alive", &keep_alive[..])]),
+            Dialect::Elastic => (format!("/{indices}/_pit"), vec![keep_alive]),
             Dialect::OpenSearch => {
-                let path = format!("/{indices}/_search/point_in_time");
-                (path, vec![("keep_alive", &keep_alive[..]), partial])
+                (format!("/{indices}/_search/point_in_time"), vec![keep_alive, partial])
             }
             Dialect::Scroll => return Ok(Some(Snapshot::scrolling(client, lifetime))),
         };
-        let answer = client
-            .ask(Question {
+        let asking = async move {
+            let parameters: Vec<(&str, &str)> =
+                parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let question = Question {
                 operation: Operation::OpenSnapshot,
                 method: Method::Post,
                 path: &path,
                 parameters: &parameters,
                 body: None,
-            })
-            .await?;
-        if answer.status != 200 && answer.refusal().is_missing() {
-            return Ok(None);
-        }
-        let asked = "a snapshot to read from";
-        let opened = answer.accepted(asked)?;
-        let failed = opened["_shards"]["failed"].as_u64().unwrap_or(0);
-        if failed > 0 {
-            let message = format!("{asked}: {failed} shards failed");
-            return Err(Error::new(Kind::Unavailable, ErrorType::PartialResult, message));
-        }
-        let name = opened["id"].as_str().or(opened["pit_id"].as_str()).ok_or_else(|| {
-            let message = format!("{asked}: the answer does not name one");
-            Error::new(Kind::Unavailable, ErrorType::Protocol, message)
-        })?;
-        Ok(Some(Snapshot::new(client, dialect, lifetime, name.to_string())))
+            };
+            let answer = client.ask(question).await?;
+            Ok(point_in(answer)?.map(|name| Snapshot::new(client, dialect, lifetime, name)))
+        };
+        let mut opening = Opening(Some(tokio::spawn(asking)));
+        let Some(asked) = &mut opening.0 else { return Ok(None) };
+        let opened = asked.await;
+        opening.0 = None;
+        opened.map_err(|cause| Error::internal("opening a snapshot broke off").because(cause))?
     }
 
     fn new(client: Arc<Client>, dialect: Dialect, lifetime: Duration, point: String) -> Snapshot {
-        let held = Held { point, scrolls: BTreeMap::new(), answered: Instant::now() };
+        let held = Held {
+            point,
+            scrolls: BTreeMap::new(),
+            replaced: Vec::new(),
+            unread: Vec::new(),
+            is_closed: false,
+            answered: Instant::now(),
+        };
         let keep_alive = milliseconds(lifetime);
-        Snapshot { client, dialect, keep_alive, lifetime, held: Mutex::new(held) }
+        let runtime = Handle::current();
+        let (held, opening) = (Mutex::new(held), AtomicUsize::new(0));
+        Snapshot { client, runtime, dialect, keep_alive, lifetime, held, opening }
     }
 
     pub fn dialect(&self) -> Dialect {
@@ -116,7 +137,13 @@ impl Snapshot {
         held.answered = Instant::now();
         match self.dialect {
             Dialect::Scroll => {
-                held.scrolls.insert(slice, name);
+                let is_new = held.scrolls.get(&slice).is_none_or(|known| *known != name);
+                if let Some(old) = held.scrolls.insert(slice, name).filter(|_| is_new) {
+                    held.replaced.push(old);
+                    // Some servers may give each page another name, which is the same scroll.
+                    let excess = held.replaced.len().saturating_sub(REPLACED_MAX);
+                    held.replaced.drain(..excess);
+                }
             }
             Dialect::Elastic | Dialect::OpenSearch if held.point == asked => held.point = name,
             Dialect::Elastic | Dialect::OpenSearch => {}
@@ -167,38 +194,80 @@ impl Snapshot {
         Ok(())
     }
 
+    /// Scrolls of this run are open, or may be.
+    pub fn has_scrolls(&self) -> bool {
+        self.opening.load(Ordering::Relaxed) > 0 || !self.held().scrolls.is_empty()
+    }
+
+    /// A scroll is asked for.
+    pub fn opens(&self) {
+        self.opening.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Its answer is there, or is not waited for any more.
+    pub fn is_opened(&self) {
+        self.opening.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Nobody waits for this answer any more, but it will open a scroll.
+    pub fn opens_later(&self, answer: JoinHandle<Result<Reply>>) {
+        let mut held = self.held();
+        if held.is_closed {
+            answer.abort();
+        } else {
+            held.unread.push(answer);
+        }
+    }
+
+    /// Closes a scroll that is not read.
+    pub async fn close_scroll(&self, name: String) {
+        free(&self.client, &ScrollParts::None.url(), &json!({ "scroll_id": [name] })).await;
+    }
+
+    /// Closes the scroll of a slice that was read to its end.
+    pub async fn close_slice(&self, slice: usize) {
+        let name = self.held().scrolls.remove(&slice);
+        if let Some(name) = name {
+            self.close_scroll(name).await;
+        }
+    }
+
+    /// Closes the scrolls there are; others may be opened.
+    pub async fn close_scrolls(&self) {
+        self.take_left().close(&self.client).await;
+    }
+
     /// Gives back what the server keeps. Failures are of no interest: it expires by itself.
     pub async fn close(&self) {
-        let (point, scrolls) = {
-            let mut held = self.held();
-            (std::mem::take(&mut held.point), std::mem::take(&mut held.scrolls))
-        };
-        let (path, body) = match self.dialect {
-            Dialect::Elastic if !point.is_empty() => {
-                (ClosePointInTimeParts::None.url(), json!({ "id": point }))
-            }
-            Dialect::OpenSearch if !point.is_empty() => {
-                ("/_search/point_in_time".into(), json!({ "pit_id": [point] }))
-            }
-            Dialect::Scroll if !scrolls.is_empty() => {
-                let names: Vec<String> = scrolls.into_values().collect();
-                (ScrollParts::None.url(), json!({ "scroll_id": names }))
-            }
-            _ => return,
-        };
-        let closing = self.client.ask(Question {
-            operation: Operation::CloseSnapshot,
-            method: Method::Delete,
-            path: &path,
-            parameters: &[],
-            body: Some(body.to_string()),
-        });
-        match tokio::time::timeout(CLOSE_TIMEOUT, closing).await {
-            Ok(Ok(answer)) if answer.status == 200 => {}
-            Ok(Ok(answer)) => tracing::debug!("closing the snapshot gave {}", answer.status),
-            Ok(Err(error)) => tracing::debug!("the snapshot could not be closed: {error}"),
-            Err(_) => tracing::debug!("closing the snapshot took too long"),
+        self.held().is_closed = true;
+        self.take_left().close(&self.client).await;
+    }
+
+    /// The same where nobody can wait for it but this thread.
+    pub fn close_now(&self) {
+        self.held().is_closed = true;
+        let left = self.take_left();
+        if left.is_nothing() {
+            return;
         }
+        let client = self.client.clone();
+        wait_beside(&self.runtime, async move { left.close(&client).await });
+    }
+
+    fn take_left(&self) -> Left {
+        let mut held = self.held();
+        let point = std::mem::take(&mut held.point);
+        let point = match self.dialect {
+            _ if point.is_empty() => None,
+            Dialect::Elastic => Some((ClosePointInTimeParts::None.url(), json!({ "id": point }))),
+            Dialect::OpenSearch => {
+                Some(("/_search/point_in_time".into(), json!({ "pit_id": [point] })))
+            }
+            Dialect::Scroll => None,
+        };
+        let mut scrolls = std::mem::take(&mut held.replaced);
+        scrolls.extend(std::mem::take(&mut held.scrolls).into_values());
+        Left { point, scrolls, unread: std::mem::take(&mut held.unread) }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -206,6 +275,131 @@ impl Snapshot {
     }
 }
 
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        self.close_now();
+    }
+}
+
+/// What a server still keeps.
+struct Left {
+    /// Where a point in time is closed, and how it is named there.
+    point: Option<(Cow<'static, str>, Value)>,
+    scrolls: Vec<String>,
+    unread: Vec<JoinHandle<Result<Reply>>>,
+}
+
+impl Left {
+    fn is_nothing(&self) -> bool {
+        self.point.is_none() && self.scrolls.is_empty() && self.unread.is_empty()
+    }
+
+    async fn close(self, client: &Client) {
+        let Left { point, mut scrolls, unread } = self;
+        if let Some((path, body)) = point {
+            free(client, &path, &body).await;
+        }
+        let names = async {
+            for answer in unread {
+                if let Ok(Ok(response)) = answer.await {
+                    scrolls.extend(name_of(response).await);
+                }
+            }
+        };
+        if tokio::time::timeout(CLOSE_TIMEOUT, names).await.is_err() {
+            tracing::debug!("a scroll that was not read expires by itself");
+        }
+        if !scrolls.is_empty() {
+            free(client, &ScrollParts::None.url(), &json!({ "scroll_id": scrolls })).await;
+        }
+    }
+}
+
+/// A point in time that is being opened.
+struct Opening(Option<JoinHandle<Result<Option<Snapshot>>>>);
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        let Some(asked) = self.0.take() else { return };
+        let Ok(runtime) = Handle::try_current() else { return };
+        wait_beside(&runtime, async move {
+            if let Ok(Ok(Some(snapshot))) = asked.await {
+                snapshot.close().await;
+            }
+        });
+    }
+}
+
+/// Waits for something on a thread that may not wait itself, but not for long.
+fn wait_beside(runtime: &Handle, work: impl Future<Output = ()> + Send + 'static) {
+    let (done, waiting) = mpsc::channel();
+    let runtime = runtime.clone();
+    std::thread::spawn(move || {
+        runtime.block_on(work);
+        // Nobody waits that long.
+        let _ = done.send(());
+    });
+    if waiting.recv_timeout(2 * CLOSE_TIMEOUT).is_err() {
+        tracing::debug!("closing the snapshot took too long");
+    }
+}
+
+async fn free(client: &Client, path: &str, body: &Value) {
+    let closing = client.ask(Question {
+        operation: Operation::CloseSnapshot,
+        method: Method::Delete,
+        path,
+        parameters: &[],
+        body: Some(body.to_string()),
+    });
+    match tokio::time::timeout(CLOSE_TIMEOUT, closing).await {
+        Ok(Ok(answer)) if answer.status == 200 => {}
+        Ok(Ok(answer)) => tracing::debug!("closing the snapshot gave {}", answer.status),
+        Ok(Err(error)) => tracing::debug!("the snapshot could not be closed: {error}"),
+        Err(_) => tracing::debug!("closing the snapshot took too long"),
+    }
+}
+
+/// What the point in time is called; none where the server has no such thing.
+fn point_in(answer: Answer) -> Result<Option<String>> {
+    if answer.status != 200 && answer.refusal().is_missing() {
+        return Ok(None);
+    }
+    let asked = "a snapshot to read from";
+    let opened = answer.accepted(asked)?;
+    let failed = opened["_shards"]["failed"].as_u64().unwrap_or(0);
+    if failed > 0 {
+        let message = format!("{asked}: {failed} shards failed");
+        return Err(Error::new(Kind::Unavailable, ErrorType::PartialResult, message));
+    }
+    let name = opened["id"].as_str().or(opened["pit_id"].as_str()).ok_or_else(|| {
+        let message = format!("{asked}: the answer does not name one");
+        Error::new(Kind::Unavailable, ErrorType::Protocol, message)
+    })?;
+    Ok(Some(name.to_string()))
+}
+
 fn milliseconds(lifetime: Duration) -> String {
     format!("{}ms", lifetime.as_millis().max(1))
+}
+
+/// The name of the scroll that an answer opens, as much of it as came.
+pub fn scroll_in(answer: &[u8]) -> Option<String> {
+    const KEY: &[u8] = b"\"_scroll_id\":\"";
+    let answer = &answer[..answer.len().min(NAME_BYTES)];
+    let start = memchr::memmem::find(answer, KEY)? + KEY.len();
+    let length = memchr::memchr(b'"', &answer[start..])?;
+    String::from_utf8(answer[start..start + length].to_vec()).ok()
+}
+
+async fn name_of(reply: Reply) -> Option<String> {
+    let mut response = reply.response;
+    let mut answer = Vec::new();
+    while answer.len() < NAME_BYTES {
+        answer.extend_from_slice(&response.chunk().await.ok()??);
+        if let Some(name) = scroll_in(&answer) {
+            return Some(name);
+        }
+    }
+    None
 }

@@ -103,6 +103,30 @@ async fn ask_count(
     Ok(Ok(counted))
 }
 
+/// Documents that are there under a routing of their own, so that others may have their `_id`. None
+/// where the server does not say.
+pub async fn routed(
+    client: &Client,
+    snapshot: &Snapshot,
+    indices: &str,
+    query: Option<&RawValue>,
+) -> u64 {
+    let query = query.map_or_else(String::new, |query| format!(",{}", query.get()));
+    let words = format!(r#"{{"bool":{{"filter":[{{"exists":{{"field":"_routing"}}}}{query}]}}}}"#);
+    let Ok(query) = RawValue::from_string(words) else { return 0 };
+    match ask_count(client, snapshot, indices, Some(&query)).await {
+        Ok(Ok(value)) => value["hits"]["total"]["value"].as_u64().unwrap_or(0),
+        Ok(Err(refusal)) => {
+            tracing::debug!("documents with a routing cannot be counted: {}", refusal.reason);
+            0
+        }
+        Err(error) => {
+            tracing::debug!("documents with a routing cannot be counted: {error}");
+            0
+        }
+    }
+}
+
 fn count(answer: &Value, title: &str) -> Result<Count> {
     let shards = &answer["_shards"];
     let number = |value: &Value| value.as_u64();
@@ -126,7 +150,7 @@ pub async fn weigh(reading: &Reading) -> Result<u64> {
     loop {
         let (path, body) = reading.request_sample(size)?;
         let response = reading.client.page(&path, body).await?;
-        let demands = Demands { shards: None, may_end_early: false };
+        let demands = Demands { shards: None, may_end_early: false, order: None, has_source: true };
         let mut body = Vec::new();
         match reading.receive(response, &mut body, demands, |_| More::No).await? {
             Fetched::Page(page) => {
@@ -136,6 +160,13 @@ pub async fn weigh(reading: &Reading) -> Result<u64> {
             }
             Fetched::TooLarge if size > 1 => size = (size / 4).max(1),
             Fetched::TooLarge | Fetched::Over => return Ok(1),
+            // What cannot be read is weighed all the same.
+            Fetched::Incomplete(incomplete)
+                if incomplete.is_unreadable && body.trim_ascii_end().ends_with(b"]}}") =>
+            {
+                let bytes = body.len() as u64;
+                return Ok(pace::fixed(records_max, reading.page_bytes(), size, bytes));
+            }
             Fetched::Incomplete(incomplete) => return Err(reading.incomplete(&incomplete)),
             Fetched::Refused(refusal) => return Err(refusal.error(&reading.page_name())),
         }

@@ -15,6 +15,10 @@ pub struct Cluster {
     /// `_id` and `_source`.
     pub documents: Vec<(String, String)>,
     pub shards: usize,
+    /// As many scrolls may be open.
+    pub scrolls_max: usize,
+    /// It cannot read in slices, as OpenSearch 2 where an index is empty.
+    pub is_unsliced: bool,
     points: Vec<Point>,
     scrolls: Vec<Scroll>,
     names: usize,
@@ -54,6 +58,10 @@ struct Search<'a> {
     track_total_hits: bool,
     #[serde(default)]
     version: bool,
+    #[serde(rename = "_source")]
+    source: Option<Value>,
+    #[serde(borrow)]
+    query: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -68,7 +76,17 @@ impl Cluster {
     pub fn new(like: Like, documents: Vec<(String, String)>) -> Cluster {
         let index = "orders".to_owned();
         let (points, scrolls) = (Vec::new(), Vec::new());
-        Cluster { like, index, documents, shards: 1, points, scrolls, names: 0 }
+        Cluster {
+            like,
+            index,
+            documents,
+            shards: 1,
+            scrolls_max: usize::MAX,
+            is_unsliced: false,
+            points,
+            scrolls,
+            names: 0,
+        }
     }
 
     pub fn open_points(&self) -> usize {
@@ -77,6 +95,11 @@ impl Cluster {
 
     pub fn open_scrolls(&self) -> usize {
         self.scrolls.iter().filter(|scroll| scroll.is_open).count()
+    }
+
+    /// Scrolls are where they began.
+    pub fn rewind(&mut self) {
+        self.scrolls.iter_mut().for_each(|scroll| scroll.at = 0);
     }
 
     /// Forgets all points in time and scrolls, as they do that expire.
@@ -222,8 +245,14 @@ impl Cluster {
             Some(None) => return wrong("these are no sort values of this index"),
         };
         let numbers = self.slice(search.slice).filter(|number| *number >= from);
-        let hits = numbers.take(search.size).map(|number| self.hit(number, search.version, true));
-        let total = search.track_total_hits.then_some(self.documents.len());
+        let has_source = search.source != Some(false.into());
+        let hits = numbers
+            .take(search.size)
+            .map(|number| self.hit(number, search.version, true, has_source));
+        // No document has a routing.
+        let is_none = search.query.is_some_and(|query| query.get().contains("\"_routing\""));
+        let total = if is_none { 0 } else { self.documents.len() };
+        let total = search.track_total_hits.then_some(total);
         self.page("pit_id", name.as_deref(), false, total, hits)
     }
 
@@ -280,18 +309,27 @@ impl Cluster {
         (id..self.documents.len()).step_by(max)
     }
 
-    fn hit(&self, number: usize, has_version: bool, in_point: bool) -> String {
+    fn hit(&self, number: usize, has_version: bool, in_point: bool, has_source: bool) -> String {
         let (id, source) = &self.documents[number];
         let (index, id) = (json!(self.index), json!(id));
         let old = if self.like == Like::Elasticsearch710 { "\"_type\":\"_doc\"," } else { "" };
         let version = if has_version { "\"_version\":1," } else { "" };
+        let source = if has_source { format!("\"_source\":{source},") } else { String::new() };
         let sort = if in_point { self.sort(number) } else { format!("[{number}]") };
         format!(
-            "{{\"_index\":{index},{old}\"_id\":{id},{version}\"_score\":null,\"_source\":{source},\"sort\":{sort}}}"
+            "{{\"_index\":{index},{old}\"_id\":{id},{version}\"_score\":null,{source}\"sort\":{sort}}}"
         )
     }
 
     fn scroll_first(&mut self, search: &Search) -> Answer {
+        if self.is_unsliced && search.slice.is_some() {
+            return wrong("field _id not found");
+        }
+        if self.open_scrolls() >= self.scrolls_max {
+            let reason = "Trying to create too many scroll contexts. Must be less than or equal to: [2]. This limit can be set by changing the [search.max_open_scroll_context] setting.";
+            let cause = json!({ "type": "too_many_scroll_contexts_exception", "reason": reason });
+            return refusal(429, &cause);
+        }
         let name = self.name("scroll");
         let (slice, size, has_version) = (search.slice, search.size, search.version);
         let scroll = Scroll { name, is_open: true, slice, size, at: 0, has_version };
@@ -314,7 +352,7 @@ impl Cluster {
         let name = self.scrolls[which].name.clone();
         let numbers = self.slice(slice).skip(at).take(size);
         let hits: Vec<String> =
-            numbers.map(|number| self.hit(number, has_version, false)).collect();
+            numbers.map(|number| self.hit(number, has_version, false, true)).collect();
         self.scrolls[which].at += hits.len();
         let total = self.slice(slice).count();
         let ended_early = at > 0 && self.like == Like::Elasticsearch710;

@@ -38,6 +38,8 @@ pub enum Fault {
     Renamed,
     /// No hits, as if it were over.
     Empty,
+    /// Hits from the beginning, wherever it was asked to go on.
+    FromStart,
     /// Comes as it should, but sent like this.
     Sent(Sending),
     /// Comes as it should, when the test says `release`.
@@ -78,6 +80,7 @@ impl Fault {
             | Fault::Renamed
             | Fault::Empty
             | Fault::Bomb(_)
+            | Fault::FromStart
             | Fault::Sent(_)
             | Fault::Held => false,
         }
@@ -153,7 +156,7 @@ impl Fault {
                 Answer { body: format!("{front}\"hits\":[]}}}}").into_bytes(), ..good }
             }
             Fault::Sent(sending) => Answer { sending: *sending, ..good },
-            Fault::Renamed | Fault::Held => good,
+            Fault::Renamed | Fault::FromStart | Fault::Held => good,
         }
     }
 }

@@ -18,7 +18,7 @@ use cluster::Cluster;
 
 pub use fault::Fault;
 pub use kind::{Kind, Like};
-pub use wire::{Request, Sending};
+pub use wire::{Request, Sending, byte};
 
 /// What a test says before the server starts.
 pub struct Script {
@@ -55,6 +55,16 @@ impl Script {
 
     pub fn shards(mut self, shards: usize) -> Script {
         self.cluster.shards = shards;
+        self
+    }
+
+    pub fn scrolls_max(mut self, count: usize) -> Script {
+        self.cluster.scrolls_max = count;
+        self
+    }
+
+    pub fn unsliced(mut self) -> Script {
+        self.cluster.is_unsliced = true;
         self
     }
 
@@ -276,6 +286,15 @@ impl Play {
                 let echo = fault.echo(&request);
                 echo.unwrap_or_else(|| fault.spoil(wire::Answer::json(200, "")))
             }
+            Some(Fault::FromStart) => {
+                self.cluster.rewind();
+                let mut request = request.clone();
+                if let Some((front, rest)) = request.body.split_once("\"search_after\":[") {
+                    let (_, rest) = rest.split_once("],").unwrap();
+                    request.body = format!("{front}{rest}");
+                }
+                self.cluster.answer(kind, &request)
+            }
             Some(Fault::Renamed) => {
                 let answer = self.cluster.answer(kind, &request);
                 self.cluster.renamed(answer)
@@ -283,6 +302,7 @@ impl Play {
             Some(fault) => fault.spoil(self.cluster.answer(kind, &request)),
             None => self.cluster.answer(kind, &request),
         };
+        answer.body = wire::with_bytes(answer.body);
         let wants_packed = request.header("accept-encoding").is_some_and(|e| e.contains("gzip"));
         let is_packed = answer.headers.iter().any(|(name, _)| *name == "content-encoding");
         if kind == Kind::Page && wants_packed && !is_packed {

@@ -203,3 +203,24 @@ fn chunks(stream: &mut TcpStream, body: &[u8], size: usize) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// A letter that is sent as a byte which is no text.
+pub fn byte(byte: u8) -> char {
+    char::from_u32(0xE000 + u32::from(byte)).unwrap()
+}
+
+pub fn with_bytes(body: Vec<u8>) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(&body) else { return body };
+    let is_byte = |letter: char| ('\u{E000}'..='\u{E0FF}').contains(&letter);
+    if !text.contains(is_byte) {
+        return body;
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    for letter in text.chars() {
+        match is_byte(letter) {
+            true => bytes.push((u32::from(letter) - 0xE000) as u8),
+            false => bytes.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    bytes
+}
