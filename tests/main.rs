@@ -78,4 +78,6 @@ mod suite {
     mod reference;
     // Who may import whom in `src`.
     mod tidy;
+    // Random tables and records against a load of one record at a time.
+    mod soak_mysql;
 }

@@ -1,0 +1,263 @@
+//! What a table holds when records come one at a time, each by a plain statement of its own, and what
+//! a program that is stricter may refuse.
+//!
+//! Written from the manual. It shares nothing with what it judges.
+
+use std::collections::HashMap;
+
+use super::case::{Case, Key, Mode, Record, quoted};
+use super::kind::Kind;
+use super::value::Verdict;
+use crate::support::database::Client;
+
+/// What the program said of a record that it rejected.
+#[derive(Clone, Debug)]
+pub struct Reject {
+    pub column: String,
+    pub error_type: String,
+    pub reason: String,
+}
+
+#[derive(Debug, Default)]
+pub struct Counts {
+    pub inserted: u64,
+    pub updated: u64,
+    pub unchanged: u64,
+    pub duplicate: u64,
+    /// A row was touched a second time, so what a batch makes of it is counted otherwise.
+    pub touches_again: bool,
+}
+
+/// Why the program is wrong, and the number of the record.
+pub struct Fault {
+    pub kind: &'static str,
+    pub text: String,
+}
+
+pub struct Oracle<'a> {
+    case: &'a Case,
+    client: &'a Client,
+    /// The key that tells rows apart.
+    key: Option<usize>,
+    counts: Counts,
+}
+
+const DUPLICATE: u16 = 1062;
+
+/// A statement's own end.
+enum Done {
+    Inserted,
+    Updated,
+    Unchanged,
+    Duplicate,
+    /// It may be that nobody can do it.
+    Refused(String),
+}
+
+impl<'a> Oracle<'a> {
+    pub fn new(case: &'a Case, client: &'a Client) -> Oracle<'a> {
+        let whole = |at: &usize| case.is_whole(&case.keys[*at]);
+        let mut whole = (0..case.keys.len()).filter(whole);
+        let key = case.key.or_else(|| {
+            let first = whole.next()?;
+            match whole.next() {
+                Some(_) => None,
+                None => Some(first),
+            }
+        });
+        Oracle { case, client, key, counts: Counts::default() }
+    }
+
+    /// Table `o` as the records leave it that were not rejected.
+    pub fn apply(mut self, rejects: &HashMap<usize, Reject>) -> Result<Counts, Fault> {
+        self.client.run("SET autocommit = 0");
+        for (number, record) in self.case.records.iter().enumerate() {
+            if let Err((kind, text)) = self.judge(record, rejects.get(&number)) {
+                self.client.run("ROLLBACK");
+                return Err(Fault { kind, text: format!("record {}: {text}", number + 1) });
+            }
+        }
+        self.client.run("COMMIT");
+        Ok(self.counts)
+    }
+
+    fn judge(
+        &mut self,
+        record: &Record,
+        reject: Option<&Reject>,
+    ) -> Result<(), (&'static str, String)> {
+        let has = |verdict| record.iter().find(|(_, value)| value.verdict == verdict);
+        if let Some((at, value)) = has(Verdict::Rejected) {
+            return match reject {
+                Some(_) => Ok(()),
+                None => {
+                    let column = &self.case.columns[*at];
+                    Err((
+                        "bent value",
+                        format!("{} was taken by {}", value.json, column.kind.sql()),
+                    ))
+                }
+            };
+        }
+        self.client.run("DELETE FROM s");
+        if let Err(refusal) = self.client.try_affected(&self.case.insert("s", record)) {
+            // MySQL keeps no place for a number that is not there.
+            return match reject {
+                Some(_) => Ok(()),
+                None => {
+                    Err(("refused value", format!("taken, and the server refuses it: {refusal}")))
+                }
+            };
+        }
+        if let Some(text) = self.bent(record) {
+            return match reject {
+                Some(_) => Ok(()),
+                None => Err(("bent text", text)),
+            };
+        }
+        self.client.run("SAVEPOINT record");
+        let done = self.write(record, reject.is_some());
+        let Some(reject) = reject else {
+            return self.count(done);
+        };
+        self.client.run("ROLLBACK TO record");
+        let is_unsaid = has(Verdict::Unsaid).is_some();
+        let is_stricter = self.case.keys.len() > 1
+            && self.case.mode != Mode::Insert
+            && reject.error_type == "duplicate_key"
+            && self.meets_another();
+        // A server gives the first member where an ENUM has no default and takes no NULL.
+        let is_member_of_nobody = reject.error_type == "null"
+            && self.case.columns.iter().enumerate().any(|(at, column)| {
+                column.name == reject.column
+                    && column.kind == Kind::Enum
+                    && !record.iter().any(|(there, _)| *there == at)
+            });
+        let is_null_number = record
+            .iter()
+            .any(|(at, value)| self.case.columns[*at].is_counter && value.sql == "NULL");
+        let is_numberless = self.case.counts_in_bytes()
+            && !record.iter().any(|(at, _)| self.case.columns[*at].is_counter);
+        match done {
+            Done::Refused(_) => Ok(()),
+            _ if is_unsaid || is_stricter || is_null_number => Ok(()),
+            _ if is_numberless || is_member_of_nobody => Ok(()),
+            _ => {
+                let Reject { column, error_type, reason } = reject;
+                Err((
+                    "rejected",
+                    format!("rejected without need: {error_type} of '{column}': {reason}"),
+                ))
+            }
+        }
+    }
+
+    fn count(&mut self, done: Done) -> Result<(), (&'static str, String)> {
+        match done {
+            Done::Inserted => self.counts.inserted += 1,
+            Done::Updated => self.counts.updated += 1,
+            Done::Unchanged => self.counts.unchanged += 1,
+            Done::Duplicate => self.counts.duplicate += 1,
+            Done::Refused(why) => return Err(("not rejected", why)),
+        }
+        Ok(())
+    }
+
+    /// Text that the server takes and gives back as another one.
+    fn bent(&self, record: &Record) -> Option<String> {
+        for (at, value) in record {
+            let Some(text) = &value.text else { continue };
+            let column = &self.case.columns[*at];
+            let name = quoted(&column.name);
+            let found =
+                self.client.text(&format!("SELECT HEX(CONVERT({name} USING utf8mb4)) FROM s"));
+            let expected: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
+            if found != expected {
+                return Some(format!("{} becomes 0x{found} in {}", value.json, column.kind.sql()));
+            }
+        }
+        None
+    }
+
+    fn write(&mut self, record: &Record, is_rejected: bool) -> Done {
+        let case = self.case;
+        let insert = case.insert("o", record);
+        let found = self.client.try_affected(&insert);
+        let refusal = match found {
+            Ok(_) => return Done::Inserted,
+            Err(refusal) if refusal.code != DUPLICATE => {
+                return Done::Refused(refusal.to_string());
+            }
+            Err(refusal) => refusal,
+        };
+        match case.mode {
+            Mode::Insert => return Done::Refused(refusal.to_string()),
+            Mode::Skip => return Done::Duplicate,
+            Mode::Upsert => {}
+        }
+        if self.key.is_some() && case.keys.len() > 1 && !self.meets_key() {
+            return Done::Refused(
+                "it meets a row only by another key than the one that counts".into(),
+            );
+        }
+        self.counts.touches_again |= !is_rejected;
+        let mut sets: Vec<String> = record
+            .iter()
+            .map(|(at, value)| format!("{} = {}", quoted(&case.columns[*at].name), value.sql))
+            .collect();
+        if case.resets {
+            let is_reset = |at: &usize| {
+                let column = &case.columns[*at];
+                !record.iter().any(|(there, _)| there == at)
+                    && !column.is_counter
+                    && column.generated.is_none()
+            };
+            let resets = case.known().into_iter().filter(is_reset);
+            sets.extend(resets.map(|at| format!("{} = DEFAULT", quoted(&case.columns[at].name))));
+        }
+        if sets.is_empty() {
+            let name = quoted(&case.columns[0].name);
+            sets.push(format!("{name} = {name}"));
+        }
+        match self
+            .client
+            .try_affected(&format!("{insert} ON DUPLICATE KEY UPDATE {}", sets.join(", ")))
+        {
+            // 1 where rows that are found count.
+            Ok(0 | 1) => Done::Unchanged,
+            Ok(_) => Done::Updated,
+            Err(refusal) => Done::Refused(refusal.to_string()),
+        }
+    }
+
+    /// The row of table `s` and some row of table `o` are equal in a key.
+    fn equal(&self, key: &Key) -> String {
+        let equal = |(at, prefix): &(usize, Option<usize>)| {
+            let name = quoted(&self.case.columns[*at].name);
+            match prefix {
+                Some(length) => format!("LEFT(o.{name}, {length}) = LEFT(s.{name}, {length})"),
+                None => format!("o.{name} = s.{name}"),
+            }
+        };
+        key.parts.iter().map(equal).collect::<Vec<_>>().join(" AND ")
+    }
+
+    fn meets_key(&self) -> bool {
+        let Some(key) = self.key else { return true };
+        let equal = self.equal(&self.case.keys[key]);
+        self.client.number(&format!("SELECT COUNT(*) FROM o, s WHERE {equal}")) > 0
+    }
+
+    /// A row that is not the one of the key that counts.
+    fn meets_another(&self) -> bool {
+        let Some(own) = self.key else { return true };
+        let own_equal = self.equal(&self.case.keys[own]);
+        let others = self.case.keys.iter().enumerate().filter(|(at, _)| *at != own);
+        let mut others = others.map(|(_, key)| self.equal(key));
+        others.any(|equal| {
+            let sql =
+                format!("SELECT COUNT(*) FROM o, s WHERE {equal} AND NOT COALESCE({own_equal}, 0)");
+            self.client.number(&sql) > 0
+        })
+    }
+}
