@@ -96,7 +96,7 @@ fn told(case: &Case, text: &str) -> String {
         case.all_args().join(" ")
     )
     .unwrap();
-    told
+    told.replace(case::PAD, "<20,000 x>")
 }
 
 /// What came of a case.
@@ -251,7 +251,8 @@ impl Bench {
         let failed = rejects.len() as u64;
         let met = here.1 + here.2 + here.3;
         let there = (counts.inserted, counts.updated, counts.unchanged, counts.duplicate, failed);
-        let agrees = match case.mode == Mode::Upsert && counts.touches_again {
+        let agrees = match case.mode == Mode::Upsert && counts.touches_again && !case.goes_singly()
+        {
             true => (here.0, met, here.4) == (there.0, there.1 + there.2, there.4),
             false => here == there,
         };

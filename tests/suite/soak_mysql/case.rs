@@ -58,9 +58,18 @@ pub struct Case {
     /// Absent fields go back to their defaults.
     pub resets: bool,
     pub is_selected: bool,
+    /// Fields turn up behind the sample.
+    pub is_late: bool,
     pub has_null_word: bool,
     pub args: Vec<String>,
 }
+
+/// More than what a run reads before it knows its fields.
+const SAMPLE: usize = 300_000;
+pub const PAD: &str = match std::str::from_utf8(&[b'x'; 20_000]) {
+    Ok(pad) => pad,
+    Err(_) => "",
+};
 
 const NULL_WORD: &str = "~nil~";
 
@@ -98,6 +107,7 @@ impl Case {
             key: None,
             resets: false,
             is_selected: chance.percent(20),
+            is_late: false,
             has_null_word: chance.percent(50),
             args: Vec::new(),
         };
@@ -117,8 +127,46 @@ impl Case {
             };
             case.records.push(record);
         }
+        if !case.is_csv && chance.percent(4) {
+            case.delay(chance);
+        }
         case.choose_args(chance);
         case
+    }
+
+    /// In front of the records others, larger than what is read as a sample, that lack some fields.
+    fn delay(&mut self, chance: &mut Chance) {
+        let kind = kind::Kind::Text {
+            name: "LONGTEXT".to_string(),
+            characters_max: None,
+            bytes_max: None,
+            is_fixed: false,
+            charset: "utf8mb4".to_string(),
+            collation: None,
+        };
+        let at = self.columns.len();
+        self.columns.push(Column {
+            name: "pad".into(),
+            field: "pad".into(),
+            ..Column::plain(kind)
+        });
+        let late: Vec<usize> = (0..at)
+            .filter(|at| {
+                let column = &self.columns[*at];
+                (column.default.is_some() || column.is_nullable) && chance.percent(50)
+            })
+            .collect();
+        let fed: Vec<usize> =
+            (0..at).filter(|at| self.columns[*at].is_fed && !late.contains(at)).collect();
+        let mut records = Vec::new();
+        for _ in 0..SAMPLE.div_ceil(PAD.len()) {
+            let mut record = self.record(&fed, chance, 100);
+            record.push((at, Value::padding(PAD)));
+            records.push(record);
+        }
+        records.append(&mut self.records);
+        self.records = records;
+        self.is_late = true;
     }
 
     /// For JSON lines: each field may be absent or null.
@@ -208,7 +256,13 @@ impl Case {
             args.push("--no-load-data".to_string());
         }
         self.args = args;
-        self.resets = self.mode == Mode::Upsert && chance.percent(25);
+        // What is known of late fields is not said.
+        self.resets = self.mode == Mode::Upsert && !self.is_late && chance.percent(25);
+    }
+
+    /// Each record is a batch.
+    pub fn goes_singly(&self) -> bool {
+        self.args.windows(2).any(|two| two[0] == "--batch-size" && two[1] == "1")
     }
 
     /// As they are typed.
@@ -431,6 +485,22 @@ fn csv_field(text: &str) -> String {
 }
 
 impl Column {
+    /// Without a name; of NULL, and nothing else that is remarkable.
+    fn plain(kind: Kind) -> Column {
+        Column {
+            name: String::new(),
+            field: String::new(),
+            kind,
+            is_nullable: true,
+            default: None,
+            is_counter: false,
+            generated: None,
+            is_invisible: false,
+            is_fed: true,
+            pool: Vec::new(),
+        }
+    }
+
     fn definition(&self) -> String {
         let mut text = format!("{} {}", quoted(&self.name), self.kind.sql());
         if let Some(expression) = &self.generated {
@@ -517,18 +587,9 @@ fn columns(chance: &mut Chance, is_mariadb: bool) -> Vec<Column> {
             }
         }
         let field = if chance.percent(15) { format!("f{number}") } else { name.clone() };
-        columns.push(Column {
-            name,
-            field,
-            kind: kind::some(chance, is_mariadb),
-            is_nullable: chance.percent(60),
-            default: None,
-            is_counter: false,
-            generated: None,
-            is_invisible: false,
-            is_fed: true,
-            pool: Vec::new(),
-        });
+        let kind = kind::some(chance, is_mariadb);
+        let is_nullable = chance.percent(60);
+        columns.push(Column { name, field, is_nullable, ..Column::plain(kind) });
     }
     columns
 }
@@ -538,17 +599,13 @@ fn keys(chance: &mut Chance, columns: &mut Vec<Column>) -> Vec<Key> {
     // A counter has to be a key of its own.
     if chance.percent(30) {
         let bits = chance.pick(&[8, 32, 32, 64]);
+        let kind = Kind::Int { bits, is_unsigned: chance.percent(30) };
         columns.push(Column {
             name: "id".to_string(),
             field: "id".to_string(),
-            kind: Kind::Int { bits, is_unsigned: chance.percent(30) },
             is_nullable: false,
-            default: None,
             is_counter: true,
-            generated: None,
-            is_invisible: false,
-            is_fed: true,
-            pool: Vec::new(),
+            ..Column::plain(kind)
         });
         let parts = vec![(columns.len() - 1, None)];
         keys.push(Key { name: "PRIMARY".to_string(), is_primary: chance.percent(70), parts });
@@ -566,14 +623,9 @@ fn keys(chance: &mut Chance, columns: &mut Vec<Column>) -> Vec<Key> {
             columns.push(Column {
                 name: "made".to_string(),
                 field: "made".to_string(),
-                kind: Kind::Int { bits: 32, is_unsigned: false },
-                is_nullable: true,
-                default: None,
-                is_counter: false,
                 generated: Some(expression),
-                is_invisible: false,
                 is_fed: false,
-                pool: Vec::new(),
+                ..Column::plain(Kind::Int { bits: 32, is_unsigned: false })
             });
         }
     }
@@ -628,14 +680,18 @@ fn defaults(chance: &mut Chance, is_mariadb: bool, columns: &mut [Column], keys:
         if column.generated.is_some() {
             continue;
         }
-        let times = if is_key { 25 } else { 60 };
+        let times = match (is_first, is_key) {
+            (true, _) => 25,
+            (_, true) => 50,
+            _ => 60,
+        };
         if !column.is_counter && chance.percent(times) {
             column.default = Some(column.kind.default(is_mariadb, is_key, chance));
         }
         let may_do_without = column.default.is_some() || column.is_nullable || column.is_counter;
         let unfed = match (is_first, is_key) {
             (true, _) if !column.is_counter => 2,
-            (_, true) => 25,
+            (_, true) => 35,
             _ => 20,
         };
         column.is_fed = !(may_do_without && chance.percent(unfed));

@@ -255,7 +255,13 @@ impl Kind {
             Kind::Inet4 => words(&["'1.2.3.4'"]),
             Kind::Inet6 => words(&["'2001:db8::1:2:33'", "'::1'"]),
         };
-        chance.pick(&choices)
+        // What only the server knows, in a key: most is assumed there.
+        let computed: Vec<String> =
+            choices.iter().filter(|choice| choice.starts_with('(')).cloned().collect();
+        match is_key && !computed.is_empty() && chance.percent(60) {
+            true => chance.pick(&computed),
+            false => chance.pick(&choices),
+        }
     }
 }
 

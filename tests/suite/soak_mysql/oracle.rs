@@ -3,7 +3,7 @@
 //!
 //! Written from the manual. It shares nothing with what it judges.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::case::{Case, Key, Mode, Record, quoted};
 use super::kind::Kind;
@@ -26,6 +26,8 @@ pub struct Counts {
     pub duplicate: u64,
     /// A row was touched a second time, so what a batch makes of it is counted otherwise.
     pub touches_again: bool,
+    /// Updated may be unchanged: some statements do not tell.
+    pub is_rough: bool,
 }
 
 /// Why the program is wrong, and the number of the record.
@@ -40,6 +42,8 @@ pub struct Oracle<'a> {
     /// The key that tells rows apart.
     key: Option<usize>,
     counts: Counts,
+    /// The keys of rows that records have written.
+    touched: HashSet<String>,
 }
 
 const DUPLICATE: u16 = 1062;
@@ -65,7 +69,7 @@ impl<'a> Oracle<'a> {
                 None => Some(first),
             }
         });
-        Oracle { case, client, key, counts: Counts::default() }
+        Oracle { case, client, key, counts: Counts::default(), touched: HashSet::new() }
     }
 
     /// Table `o` as the records leave it that were not rejected.
@@ -133,14 +137,14 @@ impl<'a> Oracle<'a> {
                     && column.kind == Kind::Enum
                     && !record.iter().any(|(there, _)| *there == at)
             });
-        let is_null_number = record
+        let is_null = record
             .iter()
-            .any(|(at, value)| self.case.columns[*at].is_counter && value.sql == "NULL");
+            .any(|(at, value)| value.sql == "NULL" && !self.case.columns[*at].is_nullable);
         let is_numberless = self.case.counts_in_bytes()
             && !record.iter().any(|(at, _)| self.case.columns[*at].is_counter);
         match done {
             Done::Refused(_) => Ok(()),
-            _ if is_unsaid || is_stricter || is_null_number => Ok(()),
+            _ if is_unsaid || is_stricter || is_null => Ok(()),
             _ if is_numberless || is_member_of_nobody => Ok(()),
             _ => {
                 let Reject { column, error_type, reason } = reject;
@@ -184,7 +188,10 @@ impl<'a> Oracle<'a> {
         let insert = case.insert("o", record);
         let found = self.client.try_affected(&insert);
         let refusal = match found {
-            Ok(_) => return Done::Inserted,
+            Ok(_) => {
+                self.touch("s", !is_rejected);
+                return Done::Inserted;
+            }
             Err(refusal) if refusal.code != DUPLICATE => {
                 return Done::Refused(refusal.to_string());
             }
@@ -200,10 +207,10 @@ impl<'a> Oracle<'a> {
                 "it meets a row only by another key than the one that counts".into(),
             );
         }
-        self.counts.touches_again |= !is_rejected;
+        self.touch("o", !is_rejected);
         let mut sets: Vec<String> = record
             .iter()
-            .map(|(at, value)| format!("{} = {}", quoted(&case.columns[*at].name), value.sql))
+            .map(|(at, value)| format!("o.{} = {}", quoted(&case.columns[*at].name), value.sql))
             .collect();
         if case.resets {
             let is_reset = |at: &usize| {
@@ -213,21 +220,54 @@ impl<'a> Oracle<'a> {
                     && column.generated.is_none()
             };
             let resets = case.known().into_iter().filter(is_reset);
-            sets.extend(resets.map(|at| format!("{} = DEFAULT", quoted(&case.columns[at].name))));
+            sets.extend(resets.map(|at| format!("o.{} = DEFAULT", quoted(&case.columns[at].name))));
         }
         if sets.is_empty() {
-            let name = quoted(&case.columns[0].name);
+            let name = format!("o.{}", quoted(&case.columns[0].name));
             sets.push(format!("{name} = {name}"));
         }
-        match self
-            .client
-            .try_affected(&format!("{insert} ON DUPLICATE KEY UPDATE {}", sets.join(", ")))
-        {
+        let sets = sets.join(", ");
+        // A server takes the first row that it meets in any key: here it has to be that of the key.
+        let sql = match self.key.filter(|_| case.keys.len() > 1 && self.meets_another()) {
+            Some(key) => {
+                self.counts.is_rough = true;
+                format!("UPDATE o, s SET {sets} WHERE {}", self.equal(&case.keys[key]))
+            }
+            None => format!("{insert} ON DUPLICATE KEY UPDATE {sets}"),
+        };
+        match self.client.try_affected(&sql) {
             // 1 where rows that are found count.
             Ok(0 | 1) => Done::Unchanged,
             Ok(_) => Done::Updated,
             Err(refusal) => Done::Refused(refusal.to_string()),
         }
+    }
+
+    /// Remembers the row of the key, to see whether it is touched again.
+    fn touch(&mut self, table: &str, counts: bool) {
+        let Some(key) = self.key.filter(|_| counts && self.case.mode == Mode::Upsert) else {
+            return;
+        };
+        let key = &self.case.keys[key];
+        let text = |table: &str| {
+            let shown = key.parts.iter().map(|(at, _)| {
+                let column = &self.case.columns[*at];
+                column.kind.shown(&format!("{table}.{}", quoted(&column.name)))
+            });
+            let shown = shown.collect::<Vec<_>>().join(", ");
+            match table {
+                "s" => self.client.lines(&format!("SELECT {shown} FROM s")),
+                _ => self
+                    .client
+                    .lines(&format!("SELECT {shown} FROM o, s WHERE {}", self.equal(key))),
+            }
+        };
+        let (met, new) = (text(table), text("s"));
+        if table == "o" {
+            self.counts.touches_again |= met.iter().any(|row| self.touched.contains(row));
+        }
+        self.touched.extend(met);
+        self.touched.extend(new);
     }
 
     /// The row of table `s` and some row of table `o` are equal in a key.

@@ -37,6 +37,13 @@ impl Value {
         Value { json, csv: None, sql, verdict: Verdict::Taken, text: None }
     }
 
+    pub fn padding(text: &str) -> Value {
+        Value {
+            text: Some(text.to_string()),
+            ..Value::worded(text, sql_text(text), Verdict::Taken)
+        }
+    }
+
     /// An empty field is empty text in columns of text and NULL in others.
     pub fn empty_field(kind: &Kind) -> Value {
         let text = match kind {
