@@ -14,9 +14,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use case::{Case, Mode};
+use case::{Case, Mode, Relation};
 use oracle::{Oracle, Reject};
 
+use crate::support::database::SECRET;
 use crate::support::load::Loaded;
 use crate::support::{Database, Load, Server, Workdir, on_both};
 
@@ -54,7 +55,7 @@ fn soak_of_tables_and_records(server: &Server) {
     let seed = number("FLOWGAUGE_SOAK_SEED").unwrap_or(SEED);
     let seconds = number("FLOWGAUGE_SOAK_SECONDS");
     let end = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
-    let bench = Bench { database: Database::new(server) };
+    let bench = Bench::new(server);
     let mut ends: BTreeMap<String, u64> = BTreeMap::new();
     let mut faults: BTreeMap<String, String> = BTreeMap::new();
     for count in 0.. {
@@ -83,7 +84,11 @@ fn soak_of_tables_and_records(server: &Server) {
 
 /// Everything that it takes to see it again, on one line each.
 fn told(case: &Case, text: &str) -> String {
-    let mut told = format!("  {text}\n  SET time_zone = '{}'; {};\n", case.zone, case.create("t"));
+    let mut told = format!("  {text}\n  SET time_zone = '{}';\n", case.zone);
+    let sqls = [case.create_before(), vec![case.create("t")], case.create_behind("t")].concat();
+    for sql in sqls {
+        writeln!(told, "  {sql};").unwrap();
+    }
     for row in &case.rows {
         writeln!(told, "  {};", case.insert("t", row)).unwrap();
     }
@@ -91,9 +96,10 @@ fn told(case: &Case, text: &str) -> String {
     let file = if case.is_csv { "--csv-file" } else { "--jsonl-file" };
     writeln!(
         told,
-        "  printf {:?} > in; flowgauge {file} in --db-table t --max-errors 100000 {}",
+        "  printf {:?} > in; flowgauge {file} in --db-table t --max-errors 100000 {}{}",
         source.replace('%', "%%"),
-        case.all_args().join(" ")
+        case.all_args().join(" "),
+        if case.has_few_rights { " (few rights)" } else { "" }
     )
     .unwrap();
     told.replace(case::PAD, "<20,000 x>")
@@ -137,7 +143,36 @@ struct Bench {
     database: Database,
 }
 
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = self.database.client.try_run(format!("DROP USER {}@'%'", self.few_rights()));
+    }
+}
+
 impl Bench {
+    /// With an account that may do no more than the manual says, for a table that is made anew each time.
+    fn new(server: &Server) -> Bench {
+        let bench = Bench { database: Database::new(server) };
+        let client = &bench.database.client;
+        client.run("CREATE TABLE t (c INT PRIMARY KEY)");
+        Load::csv(&bench.database, Workdir::new("soak"), "c\n1\n").run().completes();
+        let (name, few) = (&bench.database.name, bench.few_rights());
+        client.run(format!("CREATE USER {few}@'%' IDENTIFIED BY '{SECRET}'"));
+        for rights in [
+            format!("SELECT, INSERT, UPDATE, TRIGGER ON {name}.t"),
+            format!("SELECT, INSERT, UPDATE ON {name}.flowgauge_jobs"),
+            format!("SELECT, INSERT, DELETE ON {name}.flowgauge_segments"),
+            format!("CREATE TEMPORARY TABLES ON {name}.*"),
+        ] {
+            client.run(format!("GRANT {rights} TO {few}@'%'"));
+        }
+        bench
+    }
+
+    fn few_rights(&self) -> String {
+        format!("{}_few", self.database.name)
+    }
+
     fn run(&self, case: &Case) -> Found {
         match self.try_run(case) {
             Found::Fault { kind, text } => {
@@ -154,11 +189,20 @@ impl Bench {
             "SET sql_mode = 'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION', \
              NAMES utf8mb4, autocommit = 1",
         );
+        client.run("DROP TABLE IF EXISTS t, o, s, p, log_t, log_o");
+        client.run(format!("SET time_zone = '{}'", case.zone));
+        for sql in case.create_before() {
+            // Values that are equal to one before.
+            let _ = client.try_run(sql);
+        }
         for table in ["t", "o", "s"] {
-            client.run(format!("DROP TABLE IF EXISTS {table}"));
-            client.run(format!("SET time_zone = '{}'", case.zone));
             let sql = if table == "t" { case.create(table) } else { case.create_endless(table) };
             if client.try_run(sql).is_err() {
+                return Found::NoTable;
+            }
+            if table != "s"
+                && case.create_behind(table).iter().any(|sql| client.try_run(sql).is_err())
+            {
                 return Found::NoTable;
             }
         }
@@ -169,6 +213,10 @@ impl Bench {
             {
                 client.run(case.insert("o", row));
             }
+        }
+        if matches!(case.relation, Some(Relation::Triggers { .. })) {
+            client.run("DELETE FROM log_t");
+            client.run("DELETE FROM log_o");
         }
         let before = self.contents(case, "t");
         let loaded = self.load(case);
@@ -197,6 +245,9 @@ impl Bench {
             false => Load::jsonl(&self.database, workdir, text),
         };
         load = load.with("--max-errors 100000");
+        if case.has_few_rights {
+            load = load.with("--db-user").arg(&self.few_rights());
+        }
         for arg in case.all_args() {
             load = load.arg(&arg);
         }
@@ -256,6 +307,17 @@ impl Bench {
             true => (here.0, met, here.4) == (there.0, there.1 + there.2, there.4),
             false => here == there,
         };
+        if matches!(case.relation, Some(Relation::Triggers { .. })) && case.mode != Mode::Upsert {
+            let client = &self.database.client;
+            let [there, here] = ["o", "t"].map(|table| {
+                client.lines(&format!(
+                    "SELECT what, COUNT(*) FROM log_{table} GROUP BY what ORDER BY what"
+                ))
+            });
+            if here != there {
+                return fault("triggers", format!("ran {here:?}, not {there:?}"));
+            }
+        }
         if !agrees {
             let text = format!(
                 "(inserted, updated, unchanged, duplicate, failed) is {here:?}, not {there:?}"

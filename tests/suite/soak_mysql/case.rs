@@ -31,6 +31,17 @@ pub struct Key {
     pub parts: Vec<(usize, Option<usize>)>,
 }
 
+/// What ties rows to others.
+#[derive(Clone, Debug)]
+pub enum Relation {
+    /// This column has only values that table `p` has.
+    Parent(usize),
+    /// The column `child` has only values that the column `of` has in another row.
+    Itself { child: usize, of: usize },
+    /// Every insert and update is written down in a table beside, and a value is refused.
+    Triggers { refused: Option<(usize, String)> },
+}
+
 /// The values that are present, by the numbers of their columns, in the order of the source.
 pub type Record = Vec<(usize, Value)>;
 
@@ -45,6 +56,9 @@ pub enum Mode {
 pub struct Case {
     pub columns: Vec<Column>,
     pub keys: Vec<Key>,
+    pub relation: Option<Relation>,
+    /// The account has the rights that the manual lists, and no others.
+    pub has_few_rights: bool,
     /// The zone of whoever created the table.
     pub zone: String,
     /// The first number that the server gives.
@@ -98,6 +112,8 @@ impl Case {
         let mut case = Case {
             columns,
             keys,
+            relation: None,
+            has_few_rights: chance.percent(40),
             zone: chance.pick(&["+00:00", "+05:00", "-03:30"]).to_string(),
             counter_from,
             rows: Vec::new(),
@@ -111,6 +127,9 @@ impl Case {
             has_null_word: chance.percent(50),
             args: Vec::new(),
         };
+        if chance.percent(25) {
+            case.relate(chance);
+        }
         let all: Vec<usize> = (0..case.columns.len()).collect();
         for _ in 0..chance.pick(&[0, 0, 3, 6, 10]) {
             let row = case.record(&all, chance, 80);
@@ -132,6 +151,81 @@ impl Case {
         }
         case.choose_args(chance);
         case
+    }
+
+    fn relate(&mut self, chance: &mut Chance) {
+        let is_whole_key = |at: usize| {
+            self.keys.iter().any(|key| key.parts.len() == 1 && key.parts[0] == (at, None))
+        };
+        let may_refer = |at: &usize| {
+            let column = &self.columns[*at];
+            column.kind.may_be_key()
+                && !column.kind.wants_prefix()
+                && !column.is_counter
+                && column.generated.is_none()
+        };
+        let fit: Vec<usize> = (0..self.columns.len()).filter(may_refer).collect();
+        let keys: Vec<usize> = fit.iter().copied().filter(|at| is_whole_key(*at)).collect();
+        self.relation = match chance.below(3) {
+            0 if !fit.is_empty() => Some(Relation::Parent(chance.pick(&fit))),
+            1 if !keys.is_empty() => {
+                let of = chance.pick(&keys);
+                let child = self.columns.len();
+                self.columns.push(Column {
+                    name: "boss".into(),
+                    field: "boss".into(),
+                    pool: self.columns[of].pool.clone(),
+                    ..Column::plain(self.columns[of].kind.clone())
+                });
+                Some(Relation::Itself { child, of })
+            }
+            _ => {
+                let refused =
+                    chance.pick(&fit.iter().map(|at| Some(*at)).chain([None]).collect::<Vec<_>>());
+                let refused = refused.map(|at| (at, chance.pick(&self.columns[at].pool).sql));
+                Some(Relation::Triggers { refused })
+            }
+        };
+    }
+
+    /// What has to be there before the table, in the order of making.
+    pub fn create_before(&self) -> Vec<String> {
+        match &self.relation {
+            Some(Relation::Parent(at)) => {
+                let column = &self.columns[*at];
+                let mut all = vec![format!(
+                    "CREATE TABLE p (id {} PRIMARY KEY) ENGINE=InnoDB",
+                    column.kind.sql()
+                )];
+                let some = column
+                    .pool
+                    .iter()
+                    .step_by(2)
+                    .filter(|value| value.verdict != Verdict::Rejected);
+                all.extend(some.map(|value| format!("INSERT INTO p VALUES ({})", value.sql)));
+                all
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// And what behind it.
+    pub fn create_behind(&self, table: &str) -> Vec<String> {
+        let Some(Relation::Triggers { refused }) = &self.relation else { return Vec::new() };
+        let mut all = vec![format!("CREATE TABLE log_{table} (what CHAR(6)) ENGINE=InnoDB")];
+        if let Some((at, sql)) = refused {
+            all.push(format!(
+                "CREATE TRIGGER {table}_refuses BEFORE INSERT ON {table} FOR EACH ROW \
+                 BEGIN IF NEW.{} <=> {sql} THEN SIGNAL SQLSTATE '45000'; END IF; END",
+                quoted(&self.columns[*at].name)
+            ));
+        }
+        for what in ["INSERT", "UPDATE"] {
+            all.push(format!(
+                "CREATE TRIGGER {table}_{what} AFTER {what} ON {table} FOR EACH ROW INSERT INTO log_{table} VALUES ('{what}')"
+            ));
+        }
+        all
     }
 
     /// In front of the records others, larger than what is read as a sample, that lack some fields.
@@ -247,7 +341,11 @@ impl Case {
             ("--lanes", &["1", "2", "4", ""]),
             ("--workers", &["1", "3", ""]),
         ] {
-            let choice = chance.pick(choices);
+            let mut choice = chance.pick(choices);
+            // Several write in no order of their own.
+            if flag == "--lanes" && matches!(self.relation, Some(Relation::Itself { .. })) {
+                choice = "1";
+            }
             if !choice.is_empty() {
                 args.extend([flag.to_string(), choice.to_string()]);
             }
@@ -368,6 +466,18 @@ impl Case {
                 false => format!("UNIQUE KEY {} ({listed})", quoted(&key.name)),
             });
         }
+        let refers = |at: usize, to: &str, of: &str| {
+            format!("FOREIGN KEY ({}) REFERENCES {to} ({of})", quoted(&self.columns[at].name))
+        };
+        match &self.relation {
+            // Values alone are tried there.
+            _ if table == "s" => {}
+            Some(Relation::Parent(at)) => parts.push(refers(*at, "p", "id")),
+            Some(Relation::Itself { child, of }) => {
+                parts.push(refers(*child, table, &quoted(&self.columns[*of].name)));
+            }
+            _ => {}
+        }
         let counter = match self.columns.iter().any(|column| column.is_counter) {
             true => format!(" AUTO_INCREMENT = {}", self.counter_from),
             false => String::new(),
@@ -415,7 +525,7 @@ impl Case {
         let is_used = self.columns.iter().any(|column| {
             column.generated.as_ref().is_some_and(|expression| expression.contains(&name))
         });
-        if is_used || self.is_key_part(at) || self.columns.len() == 1 {
+        if is_used || self.is_key_part(at) || self.columns.len() == 1 || self.relation.is_some() {
             return None;
         }
         let mut smaller = self.clone();
@@ -453,6 +563,8 @@ impl Case {
             change(&mut smaller);
             smaller
         };
+        all.push(change(&|case| case.relation = None));
+        all.push(change(&|case| case.has_few_rights = false));
         all.push(change(&|case| case.is_selected = false));
         all.push(change(&|case| case.resets = false));
         all.push(change(&|case| case.args.truncate(2)));
