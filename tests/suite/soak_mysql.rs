@@ -304,7 +304,7 @@ impl Bench {
         let there = (counts.inserted, counts.updated, counts.unchanged, counts.duplicate, failed);
         let agrees = match case.mode == Mode::Upsert && counts.touches_again && !case.goes_singly()
         {
-            true => (here.0, met, here.4) == (there.0, there.1 + there.2, there.4),
+            true => (here.0, met, here.4) == (there.0, there.1 + there.2 + there.3, there.4),
             false => here == there,
         };
         if matches!(case.relation, Some(Relation::Triggers { .. })) && case.mode != Mode::Upsert {
@@ -323,6 +323,12 @@ impl Bench {
                 "(inserted, updated, unchanged, duplicate, failed) is {here:?}, not {there:?}"
             );
             return fault("counts", text);
+        }
+        let is_told =
+            case.mode == Mode::Upsert && !case.resets && !case.is_late && rejects.is_empty();
+        let kept = loaded.summary()["values_kept"].as_u64();
+        if is_told && !case.has_counter() && kept != Some(case.absent_values()) {
+            return fault("kept values", format!("{kept:?}, not {}", case.absent_values()));
         }
         Found::Agrees
     }

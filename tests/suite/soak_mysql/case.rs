@@ -509,6 +509,17 @@ impl Case {
         format!("SELECT {} FROM {table}", cells.join(", "))
     }
 
+    pub fn has_counter(&self) -> bool {
+        self.columns.iter().any(|column| column.is_counter)
+    }
+
+    /// How often a record lacks a field that others have.
+    pub fn absent_values(&self) -> u64 {
+        let known = self.known().into_iter().filter(|at| self.columns[*at].generated.is_none());
+        let fields = known.count() * self.records.len();
+        (fields - self.records.iter().map(Vec::len).sum::<usize>()) as u64
+    }
+
     pub fn without_key(&self, at: usize) -> Option<Case> {
         let is_free = self.key != Some(at)
             && !self.keys[at].parts.iter().any(|part| self.columns[part.0].is_counter);
