@@ -139,7 +139,7 @@ impl<'a> Oracle<'a> {
         let is_stricter = self.case.keys.len() > 1
             && self.case.mode != Mode::Insert
             && reject.error_type == "duplicate_key"
-            && self.meets_another();
+            && self.meets_another(record);
         // A server gives the first member where an ENUM has no default and takes no NULL.
         let is_member_of_nobody = reject.error_type == "null"
             && self.case.columns.iter().enumerate().any(|(at, column)| {
@@ -248,7 +248,7 @@ impl<'a> Oracle<'a> {
         }
         let sets = sets.join(", ");
         // A server takes the first row that it meets in any key: here it has to be that of the key.
-        let sql = match self.key.filter(|_| case.keys.len() > 1 && self.meets_another()) {
+        let sql = match self.key.filter(|_| case.keys.len() > 1 && self.meets_another(record)) {
             Some(key) => {
                 self.counts.is_rough = true;
                 format!("UPDATE o, s SET {sets} WHERE {}", self.equal(&case.keys[key]))
@@ -309,10 +309,17 @@ impl<'a> Oracle<'a> {
     }
 
     /// A row that is not the one of the key that counts.
-    fn meets_another(&self) -> bool {
+    fn meets_another(&self, record: &Record) -> bool {
         let Some(own) = self.key else { return true };
         let own_equal = self.equal(&self.case.keys[own]);
-        let others = self.case.keys.iter().enumerate().filter(|(at, _)| *at != own);
+        // The number in table `s` is not the one that the row would have.
+        let has_number = |key: &Key| {
+            key.parts.iter().all(|(at, _)| {
+                !self.case.columns[*at].is_counter || record.iter().any(|(there, _)| there == at)
+            })
+        };
+        let others = self.case.keys.iter().enumerate();
+        let others = others.filter(|(at, key)| *at != own && has_number(key));
         let mut others = others.map(|(_, key)| self.equal(key));
         others.any(|equal| {
             let sql =
