@@ -98,4 +98,7 @@ mod suite {
     mod elastic_reading;
     // A search server whose answers and documents are wrong at random.
     mod elastic_hostile;
+
+    // Random tables and records against a load of one record at a time.
+    mod soak_mysql;
 }

@@ -50,6 +50,18 @@ impl Server {
     }
 }
 
+/// What a server says that does not do what it is told.
+pub struct Refusal {
+    pub code: u16,
+    pub message: String,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} (error {})", self.message, self.code)
+    }
+}
+
 /// A connection as root. Dropping it ends it, and its transaction.
 pub struct Client {
     runtime: Runtime,
@@ -77,6 +89,18 @@ impl Client {
             Ok(()) => Ok(()),
             Err(mysql_async::Error::Server(error)) => Err(error.code),
             Err(error) => panic!("{error}: {}", String::from_utf8_lossy(sql)),
+        }
+    }
+
+    /// How many rows the statement changed, as the server counts: an update is two.
+    pub fn try_affected(&self, sql: &str) -> Result<u64, Refusal> {
+        let mut conn = self.conn.borrow_mut();
+        match self.runtime.block_on(conn.query_drop(sql)) {
+            Ok(()) => Ok(conn.affected_rows()),
+            Err(mysql_async::Error::Server(error)) => {
+                Err(Refusal { code: error.code, message: error.message })
+            }
+            Err(error) => panic!("{error}: {sql}"),
         }
     }
 
