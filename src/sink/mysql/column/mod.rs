@@ -62,6 +62,8 @@ pub struct Column {
     pub is_nullable: bool,
     /// What a row without a value for this column gets.
     pub preset: Preset,
+    /// The default is the same for each row. Else it may be made of other columns.
+    pub has_fixed_default: bool,
     pub is_generated: bool,
     pub is_auto_increment: bool,
     pub is_invisible: bool,
@@ -105,6 +107,7 @@ impl Column {
             is_key_binary: kind.is_key_binary(definition.collation.as_deref().unwrap_or_default()),
             is_mariadb: definition.is_mariadb,
             preset: Preset::of(definition, &extra),
+            has_fixed_default: preset::is_fixed(definition, &extra),
             is_updated_by_server: extra.contains("on update"),
             kind,
         })

@@ -1,6 +1,7 @@
 //! What a row gets in a column that it has no value for.
 
 use super::Definition;
+use super::quoted::quoted;
 
 /// A column's DEFAULT, as far as it decides how a row without a value is written. What it is, only the
 /// server knows for certain: information_schema prints `?` for characters beyond U+FFFF, fewer digits
@@ -12,6 +13,22 @@ pub enum Preset {
     Null,
     /// A literal, an expression, the time of the insert, the next number.
     Computed,
+}
+
+/// Whether a default is the same for each row, whatever is in its other columns: as far as that can be
+/// told, and else not.
+pub(super) fn is_fixed(definition: &Definition, extra: &str) -> bool {
+    let Some(text) = definition.column_default.as_deref() else { return true };
+    if text.to_ascii_lowercase().starts_with("current_timestamp") {
+        return true;
+    }
+    match definition.is_mariadb {
+        true => {
+            let is_text = quoted(text).is_some_and(|(_, rest)| rest.is_empty());
+            is_text || text == "NULL" || text.parse::<f64>().is_ok_and(f64::is_finite)
+        }
+        false => !extra.contains("default_generated"),
+    }
 }
 
 impl Preset {

@@ -49,7 +49,11 @@ pub fn plan(given: &Given<'_>) -> Result<Plan> {
         || table
             .columns
             .iter()
-            .any(|column| column.is_updated_by_server && !is_always_written(column));
+            .any(|column| column.is_updated_by_server && !is_always_written(column))
+        // The default of a row that is new is made of what it has then.
+        || table.columns.iter().any(|column| {
+            !column.is_generated && !column.has_fixed_default && !is_always_written(column)
+        });
     let mut warnings = binding.warnings;
     warnings.extend(decision.warnings);
     if !table.is_transactional() {

@@ -4,13 +4,14 @@
 
 use super::counts;
 use super::portion::{Portion, Sent};
+use super::present;
 use super::search::Search;
-use super::statement::{DIVISION_BY_ZERO, Place, Statements};
+use super::statement::{DIVISION_BY_ZERO, MET, MET_RESET, Place, Statements};
 use super::text::{Field, TextRows, fields};
 use crate::error::{Error, Kind};
 use crate::record::{Counts, ErrorType};
 use crate::sink::mysql::column::{self, Column};
-use crate::sink::mysql::plan::Bound;
+use crate::sink::mysql::plan::{Bound, Plan};
 use crate::sink::mysql::session::connection::{Done, Session};
 use crate::sink::mysql::settings::Mode;
 use crate::sink::mysql::trouble::{RowTrouble, Tried, Trouble};
@@ -29,6 +30,7 @@ const IN_A_PROGRAM: u16 = 4094;
 pub struct Inserting<'a> {
     pub session: &'a mut Session,
     pub statements: &'a Statements,
+    pub plan: &'a Plan,
     pub columns: &'a [Bound],
     pub mode: Mode,
     /// Lower than usual where the server refused a statement for its size.
@@ -58,11 +60,11 @@ impl Inserting<'_> {
             let count = self.compose(Place::Target, &rows, search.next, limit, &mut sql);
             let outcome = match self.is_too_large(&sql) {
                 true if count == 1 => Err(Trouble::Row(too_large())),
-                _ => self.send_rows(count, &sql).await,
+                _ => self.count_and_send(count, &sql).await,
             };
             let is_duplicate = match &outcome {
                 Err(Trouble::Row(trouble)) if count == 1 => {
-                    self.is_duplicate(trouble, &self.left_by(rows.row(search.next))).await?
+                    self.is_duplicate(trouble, rows.row(search.next)).await?
                 }
                 _ => false,
             };
@@ -75,7 +77,13 @@ impl Inserting<'_> {
                     return Err(Trouble::Stop(changed_by_trigger()));
                 }
                 Ok(done) => {
-                    search.counts.add(&counts::inserted(self.mode, count as u64, &done));
+                    let counts = match self.met_if_counted().await? {
+                        Some(met) => {
+                            counts::upserted_and_met(count as u64, met, counts::updated(&done))
+                        }
+                        None => counts::inserted(self.mode, count as u64, &done),
+                    };
+                    search.counts.add(&counts);
                     search.took(count, self.window_max());
                 }
                 Err(Trouble::Row(trouble))
@@ -106,14 +114,32 @@ impl Inserting<'_> {
         Ok(Outcome::Inserted(search.counts, search.refused))
     }
 
+    async fn count_and_send(&mut self, count: usize, sql: &[u8]) -> Tried<Done> {
+        if self.statements.counts_met() {
+            self.session.run(MET_RESET).await?;
+        }
+        self.send_rows(count, sql).await
+    }
+
+    /// How many rows of the last statement met one that is there.
+    async fn met_if_counted(&mut self) -> Tried<Option<u64>> {
+        match self.statements.counts_met() {
+            true => Ok(self.session.rows::<u64>(MET).await?.first().copied()),
+            false => Ok(None),
+        }
+    }
+
     /// Whether the row is there already, where the server is not asked to pass over those.
-    async fn is_duplicate(&mut self, trouble: &RowTrouble, left: &[usize]) -> Tried<bool> {
+    async fn is_duplicate(&mut self, trouble: &RowTrouble, row: &[u8]) -> Tried<bool> {
+        let left = self.left_by(row);
         let key = trouble.key.as_deref().filter(|_| trouble.code == DUPLICATE_KEY);
-        if !key.is_some_and(|key| self.statements.is_duplicate(key, left)) {
+        if !key.is_some_and(|key| self.statements.is_duplicate(key, &left)) {
             return Ok(false);
         }
         if !self.session.server.is_mariadb {
-            return Ok(true);
+            return Ok(
+                !self.plan.has_triggers || present::is_there(self.session, self.plan, row).await?
+            );
         }
         // MariaDB does not say of which table the key is, and adds where a trigger failed.
         let warnings = self.session.rows::<(String, u16, String)>("SHOW WARNINGS").await?;
@@ -130,6 +156,9 @@ impl Inserting<'_> {
             reason: match self.mode {
                 Mode::Skip => {
                     "the numbers of an AUTO_INCREMENT column are used up, or are there already"
+                }
+                Mode::Upsert if self.statements.counts_keys() => {
+                    "another row has the same values in another unique key, or the numbers of an AUTO_INCREMENT column are used up"
                 }
                 Mode::Insert | Mode::Upsert => {
                     "another row has the same values in another unique key"
@@ -251,9 +280,7 @@ fn append_row(sql: &mut Vec<u8>, row: &[u8], columns: &[Bound], is_uniform: bool
             // DEFAULT would be 0: the mode NO_AUTO_VALUE_ON_ZERO is on.
             Field::Default if bound.column.is_auto_increment => sql.extend_from_slice(b"NULL"),
             Field::Default => sql.extend_from_slice(b"DEFAULT"),
-            // As digits: in quotes the server would take them for text first.
-            Field::Text(text) if is_number(&bound.column, &text) => sql.extend_from_slice(&text),
-            Field::Text(text) => bound.column.literal(sql, &text),
+            Field::Text(text) => append_value(sql, &bound.column, &text),
         }
     }
     if sql.len() == start {
@@ -261,6 +288,14 @@ fn append_row(sql: &mut Vec<u8>, row: &[u8], columns: &[Bound], is_uniform: bool
     }
     sql.push(b')');
     left
+}
+
+/// As digits where it is a number: in quotes the server would take it for text first.
+pub fn append_value(sql: &mut Vec<u8>, column: &Column, text: &[u8]) {
+    match is_number(column, text) {
+        true => sql.extend_from_slice(text),
+        false => column.literal(sql, text),
+    }
 }
 
 fn is_number(column: &Column, text: &[u8]) -> bool {

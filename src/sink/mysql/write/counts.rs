@@ -37,14 +37,7 @@ pub fn inserted(mode: Mode, rows: u64, done: &Done) -> Counts {
             let inserted = affected.min(rows);
             Counts { inserted, duplicate: rows - inserted, ..Counts::default() }
         }
-        Mode::Upsert => {
-            let updated = match info::inserted(&done.info) {
-                Some(info) => info.duplicates,
-                // There is no such sentence about a single row.
-                None => affected / 2,
-            };
-            upserted(rows, affected, updated)
-        }
+        Mode::Upsert => upserted(rows, affected, updated(done)),
     }
 }
 
@@ -53,6 +46,22 @@ pub fn upserted(rows: u64, affected: u64, updated: u64) -> Counts {
     let updated = updated.min(rows);
     let inserted = affected.saturating_sub(2 * updated).min(rows - updated);
     Counts { inserted, updated, unchanged: rows - updated - inserted, ..Counts::default() }
+}
+
+/// The same where it was counted how many rows met one that is there.
+pub fn upserted_and_met(rows: u64, met: u64, updated: u64) -> Counts {
+    let met = met.min(rows);
+    let updated = updated.min(met);
+    Counts { inserted: rows - met, updated, unchanged: met - updated, ..Counts::default() }
+}
+
+/// What an INSERT of so many rows updated, from the server's own counts.
+pub fn updated(done: &Done) -> u64 {
+    match info::inserted(&done.info) {
+        Some(info) => info.duplicates,
+        // There is no such sentence about a single row.
+        None => done.affected / 2,
+    }
 }
 
 /// Whether an INSERT of so many rows that sets those that are there to themselves has changed some.

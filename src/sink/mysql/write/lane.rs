@@ -167,6 +167,7 @@ impl MysqlLane {
         Inserting {
             session,
             statements: &self.sink.statements,
+            plan,
             columns: &plan.columns,
             mode: plan.mode,
             bytes_max: self.bytes_max,

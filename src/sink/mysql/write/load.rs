@@ -10,6 +10,7 @@ use super::counts;
 use super::group::Group;
 use super::lane::MysqlLane;
 use super::prepare::Detail;
+use super::present::are_there;
 use super::statement::Place;
 use super::text::TextRows;
 use crate::record::Counts;
@@ -28,6 +29,8 @@ enum Loaded {
     Not,
     /// The same, because more were skipped than the server keeps warnings of.
     ManySkipped,
+    /// Some were skipped, and are looked for in the table.
+    Met(Counts),
 }
 
 impl MysqlLane {
@@ -44,18 +47,21 @@ impl MysqlLane {
             return Ok(None);
         }
         if !self.skips_many {
-            match self.load_groups(session, payload, groups, u64::MAX).await? {
+            match self.load_groups(session, payload, groups, detail.keys_differ, u64::MAX).await? {
                 Loaded::All(counts) => return Ok(Some(counts)),
-                Loaded::Not => return Ok(None),
+                Loaded::Not | Loaded::Met(_) => return Ok(None),
                 Loaded::ManySkipped => self.skips_many = true,
             }
         }
         if cannot_ask {
             return Ok(None);
         }
-        match self.load_groups(session, payload, groups, self.warnings_kept).await? {
+        match self
+            .load_groups(session, payload, groups, detail.keys_differ, self.warnings_kept)
+            .await?
+        {
             Loaded::All(counts) => Ok(Some(counts)),
-            Loaded::Not | Loaded::ManySkipped => Ok(None),
+            Loaded::Not | Loaded::Met(_) | Loaded::ManySkipped => Ok(None),
         }
     }
 
@@ -71,10 +77,11 @@ impl MysqlLane {
         session: &mut Session,
         payload: &Payload,
         groups: &[Group],
+        keys_differ: bool,
         rows_max: u64,
     ) -> Tried<Loaded> {
         self.begin(session).await?;
-        let mut counts = Counts::default();
+        let (mut counts, mut has_met) = (Counts::default(), false);
         let mut start = 0;
         for group in groups {
             let text = payload.bytes.slice(start..group.end);
@@ -82,12 +89,22 @@ impl MysqlLane {
             for (text, rows) in pieces(text, group.rows, rows_max) {
                 match self.load_rows(session, group, text, rows).await? {
                     Loaded::All(loaded) => counts.add(&loaded),
+                    Loaded::Met(loaded) => {
+                        counts.add(&loaded);
+                        has_met = true;
+                    }
                     unfit => {
                         session.run("ROLLBACK").await?;
                         return Ok(unfit);
                     }
                 }
             }
+        }
+        let are_there = !has_met
+            || (keys_differ && are_there(session, &self.sink.plan, &payload.bytes).await?);
+        if !are_there {
+            session.run("ROLLBACK").await?;
+            return Ok(Loaded::Not);
         }
         Ok(Loaded::All(counts))
     }
@@ -112,9 +129,8 @@ impl MysqlLane {
         if counts.duplicate == 0 || is_certain {
             return Ok(Loaded::All(counts));
         }
-        // MariaDB does not say of which table the key is that a trigger's own statement met.
-        if plan.has_triggers && session.server.is_mariadb {
-            return Ok(Loaded::ManySkipped);
+        if plan.has_triggers {
+            return Ok(Loaded::Met(counts));
         }
         let (told, met) = session.duplicates(|key| statements.is_met(key, &group.left)).await?;
         Ok(match counts.duplicate {

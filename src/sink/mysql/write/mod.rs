@@ -16,6 +16,7 @@ mod locks;
 mod order;
 mod portion;
 mod prepare;
+mod present;
 mod room;
 mod search;
 pub mod sink;

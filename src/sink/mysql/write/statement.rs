@@ -1,7 +1,8 @@
 //! The statements that move rows, as text. Pure.
 
+use crate::sink::mysql::column::Preset;
 use crate::sink::mysql::column::Transfer;
-use crate::sink::mysql::plan::{Absent, Counter, Key, Plan};
+use crate::sink::mysql::plan::{Absent, Bound, Counter, Key, Plan};
 use crate::sink::mysql::settings::Mode;
 use crate::sink::mysql::table_name::quoted;
 
@@ -34,6 +35,9 @@ pub struct Statements {
     /// What the new row is called. VALUES() does as well, and MySQL is giving it up.
     new: String,
     has_row_alias: bool,
+    /// Rows that are there are counted on the way: to set NULL where NULL is counts as a row that is
+    /// new, where the column has another default.
+    counts_met: bool,
     skips_by_key_name: bool,
     /// Of the rows with an equal key, counted from the last. No column is called so.
     rank: String,
@@ -47,8 +51,14 @@ struct Written {
     is_key: bool,
     /// Left as it is in a row that is there: the new value is the same, byte by byte.
     stays: bool,
+    is_counter: bool,
+    has_fixed_default: bool,
     absent: Absent,
 }
+
+/// Counts rows that are there, from 0 on.
+pub const MET_RESET: &str = "SET @flowgauge_met = 0";
+pub const MET: &str = "SELECT CAST(@flowgauge_met AS UNSIGNED)";
 
 const STAGING: &str = "flowgauge_staging";
 const NUMBER: &str = "flowgauge_row";
@@ -69,12 +79,14 @@ impl Statements {
         let key = plan.key.as_ref().map_or(&[][..], |key| &key.columns);
         // 'a' may be equal to 'A', and is the one that came last.
         let is_binary = plan.key.as_ref().is_some_and(|key| key.is_binary);
-        let written = |(index, bound): (usize, &crate::sink::mysql::plan::Bound)| Written {
+        let written = |(index, bound): (usize, &Bound)| Written {
             name: quoted(&bound.column.name),
             transfer: bound.column.transfer(),
             is_nullable: bound.column.is_nullable,
             is_key: key.contains(&index),
             stays: is_binary && key.contains(&index),
+            is_counter: bound.column.is_auto_increment,
+            has_fixed_default: bound.column.has_fixed_default,
             absent: bound.absent,
         };
         let columns: Vec<Written> = plan.columns.iter().enumerate().map(written).collect();
@@ -103,10 +115,15 @@ impl Statements {
             number: free(NUMBER),
             rank: free(RANK),
             new: free(NEW),
+            counts_met: plan.mode == Mode::Upsert && plan.columns.iter().any(is_miscounted),
             skips_by_key_name: plan.skips_by_key_name,
             table: plan.table.table.clone(),
             has_row_alias: !is_mariadb && version >= ROW_ALIAS_FROM,
         }
+    }
+
+    pub fn counts_met(&self) -> bool {
+        self.counts_met
     }
 
     /// LOAD DATA of rows. Into the staging table with REPLACE: there it replaces nothing, and without
@@ -114,9 +131,16 @@ impl Statements {
     pub fn load(&self, place: Place, left: &[usize]) -> String {
         let mut fields = Vec::new();
         let mut conversions = Vec::new();
+        let is_named = |(index, _): &(usize, &Written)| !left.contains(index);
+        let mut named = self.columns.iter().enumerate().filter(is_named);
+        let converts = named.any(|(_, column)| column.transfer == Transfer::Convert);
         for (index, column) in self.columns.iter().enumerate() {
             if left.contains(&index) {
                 fields.push("@nothing".to_string());
+            } else if column.is_counter && converts {
+                // Where there is a SET, MariaDB makes the next number of a 0 that it does not name.
+                fields.push(format!("@v{index}"));
+                conversions.push(format!("{} = @v{index}", column.name));
             } else if column.transfer == Transfer::Convert {
                 fields.push(format!("@v{index}"));
                 conversions.push(format!("{} = CONVERT(@v{index} USING utf8mb4)", column.name));
@@ -137,10 +161,13 @@ impl Statements {
     }
 
     /// Whether rows of one INSERT have to leave out the same columns. Else DEFAULT stands for what is
-    /// left out, which is the same for a row that is new.
+    /// left out, which is the same for a row that is new, unless it is made of other columns: then
+    /// DEFAULT takes those that stand behind it for absent, too.
     pub fn is_uniform(&self) -> bool {
         let mut keys = self.keys();
-        self.mode == Mode::Upsert || keys.any(|key| matches!(key.counter, Counter::WhereAbsent(_)))
+        self.mode == Mode::Upsert
+            || self.columns.iter().any(|column| !column.has_fixed_default)
+            || keys.any(|key| matches!(key.counter, Counter::WhereAbsent(_)))
     }
 
     /// What stands in front of the rows of an INSERT.
@@ -246,7 +273,11 @@ impl Statements {
             true => None,
         };
         let others = self.columns.iter().enumerate().filter_map(set);
-        let sets: Vec<String> = guard.into_iter().chain(others).collect();
+        let met = self.counts_met.then(|| {
+            let (name, old) = (&self.kept, self.old(&self.kept));
+            format!("{name} = IF((@flowgauge_met := @flowgauge_met + 1) IS NULL, NULL, {old})")
+        });
+        let sets: Vec<String> = guard.into_iter().chain(met).chain(others).collect();
         match sets.is_empty() {
             true => self.keeping(),
             false => format!(" ON DUPLICATE KEY UPDATE {}", sets.join(", ")),
@@ -351,6 +382,11 @@ impl Statements {
         let names: Vec<&str> = columns.map(|(_, column)| column.name.as_str()).collect();
         names.join(", ")
     }
+}
+
+/// The server compares with the bytes of the default, which stand where a NULL is.
+fn is_miscounted(bound: &Bound) -> bool {
+    bound.column.is_nullable && bound.column.preset == Preset::Computed
 }
 
 /// What of its columns a key consists of.

@@ -6,7 +6,7 @@ use super::group::Group;
 use super::info;
 use super::lane::MysqlLane;
 use super::prepare::Detail;
-use super::statement::Place;
+use super::statement::{MET, MET_RESET, Place};
 use crate::error::Error;
 use crate::record::Counts;
 use crate::sink::Payload;
@@ -75,6 +75,10 @@ impl MysqlLane {
         to: Option<u64>,
     ) -> Tried<Option<Counts>> {
         let sql = self.sink.statements.merge(&group.left, keys_differ, from, to);
+        let counts_met = self.sink.statements.counts_met();
+        if counts_met {
+            session.run(MET_RESET).await?;
+        }
         self.sent.rows(group.rows as usize);
         let merged = session.run(&sql).await;
         let done = match merged.inspect(|_| self.sent.answered()) {
@@ -92,7 +96,13 @@ impl MysqlLane {
         let Some(merged) = info::inserted(&done.info).filter(is_possible) else {
             return Ok(None);
         };
-        let mut counts = counts::upserted(merged.records, done.affected, merged.duplicates);
+        let mut counts = match counts_met {
+            true => {
+                let met = session.rows::<u64>(MET).await?.first().copied().unwrap_or_default();
+                counts::upserted_and_met(merged.records, met, merged.duplicates)
+            }
+            false => counts::upserted(merged.records, done.affected, merged.duplicates),
+        };
         counts.duplicate = group.rows - merged.records;
         Ok(Some(counts))
     }
