@@ -11,7 +11,9 @@ use crate::secret::Secret;
 /// The port of both servers.
 pub const PORT: u16 = 3306;
 
+/// What the names of the state tables begin with, and what stands behind that.
 pub const STATE_TABLE: &str = "flowgauge";
+pub const STATE_TABLES: [&str; 3] = ["jobs", "segments", "heartbeats"];
 
 #[derive(Clone, Debug)]
 pub struct MysqlSettings {

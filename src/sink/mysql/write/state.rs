@@ -15,7 +15,7 @@ use crate::event::{Event, Observer, SchemaOperation};
 use crate::record::{Counts, ErrorType, Interval};
 use crate::sink::Receipt;
 use crate::sink::mysql::session::connection::{Done, Session};
-use crate::sink::mysql::settings::MysqlSettings;
+use crate::sink::mysql::settings::{MysqlSettings, STATE_TABLES};
 use crate::sink::mysql::table_name::{TableName, quoted_text};
 use crate::sink::mysql::trouble::{Tried, Trouble};
 
@@ -42,10 +42,11 @@ impl State {
             database: database.clone(),
             table: format!("{}_{what}", prefix.table),
         };
+        let [jobs, segments, heartbeats] = STATE_TABLES.map(named);
         Ok(State {
-            jobs: named("jobs"),
-            segments: named("segments"),
-            heartbeats: named("heartbeats"),
+            jobs,
+            segments,
+            heartbeats,
             job: JobName::new(&settings.job, target),
             run_id: settings.job.run_id.clone(),
         })
