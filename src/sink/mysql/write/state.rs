@@ -8,7 +8,7 @@
 use std::time::Instant;
 
 use super::job::JobName;
-use super::locks::{get_lock, holder, kill};
+use super::locks::{RELEASE_SECONDS, get_lock, holder, kill};
 use super::token;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, SchemaOperation};
@@ -21,9 +21,6 @@ use crate::sink::mysql::trouble::{Tried, Trouble};
 
 /// Tokens removed by one statement, so that none of them takes long or holds much.
 const FORGOTTEN_AT_ONCE: u64 = 10_000;
-
-/// Seconds the server may take to notice that a connection was killed.
-const RELEASE_SECONDS: u64 = 5;
 
 pub struct State {
     jobs: TableName,
