@@ -500,12 +500,26 @@ fn fewer_scrolls_than_slices_are_read_one_after_the_other() {
 fn what_cannot_be_read_in_slices_is_read_as_one() {
     let workdir = workdir!();
     let documents = small(2_000);
-    let server = Script::new(Like::Elasticsearch710, documents.clone()).unsliced().start();
-    let args = format!("{PAGES} --es-slices 4");
-    let finished = server.read_by(&workdir).args(args.split(' ')).run();
-    finished.assert_code(0).assert_stderr_has("it is read as one");
-    workdir.assert_file("out.jsonl", &lines(&documents));
-    assert_eq!(server.left_open(), 0);
+    for like in [Like::Elasticsearch710, Like::OpenSearch3] {
+        let server = Script::new(like, documents.clone()).unsliced().start();
+        let args = format!("{PAGES} --es-slices 4");
+        let finished = server.read_by(&workdir).args(args.split(' ')).run();
+        finished.assert_code(0).assert_stderr_has("it is read as one");
+        workdir.assert_file("out.jsonl", &lines(&documents));
+        assert_eq!(server.left_open(), 0);
+    }
+}
+
+#[test]
+fn an_index_without_documents_does_not_keep_others_from_being_read() {
+    let workdir = workdir!();
+    for address in [needs!("opensearch"), needs!("opensearch2"), needs!("elasticsearch")] {
+        let indices = indices!(address);
+        let empty = indices.filled("empty", 1, &[]);
+        let other = indices.filled("other", 1, &small(100));
+        let found = indices.lines(&workdir, &format!("{empty},{other}"), "--es-slices 2");
+        assert_eq!(found.len(), 100);
+    }
 }
 
 #[track_caller]
