@@ -295,42 +295,6 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Halves of surrogate pairs, which servers write into names as escapes, are no text: they become
-/// the sign for what is unknown. Says whether there were any.
-pub fn without_halves(body: &mut [u8]) -> bool {
-    let mut found = false;
-    let mut at = 0;
-    while let Some(next) = body.get(at..).and_then(|rest| memchr::memchr(b'\\', rest)) {
-        at += next;
-        match half(&body[at..]) {
-            Some(Half::High) if half(&body[at + 6..]) == Some(Half::Low) => at += 12,
-            Some(_) => {
-                body[at + 2..at + 6].copy_from_slice(b"fffd");
-                found = true;
-                at += 6;
-            }
-            None => at += 2,
-        }
-    }
-    found
-}
-
-#[derive(PartialEq, Eq)]
-enum Half {
-    High,
-    Low,
-}
-
-fn half(text: &[u8]) -> Option<Half> {
-    let digits = text.strip_prefix(b"\\u")?.get(..4)?;
-    let unit = u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    match unit {
-        0xD800..=0xDBFF => Some(Half::High),
-        0xDC00..=0xDFFF => Some(Half::Low),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 #[path = "poison_tests.rs"]
 mod tests;
