@@ -332,7 +332,7 @@ pub const OPTIONS: &[Opt] = &[
     switch(
         Theme::Mysql,
         "keys-unique",
-        "Keys differ for the server, too, so that several lanes may write",
+        "No two records have the same key, not even to the server, so that several lanes may write",
     ),
     switch(Theme::Mysql, "create-table", "Create the table if it is not there"),
     choice(
@@ -500,5 +500,20 @@ mod tests {
         assert_eq!(option.flag(), "--csv-file");
         assert_eq!(option.variable(), "FLOWGAUGE_CSV_FILE");
         assert_eq!(option.key(), "csv_file");
+    }
+
+    #[test]
+    fn a_comma_between_quotes_is_part_of_a_pattern() {
+        for (text, expected) in [
+            ("a=int,b=text", &["a=int", "b=text"][..]),
+            (" a=int , ,b=text,", &["a=int", "b=text"]),
+            ("a=date:EEE', 'd,b=int", &["a=date:EEE', 'd", "b=int"]),
+            ("a=date:h 'o''clock, sharp',b=int", &["a=date:h 'o''clock, sharp'", "b=int"]),
+            // The quote is part of a name.
+            ("it's=int,b=text", &["it's=int", "b=text"]),
+            ("a=date:'open,b=int", &["a=date:'open,b=int"]),
+        ] {
+            assert_eq!(Opt::find("types").unwrap().values(text), expected, "{text}");
+        }
     }
 }

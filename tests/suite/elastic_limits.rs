@@ -54,6 +54,23 @@ fn a_list_of_names_without_end_is_left_out() {
     assert!(peak <= 128, "{peak} MiB");
 }
 
+/// The fields of a query are not worth the memory either: where they cannot be known, `now` is left to
+/// one scroll.
+#[test]
+fn fields_of_a_query_without_end_are_not_read() {
+    let objects = "{},".repeat(9 << 20);
+    let fields = format!("{{\"orders\":{{\"mappings\":[{}{{}}]}}}}", objects);
+    let clock = br#"{"aggregations":{"now":{"buckets":[{"from":1.7e12}]}}}"#;
+    let server = script()
+        .fault(Kind::Other, 2, Fault::Body(fields.into_bytes().into()))
+        .fault(Kind::KeepAlive, 1, Fault::Body(clock[..].into()))
+        .start();
+    let query = r#"{"range":{"d":{"lt":"now"}}}"#;
+    let (finished, peak) = measured(&server, &format!("--memory-limit 64MiB --es-query {query}"));
+    finished.assert_code(0).assert_stderr_has("is read by one scroll");
+    assert!(peak <= 128, "{peak} MiB");
+}
+
 /// So many indices with so many fields each, called the same in all of them or not.
 fn mappings(indices: usize, fields: usize, is_shared: bool) -> Arc<[u8]> {
     let mut text = String::from("{");

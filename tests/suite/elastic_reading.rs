@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::database::{Database, Server};
 use crate::support::indices::Indices;
-use crate::support::scripted_elastic::{Fault, Kind, Like, Script, Sending, lines, small};
+use crate::support::scripted_elastic::{Fault, Kind, Like, Script, Sending, byte, lines, small};
 use crate::support::{Finished, Workdir, http, needs, test_name, workdir};
 
 macro_rules! indices {
@@ -500,12 +500,61 @@ fn fewer_scrolls_than_slices_are_read_one_after_the_other() {
 fn what_cannot_be_read_in_slices_is_read_as_one() {
     let workdir = workdir!();
     let documents = small(2_000);
-    let server = Script::new(Like::Elasticsearch710, documents.clone()).unsliced().start();
-    let args = format!("{PAGES} --es-slices 4");
+    for like in [Like::Elasticsearch710, Like::OpenSearch3] {
+        let server = Script::new(like, documents.clone()).unsliced().start();
+        let args = format!("{PAGES} --es-slices 4");
+        let finished = server.read_by(&workdir).args(args.split(' ')).run();
+        finished.assert_code(0).assert_stderr_has("it is read as one");
+        workdir.assert_file("out.jsonl", &lines(&documents));
+        assert_eq!(server.left_open(), 0);
+    }
+}
+
+#[test]
+fn an_index_without_documents_does_not_keep_others_from_being_read() {
+    let workdir = workdir!();
+    for address in [needs!("opensearch"), needs!("opensearch2"), needs!("elasticsearch")] {
+        let indices = indices!(address);
+        let empty = indices.filled("empty", 1, &[]);
+        let other = indices.filled("other", 1, &small(100));
+        let found = indices.lines(&workdir, &format!("{empty},{other}"), "--es-slices 2");
+        assert_eq!(found.len(), 100);
+    }
+}
+
+/// A page that is bent on its way is asked for once more, and no document of it is rejected.
+#[test]
+fn a_page_that_was_bent_rejects_nothing() {
+    let bent = leaked(format!("\"name {}7\"", byte(0xC0)));
+    for like in [Like::Elasticsearch9, Like::OpenSearch3] {
+        let workdir = workdir!();
+        let fault = Fault::Instead("\"name 7\"", bent);
+        let server = Script::small(like, 1_200).fault(Kind::Page, 1, fault).start();
+        let finished = server.read_by(&workdir).args(PAGES.split(' ')).run();
+        finished.assert_code(0);
+        workdir.assert_file("out.jsonl", &lines(&small(1_200)));
+    }
+}
+
+/// Its page is asked for twice, and no more.
+#[test]
+fn a_document_that_is_bad_each_time_is_rejected() {
+    let workdir = workdir!();
+    let bent = leaked(format!("\"name {}7\"", byte(0xC0)));
+    let mut documents = small(1_200);
+    documents[7].1 = documents[7].1.replace("\"name 7\"", bent);
+    let server = Script::new(Like::Elasticsearch9, documents).start();
+    let args = format!("{PAGES} --max-errors 1 --rejects rejects.jsonl");
     let finished = server.read_by(&workdir).args(args.split(' ')).run();
-    finished.assert_code(0).assert_stderr_has("it is read as one");
-    workdir.assert_file("out.jsonl", &lines(&documents));
-    assert_eq!(server.left_open(), 0);
+    finished.assert_code(0);
+    assert_eq!(rejects(&workdir).len(), 1);
+    assert_eq!(rejects(&workdir)[0]["_id"], "d7");
+    let beginnings = server
+        .asked_for(Kind::Page)
+        .iter()
+        .filter(|page| page.field("search_after").is_none())
+        .count();
+    assert_eq!(beginnings, 2, "{finished}");
 }
 
 #[track_caller]

@@ -255,6 +255,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_record_lacks_is_kept_or_reset() {
+        let missing = |said: &[(&'static str, &'static str, Origin)]| {
+            let base = [("db-user", "u", file()), ("db-name", "d", file())];
+            let (mysql, mistakes) = meant(&[&base[..], said].concat());
+            mysql.map(|mysql| mysql.missing).filter(|_| mistakes.into_result().is_ok())
+        };
+        assert_eq!(missing(&[]), Some(Missing::Keep));
+        assert_eq!(missing(&[("missing", "keep", file())]), Some(Missing::Keep));
+        assert_eq!(missing(&[("missing", "default", file())]), Some(Missing::Default));
+        assert_eq!(missing(&[("missing", "null", file())]), None);
+    }
+
+    #[test]
     fn a_password_is_taken_from_the_highest_place() {
         let typed = ("db-pass", "typed", Origin::Flag);
         let base = [("db-user", "u", file()), ("db-name", "d", file())];

@@ -5,6 +5,7 @@ use crate::convert::date::DateFormat;
 use crate::convert::{Type, Typing};
 use crate::record::{Dates, EpochUnit};
 
+#[derive(Debug, PartialEq)]
 enum Meant {
     Type(Type),
     Dates(Dates),
@@ -45,14 +46,7 @@ impl Reading<'_> {
     fn types(&mut self) -> Vec<(String, Meant)> {
         let mut types: Vec<(String, Meant)> = Vec::new();
         for text in self.list("types").unwrap_or_default() {
-            // A pattern may hold an equals sign, and the name of a column as well.
-            let parsed = match text.split_once("=date:") {
-                Some((column, pattern)) => {
-                    dates_of(pattern).map(|dates| (column, Meant::Dates(dates)))
-                }
-                None => plain(&text),
-            };
-            match parsed {
+            match parsed(&text) {
                 Ok((column, _)) if types.iter().any(|(other, _)| *other == column.trim()) => {
                     self.wrong("types", &format!("'{}' is named twice", column.trim()));
                 }
@@ -61,6 +55,14 @@ impl Reading<'_> {
             }
         }
         types
+    }
+}
+
+/// A pattern may hold an equals sign, and the name of a column as well.
+fn parsed(text: &str) -> Result<(&str, Meant), String> {
+    match text.split_once("=date:") {
+        Some((column, pattern)) => dates_of(pattern).map(|dates| (column, Meant::Dates(dates))),
+        None => plain(text),
     }
 }
 
@@ -86,7 +88,9 @@ fn dates_of(pattern: &str) -> Result<Dates, String> {
     }
     match DateFormat::parse(pattern, None) {
         Ok(_) => Ok(Dates::format(pattern.trim())),
-        Err(what) => Err(format!("has {what}, which is not read; docs/mysql.md lists what is")),
+        Err(what) => {
+            Err(format!("has {what}, which is not read; docs/elasticsearch.md lists what is"))
+        }
     }
 }
 
@@ -95,5 +99,28 @@ fn count_of(name: &str) -> Option<Dates> {
         "epoch_s" => Some(Dates::Count(EpochUnit::Seconds)),
         "epoch_ms" => Some(Dates::Count(EpochUnit::Milliseconds)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_and_what_it_is_are_parted_where_a_pattern_may_hold_the_same_sign() {
+        let dates = |dates| Some(Meant::Dates(dates));
+        for (text, name, expected) in [
+            ("a=int", "a", Some(Meant::Type(Type::Int))),
+            ("a=b= json ", "a=b", Some(Meant::Type(Type::Json))),
+            ("a=date:yyyy'='MM", "a", dates(Dates::format("yyyy'='MM"))),
+            ("a=epoch_s", "a", dates(Dates::Count(EpochUnit::Seconds))),
+            ("a=date:epoch_ms", "a", dates(Dates::Count(EpochUnit::Milliseconds))),
+            ("a=date:ww", "", None),
+            ("a=date", "", None),
+            ("a", "", None),
+        ] {
+            let found = parsed(text).ok();
+            assert_eq!(found, expected.map(|expected| (name, expected)), "{text}");
+        }
     }
 }

@@ -18,8 +18,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use self::calendar::Date;
-use self::parts::{Found, Resolving};
-use self::piece::{Piece, Stop};
+use self::parts::{Found, Resolving, Stop};
+use self::piece::Piece;
 use super::Unfit;
 use crate::record::ErrorType;
 

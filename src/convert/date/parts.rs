@@ -3,7 +3,6 @@
 
 use super::Reading;
 use super::calendar::{days_in_any, days_of};
-use super::piece::Stop;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -31,6 +30,15 @@ impl Part {
     pub fn first_of_names(self) -> i64 {
         i64::from(self != Part::Half)
     }
+}
+
+/// Why a text is no time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Not what this alternative takes: the next may.
+    No,
+    /// The server may read it, but not in a way that is certain, or that is to be written.
+    Odd(&'static str),
 }
 
 /// How strictly a format puts parts together on the server.

@@ -3,16 +3,7 @@
 
 use super::Reading;
 use super::calendar::civil;
-use super::parts::{Found, Part};
-
-/// How far a text got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// Not what the piece takes: the next alternative may.
-    No,
-    /// The server may read it, but not in a way that is certain, or that is to be written.
-    Odd(&'static str),
-}
+use super::parts::{Found, Part, Stop};
 
 type Taken = Result<usize, Stop>;
 

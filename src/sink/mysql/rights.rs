@@ -3,7 +3,7 @@
 
 use super::plan::{Plan, WritePath};
 use super::session::connection::Session;
-use super::settings::Mode;
+use super::settings::{Mode, STATE_TABLES};
 use super::table_name::{quoted, quoted_list, quoted_text};
 use super::target::Known;
 use super::trouble::{Tried, Trouble};
@@ -101,7 +101,7 @@ async fn for_state(
     let database = prefix.database.clone().or_else(|| target.settings.full_table().database);
     let database = database.map_or("DATABASE()".to_string(), |database| quoted_text(&database));
     let mut probes = Vec::new();
-    for (what, definition) in ["jobs", "segments", "heartbeats"].into_iter().zip(definitions) {
+    for (what, definition) in STATE_TABLES.into_iter().zip(definitions) {
         let name = TableName {
             table: format!("{}_{what}", prefix.table),
             database: prefix.database.clone(),

@@ -11,7 +11,9 @@ use crate::secret::Secret;
 /// The port of both servers.
 pub const PORT: u16 = 3306;
 
+/// What the names of the state tables begin with, and what stands behind that.
 pub const STATE_TABLE: &str = "flowgauge";
+pub const STATE_TABLES: [&str; 3] = ["jobs", "segments", "heartbeats"];
 
 #[derive(Clone, Debug)]
 pub struct MysqlSettings {
@@ -30,12 +32,12 @@ pub struct MysqlSettings {
     pub mode: Option<Mode>,
     /// Columns that say which row is meant. Without them the table decides.
     pub key: Option<Vec<String>>,
-    /// Keys are as different to the server as they are byte by byte, says the user.
+    /// No two rows of the source have the same key, not even to the server, says the user.
     pub keys_unique: bool,
     pub create_table: bool,
     pub new_fields: NewFields,
     pub missing: Missing,
-    /// What holds for all columns; `epoch` and `text` are set for each by its field.
+    /// What holds for all columns; `times`, `text` and `binary` are set for each by its field.
     pub rules: Rules,
     /// While the answer to this query is true, nothing is written.
     pub throttle: Option<String>,

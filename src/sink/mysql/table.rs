@@ -50,8 +50,8 @@ pub struct Table {
     pub overlap_keys: Vec<String>,
     /// Those of `unique_keys` that count every value of an array.
     pub array_keys: Vec<String>,
-    /// SHOW CREATE TABLE without what each row changes. None where the account may not see it: then
-    /// there may be columns, keys and constraints that are not here.
+    /// SHOW CREATE TABLE without what each row changes. None where the account may not see it, or it
+    /// is not understood: then there may be columns, keys and constraints that are not here.
     pub creation: Option<String>,
     /// It is partitioned, and perhaps there is no partition for some row.
     pub may_lack_partition: bool,

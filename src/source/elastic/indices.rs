@@ -1,12 +1,14 @@
 //! Answers that are an object of indices, such as mappings: read one index at a time, because all of
 //! them together take many times their length in memory. Pure.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+
+/// A share of the memory for the index that is read.
+pub const SHARE: usize = 4;
 
 /// Why an answer is not read.
 #[derive(Debug)]
@@ -65,42 +67,43 @@ fn one<E: From<Unread>>(index: String, raw: &str, most: usize) -> Result<Value, 
     if weight(raw.as_bytes()) > most {
         return Err(Unread::TooLarge(index).into());
     }
-    let read = serde_json::from_str(raw).or_else(|cause| match without_halves(raw) {
-        Cow::Owned(mended) => serde_json::from_str(&mended),
-        Cow::Borrowed(_) => Err(cause),
-    });
-    let value: Value = read.map_err(Unread::NoJson)?;
+    let value: Value = serde_json::from_str(raw).map_err(Unread::NoJson)?;
     Ok(Value::Object(Map::from_iter([(index, value)])))
 }
 
-/// Servers take and give names that hold one half of a character of two, `\ud800`, which is no text.
-/// It becomes the sign for what is no character.
-fn without_halves(raw: &str) -> Cow<'_, str> {
-    let bytes = raw.as_bytes();
-    let unit = |at: usize| {
-        let digits = raw.get(at..at + 6)?.strip_prefix("\\u")?;
-        u16::from_str_radix(digits, 16).ok()
-    };
-    let mut mended: Option<String> = None;
-    let (mut at, mut kept) = (0, 0);
-    while let Some(found) = memchr::memchr(b'\\', &bytes[at..]) {
-        at += found;
-        let length = match (unit(at), unit(at + 6)) {
-            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
-            (Some(0xd800..=0xdfff), _) => {
-                let mended = mended.get_or_insert_default();
-                mended.push_str(&raw[kept..at]);
-                mended.push_str("\\ufffd");
-                kept = at + 6;
-                6
+/// Halves of surrogate pairs, which servers write into names as escapes, are no text: they become
+/// the sign for what is unknown. Says whether there were any.
+pub fn without_halves(body: &mut [u8]) -> bool {
+    let mut found = false;
+    let mut at = 0;
+    while let Some(next) = body.get(at..).and_then(|rest| memchr::memchr(b'\\', rest)) {
+        at += next;
+        match half(&body[at..]) {
+            Some(Half::High) if half(&body[at + 6..]) == Some(Half::Low) => at += 12,
+            Some(_) => {
+                body[at + 2..at + 6].copy_from_slice(b"fffd");
+                found = true;
+                at += 6;
             }
-            _ => 2,
-        };
-        at = (at + length).min(bytes.len());
+            None => at += 2,
+        }
     }
-    match mended {
-        Some(mended) => Cow::Owned(mended + &raw[kept..]),
-        None => Cow::Borrowed(raw),
+    found
+}
+
+#[derive(PartialEq, Eq)]
+enum Half {
+    High,
+    Low,
+}
+
+fn half(text: &[u8]) -> Option<Half> {
+    let digits = text.strip_prefix(b"\\u")?.get(..4)?;
+    let unit = u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    match unit {
+        0xD800..=0xDBFF => Some(Half::High),
+        0xDC00..=0xDFFF => Some(Half::Low),
+        _ => None,
     }
 }
 
@@ -169,18 +172,28 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_no_text_are_read_all_the_same() {
-        for (raw, mended) in [
-            (r#""\ud800""#, r#""\ufffd""#),
+    fn halves_of_pairs_are_found() {
+        for (text, expected) in [
+            (r#"{"\uD800":1}"#, r#"{"\ufffd":1}"#),
+            (r#"{"\uD83D\uDE00":1,"a\\uD800":2}"#, r#"{"\uD83D\uDE00":1,"a\\uD800":2}"#),
+            (r#"\udc00\ud800\ud800\udc00"#, r#"\ufffd\ufffd\ud800\udc00"#),
             (r#""a\udc00\ud83d\ude00b\ud83d""#, r#""a\ufffd\ud83d\ude00b\ufffd""#),
             (r#""\\ud800 \\\ud800""#, r#""\\ud800 \\\ufffd""#),
-            (r#""\ud83d\ude00 é \n \""#, r#""\ud83d\ude00 é \n \""#),
-            (r#""\ud8"#, r#""\ud8"#),
-            ("", ""),
+            (r#""\ud8""#, r#""\ud8""#),
+            (r"\ud80", r"\ud80"),
+            (r"\", r"\"),
         ] {
-            assert_eq!(without_halves(raw), mended);
+            let mut body = text.as_bytes().to_vec();
+            assert_eq!(without_halves(&mut body), text != expected, "{text}");
+            assert_eq!(String::from_utf8(body).unwrap(), expected);
         }
-        let found = all(b"{\"a\":{\"\\ud800\":1,\"\xed\xa0\xbd\":2}}", 10_000).unwrap();
+    }
+
+    #[test]
+    fn names_that_are_no_text_are_read_all_the_same() {
+        let mut body = b"{\"a\":{\"\\ud800\":1,\"\xed\xa0\xbd\":2}}".to_vec();
+        assert!(without_halves(&mut body));
+        let found = all(&body, 10_000).unwrap();
         assert_eq!(found[0]["a"]["\u{fffd}"], 1);
         assert_eq!(found[0]["a"].as_object().unwrap().len(), 2);
     }

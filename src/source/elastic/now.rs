@@ -231,6 +231,19 @@ pub fn kept(answer: &Value, fields: &[String]) -> BTreeMap<String, Kept> {
     fields.iter().map(|field| (field.clone(), in_all(field))).collect()
 }
 
+/// How fields are kept in these indices and in one more.
+pub fn kept_in_both(
+    mut before: BTreeMap<String, Kept>,
+    here: &BTreeMap<String, Kept>,
+) -> BTreeMap<String, Kept> {
+    for (field, kept) in &mut before {
+        if here.get(field) != Some(kept) {
+            *kept = Kept::Unknown;
+        }
+    }
+    before
+}
+
 /// A mapping that stands under the last part of the field's name.
 fn kept_in(mapping: &Value) -> Kept {
     let Some(mapping) = mapping.as_object().and_then(|named| named.values().next()) else {

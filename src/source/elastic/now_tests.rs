@@ -29,6 +29,23 @@ fn pin(query: &str) -> Result<String, String> {
     pinned(&query, &uses, &all, "2026-11-26T14:30:00.5Z".parse().unwrap())
 }
 
+#[test]
+fn indices_one_by_one_say_what_they_say_together() {
+    let date = |format: &str| json!({ "mapping": { "d": { "type": "date", "format": format } } });
+    let index = |name: &str, fields: Value| json!({ name: { "mappings": fields } });
+    let fields = ["d".to_string(), "e".to_string()];
+    let (one, same) =
+        (json!({ "d": date("yyyy"), "e": date("yyyy") }), json!({ "d": date("yyyy") }));
+    let other = json!({ "d": date("epoch_second"), "e": date("yyyy") });
+    for (first, second) in [(&one, &one), (&one, &same), (&same, &one), (&one, &other)] {
+        let mut both = index("a", first.clone());
+        both["b"] = index("b", second.clone())["b"].take();
+        let before = kept(&index("a", first.clone()), &fields);
+        let found = kept_in_both(before, &kept(&index("b", second.clone()), &fields));
+        assert_eq!(found, kept(&both, &fields), "{both}");
+    }
+}
+
 const NOW: &str = "2026-11-26T14:30:00.500000000Z";
 
 #[test]

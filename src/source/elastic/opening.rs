@@ -18,7 +18,6 @@ use super::indices::{self, Unread};
 use super::mapping::{self, Listing, Mappings};
 use super::pace;
 use super::pinning::{Pinned, pin};
-use super::poison;
 use super::reading::Reading;
 use super::snapshot::Snapshot;
 use super::taking::{routed, take, weigh};
@@ -35,9 +34,8 @@ const ID_CHARS: u32 = 512;
 const INDEX_CHARS: u32 = 255;
 /// As many names are listed where one is wrong.
 const NAMES_SHOWN: usize = 20;
-/// A share of the memory for what is kept of all mappings, and for one that is read.
+/// A share of the memory for what is kept of all mappings.
 const FIELDS_SHARE: usize = 8;
-const INDEX_SHARE: usize = 4;
 
 /// What opening found out.
 pub struct Opened {
@@ -250,8 +248,8 @@ async fn look(
     };
     let mut mappings = Mappings::of_none(listing);
     let kept_max = client.memory() / FIELDS_SHARE;
-    let has_halves = poison::without_halves(&mut answer.body);
-    let read = indices::each(&answer.given(&asked)?, client.memory() / INDEX_SHARE, |one| {
+    let has_halves = indices::without_halves(&mut answer.body);
+    let read = indices::each(&answer.given(&asked)?, client.memory() / indices::SHARE, |one| {
         mapping::read(one, listing, &mut mappings);
         match mappings.weight() <= kept_max {
             true => Ok(()),
@@ -347,7 +345,7 @@ async fn flat_settings(client: &Client, indices: &str) -> Result<Option<Value>> 
     let asked = "the settings of the indices";
     let Ok(body) = answer.given(asked) else { return Ok(None) };
     let (mut known, mut bytes) = (Map::new(), 0);
-    let read = indices::each(&body, client.memory() / INDEX_SHARE, |one| {
+    let read = indices::each(&body, client.memory() / indices::SHARE, |one| {
         for (index, value) in one.as_object().into_iter().flatten() {
             let all = value["settings"].as_object().into_iter().flatten();
             let looked_at: Map<String, Value> = all

@@ -57,6 +57,11 @@ pub fn fixed(records_max: u64, bytes_max: usize, sampled: u64, bytes: u64) -> u6
     pace.size.min(pace.records_max)
 }
 
+/// Hits that came before an answer was given up. A guess: documents may hold the same words.
+pub fn hits_in(body: &[u8]) -> u64 {
+    memchr::memmem::find_iter(body, b"\"_index\":").count() as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

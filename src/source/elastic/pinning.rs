@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::client::{Client, Question};
+use super::indices::{self, Unread};
 use super::now;
 use crate::error::{Error, Kind, Result};
 use crate::event::Operation;
@@ -75,8 +76,17 @@ async fn kept(
     }
     let path = format!("/{indices}/_mapping/field/{}", super::address::path_of(&names));
     let answer = client.ask(Question::get(Operation::Mapping, &path)).await?;
-    let value = answer.accepted("the mapping of fields").unwrap_or_default();
-    Ok(now::kept(&value, &names))
+    let Ok(body) = answer.given("the mapping of fields") else { return Ok(BTreeMap::new()) };
+    let mut all = None;
+    let read = indices::each(&body, client.memory() / indices::SHARE, |one| {
+        let here = now::kept(one, &names);
+        all = Some(match all.take() {
+            Some(before) => now::kept_in_both(before, &here),
+            None => here,
+        });
+        Ok::<(), Unread>(())
+    });
+    Ok(all.filter(|_| read.is_ok()).unwrap_or_default())
 }
 
 /// The server's clock. It is asked together with the query, which it refuses where that is wrong.

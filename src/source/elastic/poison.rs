@@ -32,8 +32,9 @@ pub fn read(body: &[u8], demands: Demands) -> Option<Result<Page, Incomplete>> {
     let mut copied = 0;
     for hit in &hits {
         let source = &body[hit.source.clone()];
-        is_bad.push(!is_document(source));
-        if !is_document(source) {
+        let is_good = is_document(source);
+        is_bad.push(!is_good);
+        if !is_good {
             mended.extend_from_slice(&body[copied..hit.source.start]);
             mended.extend_from_slice(b"{}");
             copied = hit.source.end;
@@ -84,6 +85,21 @@ pub fn framed(record: &[u8]) -> Option<(Framed<'_>, usize)> {
     let (raw, rest) = rest.split_at_checked(raw)?;
     let length = record.len() - rest.len() + usize::from(rest.first() == Some(&b'\n'));
     Some((Framed { head, raw }, length))
+}
+
+/// Those of the records that are no lines.
+pub fn bad(records: &[u8]) -> Vec<u8> {
+    let (mut bad, mut rest) = (Vec::new(), records);
+    while !rest.is_empty() {
+        let framed = framed(rest).map(|(_, length)| length);
+        let length = framed.or_else(|| Some(memchr::memchr(b'\n', rest)? + 1));
+        let (record, more) = rest.split_at(length.unwrap_or(rest.len()));
+        if framed.is_some() {
+            bad.extend_from_slice(record);
+        }
+        rest = more;
+    }
+    bad
 }
 
 fn number(text: &[u8]) -> Option<(usize, &[u8])> {
@@ -292,42 +308,6 @@ impl<'a> Scan<'a> {
         };
         self.at += length;
         Some(())
-    }
-}
-
-/// Halves of surrogate pairs, which servers write into names as escapes, are no text: they become
-/// the sign for what is unknown. Says whether there were any.
-pub fn without_halves(body: &mut [u8]) -> bool {
-    let mut found = false;
-    let mut at = 0;
-    while let Some(next) = body.get(at..).and_then(|rest| memchr::memchr(b'\\', rest)) {
-        at += next;
-        match half(&body[at..]) {
-            Some(Half::High) if half(&body[at + 6..]) == Some(Half::Low) => at += 12,
-            Some(_) => {
-                body[at + 2..at + 6].copy_from_slice(b"fffd");
-                found = true;
-                at += 6;
-            }
-            None => at += 2,
-        }
-    }
-    found
-}
-
-#[derive(PartialEq, Eq)]
-enum Half {
-    High,
-    Low,
-}
-
-fn half(text: &[u8]) -> Option<Half> {
-    let digits = text.strip_prefix(b"\\u")?.get(..4)?;
-    let unit = u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    match unit {
-        0xD800..=0xDBFF => Some(Half::High),
-        0xDC00..=0xDFFF => Some(Half::Low),
-        _ => None,
     }
 }
 

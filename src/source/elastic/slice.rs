@@ -6,23 +6,18 @@ use std::sync::atomic::Ordering;
 use tokio::task::JoinHandle;
 
 use super::answer::{Refusal, Trouble};
-use super::body::More;
 use super::client::Reply;
+use super::doubt::{Doubt, Next};
+use super::failure;
+use super::growth::Growth;
 use super::order::Order;
-use super::pace::Pace;
+use super::pace::{self, Pace};
 use super::page::{self, Demands, Incomplete, Page};
 use super::poison;
 use super::reading::{Fetched, PageRequest, Reading, Wish};
 use super::snapshot::{self, Snapshot};
 use crate::error::{Error, Kind, Result};
-use crate::record::{ErrorType, Place};
 use crate::source::Host;
-
-/// What stands around a hit in an answer: mostly the name of the snapshot, which grows with the
-/// number of shards.
-const ENVELOPE_BYTES: usize = 1 << 20;
-/// A page of a scroll may be as many times larger than was planned. It cannot be asked again.
-const SCROLL_EXCESS: usize = 16;
 
 pub struct Slice {
     reading: Arc<Reading>,
@@ -37,12 +32,7 @@ pub struct Slice {
     equals: u64,
     /// Hits of its scroll, as the first page said.
     scrolled: Option<u64>,
-    /// Answers at this place that no parser gets through, one after the other.
-    unreadable: u32,
-    /// The only hit of the last of them.
-    suspect: Option<Vec<u8>>,
-    /// The next page asks for the name of this one.
-    nameless: Option<Vec<u8>>,
+    doubt: Doubt,
     /// Of the last page.
     page_bytes: usize,
     records: u64,
@@ -103,9 +93,7 @@ impl Slice {
             shards: reading.shards,
             equals: 0,
             scrolled: None,
-            unreadable: 0,
-            suspect: None,
-            nameless: None,
+            doubt: Doubt::default(),
             page_bytes: 0,
             records: 0,
             received_bytes: 0,
@@ -169,10 +157,14 @@ impl Slice {
             }
             let error = match fetched {
                 Ok(Fetched::Over) => return Ok(Turn::Over),
-                Ok(Fetched::Page(page)) => {
-                    host.succeeded();
-                    return self.taken(page, lines, start, &asked);
-                }
+                Ok(Fetched::Page(page)) => match self.judge(&page) {
+                    Next::Take => {
+                        host.succeeded();
+                        return self.taken(page, lines, start, &asked);
+                    }
+                    Next::Ask | Next::Halve => continue,
+                    Next::Wait => failure::bent(self.title()),
+                },
                 Ok(Fetched::TooLarge) if size == 1 && start > 0 && !self.reading.is_scroll() => {
                     lines.truncate(start);
                     self.ask_ahead()?;
@@ -180,16 +172,11 @@ impl Slice {
                 }
                 Ok(Fetched::TooLarge) if size == 1 => return Err(self.too_large(&lines[start..])),
                 Ok(Fetched::TooLarge) if self.reading.is_scroll() => {
-                    let message = format!(
-                        "{size} documents of '{}' are more than {} bytes, and this server gives no page of a scroll twice",
-                        self.reading.title,
-                        lines.len() - start
-                    );
-                    return Err(Error::data(ErrorType::TooLarge, message)
-                        .help("lower --batch-size, so that pages are smaller"));
+                    let bytes = lines.len() - start;
+                    return Err(failure::page_too_large(self.title(), size, bytes));
                 }
                 Ok(Fetched::TooLarge) => {
-                    self.pace.too_large(hits_in(&lines[start..]));
+                    self.pace.too_large(pace::hits_in(&lines[start..]));
                     continue;
                 }
                 Ok(Fetched::Incomplete(incomplete)) if incomplete.is_unreadable => {
@@ -214,6 +201,15 @@ impl Slice {
         }
     }
 
+    /// What is read, for messages.
+    fn title(&self) -> &str {
+        &self.reading.title
+    }
+
+    fn too_large(&self, hit: &[u8]) -> Error {
+        failure::document_too_large(self.title(), hit, self.reading.limit.record_bytes)
+    }
+
     /// The server has moved past the page that is asked for, whether it arrives or not.
     fn is_moving(&self) -> bool {
         self.reading.is_scroll() && self.reading.snapshot.scroll(self.number).is_some()
@@ -228,7 +224,7 @@ impl Slice {
             && refusal.reason.contains("too many scroll contexts")
     }
 
-    /// OpenSearch 2 finds no `_id` to slice by in an index without documents.
+    /// OpenSearch finds no `_id` to slice by in an index without documents.
     fn is_unsliced(&self, refusal: &Refusal) -> bool {
         self.after.is_none()
             && self.reading.slices() > 1
@@ -245,9 +241,17 @@ impl Slice {
         }
     }
 
+    /// Whether a page counts. One whose documents are no JSON is asked for once more, where that can be
+    /// done: they may have been bent on their way.
+    fn judge(&mut self, page: &Page) -> Next {
+        match &page.records {
+            Some(records) if !self.reading.is_scroll() => self.doubt.judged(records),
+            _ => Next::Take,
+        }
+    }
+
     /// What to do about an answer that no parser gets through: gives the error that is worth another
-    /// try, or none where the next page is a smaller one. It may have been cut on its way, or hold
-    /// a document that hides its own end.
+    /// try, or none where another page is asked for at once.
     fn unread(
         &mut self,
         incomplete: &Incomplete,
@@ -257,46 +261,27 @@ impl Slice {
         let error = self.reading.incomplete(incomplete);
         if self.reading.is_scroll() {
             return match answer.trim_ascii_end().ends_with(b"]}}") {
-                true => Err(self.hidden(&incomplete.reason)),
+                true => Err(failure::hidden(self.title(), &incomplete.reason)),
                 false => Ok(Some(error)),
             };
         }
-        self.unreadable += 1;
-        if self.unreadable == 1 {
-            return Ok(Some(error));
-        }
-        if size > 1 {
-            self.pace.halve();
-            return Ok(None);
-        }
-        let Some(hit) = poison::only_hit(answer) else { return Ok(Some(error)) };
-        if self.suspect.as_deref() == Some(hit) {
-            self.nameless = self.suspect.take();
-        } else {
-            self.suspect = Some(hit.to_vec());
+        match self.doubt.unread(size, answer) {
+            Next::Wait => return Ok(Some(error)),
+            Next::Halve => self.pace.halve(),
+            Next::Ask | Next::Take => {}
         }
         Ok(None)
     }
 
-    fn hidden(&self, reason: &str) -> Error {
-        let message = format!(
-            "a page of '{}' holds a document that is no JSON and hides its own end: {reason}",
-            self.reading.title
-        );
-        Error::data(ErrorType::Parse, message).help(
-            "lower --batch-size to find it, and leave it out with --es-query; this server gives no page of a scroll twice",
-        )
-    }
-
     fn size(&self) -> u64 {
-        if self.nameless.is_some() {
+        if self.doubt.wants_name() {
             return 1;
         }
         if self.reading.is_scroll() { self.reading.scroll_size } else { self.pace.size() }
     }
 
     fn ask(&self, size: u64) -> Result<Asked> {
-        let (after, sourceless) = (self.after.as_deref(), self.nameless.is_some());
+        let (after, sourceless) = (self.after.as_deref(), self.doubt.wants_name());
         let wish = Wish { slice: self.number, size, after, sourceless };
         let PageRequest { path, body, point } = self.reading.request(&wish)?;
         let client = self.reading.client.clone();
@@ -325,11 +310,18 @@ impl Slice {
             shards: self.shards,
             may_end_early: self.is_moving(),
             order: Some(order),
-            has_source: self.nameless.is_none(),
+            has_source: !self.doubt.wants_name(),
         };
-        let growth = Growth { size: asked.size, start: lines.len(), records };
+        let growth = Growth {
+            size: asked.size,
+            start: lines.len(),
+            records,
+            page_bytes: reading.page_bytes(),
+            limit: reading.limit,
+            is_scroll: reading.is_scroll(),
+        };
         let stopped = host.stopped();
-        let more = |length: usize| self.further(growth, length, host);
+        let more = |length: usize| growth.further(length, host);
         let work = async {
             let answer =
                 asked.answer.as_mut().ok_or_else(|| Error::internal("no page is asked"))?;
@@ -347,34 +339,6 @@ impl Slice {
                 fetched = work => fetched,
             }
         })
-    }
-
-    /// Whether a page that is larger than its share is read on. `length` is that of all lines. One
-    /// that can be asked for again is made smaller, down to a single document, and that one may have
-    /// a segment for itself.
-    fn further(&self, growth: Growth, length: usize, host: &mut dyn Host) -> More {
-        let Growth { size, start, records } = growth;
-        let (limit, is_scroll) = (self.reading.limit, self.reading.is_scroll());
-        if size > 1 && !is_scroll {
-            return More::No;
-        }
-        if length < limit.bytes {
-            return More::UpTo(limit.bytes);
-        }
-        if start > 0 && !is_scroll {
-            return More::No;
-        }
-        let single = limit.record_bytes.saturating_add(ENVELOPE_BYTES);
-        let most = match is_scroll {
-            true => single.max(self.reading.page_bytes().saturating_mul(SCROLL_EXCESS)),
-            false => single,
-        };
-        let next = length.saturating_mul(2).min(start + most);
-        match length < next {
-            true if host.room(next, records + size) => More::UpTo(next),
-            true => More::Over,
-            false => More::No,
-        }
     }
 
     /// What a page becomes. It may be the end.
@@ -403,16 +367,14 @@ impl Slice {
             return Ok(Turn::End);
         };
         if let Some(disorder) = page.disorder {
-            let message = format!("{} in '{}'", disorder.words(), self.reading.title);
-            return Err(Error::data(ErrorType::Protocol, message)
-                .help("run again; where that does not help, the server or what stands before it is broken"));
+            return Err(failure::disorder(self.title(), disorder));
         }
         self.count(page.hits.len() as u64)?;
         if page.largest.len() > self.reading.limit.record_bytes {
             return Err(self.too_large(&lines[start..][page.largest]));
         }
         let records = page.hits.len() as u64;
-        if let Some(raw) = self.nameless.take() {
+        if let Some(raw) = self.doubt.settled() {
             let head = &lines[start..][page.hits[0].clone()];
             let mut records = Vec::new();
             poison::frame(head, &raw, &mut records);
@@ -425,7 +387,6 @@ impl Slice {
             }
             None => page::to_lines(lines, start, &page.hits),
         }
-        (self.unreadable, self.suspect) = (0, None);
         self.pace.arrived(records, received as u64);
         self.after = Some(last.into());
         self.equals = page.equals;
@@ -450,25 +411,7 @@ impl Slice {
         if delivered <= total {
             return Ok(());
         }
-        let message =
-            format!("'{}' holds {total} documents, but more are delivered", self.reading.title);
-        Err(Error::new(Kind::Data, ErrorType::PartialResult, message).help("run again"))
-    }
-
-    /// A document that nobody has room for. `body` is as much of its hit as came.
-    fn too_large(&self, body: &[u8]) -> Error {
-        let text = String::from_utf8_lossy(&body[..body.len().min(ENVELOPE_BYTES)]);
-        let named = |key: &str| {
-            let start = text.find(key)? + key.len();
-            text[start..].find('"').map(|length| text[start..start + length].to_string())
-        };
-        let place = Place {
-            document: named("\"_id\":\""),
-            ..Place::split(named("\"_index\":\"").unwrap_or_else(|| self.reading.title.clone()))
-        };
-        let limit = self.reading.limit.record_bytes;
-        let message = format!("a document is larger than {limit} bytes");
-        Error::data(ErrorType::TooLarge, message).at(place).help("raise --max-record-bytes")
+        Err(failure::excess(self.title(), total))
     }
 
     /// What to do about a page that the server did not give: gives the error that is worth another
@@ -479,9 +422,11 @@ impl Slice {
             // It has got another name since.
             Trouble::SnapshotLost if asked.point != self.reading.snapshot.point() => Ok(error),
             // A new try would find it gone as well.
-            Trouble::SnapshotLost if self.reading.is_deleted() => Err(self.deleted(refusal)),
+            Trouble::SnapshotLost if self.reading.is_deleted() => {
+                Err(failure::deleted(self.title(), refusal))
+            }
             Trouble::SnapshotLost => Err(error),
-            Trouble::NoIndex | Trouble::Closed => Err(self.deleted(refusal)),
+            Trouble::NoIndex | Trouble::Closed => Err(failure::deleted(self.title(), refusal)),
             Trouble::MemoryForGood if asked.size == 1 => Err(error),
             Trouble::Memory | Trouble::MemoryForGood => {
                 self.pace.halve();
@@ -491,45 +436,14 @@ impl Slice {
         }
     }
 
-    fn deleted(&self, refusal: &Refusal) -> Error {
-        let message = format!(
-            "{}: an index was deleted or closed while it was read",
-            self.reading.page_name()
-        );
-        Error::new(Kind::Unavailable, ErrorType::PartialResult, message)
-            .because(refusal.reason.clone())
-            .help("run again")
-    }
-
     /// Waits before the same is asked again, where that helps.
     fn again(&self, error: Error, host: &mut dyn Host) -> Result<()> {
         if !matches!(error.kind, Kind::Unavailable | Kind::Overloaded) {
             return Err(error);
         }
         if self.is_moving() {
-            let message = format!(
-                "a page of '{}' was lost, and this server gives no page of a scroll twice",
-                self.reading.title
-            );
-            return Err(Error::new(error.kind, error.error_type, message)
-                .because(error)
-                .help("run again; servers from Elasticsearch 7.16 and OpenSearch 3.3 on are read in a way that survives this"));
+            return Err(failure::lost(self.title(), error));
         }
         host.again(error)
     }
-}
-
-/// What a page may become.
-#[derive(Clone, Copy)]
-struct Growth {
-    /// Hits that were asked for.
-    size: u64,
-    /// Where it begins, and how many records stand in front of it.
-    start: usize,
-    records: u64,
-}
-
-/// Hits that came before an answer was given up. A guess: documents may hold the same words.
-fn hits_in(body: &[u8]) -> u64 {
-    memchr::memmem::find_iter(body, b"\"_index\":").count() as u64
 }

@@ -232,9 +232,10 @@ impl Snapshot {
         }
     }
 
-    /// Closes the scrolls there are; others may be opened.
+    /// Closes the scrolls there are; others may be opened. A point in time stays.
     pub async fn close_scrolls(&self) {
-        self.take_left().close(&self.client).await;
+        let left = Left::scrolls_of(&mut self.held());
+        left.close(&self.client).await;
     }
 
     /// Gives back what the server keeps. Failures are of no interest: it expires by itself.
@@ -265,9 +266,7 @@ impl Snapshot {
             }
             Dialect::Scroll => None,
         };
-        let mut scrolls = std::mem::take(&mut held.replaced);
-        scrolls.extend(std::mem::take(&mut held.scrolls).into_values());
-        Left { point, scrolls, unread: std::mem::take(&mut held.unread) }
+        Left { point, ..Left::scrolls_of(&mut held) }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -290,6 +289,12 @@ struct Left {
 }
 
 impl Left {
+    fn scrolls_of(held: &mut Held) -> Left {
+        let mut scrolls = std::mem::take(&mut held.replaced);
+        scrolls.extend(std::mem::take(&mut held.scrolls).into_values());
+        Left { point: None, scrolls, unread: std::mem::take(&mut held.unread) }
+    }
+
     fn is_nothing(&self) -> bool {
         self.point.is_none() && self.scrolls.is_empty() && self.unread.is_empty()
     }

@@ -17,7 +17,7 @@ pub struct Cluster {
     pub shards: usize,
     /// As many scrolls may be open.
     pub scrolls_max: usize,
-    /// It cannot read in slices, as OpenSearch 2 where an index is empty.
+    /// It cannot read in slices, as OpenSearch where an index is empty.
     pub is_unsliced: bool,
     points: Vec<Point>,
     scrolls: Vec<Scroll>,
@@ -232,6 +232,9 @@ impl Cluster {
             Ok(search) => search,
             Err(cause) => return wrong(&format!("unknown search: {cause}")),
         };
+        if self.is_unsliced && search.slice.is_some() {
+            return wrong("field _id not found");
+        }
         if request.parameters.contains("scroll=") {
             return self.scroll_first(&search);
         }
@@ -322,9 +325,6 @@ impl Cluster {
     }
 
     fn scroll_first(&mut self, search: &Search) -> Answer {
-        if self.is_unsliced && search.slice.is_some() {
-            return wrong("field _id not found");
-        }
         if self.open_scrolls() >= self.scrolls_max {
             let reason = "Trying to create too many scroll contexts. Must be less than or equal to: [2]. This limit can be set by changing the [search.max_open_scroll_context] setting.";
             let cause = json!({ "type": "too_many_scroll_contexts_exception", "reason": reason });

@@ -199,6 +199,12 @@ impl Kind {
         })
     }
 
+    /// Days and times, which a format may say how to read.
+    pub fn is_time(&self) -> bool {
+        use Kind::*;
+        matches!(self, Date | DateTime { .. } | Timestamp { .. } | Time { .. })
+    }
+
     /// Floats are sent in the words of the source, in which 1.0 and 1.00 differ. Text is equal byte
     /// by byte where the collation is binary and does not pad with spaces.
     pub(super) fn is_key_binary(&self, collation: &str) -> bool {

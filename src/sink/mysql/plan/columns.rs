@@ -243,12 +243,8 @@ pub(super) fn find(columns: &[Column], name: &str) -> Option<usize> {
 
 /// How times that go into this column are written; of no interest where it holds none.
 fn times_of(column: &Column, known: Option<&Field>) -> std::result::Result<Times, String> {
-    let is_time = matches!(
-        column.kind,
-        Kind::Date | Kind::DateTime { .. } | Kind::Timestamp { .. } | Kind::Time { .. }
-    );
     match known {
-        Some(field) if is_time => Times::of(field),
+        Some(field) if column.kind.is_time() => Times::of(field),
         _ => Ok(Times::Iso),
     }
 }

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::record::Field;
 use crate::sink::mysql::column::Definition;
 use crate::sink::mysql::session::server::Cluster;
+use crate::sink::mysql::settings::STATE_TABLES;
 use crate::sink::mysql::table::UniqueKey;
 use crate::sink::mysql::{
     Absent, Column, Missing, Mode, MysqlSettings, Preset, Server, Table, TableName,
@@ -188,7 +189,7 @@ fn is_state_table(given: &Given<'_>) -> bool {
     let name = &given.table.name;
     let is_there = prefix.database.is_none() || prefix.database == name.database;
     let is_called = |what| name.table.eq_ignore_ascii_case(&format!("{}_{what}", prefix.table));
-    is_there && ["jobs", "segments"].into_iter().any(is_called)
+    is_there && STATE_TABLES.into_iter().any(is_called)
 }
 
 fn write_path(given: &Given<'_>) -> WritePath {

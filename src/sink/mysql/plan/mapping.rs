@@ -73,11 +73,7 @@ fn note(plan: &Plan, at: usize, bound: &Bound) -> String {
     if matches!(bound.column.kind, Kind::Json { .. }) && bound.column.is_mariadb {
         notes.push("JSON".to_string());
     }
-    let is_time = matches!(
-        bound.column.kind,
-        Kind::Date | Kind::DateTime { .. } | Kind::Timestamp { .. } | Kind::Time { .. }
-    );
-    if is_time {
+    if bound.column.kind.is_time() {
         match &rules.times {
             Times::Iso => {}
             Times::By(format) => notes.push(format!("read as {}", format.words())),

@@ -45,9 +45,8 @@ async fn look(session: &mut Session, name: &TableName) -> Tried<Option<Table>> {
         Some(_) => None,
         None => creation(session, &name).await?,
     };
-    let created = creation.as_deref().and_then(created::read);
     let Created { foreign_keys, checks, overlap_keys, array_keys, is_versioned } =
-        created.clone().unwrap_or_default();
+        creation.as_deref().and_then(created::read).unwrap_or_default();
     let refers_to_itself = foreign_keys.iter().any(|key| {
         let database = key.database.as_deref().unwrap_or(&place.database);
         database.eq_ignore_ascii_case(&place.database)
@@ -95,7 +94,7 @@ async fn look(session: &mut Session, name: &TableName) -> Tried<Option<Table>> {
         is_versioned,
         overlap_keys,
         array_keys,
-        creation: creation.filter(|_| created.is_some()),
+        creation,
         has_update_triggers,
         checks,
         name,
@@ -244,7 +243,8 @@ async fn unique_keys(session: &mut Session, place: &Place) -> Tried<Vec<UniqueKe
     Ok(keys)
 }
 
-/// What SHOW CREATE TABLE says, without what each row changes. None where the account may not see it.
+/// What SHOW CREATE TABLE says, without what each row changes. None where the account may not see it,
+/// or it is not understood.
 pub async fn creation(session: &mut Session, name: &TableName) -> Tried<Option<String>> {
     let sql = format!("SHOW CREATE TABLE {}", name.quoted());
     let rows: Vec<Row> = match session.rows(&sql).await {
@@ -254,7 +254,8 @@ pub async fn creation(session: &mut Session, name: &TableName) -> Tried<Option<S
     };
     // A default of bytes stands in it as it is, and is no UTF-8.
     let text = rows.first().and_then(|row| cell::<Vec<u8>>(row, 1));
-    Ok(text.map(|text| created::lasting(&String::from_utf8_lossy(&text))))
+    let text = text.map(|text| created::lasting(&String::from_utf8_lossy(&text)));
+    Ok(text.filter(|text| created::read(text).is_some()))
 }
 
 /// Partitions by hash take every row, and a range without an end every row above the last.

@@ -14,7 +14,7 @@ use tokio::sync::{OnceCell, oneshot};
 use tokio::task::JoinHandle;
 
 use super::heartbeat::{Heard, SILENCE_SECONDS};
-use super::locks::{get_lock, holder, holders, kill};
+use super::locks::{RELEASE_SECONDS, get_lock, holder, holders, kill};
 use super::state::{State, earlier_stays};
 use crate::error::{Error, Kind, Result};
 use crate::event::Observer;
@@ -43,9 +43,6 @@ const LOCK_SECONDS: u64 = 1;
 /// How long a server may take to notice that the connections of a process are gone.
 const NOTICE_MAX: Duration = Duration::from_secs(2);
 const NOTICE_EVERY: Duration = Duration::from_millis(50);
-
-/// Seconds the server may take to notice that a connection was killed.
-const RELEASE_SECONDS: u64 = 5;
 
 const NO_PANIC: &str = "nobody panics while holding it";
 

@@ -4,6 +4,9 @@ use crate::sink::mysql::session::connection::Session;
 use crate::sink::mysql::table_name::quoted_text;
 use crate::sink::mysql::trouble::{Tried, Trouble};
 
+/// How long the server may take to notice that a connection was killed.
+pub const RELEASE_SECONDS: u64 = 5;
+
 /// False where another connection has it. `Trouble::Stop` where the server has no such locks.
 pub async fn get_lock(session: &mut Session, name: &str, seconds: u64) -> Tried<bool> {
     let sql = format!("SELECT GET_LOCK({}, {seconds})", quoted_text(name));

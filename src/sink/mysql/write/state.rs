@@ -8,22 +8,19 @@
 use std::time::Instant;
 
 use super::job::JobName;
-use super::locks::{get_lock, holder, kill};
+use super::locks::{RELEASE_SECONDS, get_lock, holder, kill};
 use super::token;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, SchemaOperation};
 use crate::record::{Counts, ErrorType, Interval};
 use crate::sink::Receipt;
 use crate::sink::mysql::session::connection::{Done, Session};
-use crate::sink::mysql::settings::MysqlSettings;
+use crate::sink::mysql::settings::{MysqlSettings, STATE_TABLES};
 use crate::sink::mysql::table_name::{TableName, quoted_text};
 use crate::sink::mysql::trouble::{Tried, Trouble};
 
 /// Tokens removed by one statement, so that none of them takes long or holds much.
 const FORGOTTEN_AT_ONCE: u64 = 10_000;
-
-/// Seconds the server may take to notice that a connection was killed.
-const RELEASE_SECONDS: u64 = 5;
 
 pub struct State {
     jobs: TableName,
@@ -42,10 +39,11 @@ impl State {
             database: database.clone(),
             table: format!("{}_{what}", prefix.table),
         };
+        let [jobs, segments, heartbeats] = STATE_TABLES.map(named);
         Ok(State {
-            jobs: named("jobs"),
-            segments: named("segments"),
-            heartbeats: named("heartbeats"),
+            jobs,
+            segments,
+            heartbeats,
             job: JobName::new(&settings.job, target),
             run_id: settings.job.run_id.clone(),
         })

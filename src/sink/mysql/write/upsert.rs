@@ -143,7 +143,11 @@ impl MysqlLane {
             let _room = self.sink.room.enter(&payload.bytes).await;
             return match self.inserting(session).fill_staging(&payload.bytes).await {
                 Ok(()) => Ok(Some(vec![0])),
-                Err(Trouble::Row(_) | Trouble::Slow(_)) => Ok(None),
+                Err(Trouble::Row(_)) => Ok(None),
+                Err(Trouble::Slow(_)) => {
+                    self.was_slow();
+                    Ok(None)
+                }
                 Err(trouble) => Err(trouble),
             };
         }
