@@ -66,6 +66,8 @@ pub struct Column {
     pub has_fixed_default: bool,
     pub is_generated: bool,
     pub is_auto_increment: bool,
+    /// A row without a value gets the next number, of AUTO_INCREMENT or of a sequence.
+    pub is_numbered: bool,
     pub is_invisible: bool,
     /// ON UPDATE CURRENT_TIMESTAMP: an update that does not name it shows in it.
     pub is_updated_by_server: bool,
@@ -107,6 +109,7 @@ impl Column {
             is_key_binary: kind.is_key_binary(definition.collation.as_deref().unwrap_or_default()),
             is_mariadb: definition.is_mariadb,
             preset: Preset::of(definition, &extra),
+            is_numbered: is_auto_increment || preset::is_of_sequence(definition),
             has_fixed_default: preset::is_fixed(definition, &extra),
             is_updated_by_server: extra.contains("on update"),
             kind,

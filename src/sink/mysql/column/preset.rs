@@ -15,6 +15,12 @@ pub enum Preset {
     Computed,
 }
 
+/// `nextval(…)`, also in other words for the same.
+pub fn is_of_sequence(definition: &Definition) -> bool {
+    let preset = definition.column_default.as_deref().unwrap_or_default().to_ascii_lowercase();
+    preset.contains("nextval") || preset.contains("next value")
+}
+
 /// Whether a default is the same for each row, whatever is in its other columns: as far as that can be
 /// told, and else not.
 pub(super) fn is_fixed(definition: &Definition, extra: &str) -> bool {

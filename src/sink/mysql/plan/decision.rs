@@ -3,7 +3,6 @@
 use super::{Bound, OtherFields, Plan, WritePath, columns, keys};
 use crate::error::{Error, Result};
 use crate::record::Field;
-use crate::sink::mysql::column::Definition;
 use crate::sink::mysql::session::server::Cluster;
 use crate::sink::mysql::settings::STATE_TABLES;
 use crate::sink::mysql::table::UniqueKey;
@@ -103,7 +102,7 @@ fn absent(settings: &MysqlSettings, mode: Mode, bound: &Bound, is_key: bool) -> 
     match column.preset {
         Preset::None => Absent::Refused,
         Preset::Null if mode != Mode::Upsert || is_reset => Absent::Null,
-        Preset::Computed if is_reset && !is_key && !column.is_auto_increment => Absent::Reset,
+        Preset::Computed if is_reset && !is_key && !column.is_numbered => Absent::Reset,
         Preset::Null | Preset::Computed => Absent::Left,
     }
 }
@@ -137,15 +136,11 @@ fn of_nothing(given: &Given<'_>) -> Plan {
 
 /// Triggers see one row after the other, and numbers are given in turn.
 fn shows_order(table: &Table, bound: &[Bound]) -> bool {
-    let counts = |definition: &Definition| {
-        let preset = definition.column_default.as_deref().unwrap_or_default().to_ascii_lowercase();
-        preset.contains("nextval") || preset.contains("next value")
-    };
     let primary = table.unique_keys.iter().find(|key| key.is_primary());
     let primary = primary.and_then(UniqueKey::columns).unwrap_or_default();
     !table.triggers.is_empty()
         || table.hides_triggers
-        || table.definitions.iter().any(counts)
+        || table.columns.iter().any(|column| column.is_numbered && !column.is_auto_increment)
         || table.columns.iter().any(|column| {
             column.is_auto_increment
                 && (!primary.contains(&column.name.as_str()) || !is_bound(bound, column))
