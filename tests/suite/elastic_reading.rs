@@ -511,11 +511,11 @@ fn what_cannot_be_read_in_slices_is_read_as_one() {
 }
 
 #[test]
-fn an_index_without_documents_does_not_keep_others_from_being_read() {
+fn an_index_without_a_mapping_does_not_keep_others_from_being_read() {
     let workdir = workdir!();
     for address in [needs!("opensearch"), needs!("opensearch2"), needs!("elasticsearch")] {
         let indices = indices!(address);
-        let empty = indices.filled("empty", 1, &[]);
+        let empty = indices.make("empty", json!({}));
         let other = indices.filled("other", 1, &small(100));
         let found = indices.lines(&workdir, &format!("{empty},{other}"), "--es-slices 2");
         assert_eq!(found.len(), 100);

@@ -143,7 +143,7 @@ impl Cursor for HitCursor {
                 }
                 Turn::Unsliced if self.records == 0 => {
                     tracing::info!(
-                        "the server cannot read '{}' in slices, because an index is empty: it is read as one",
+                        "the server cannot read '{}' in slices, because an index has no mapping: it is read as one",
                         self.reading.title
                     );
                     lines.clear();
@@ -154,7 +154,7 @@ impl Cursor for HitCursor {
                 }
                 Turn::Unsliced => {
                     let message = format!(
-                        "the server cannot read '{}' in slices, because an index is empty",
+                        "the server cannot read '{}' in slices, because an index has no mapping",
                         self.reading.title
                     );
                     return Err(Error::config(message).help("set --es-slices to 1"));

@@ -121,7 +121,7 @@ mod tests {
             assert_eq!(doubt.unread(size, answer), next, "{size} {}", answer.escape_ascii());
         }
         assert!(doubt.wants_name());
-        assert_eq!(doubt.settled().as_deref(), Some(&b"{\"a\" // "[..]));
+        assert_eq!(doubt.settled().as_deref(), Some(&b"{\"a\" // }"[..]));
         assert!(!doubt.wants_name());
     }
 }

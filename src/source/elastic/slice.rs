@@ -224,7 +224,7 @@ impl Slice {
             && refusal.reason.contains("too many scroll contexts")
     }
 
-    /// OpenSearch finds no `_id` to slice by in an index without documents.
+    /// OpenSearch finds no `_id` to slice by in an index without a mapping.
     fn is_unsliced(&self, refusal: &Refusal) -> bool {
         self.after.is_none()
             && self.reading.slices() > 1

@@ -17,7 +17,7 @@ pub struct Cluster {
     pub shards: usize,
     /// As many scrolls may be open.
     pub scrolls_max: usize,
-    /// It cannot read in slices, as OpenSearch where an index is empty.
+    /// It cannot read in slices, as OpenSearch where an index has no mapping.
     pub is_unsliced: bool,
     points: Vec<Point>,
     scrolls: Vec<Scroll>,
