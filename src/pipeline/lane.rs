@@ -125,19 +125,29 @@ impl LaneTask {
         let allowance = SegmentAllowance::new(&self.shared.account);
         let mut in_hand = InHand::new(segment, &self.shared.ledger);
         let commit = self.commit(&mut in_hand, &allowance).await?;
+        let insert = committed.elapsed();
+        // In hand until there is a place for it: one that is let go of here is looked for.
+        let place = match commit {
+            Commit::Durable(_) => {
+                self.shared.keys.leave(in_hand.payload().ticket);
+                Some(self.place_to_settle().await?)
+            }
+            Commit::Accepted | Commit::OverBudget(_) => None,
+        };
         let mut segment = in_hand.take();
         let bytes = segment.payload.bytes.len() as u64;
         // Not shared with a server any more, so this is the buffer itself.
         self.shared.pools.payloads.give(std::mem::take(&mut segment.payload.bytes).into());
         match commit {
             Commit::Durable(receipt) => {
-                self.shared.keys.leave(segment.ticket);
                 if receipt.refused.is_empty()
                     && let Some(buffer) = segment.take_source()
                 {
                     self.shared.pools.segments.give(buffer);
                 }
-                self.settle(segment, receipt, committed).await?;
+                if let Some(place) = place {
+                    place.send(Durable { segment, receipt, insert });
+                }
             }
             Commit::Accepted => {
                 // A segment of which nothing is written counts, too, else it would never be marked.
@@ -197,22 +207,18 @@ impl LaneTask {
             let Some(Accepted { segment, committed }) = self.accepted.pop_front() else {
                 return Err(Error::internal("a lane made more segments durable than it was given"));
             };
-            self.settle(segment, receipt, committed).await?;
+            let insert = committed.elapsed();
+            let place = self.place_to_settle().await?;
+            place.send(Durable { segment, receipt, insert });
         }
         Ok(())
     }
 
-    async fn settle(
-        &mut self,
-        segment: Prepared,
-        receipt: Receipt,
-        committed: Instant,
-    ) -> Result<()> {
-        let insert = committed.elapsed();
+    async fn place_to_settle(&mut self) -> Result<mpsc::OwnedPermit<Durable>> {
         let asked = Instant::now();
-        let sent = self.shared.settle.send(Durable { segment, receipt, insert }).await;
+        let place = self.shared.settle.clone().reserve_owned().await;
         self.waited(Wait::Output, asked.elapsed());
-        sent.map_err(|_| Error::internal("the room that settles segments is closed"))
+        place.map_err(|_| Error::internal("the room that settles segments is closed"))
     }
 
     /// Commits a segment, trying again as `retry` says. Once an answer was lost, the segment is
