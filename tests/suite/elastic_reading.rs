@@ -517,8 +517,10 @@ fn an_index_without_a_mapping_does_not_keep_others_from_being_read() {
         let indices = indices!(address);
         let empty = indices.make("empty", json!({}));
         let other = indices.filled("other", 1, &small(100));
-        let found = indices.lines(&workdir, &format!("{empty},{other}"), "--es-slices 2");
-        assert_eq!(found.len(), 100);
+        for args in ["", "--es-slices 1", "--es-slices 2"] {
+            let found = indices.lines(&workdir, &format!("{empty},{other}"), args);
+            assert_eq!(found.len(), 100, "{args}");
+        }
     }
 }
 

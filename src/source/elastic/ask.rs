@@ -10,8 +10,10 @@ use crate::source::document::Object;
 /// by the second key alone older servers look through everything for each page.
 pub const SORT: &str = r#"[{"_doc":"asc"},{"_shard_doc":"asc"}]"#;
 /// The second key of OpenSearch counts the shards of each index by itself, so that documents of two
-/// indices share it, and those that end a page take others with them.
-pub const SORT_OF_INDICES: &str = r#"[{"_doc":"asc"},{"_shard_doc":"asc"},{"_index":"asc"}]"#;
+/// indices share it, and those that end a page take others with them. An index without a mapping does
+/// not even have `_index`, unless it is told of its type.
+pub const SORT_OF_INDICES: &str =
+    r#"[{"_doc":"asc"},{"_shard_doc":"asc"},{"_index":{"order":"asc","unmapped_type":"keyword"}}]"#;
 /// For servers that do not know the second key.
 pub const SCROLL_SORT: &str = r#"["_doc"]"#;
 
