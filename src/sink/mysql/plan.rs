@@ -36,8 +36,8 @@ pub struct Plan {
     pub lanes_max: usize,
     /// Nobody can tell from the table in which order rows with different keys came.
     pub is_order_free: bool,
-    /// An update shows in a row even where the next one overwrites all it wrote: by a trigger, or in a
-    /// column with ON UPDATE CURRENT_TIMESTAMP.
+    /// What was written shows in a row even where the next update overwrites all of it: by a trigger,
+    /// in a column with ON UPDATE CURRENT_TIMESTAMP, or in a default that is made of other columns.
     pub shows_updates: bool,
     pub write_path: WritePath,
     /// Why a row may be refused, or skipped, for reasons that a count of warnings does not tell from

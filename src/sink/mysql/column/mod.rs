@@ -67,6 +67,8 @@ pub struct Column {
     pub is_invisible: bool,
     /// ON UPDATE CURRENT_TIMESTAMP: an update that does not name it shows in it.
     pub is_updated_by_server: bool,
+    /// Its default is made of values of other columns.
+    pub is_made_of_others: bool,
     /// Two values are equal for the server exactly when `put` makes the same bytes of them.
     pub is_key_binary: bool,
     pub is_mariadb: bool,
@@ -106,6 +108,7 @@ impl Column {
             is_mariadb: definition.is_mariadb,
             preset: Preset::of(definition, &extra),
             is_updated_by_server: extra.contains("on update"),
+            is_made_of_others: preset::names_columns(definition, &extra),
             kind,
         })
     }

@@ -26,3 +26,10 @@ impl Preset {
         }
     }
 }
+
+/// Whether a default may name columns. Servers write names in backticks, and MySQL says of a literal
+/// that it is none of an expression.
+pub(super) fn names_columns(definition: &Definition, extra: &str) -> bool {
+    let has_name = definition.column_default.as_deref().is_some_and(|text| text.contains('`'));
+    has_name && (definition.is_mariadb || extra.contains("default_generated"))
+}

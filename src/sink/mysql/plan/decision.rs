@@ -43,13 +43,11 @@ pub fn plan(given: &Given<'_>) -> Result<Plan> {
     let table = given.table;
     table.check_mode(decision.mode)?;
     let is_always_written = |column: &Column| !given.is_open && is_bound(&binding.columns, column);
+    let shows_earlier = |column: &Column| column.is_updated_by_server || column.is_made_of_others;
     let shows_updates = !table.triggers.is_empty()
         || table.hides_triggers
         || table.is_versioned
-        || table
-            .columns
-            .iter()
-            .any(|column| column.is_updated_by_server && !is_always_written(column));
+        || table.columns.iter().any(|column| shows_earlier(column) && !is_always_written(column));
     let mut warnings = binding.warnings;
     warnings.extend(decision.warnings);
     if !table.is_transactional() {

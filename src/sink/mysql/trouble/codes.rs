@@ -175,6 +175,9 @@ fn row_fault(code: u16) -> Option<(ErrorType, &'static str)> {
         }
         1048 | 1263 => (ErrorType::Null, "NULL, and the column does not take it"),
         1364 => (ErrorType::Null, "there is no value, and the column has no default"),
+        167 | 1467 => {
+            (ErrorType::OutOfRange, "the numbers of an AUTO_INCREMENT column are used up")
+        }
         1406 | 3696 => (ErrorType::OutOfRange, "the value is longer than the column"),
         1264 | 1690 => (ErrorType::OutOfRange, "the number is outside the column's range"),
         1265 | 1292 | 1366 | 1367 | 1411 | 1416 | 3140 | 3141 | 3156 | 3157 => {

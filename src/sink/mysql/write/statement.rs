@@ -35,6 +35,7 @@ pub struct Statements {
     new: String,
     has_row_alias: bool,
     skips_by_key_name: bool,
+    is_mariadb: bool,
     /// Of the rows with an equal key, counted from the last. No column is called so.
     rank: String,
 }
@@ -45,6 +46,9 @@ struct Written {
     transfer: Transfer,
     is_nullable: bool,
     is_key: bool,
+    is_auto_increment: bool,
+    /// The server makes it of other columns where a row leaves it out.
+    is_made_of_others: bool,
     /// Left as it is in a row that is there: the new value is the same, byte by byte.
     stays: bool,
     absent: Absent,
@@ -74,6 +78,8 @@ impl Statements {
             transfer: bound.column.transfer(),
             is_nullable: bound.column.is_nullable,
             is_key: key.contains(&index),
+            is_auto_increment: bound.column.is_auto_increment,
+            is_made_of_others: bound.absent != Absent::Refused && bound.column.is_made_of_others,
             stays: is_binary && key.contains(&index),
             absent: bound.absent,
         };
@@ -105,6 +111,7 @@ impl Statements {
             new: free(NEW),
             skips_by_key_name: plan.skips_by_key_name,
             table: plan.table.table.clone(),
+            is_mariadb,
             has_row_alias: !is_mariadb && version >= ROW_ALIAS_FROM,
         }
     }
@@ -114,9 +121,18 @@ impl Statements {
     pub fn load(&self, place: Place, left: &[usize]) -> String {
         let mut fields = Vec::new();
         let mut conversions = Vec::new();
+        let is_left = |index: usize| left.contains(&index);
+        // With SET, MariaDB gives a number for 0, unless the number is set there, too.
+        let has_set = |(index, column): (usize, &Written)| {
+            column.transfer == Transfer::Convert && !is_left(index)
+        };
+        let sets_numbers = self.is_mariadb && self.columns.iter().enumerate().any(has_set);
         for (index, column) in self.columns.iter().enumerate() {
-            if left.contains(&index) {
+            if is_left(index) {
                 fields.push("@nothing".to_string());
+            } else if sets_numbers && column.is_auto_increment {
+                fields.push(format!("@v{index}"));
+                conversions.push(format!("{} = @v{index}", column.name));
             } else if column.transfer == Transfer::Convert {
                 fields.push(format!("@v{index}"));
                 conversions.push(format!("{} = CONVERT(@v{index} USING utf8mb4)", column.name));
@@ -137,10 +153,13 @@ impl Statements {
     }
 
     /// Whether rows of one INSERT have to leave out the same columns. Else DEFAULT stands for what is
-    /// left out, which is the same for a row that is new.
+    /// left out, which is the same for a row that is new, unless it is made of other columns: it would be
+    /// made of what they are before their values are read.
     pub fn is_uniform(&self) -> bool {
         let mut keys = self.keys();
-        self.mode == Mode::Upsert || keys.any(|key| matches!(key.counter, Counter::WhereAbsent(_)))
+        self.mode == Mode::Upsert
+            || keys.any(|key| matches!(key.counter, Counter::WhereAbsent(_)))
+            || self.columns.iter().any(|column| column.is_made_of_others)
     }
 
     /// What stands in front of the rows of an INSERT.
