@@ -21,11 +21,12 @@ on_both! {
     rows_with_equal_prefixes_are_the_same
     updates_that_show_are_made_one_after_another
     a_null_that_stays_is_unchanged
-    a_zero_is_no_number_of_the_server
     numbers_that_run_out_reject_their_records
-    a_default_made_of_other_columns_is_that_of_the_row
     a_trigger_that_meets_a_key_elsewhere_makes_no_duplicate
     numbers_of_a_sequence_are_numbers_of_the_server
+    a_default_may_be_made_of_other_columns
+    zero_is_zero_beside_values_that_are_converted
+    numbers_are_used_up_at_the_end_of_the_widest_type
 }
 
 /// Every way that rows can take.
@@ -406,31 +407,6 @@ fn a_null_that_stays_is_unchanged(server: &Server) {
     }
 }
 
-fn a_zero_is_no_number_of_the_server(server: &Server) {
-    let database = Database::new(server);
-    let client = &database.client;
-    client.run(
-        "CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, c VARCHAR(9) CHARACTER SET latin1)",
-    );
-    let text = "{\"id\":0,\"c\":\"a\"}\n{\"id\":7,\"c\":\"b\"}\n{\"c\":\"d\"}\n";
-    for (mode, way) in
-        ["insert", "skip", "upsert"].iter().flat_map(|mode| WAYS.map(|way| (mode, way)))
-    {
-        client.run("TRUNCATE TABLE t");
-        Load::jsonl(&database, workdir!(), text)
-            .with("--mode")
-            .with(mode)
-            .with(way)
-            .run()
-            .completes();
-        assert_eq!(
-            client.lines("SELECT * FROM t ORDER BY id"),
-            ["0|a", "7|b", "8|d"],
-            "{mode} {way}"
-        );
-    }
-}
-
 fn numbers_that_run_out_reject_their_records(server: &Server) {
     let database = Database::new(server);
     let client = &database.client;
@@ -450,22 +426,6 @@ fn numbers_that_run_out_reject_their_records(server: &Server) {
             "{mode} {way}: {rows:?}"
         );
         assert_eq!(loaded.summary()["records"]["failed"], 3 - rows.len(), "{mode} {way}");
-    }
-}
-
-fn a_default_made_of_other_columns_is_that_of_the_row(server: &Server) {
-    let database = Database::new(server);
-    let client = &database.client;
-    client.run("CREATE TABLE t (id INT PRIMARY KEY, b INT DEFAULT (a * 10), a INT DEFAULT 3)");
-    let text = "{\"id\":1,\"a\":5}\n{\"id\":2,\"b\":1}\n{\"id\":3,\"a\":1}\n{\"id\":3,\"a\":2}\n";
-    for (mode, last) in [("insert", "3|10|1"), ("skip", "3|10|1"), ("upsert", "3|10|2")] {
-        for way in WAYS {
-            client.run("DELETE FROM t");
-            let load = Load::jsonl(&database, workdir!(), text).with("--max-errors 1 --mode");
-            load.with(mode).with(way).run().completes();
-            let found = client.lines("SELECT * FROM t ORDER BY id");
-            assert_eq!(found, ["1|50|5", "2|1|3", last], "{mode} {way}");
-        }
     }
 }
 
@@ -552,5 +512,80 @@ fn updates_that_show_are_made_one_after_another(server: &Server) {
             .completes();
         assert_eq!(loaded.rejects()[0].line, 3, "{way}");
         assert_eq!(client.lines("SELECT * FROM x"), ["1|6"], "{way}");
+    }
+}
+
+fn a_default_may_be_made_of_other_columns(server: &Server) {
+    let database = Database::new(server);
+    let client = &database.client;
+    client.run(
+        "CREATE TABLE t (k INT PRIMARY KEY, b INT DEFAULT (a * 10), a INT DEFAULT 3, z INT DEFAULT (a + 1))",
+    );
+    let text = "{\"k\":1,\"a\":5}\n{\"k\":2}\n{\"k\":3,\"b\":7}\n{\"k\":4,\"a\":6,\"b\":1}\n";
+    let expected = ["1|50|5|6", "2|30|3|4", "3|7|3|4", "4|1|6|7"];
+    for (mode, way) in
+        ["insert", "skip", "upsert"].iter().flat_map(|mode| WAYS.map(|way| (mode, way)))
+    {
+        client.run("DELETE FROM t");
+        let load = Load::jsonl(&database, workdir!(), text).with("--mode").with(mode).with(way);
+        load.run().completes();
+        assert_eq!(client.lines("SELECT * FROM t ORDER BY k"), expected, "{mode} {way}");
+    }
+    // It is made when the row is, of what the first record says.
+    let text = "{\"k\":1,\"a\":1}\n{\"k\":2,\"a\":9,\"b\":0}\n{\"k\":1,\"a\":2}\n";
+    for way in WAYS {
+        client.run("DELETE FROM t");
+        Load::jsonl(&database, workdir!(), text).with("--mode upsert").with(way).run().completes();
+        let found = client.lines("SELECT * FROM t ORDER BY k");
+        assert_eq!(found, ["1|10|2|2", "2|0|9|10"], "{way}");
+    }
+}
+
+fn zero_is_zero_beside_values_that_are_converted(server: &Server) {
+    let database = Database::new(server);
+    let client = &database.client;
+    let converted = if server.is_mariadb { "UUID" } else { "JSON" };
+    client.run(format!(
+        "CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, w VARCHAR(9) CHARACTER SET latin1, c {converted})"
+    ));
+    client.run(
+        "CREATE TABLE x (w VARCHAR(9) CHARACTER SET latin1 PRIMARY KEY, id INT AUTO_INCREMENT, KEY (id))",
+    );
+    for (mode, way) in
+        ["insert", "skip", "upsert"].iter().flat_map(|mode| WAYS.map(|way| (mode, way)))
+    {
+        for table in ["t", "x"] {
+            client.run(format!("TRUNCATE TABLE {table}"));
+            let text = "{\"id\":0,\"w\":\"a\"}\n{\"id\":1,\"w\":\"b\"}\n{\"id\":-7,\"w\":\"c\"}\n{\"w\":\"d\"}\n";
+            let load = Load::jsonl(&database, workdir!(), text).with("--mode").with(mode);
+            let load = load.with(way).with("--db-table").with(table);
+            load.run().completes().counts("read 4, inserted 4");
+            let found = client.lines(&format!("SELECT w, id FROM {table} ORDER BY w"));
+            assert_eq!(found, ["a|0", "b|1", "c|-7", "d|2"], "{table} {mode} {way}");
+        }
+    }
+}
+
+/// There the server says so in a way of its own.
+fn numbers_are_used_up_at_the_end_of_the_widest_type(server: &Server) {
+    let database = Database::new(server);
+    let client = &database.client;
+    client.run("CREATE TABLE t (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, v INT)");
+    for (mode, way) in
+        ["insert", "skip", "upsert"].iter().flat_map(|mode| WAYS.map(|way| (mode, way)))
+    {
+        client.run("DELETE FROM t");
+        client.run("INSERT INTO t VALUES (18446744073709551615, 0)");
+        let text = "{\"id\":5,\"v\":1}\n{\"v\":2}\n{\"id\":6,\"v\":3}\n";
+        let loaded = Load::jsonl(&database, workdir!(), text)
+            .with("--max-errors 1 --mode")
+            .with(mode)
+            .with(way)
+            .run()
+            .completes()
+            .counts("read 3, inserted 2, failed 1");
+        let rejects = loaded.rejects();
+        let reason = "the numbers of an AUTO_INCREMENT column are used up (mysql error 1467)";
+        assert_eq!((rejects[0].line, rejects[0].reason.as_str()), (2, reason), "{mode} {way}");
     }
 }

@@ -193,7 +193,7 @@ fn row_fault(code: u16) -> Option<(ErrorType, &'static str)> {
             "a unique key over the values of an array has one of them already",
         ),
         167 | 1467 => {
-            (ErrorType::OutOfRange, "the numbers of the AUTO_INCREMENT column are used up")
+            (ErrorType::OutOfRange, "the numbers of an AUTO_INCREMENT column are used up")
         }
         1369 => (ErrorType::Constraint, "the view's CHECK OPTION is not satisfied"),
         1526 | 1748 => (ErrorType::Constraint, "no partition takes the row"),
