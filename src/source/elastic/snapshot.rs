@@ -234,7 +234,7 @@ impl Snapshot {
 
     /// Closes the scrolls there are; others may be opened.
     pub async fn close_scrolls(&self) {
-        self.take_left().close(&self.client).await;
+        self.take_scrolls().close(&self.client).await;
     }
 
     /// Gives back what the server keeps. Failures are of no interest: it expires by itself.
@@ -255,8 +255,7 @@ impl Snapshot {
     }
 
     fn take_left(&self) -> Left {
-        let mut held = self.held();
-        let point = std::mem::take(&mut held.point);
+        let point = std::mem::take(&mut self.held().point);
         let point = match self.dialect {
             _ if point.is_empty() => None,
             Dialect::Elastic => Some((ClosePointInTimeParts::None.url(), json!({ "id": point }))),
@@ -265,9 +264,14 @@ impl Snapshot {
             }
             Dialect::Scroll => None,
         };
+        Left { point, ..self.take_scrolls() }
+    }
+
+    fn take_scrolls(&self) -> Left {
+        let mut held = self.held();
         let mut scrolls = std::mem::take(&mut held.replaced);
         scrolls.extend(std::mem::take(&mut held.scrolls).into_values());
-        Left { point, scrolls, unread: std::mem::take(&mut held.unread) }
+        Left { point: None, scrolls, unread: std::mem::take(&mut held.unread) }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
