@@ -219,6 +219,70 @@ fn put(indices: &Indices, index: &str, id: &str, source: &[u8]) {
     assert!(answer.status == 201, "{id}: {}", answer.status);
 }
 
+/// Documents at which these servers fail themselves.
+#[track_caller]
+fn check_unservable(indices: &Indices, workdir: &Workdir) {
+    let good = small(1_500);
+    let index = indices.filled("unservable", 2, &good[..700]);
+    let sources: [&[u8]; 3] = [b"/* c */{\"a\":1}", b"// c\n{\"a\":1}", b"\xEF\xBB\xBF/**/{}"];
+    for (number, source) in sources.iter().enumerate() {
+        put(indices, &index, &format!("bad{number}"), source);
+    }
+    indices.fill(&index, &good[700..]);
+    let args = "--max-errors 10 --rejects rejects.jsonl --batch-size 500 --output-file out.jsonl";
+    let finished = indices.read_by(workdir, &index).args(args.split(' ')).run();
+    finished.assert_code(0);
+    assert_eq!(workdir.read("out.jsonl").lines().count(), good.len(), "{finished}");
+    let found = rejects(workdir);
+    let mut ids: Vec<&str> = found.iter().map(|line| line["_id"].as_str().unwrap()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["bad0", "bad1", "bad2"]);
+    // A scroll cannot look for them.
+    let query = r#"{"wrapper":{"query":"eyJtYXRjaF9hbGwiOnt9fQ=="}}"#;
+    let program = indices.read_by(workdir, &index).args(["--es-query", query]);
+    let finished = program.args(["--output-file", "out.jsonl"]).run();
+    finished.assert_code(3).assert_stderr_has("the server cannot give one of its documents");
+}
+
+#[test]
+fn a_document_that_elasticsearch_cannot_give_is_rejected() {
+    check_unservable(&indices!(needs!("elasticsearch")), &workdir!());
+}
+
+#[test]
+fn a_document_that_elasticsearch_8_cannot_give_is_rejected() {
+    check_unservable(&indices!(needs!("elasticsearch8")), &workdir!());
+}
+
+#[track_caller]
+fn check_without_fields(indices: &Indices, workdir: &Workdir) {
+    let filled = indices.filled("some-filled", 2, &small(30));
+    indices.make("some-empty", json!({}));
+    let both = filled.replace("filled", "*");
+    for args in ["--es-slices 1", "--es-slices 3"] {
+        assert_eq!(indices.lines(workdir, &both, args).len(), 30, "{args}");
+    }
+    let alias = indices.name("alias");
+    let add = json!({ "index": indices.name("some-empty"), "alias": alias });
+    indices.ask("POST", "/_aliases", &json!({ "actions": [{ "add": add }] }).to_string());
+    assert_eq!(indices.lines(workdir, &alias, "").len(), 0);
+}
+
+#[test]
+fn an_index_without_fields_beside_others() {
+    check_without_fields(&indices!(needs!("elasticsearch")), &workdir!());
+}
+
+#[test]
+fn an_index_without_fields_beside_others_on_opensearch() {
+    check_without_fields(&indices!(needs!("opensearch")), &workdir!());
+}
+
+#[test]
+fn an_index_without_fields_beside_others_on_opensearch_2() {
+    check_without_fields(&indices!(needs!("opensearch2")), &workdir!());
+}
+
 fn rejects(workdir: &Workdir) -> Vec<Value> {
     let text = workdir.read("rejects.jsonl");
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

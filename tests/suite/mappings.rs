@@ -133,6 +133,47 @@ fn a_name_that_no_mapping_has_is_said() {
     assert!(!finished.stderr.contains("no mapping"), "{finished}");
 }
 
+#[track_caller]
+fn check_vectors(indices: &Indices, workdir: &Workdir) {
+    let vector = json!({ "type": "dense_vector", "dims": 2 });
+    let inner = json!({ "properties": { "v": vector } });
+    let properties = json!({ "id": { "type": "integer" }, "o": inner, "v": vector });
+    let index = indices.make("vectors", json!({ "mappings": { "properties": properties } }));
+    let document = json!({ "id": 1, "o": { "v": [0.5, -2.5] }, "v": [0.25, 1.5] });
+    fill(indices, &index, &[document]);
+    for (args, expected) in [
+        ("--flatten", "id,o.v,v\n1,\"[0.5,-2.5]\",\"[0.25,1.5]\"\n"),
+        ("--es-fields v", "v\n\"[0.25,1.5]\"\n"),
+        ("--es-fields=-v,-o", "id\n1\n"),
+    ] {
+        read(indices, workdir, &index, args).assert_code(0);
+        workdir.assert_file("out.csv", expected);
+    }
+}
+
+#[test]
+fn vectors_are_read_with_their_documents() {
+    check_vectors(&indices!(needs!("elasticsearch")), &workdir!());
+}
+
+#[test]
+fn vectors_are_read_with_their_documents_on_elasticsearch_8() {
+    check_vectors(&indices!(needs!("elasticsearch8")), &workdir!());
+}
+
+#[test]
+fn an_index_whose_settings_keep_no_documents_is_refused() {
+    for server in [needs!("elasticsearch"), needs!("elasticsearch8")] {
+        let indices = indices!(server);
+        let workdir = workdir!();
+        let settings = json!({ "index.mapping.source.mode": "disabled" });
+        let index = indices.make("blind", json!({ "settings": settings }));
+        fill(&indices, &index, &[json!({ "a": 1 })]);
+        let words = format!("the index '{index}' does not keep its documents");
+        read(&indices, &workdir, &index, "").assert_code(2).assert_stderr_has(&words);
+    }
+}
+
 #[test]
 fn rows_of_deleted_documents_stay_and_a_look_says_so() {
     let indices = indices!(needs!("elasticsearch"));

@@ -115,9 +115,12 @@ impl Number {
         if self.reserved > 0 {
             taken = self.min.max(taken.saturating_sub(self.reserved));
         }
-        // More than five digits where there is no sign, more than four where there has to be one.
+        // More than five digits where there is no sign, more than four where there has to be one. More
+        // than ten are a year nowhere, but may be milliseconds.
         let is_long = match self.sign {
-            Sign::ExceedsPad => (is_negative || is_positive) && taken > self.min,
+            Sign::ExceedsPad => {
+                (is_negative || is_positive) && (self.min + 1..=10).contains(&available)
+            }
             _ => taken == self.max && (self.max + 1..10).contains(&available),
         };
         if self.is_contested && is_long {

@@ -35,6 +35,8 @@ pub enum Trouble {
     Failing,
     /// No copy of some shards is there.
     MissingShards,
+    /// It holds a document that it cannot give.
+    Unservable,
     SnapshotLost,
     NoIndex,
     Closed,
@@ -72,6 +74,7 @@ impl Refusal {
             403 => Trouble::Forbidden,
             _ if has("circuit_breaking_exception") && is_permanent => Trouble::MemoryForGood,
             _ if has("circuit_breaking_exception") => Trouble::Memory,
+            _ if has("not_x_content_exception") => Trouble::Unservable,
             _ if has("search_context_missing_exception") => Trouble::SnapshotLost,
             _ if has("index_not_found_exception") => Trouble::NoIndex,
             _ if has("index_closed_exception") => Trouble::Closed,
@@ -135,6 +138,12 @@ impl Refusal {
             )
             .for_at_most(MISSING_SHARDS_MAX)
             .help("a node is away, or an index is red"),
+            Trouble::Unservable => new(
+                Kind::Data,
+                ErrorType::Parse,
+                "the server cannot give one of its documents",
+            )
+            .help("one that is no JSON, such as one that begins with a comment; leave it out with --es-query"),
             Trouble::SnapshotLost => new(
                 Kind::Unavailable,
                 ErrorType::PartialResult,

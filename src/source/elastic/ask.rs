@@ -63,7 +63,14 @@ pub struct Filter<'a> {
     pub includes: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub excludes: &'a [String],
+    /// Always false: newer servers leave vectors out otherwise, and older ones do not know the word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exclude_vectors: Option<bool>,
 }
+
+/// Whether a server knows how vectors are asked for.
+pub const WITH_VECTORS: &str =
+    r#"{"size":0,"track_total_hits":false,"_source":{"exclude_vectors":false}}"#;
 
 impl Search<'_> {
     pub fn text(&self) -> String {
@@ -133,7 +140,11 @@ mod tests {
             search_after: Some(raw(b"[18446744073709551615, 4294967296]").unwrap()),
             slice: Some(Slice { id: 0, max: 2 }),
             track_total_hits: false,
-            source: Some(Sources::Some(Filter { includes: &["a".to_string()], excludes: &[] })),
+            source: Some(Sources::Some(Filter {
+                includes: &["a".to_string()],
+                excludes: &[],
+                exclude_vectors: None,
+            })),
             version: false,
         };
         assert_eq!(

@@ -58,6 +58,15 @@ impl Doubt {
         }
     }
 
+    /// The server fails at one of `size` hits, and nobody has its bytes.
+    pub fn unserved(&mut self, size: u64) -> Next {
+        if size > 1 {
+            return Next::Halve;
+        }
+        self.nameless = Some(Vec::new());
+        Next::Ask
+    }
+
     /// Whether the last answer was bad in the same way, if it was.
     fn same(&mut self, bad: Vec<u8>) -> Option<bool> {
         let is_same = self.suspect.as_ref().map(|suspect| *suspect == bad);
@@ -100,6 +109,16 @@ mod tests {
         }
         assert_eq!(doubt.settled(), None);
         assert_eq!(doubt.judged(&records(&[b"a"])), Next::Ask);
+    }
+
+    #[test]
+    fn a_document_that_the_server_cannot_give_is_asked_for_its_name_when_it_is_alone() {
+        let mut doubt = Doubt::default();
+        assert_eq!(doubt.unserved(8), Next::Halve);
+        assert!(!doubt.wants_name());
+        assert_eq!(doubt.unserved(1), Next::Ask);
+        assert!(doubt.wants_name());
+        assert_eq!(doubt.settled(), Some(Vec::new()));
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct Mappings {
     pub without_source: Option<String>,
     /// An index that keeps something else and writes documents anew when asked.
     pub synthetic: Option<String>,
+    /// A field is a vector, which newer servers leave out of documents unless asked for it.
+    pub has_vectors: bool,
     /// An index that leaves fields out of the documents that it keeps.
     pub filtered: Option<String>,
     /// What is included or excluded and fits no field that documents may have.
@@ -69,7 +71,7 @@ pub fn read(answer: &Value, listing: Listing, found: &mut Mappings) {
         found.indices.push(index.clone());
         let mappings = &value["mappings"];
         let source = &mappings["_source"];
-        if source["enabled"].as_bool() == Some(false) {
+        if source["enabled"].as_bool() == Some(false) || source["mode"] == "disabled" {
             found.without_source.get_or_insert_with(|| index.clone());
         }
         if source["mode"].as_str() == Some("synthetic") {
@@ -83,6 +85,7 @@ pub fn read(answer: &Value, listing: Listing, found: &mut Mappings) {
         let nothing = Map::new();
         let properties = mappings["properties"].as_object().unwrap_or(&nothing);
         list("", properties, [listing, kept], found);
+        found.has_vectors |= holds_vectors(properties);
         for (name, mapping) in &runtime(mappings, listing.flatten) {
             note(name, mapping, [listing, kept], found);
         }
@@ -92,6 +95,13 @@ pub fn read(answer: &Value, listing: Listing, found: &mut Mappings) {
         forget_known("", properties, &mut found.unknown);
         forget_known("", &runtime(mappings, true), &mut found.unknown);
     }
+}
+
+fn holds_vectors(properties: &Map<String, Value>) -> bool {
+    properties.values().any(|mapping| {
+        matches!(mapping["type"].as_str(), Some("dense_vector" | "rank_vectors" | "sparse_vector"))
+            || inner(mapping).is_some_and(holds_vectors)
+    })
 }
 
 fn names(list: &Value) -> Vec<String> {
@@ -133,6 +143,14 @@ pub fn synthetic_by_settings(answer: &Value) -> Option<String> {
             None => is_implied || is_derived,
         };
         is_synthetic.then(|| index.clone())
+    })
+}
+
+/// Looks for an index whose settings say that it keeps no documents.
+pub fn without_source_by_settings(answer: &Value) -> Option<String> {
+    answer.as_object()?.iter().find_map(|(index, value)| {
+        let mode = value["settings"]["index.mapping.source.mode"].as_str();
+        (mode == Some("disabled")).then(|| index.clone())
     })
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
+use elasticsearch::http::Method;
 use elasticsearch::indices::IndicesGetAliasParts;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -87,6 +88,7 @@ async fn find_out(
         mapping::doubt_old_dates(&mut mappings.fields, known.as_ref());
     }
     let known = known.unwrap_or_default();
+    refuse_without_source(&mappings, &known)?;
     declare(&mut mappings.fields, &settings.dates)?;
     warn_of_rebuilt(&mappings, &known);
     warn_of_missing(&mappings, &title);
@@ -98,6 +100,8 @@ async fn find_out(
             "{place} may hold 'now', which a server evaluates anew for each page: '{title}' is read by one scroll without slices, which evaluates it once"
         );
     }
+    let asks_for_vectors =
+        mappings.has_vectors && asks_for_vectors(&client, &title, &indices).await?;
     let dialects = if loose.is_some() { &[Dialect::Scroll] } else { server.dialects() };
     let (snapshot, count) =
         take(dialects, &client, &indices, &title, query.as_deref(), &settings).await?;
@@ -117,6 +121,7 @@ async fn find_out(
     let mut reading = Reading {
         slices: AtomicUsize::new(slices),
         sort: if may_share_keys { ask::SORT_OF_INDICES } else { ask::SORT },
+        asks_for_vectors,
         total: count.total,
         window: window.clamp(1, pace::PAGE_RECORDS_MAX),
         query,
@@ -154,6 +159,7 @@ fn reading(
         query: None,
         include: settings.include.clone(),
         exclude: settings.exclude.clone(),
+        asks_for_vectors: false,
         sort: ask::SORT,
         total: 0,
         delivered: AtomicU64::new(0),
@@ -271,12 +277,34 @@ async fn look(
             .help("set --es-index, or --allow-empty where that may be");
         return Err(with_names(error, client).await);
     }
-    if let Some(index) = &mappings.without_source {
-        let message = format!("the index '{index}' does not keep its documents");
-        return Err(Error::config(message)
-            .help("its mapping says _source.enabled: false; leave it out of --es-index"));
-    }
     Ok(Some(mappings))
+}
+
+fn refuse_without_source(mappings: &Mappings, settings: &Value) -> Result<()> {
+    let by_settings = || mapping::without_source_by_settings(settings);
+    let Some(index) = mappings.without_source.clone().or_else(by_settings) else { return Ok(()) };
+    let message = format!("the index '{index}' does not keep its documents");
+    Err(Error::config(message).help(
+        "its mapping says _source.enabled: false, or its settings index.mapping.source.mode: disabled; leave it out of --es-index",
+    ))
+}
+
+/// Servers from Elasticsearch 9.2 on send vectors only where they are asked for in words that others
+/// do not know, and those send them anyway.
+async fn asks_for_vectors(client: &Client, title: &str, indices: &str) -> Result<bool> {
+    let path = format!("/{indices}/_search");
+    let question = Question {
+        operation: Operation::Count,
+        method: Method::Post,
+        path: &path,
+        parameters: &[],
+        body: Some(ask::WITH_VECTORS.to_string()),
+    };
+    let answer = client.ask(question).await?;
+    if answer.status == 400 && answer.refusal().trouble == Trouble::Wrong {
+        return Ok(false);
+    }
+    answer.given(&format!("asking for the vectors of '{title}'")).map(|_| true)
 }
 
 /// Why there is no room for what is known of the indices.

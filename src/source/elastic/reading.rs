@@ -38,6 +38,8 @@ pub struct Reading {
     pub query: Option<Box<RawValue>>,
     pub include: Vec<String>,
     pub exclude: Vec<String>,
+    /// Vectors have to be asked for.
+    pub asks_for_vectors: bool,
     /// The order of hits, which no two of them share.
     pub sort: &'static str,
     /// Hits when the snapshot was taken.
@@ -134,8 +136,10 @@ impl Reading {
         slice: Option<Slice>,
         sort: &'static str,
     ) -> Result<Search<'a>> {
-        let filter = Filter { includes: &self.include, excludes: &self.exclude };
-        let is_filtered = !self.include.is_empty() || !self.exclude.is_empty();
+        let exclude_vectors = self.asks_for_vectors.then_some(false);
+        let filter = Filter { includes: &self.include, excludes: &self.exclude, exclude_vectors };
+        let is_filtered =
+            !self.include.is_empty() || !self.exclude.is_empty() || self.asks_for_vectors;
         Ok(Search {
             size: wish.size,
             query: self.query.as_deref(),

@@ -194,6 +194,13 @@ impl Slice {
                     lines.truncate(start);
                     return Ok(Turn::Unsliced);
                 }
+                // Found as one that hides its end, but nobody has its bytes.
+                Ok(Fetched::Refused(refusal)) if self.is_unservable(&refusal) => {
+                    if self.doubt.unserved(size) == Next::Halve {
+                        self.pace.halve();
+                    }
+                    continue;
+                }
                 Ok(Fetched::Refused(refusal)) => self.refused(&refusal, &asked)?,
                 Err(error) => error,
             };
@@ -229,6 +236,13 @@ impl Slice {
         self.after.is_none()
             && self.reading.slices() > 1
             && refusal.reason.contains("field _id not found")
+    }
+
+    /// The server fails at a document that can be looked for.
+    fn is_unservable(&self, refusal: &Refusal) -> bool {
+        refusal.trouble == Trouble::Unservable
+            && !self.reading.is_scroll()
+            && !self.doubt.wants_name()
     }
 
     /// Closes a scroll that this answer opened and that will not be read.

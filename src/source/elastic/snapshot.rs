@@ -256,8 +256,7 @@ impl Snapshot {
     }
 
     fn take_left(&self) -> Left {
-        let mut held = self.held();
-        let point = std::mem::take(&mut held.point);
+        let point = std::mem::take(&mut self.held().point);
         let point = match self.dialect {
             _ if point.is_empty() => None,
             Dialect::Elastic => Some((ClosePointInTimeParts::None.url(), json!({ "id": point }))),
@@ -266,7 +265,7 @@ impl Snapshot {
             }
             Dialect::Scroll => None,
         };
-        Left { point, ..Left::scrolls_of(&mut held) }
+        Left { point, ..Left::scrolls_of(&mut self.held()) }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
