@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use memchr::memchr3;
 
-use super::group::{Group, Groups, sets};
+use super::group::{GROUPS_MAX, Group, Groups, SETS_MAX, are_between, sets, together, weave};
 use super::order::KeyOrder;
 use super::text::{DEFAULT, FIELD_END, ROW_END};
 use crate::convert::Unfit;
@@ -140,13 +140,14 @@ impl Preparer {
         // What most segments need, so that none holds twice as much by doubling.
         let ends = rows.len() * self.columns.len();
         out.reserve_exact(rows.bytes() + ends + rows.bytes() / SPARE);
-        let mut order = self.order_of(rows);
+        let mut orders = self.orders_of(rows).into_iter();
+        let mut order = orders.next();
         let mut tally = self.write_all(rows, order.as_deref(), &mut out, refused);
-        if order.is_some() && !self.is_keyless && swaps_equals(&tally) {
+        while order.is_some() && !self.is_keyless && swaps_equals(&tally) {
             out.clear();
             refused.clear();
-            order = None;
-            tally = self.write_all(rows, None, &mut out, refused);
+            order = orders.next();
+            tally = self.write_all(rows, order.as_deref(), &mut out, refused);
         }
         let written = std::mem::take(&mut tally.written);
         Ok(Payload { order: order.map(|_| written), ..self.payload(out, tally) })
@@ -197,26 +198,35 @@ impl Preparer {
         tally.groups.add(left, end);
     }
 
-    /// The order in which rows are written, where it is not that of the source: by what they leave
-    /// out, and by their keys.
-    fn order_of(&self, rows: &Rows) -> Option<Vec<u32>> {
+    /// The orders in which rows are written, where it is not that of the source, the best one first:
+    /// by what they leave out, and by their keys. One that changes the places of equal keys will not do.
+    fn orders_of(&self, rows: &Rows) -> Vec<Vec<u32>> {
         let by_key = self.order.as_ref().and_then(|order| order.of(rows));
-        let Some(sets) = self.sets_of(rows) else { return by_key };
+        let Some(sets) = self.sets_of(rows) else { return by_key.into_iter().collect() };
         let mut order = by_key.unwrap_or_else(|| (0..rows.len() as u32).collect());
-        order.sort_by_key(|row| sets[*row as usize]);
-        Some(order)
+        let are_between = are_between(&order, &sets);
+        together(&mut order, &sets);
+        if !are_between {
+            return vec![order];
+        }
+        let mut woven = order.clone();
+        weave(&mut woven, &sets);
+        vec![woven, order]
     }
 
     /// For each row a number, the same for rows that leave out the same columns. None where that is of
-    /// no use.
+    /// no use: where there are too many for LOAD DATA, only in upserts have the rows of an INSERT to
+    /// leave out the same.
     fn sets_of(&self, rows: &Rows) -> Option<Vec<u32>> {
         if !self.is_order_free || !rows.may_lack_values() {
             return None;
         }
+        let sets_max = if self.is_upsert { SETS_MAX } else { GROUPS_MAX };
         let is_left = |(writer, value): (&Writer, Value<'_>)| {
             value == Value::Absent && writer.absent() == Ok(Put::Default)
         };
-        sets((0..rows.len()).map(|row| self.columns.iter().zip(rows.row(row)).map(is_left)))
+        let rows = (0..rows.len()).map(|row| self.columns.iter().zip(rows.row(row)).map(is_left));
+        sets(rows, sets_max)
     }
 
     /// Appends one row, and gives the hash of its key if it has one.
