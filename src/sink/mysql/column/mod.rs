@@ -64,6 +64,8 @@ pub struct Column {
     pub preset: Preset,
     pub is_generated: bool,
     pub is_auto_increment: bool,
+    /// Its default is the next number of a sequence.
+    pub counts_by_sequence: bool,
     pub is_invisible: bool,
     /// ON UPDATE CURRENT_TIMESTAMP: an update that does not name it shows in it.
     pub is_updated_by_server: bool,
@@ -103,6 +105,7 @@ impl Column {
                 || extra.contains("stored generated")
                 || extra.contains("persistent generated"),
             is_auto_increment,
+            counts_by_sequence: preset::counts(definition),
             is_invisible: extra.contains("invisible"),
             is_key_binary: kind.is_key_binary(definition.collation.as_deref().unwrap_or_default()),
             is_mariadb: definition.is_mariadb,
@@ -111,6 +114,11 @@ impl Column {
             is_made_of_others: preset::names_columns(definition, &extra),
             kind,
         })
+    }
+
+    /// Where a row has no value for it, it gets the next number.
+    pub fn is_numbered(&self) -> bool {
+        self.is_auto_increment || self.counts_by_sequence
     }
 
     /// Whether values can be written to it at all; to be asked for each column that is meant to be.

@@ -33,3 +33,9 @@ pub(super) fn names_columns(definition: &Definition, extra: &str) -> bool {
     let has_name = definition.column_default.as_deref().is_some_and(|text| text.contains('`'));
     has_name && (definition.is_mariadb || extra.contains("default_generated"))
 }
+
+/// Whether a default is made of the next number of a sequence.
+pub(super) fn counts(definition: &Definition) -> bool {
+    let preset = definition.column_default.as_deref().unwrap_or_default().to_ascii_lowercase();
+    definition.is_mariadb && (preset.contains("nextval") || preset.contains("next value"))
+}

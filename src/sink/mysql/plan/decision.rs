@@ -3,7 +3,6 @@
 use super::{Bound, OtherFields, Plan, WritePath, columns, keys};
 use crate::error::{Error, Result};
 use crate::record::Field;
-use crate::sink::mysql::column::Definition;
 use crate::sink::mysql::session::server::Cluster;
 use crate::sink::mysql::table::UniqueKey;
 use crate::sink::mysql::{
@@ -130,15 +129,11 @@ fn of_nothing(given: &Given<'_>) -> Plan {
 
 /// Triggers see one row after the other, and numbers are given in turn.
 fn shows_order(table: &Table, bound: &[Bound]) -> bool {
-    let counts = |definition: &Definition| {
-        let preset = definition.column_default.as_deref().unwrap_or_default().to_ascii_lowercase();
-        preset.contains("nextval") || preset.contains("next value")
-    };
     let primary = table.unique_keys.iter().find(|key| key.is_primary());
     let primary = primary.and_then(UniqueKey::columns).unwrap_or_default();
     !table.triggers.is_empty()
         || table.hides_triggers
-        || table.definitions.iter().any(counts)
+        || table.columns.iter().any(|column| column.counts_by_sequence)
         || table.columns.iter().any(|column| {
             column.is_auto_increment
                 && (!primary.contains(&column.name.as_str()) || !is_bound(bound, column))
@@ -182,7 +177,7 @@ fn is_state_table(given: &Given<'_>) -> bool {
     let name = &given.table.name;
     let is_there = prefix.database.is_none() || prefix.database == name.database;
     let is_called = |what| name.table.eq_ignore_ascii_case(&format!("{}_{what}", prefix.table));
-    is_there && ["jobs", "segments"].into_iter().any(is_called)
+    is_there && ["jobs", "segments", "heartbeats"].into_iter().any(is_called)
 }
 
 fn write_path(given: &Given<'_>) -> WritePath {

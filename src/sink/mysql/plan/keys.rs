@@ -4,7 +4,7 @@ use super::columns::find;
 use super::{Bound, Counter, Given, Key, Part};
 use crate::error::{Error, Result};
 use crate::sink::mysql::table::{KeyPart, UniqueKey};
-use crate::sink::mysql::{Mode, Preset};
+use crate::sink::mysql::{Column, Mode, Preset};
 
 /// Lanes where nothing else limits them: more would only wait for each other.
 pub const LANES_MAX: usize = 64;
@@ -87,7 +87,7 @@ impl<'a> Keys<'a> {
                 let Some(at) = at else {
                     (is_whole, is_binary) = (false, false);
                     let column = name.and_then(|name| given.table.column(name));
-                    if column.is_some_and(|column| column.is_auto_increment) {
+                    if column.is_some_and(Column::is_numbered) {
                         counter = Counter::Always;
                     }
                     continue;
@@ -97,7 +97,7 @@ impl<'a> Keys<'a> {
                 is_binary &= column.is_key_binary && part.prefix.is_none() && !may_be_made;
                 // No record is known to say it.
                 is_whole &= *is_known || column.preset == Preset::None;
-                if may_be_made && column.is_auto_increment && counter == Counter::Never {
+                if may_be_made && column.is_numbered() && counter == Counter::Never {
                     counter = Counter::WhereAbsent(at);
                 }
                 columns.push(at);
