@@ -27,6 +27,7 @@ on_both! {
     a_default_may_be_made_of_other_columns
     zero_is_zero_beside_values_that_are_converted
     numbers_are_used_up_at_the_end_of_the_widest_type
+    numbers_of_a_sequence_are_the_servers
 }
 
 /// Every way that rows can take.
@@ -587,5 +588,33 @@ fn numbers_are_used_up_at_the_end_of_the_widest_type(server: &Server) {
         let rejects = loaded.rejects();
         let reason = "the numbers of an AUTO_INCREMENT column are used up (mysql error 1467)";
         assert_eq!((rejects[0].line, rejects[0].reason.as_str()), (2, reason), "{mode} {way}");
+    }
+}
+
+fn numbers_of_a_sequence_are_the_servers(server: &Server) {
+    if !server.is_mariadb {
+        return;
+    }
+    let database = Database::new(server);
+    let client = &database.client;
+    client.run("CREATE SEQUENCE numbers");
+    client.run("CREATE TABLE t (id INT PRIMARY KEY DEFAULT (NEXTVAL(numbers)), v INT)");
+    for (mode, way) in
+        ["insert", "skip", "upsert"].iter().flat_map(|mode| WAYS.map(|way| (mode, way)))
+    {
+        client.run("DELETE FROM t");
+        client.run("SELECT SETVAL(numbers, 1, 0)");
+        // Every number that the server may come to is there.
+        client.run("INSERT INTO t (id, v) SELECT seq, 100 FROM seq_1_to_900");
+        let text = "{\"id\":1000,\"v\":1}\n{\"v\":2}\n{\"v\":3}\n";
+        Load::jsonl(&database, workdir!(), text)
+            .with("--max-errors 2 --mode")
+            .with(mode)
+            .with(way)
+            .run()
+            .completes()
+            .counts("read 3, inserted 1, failed 2");
+        let found = client.lines("SELECT v, COUNT(*) FROM t GROUP BY v ORDER BY v");
+        assert_eq!(found, ["1|1", "100|900"], "{mode} {way}");
     }
 }
