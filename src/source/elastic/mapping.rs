@@ -12,7 +12,7 @@ use crate::record::{Dates, Field, FieldKind};
 pub struct Mappings {
     /// Names of the indices.
     pub indices: Vec<String>,
-    /// In the order of the first index that has them, which is that of their names.
+    /// In the order of their names, once all indices were read: a server lists those in any order.
     pub fields: Vec<Field>,
     /// An index that does not keep its documents.
     pub without_source: Option<String>,
@@ -35,6 +35,13 @@ impl Mappings {
     pub fn of_none(listing: Listing) -> Mappings {
         let unknown = [listing.include, listing.exclude].concat();
         Mappings { unknown, ..Mappings::default() }
+    }
+
+    /// All indices were read.
+    pub fn sort(&mut self) {
+        self.places.clear();
+        self.indices.sort_unstable();
+        self.fields.sort_by(|a, b| a.name.cmp(&b.name));
     }
 
     /// About as many bytes of memory as all of it takes.
@@ -315,11 +322,11 @@ fn merge_dates(known: &mut Field, kind: FieldKind, dates: Dates, origin: &str) {
             };
             match &known.dates {
                 Dates::Unclear(why) => why.clone(),
-                one => format!(
-                    "indices differ in their format: {} and {}",
-                    format(one),
-                    format(&dates)
-                ),
+                one => {
+                    let mut both = [format(one), format(&dates)];
+                    both.sort_unstable();
+                    format!("indices differ in their format: {}", both.join(" and "))
+                }
             }
         }
         (FieldKind::Unknown, FieldKind::Time) => {
@@ -360,9 +367,10 @@ pub fn doubt_old_dates(fields: &mut [Field], settings: Option<&Value>) {
 /// One name, two meanings in two indices.
 fn merge(known: &mut Field, kind: FieldKind, origin: &str) {
     use FieldKind::{Decimal, Float, Int, Json, Keyword, Text, Unknown, Unsigned};
-    if !known.origin.split(" or ").any(|known| known == origin) {
-        known.origin = format!("{} or {origin}", known.origin);
-    }
+    let mut origins: Vec<&str> = known.origin.split(" or ").chain([origin]).collect();
+    origins.sort_unstable();
+    origins.dedup();
+    known.origin = origins.join(" or ");
     known.kind = match (known.kind, kind) {
         (one, other) if one == other => one,
         (Unknown, other) | (other, Unknown) => other,

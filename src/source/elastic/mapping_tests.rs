@@ -10,6 +10,7 @@ fn listing(flatten: bool) -> Listing<'static> {
 fn read(answer: &Value, listing: Listing) -> Mappings {
     let mut found = Mappings::of_none(listing);
     super::read(answer, listing, &mut found);
+    found.sort();
     found
 }
 
@@ -151,7 +152,7 @@ fn one_name_in_two_indices_is_what_both_have_in_common() {
         ("long", "unsigned_long", Decimal, "long or unsigned_long"),
         ("long", "float", Float(64), "long or float"),
         ("long", "text", Text, "long or text"),
-        ("ip", "version", Keyword(255), "ip or version"),
+        ("version", "ip", Keyword(255), "ip or version"),
         ("keyword", "text", Text, "keyword or text"),
         ("long", "nested", Json, "long or nested"),
         ("date", "long", Text, "date or long"),

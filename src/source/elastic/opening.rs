@@ -263,6 +263,7 @@ async fn look(
         }
     });
     read.map_err(|unheld| unheld.error(&asked))?;
+    mappings.sort();
     if has_halves {
         tracing::warn!(
             "{asked} has a field whose name holds half of a surrogate pair, which is no text: it becomes no column, and documents with it are rejected where fields are columns"
