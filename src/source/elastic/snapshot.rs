@@ -211,11 +211,14 @@ impl Snapshot {
 
     /// Nobody waits for this answer any more, but it will open a scroll.
     pub fn opens_later(&self, answer: JoinHandle<Result<Reply>>) {
-        let mut held = self.held();
-        if held.is_closed {
-            answer.abort();
-        } else {
+        let is_closed = {
+            let mut held = self.held();
             held.unread.push(answer);
+            held.is_closed
+        };
+        // The rest was closed already, and nobody will come again.
+        if is_closed {
+            self.close_now();
         }
     }
 

@@ -209,7 +209,7 @@ impl Inserting<'_> {
         while count < limit {
             let start = sql.len();
             let left_too = append_row(sql, rows.row(first + count), self.columns, is_uniform);
-            let is_other = is_uniform && count > 0 && left_too != left;
+            let is_other = is_uniform && count > 0 && !left_too.iter().eq(&left);
             if is_other || (sql.len() > bytes_max && count > 0) {
                 sql.truncate(start);
                 break;
