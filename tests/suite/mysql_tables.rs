@@ -63,7 +63,9 @@ fn grant(database: &Database, rights: &str) {
     Load::csv(database, workdir!(), "id\n1\n").with("--db-table first").run().completes();
     client.run(format!("REVOKE ALL ON {name}.* FROM {name}@'%'"));
     client.run(format!("GRANT {rights} ON {name}.t TO {name}@'%'"));
-    client.run(format!("GRANT SELECT, INSERT, UPDATE ON {name}.flowgauge_jobs TO {name}@'%'"));
+    for table in ["flowgauge_jobs", "flowgauge_heartbeats"] {
+        client.run(format!("GRANT SELECT, INSERT, UPDATE ON {name}.{table} TO {name}@'%'"));
+    }
     client.run(format!("GRANT SELECT, INSERT, DELETE ON {name}.flowgauge_segments TO {name}@'%'"));
 }
 

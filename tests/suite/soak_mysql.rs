@@ -161,6 +161,7 @@ impl Bench {
         for rights in [
             format!("SELECT, INSERT, UPDATE, TRIGGER ON {name}.t"),
             format!("SELECT, INSERT, UPDATE ON {name}.flowgauge_jobs"),
+            format!("SELECT, INSERT, UPDATE ON {name}.flowgauge_heartbeats"),
             format!("SELECT, INSERT, DELETE ON {name}.flowgauge_segments"),
             format!("CREATE TEMPORARY TABLES ON {name}.*"),
         ] {

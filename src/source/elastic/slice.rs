@@ -1,5 +1,6 @@
 //! One slice: page after page of it.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -336,21 +337,33 @@ impl Slice {
         };
         let stopped = host.stopped();
         let more = |length: usize| growth.further(length, host);
+        let (opens_scroll, is_receiving) = (asked.opens.is_some(), Cell::new(false));
         let work = async {
             let answer =
                 asked.answer.as_mut().ok_or_else(|| Error::internal("no page is asked"))?;
             let response = answer.await;
             asked.answer = None;
+            is_receiving.set(true);
             asked.opens.iter().for_each(|snapshot| snapshot.is_opened());
             let response = response
                 .map_err(|cause| Error::internal("asking for a page broke off").because(cause))??;
             reading.receive(response, lines, demands, more).await
         };
         reading.runtime.block_on(async {
+            tokio::pin!(work);
             tokio::select! {
                 biased;
-                () = stopped => Ok(Fetched::Over),
-                fetched = work => fetched,
+                () = stopped => {}
+                fetched = &mut work => return fetched,
+            }
+            // A scroll is named in the answer that opens it, and nobody could close it without. One
+            // that has not begun to come is waited for by the snapshot.
+            match opens_scroll && is_receiving.get() {
+                true => {
+                    let fetched = tokio::time::timeout(snapshot::CLOSE_TIMEOUT, work).await;
+                    fetched.unwrap_or(Ok(Fetched::Over))
+                }
+                false => Ok(Fetched::Over),
             }
         })
     }

@@ -22,7 +22,7 @@ use crate::event::Operation;
 use crate::record::ErrorType;
 
 /// As long as closing is waited for: a snapshot that is not closed expires by itself.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Old names of scrolls that are kept for closing.
 const REPLACED_MAX: usize = 64;
 /// The name of a scroll stands at the beginning of an answer.
@@ -147,6 +147,12 @@ impl Snapshot {
             }
             Dialect::Elastic | Dialect::OpenSearch if held.point == asked => held.point = name,
             Dialect::Elastic | Dialect::OpenSearch => {}
+        }
+        let is_late = held.is_closed && !held.scrolls.is_empty();
+        drop(held);
+        // The rest was closed already, and nobody will come again.
+        if is_late {
+            self.close_now();
         }
     }
 
