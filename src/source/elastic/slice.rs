@@ -56,14 +56,12 @@ struct Asked {
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        let Some(answer) = self.answer.take() else { return };
-        match &self.opens {
-            Some(snapshot) => {
-                snapshot.is_opened();
-                snapshot.opens_later(answer);
-            }
-            None => answer.abort(),
+        match (self.answer.take(), &self.opens) {
+            (Some(answer), Some(snapshot)) => snapshot.opens_later(answer),
+            (Some(answer), None) => answer.abort(),
+            (None, _) => {}
         }
+        self.opens.iter().for_each(|snapshot| snapshot.is_opened());
     }
 }
 
@@ -228,7 +226,7 @@ impl Slice {
         let snapshot = &self.reading.snapshot;
         self.reading.is_scroll()
             && !self.is_moving()
-            && snapshot.has_scrolls()
+            && snapshot.has_other_scrolls()
             && refusal.reason.contains("too many scroll contexts")
     }
 
@@ -344,7 +342,6 @@ impl Slice {
             let response = answer.await;
             asked.answer = None;
             is_receiving.set(true);
-            asked.opens.iter().for_each(|snapshot| snapshot.is_opened());
             let response = response
                 .map_err(|cause| Error::internal("asking for a page broke off").because(cause))??;
             reading.receive(response, lines, demands, more).await

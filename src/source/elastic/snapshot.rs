@@ -4,7 +4,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use elasticsearch::http::Method;
 use elasticsearch::{ClosePointInTimeParts, ScrollParts, SearchParts};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::ask::{self, Pit, Search};
@@ -37,7 +37,7 @@ pub struct Snapshot {
     lifetime: Duration,
     held: Mutex<Held>,
     /// Scrolls that were asked for and are not read yet.
-    opening: AtomicUsize,
+    opening: watch::Sender<usize>,
 }
 
 struct Held {
@@ -109,7 +109,7 @@ impl Snapshot {
         };
         let keep_alive = milliseconds(lifetime);
         let runtime = Handle::current();
-        let (held, opening) = (Mutex::new(held), AtomicUsize::new(0));
+        let (held, opening) = (Mutex::new(held), watch::Sender::new(0));
         Snapshot { client, runtime, dialect, keep_alive, lifetime, held, opening }
     }
 
@@ -200,19 +200,19 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Scrolls of this run are open, or may be.
-    pub fn has_scrolls(&self) -> bool {
-        self.opening.load(Ordering::Relaxed) > 0 || !self.held().scrolls.is_empty()
+    /// Scrolls of this run are open, or may be, beside one that is being opened.
+    pub fn has_other_scrolls(&self) -> bool {
+        *self.opening.borrow() > 1 || !self.held().scrolls.is_empty()
     }
 
     /// A scroll is asked for.
     pub fn opens(&self) {
-        self.opening.fetch_add(1, Ordering::Relaxed);
+        self.opening.send_modify(|count| *count += 1);
     }
 
-    /// Its answer is there, or is not waited for any more.
+    /// Its name is known, or its answer was left to `opens_later`.
     pub fn is_opened(&self) {
-        self.opening.fetch_sub(1, Ordering::Relaxed);
+        self.opening.send_modify(|count| *count -= 1);
     }
 
     /// Nobody waits for this answer any more, but it will open a scroll.
@@ -250,6 +250,10 @@ impl Snapshot {
     /// Gives back what the server keeps. Failures are of no interest: it expires by itself.
     pub async fn close(&self) {
         self.held().is_closed = true;
+        // A slice that was stopped leaves its answer here in a moment.
+        let mut opening = self.opening.subscribe();
+        let opened = opening.wait_for(|count| *count == 0);
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, opened).await;
         self.take_left().close(&self.client).await;
     }
 
