@@ -23,7 +23,6 @@ on_both! {
     a_null_that_stays_is_unchanged
     numbers_that_run_out_reject_their_records
     a_trigger_that_meets_a_key_elsewhere_makes_no_duplicate
-    numbers_of_a_sequence_are_numbers_of_the_server
     a_default_may_be_made_of_other_columns
     zero_is_zero_beside_values_that_are_converted
     numbers_are_used_up_at_the_end_of_the_widest_type
@@ -458,32 +457,6 @@ fn a_trigger_that_meets_a_key_elsewhere_makes_no_duplicate(server: &Server) {
         let again = "{\"id\":3,\"v\":1}\n{\"id\":1,\"v\":1}\n";
         let load = Load::jsonl(&database, workdir!(), again).with("--mode skip").with(way);
         load.run().completes().counts("read 2, duplicate 2");
-    }
-}
-
-fn numbers_of_a_sequence_are_numbers_of_the_server(server: &Server) {
-    if !server.is_mariadb {
-        return; // MySQL has no sequences.
-    }
-    let database = Database::new(server);
-    let client = &database.client;
-    client.run("CREATE SEQUENCE s START WITH 1");
-    client.run("CREATE TABLE t (id INT PRIMARY KEY DEFAULT (NEXTVAL(s)), v INT)");
-    let text = "{\"v\":1}\n{\"v\":2}\n{\"id\":70,\"v\":3}\n";
-    for (mode, way) in
-        ["insert", "skip", "upsert"].iter().flat_map(|mode| WAYS.map(|way| (mode, way)))
-    {
-        client.run("DELETE FROM t");
-        client.run("ALTER SEQUENCE s RESTART 1");
-        client.run("INSERT INTO t VALUES (2, 100), (4, 100), (6, 100), (8, 100)");
-        let load = Load::jsonl(&database, workdir!(), text).with("--max-errors 2 --mode");
-        let loaded = load.with(mode).with(way).run().completes();
-        assert_eq!(client.number("SELECT COUNT(*) FROM t WHERE v = 100"), 4, "{mode} {way}");
-        let records = &loaded.summary()["records"];
-        assert_eq!(records["skipped"]["duplicate"], 0, "{mode} {way}");
-        let new = client.number("SELECT COUNT(*) FROM t WHERE v < 100");
-        assert_eq!(records["inserted"], new, "{mode} {way}");
-        assert_eq!(records["failed"], 3 - new, "{mode} {way}");
     }
 }
 
