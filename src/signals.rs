@@ -41,13 +41,9 @@ fn wait_for(stop: &Arc<Stop>, kind: SignalKind, meaning: Signal) -> std::io::Res
 }
 
 fn received(stop: &Stop, signal: Signal) {
-    // Noted before it is said, for who reads it may send the second; and said before it takes
-    // effect, for a run may end at once.
-    if !stop.note(signal) {
-        return stop.abandon();
+    if stop.signal(signal) {
+        tracing::warn!("{}: finishing what was read; a second signal stops at once", signal.name());
     }
-    tracing::warn!("{}: finishing what was read; a second signal stops at once", signal.name());
-    stop.drain();
 }
 
 /// `nohup` starts us with SIGHUP ignored, and means it.

@@ -252,8 +252,7 @@ fn a_header_that_cannot_be_written_keeps_no_signal_from_being_heard() {
     running.wait_for_line("INFO default: csv in.csv");
     running.signal(Signal::TERM);
     running.wait_for_line("SIGTERM: finishing");
-    running.signal(Signal::TERM);
-    running.wait_for_line("stopped before");
+    // Nothing was read, so that one signal is enough.
     running.finish().assert_code(143);
     assert_eq!(summary(&workdir)["outcome"], "terminated");
 }
