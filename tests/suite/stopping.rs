@@ -300,19 +300,22 @@ fn a_full_disk_is_exit_5_and_leaves_nothing() {
 }
 
 /// Rejected records need room, too, and without them nothing is published.
+/// With many segments, too, where lanes find out that nobody settles any more.
 #[test]
 fn no_room_for_rejected_records_is_exit_5_and_leaves_nothing() {
-    let workdir = workdir!();
-    workdir.write("in.csv", "a,b\n".to_owned() + &"1\n".repeat(5_000));
-    let script = format!("ulimit -f 64; exec {} \"$@\"", env!("CARGO_BIN_EXE_flowgauge"));
-    let args = "--csv-file in.csv --output-file out.jsonl --max-errors 5000";
-    let program = Flowgauge::new("/bin/bash", &workdir).args(["-c", &script, "bash"]);
-    let finished = program.args(args.split(' ')).run();
-    finished
-        .assert_code(5)
-        .assert_stderr_has("/rejects/default-")
-        .assert_stderr_has("make room and run again");
-    assert_eq!(workdir.names(), ["in.csv"]);
+    for limits in ["--batch-bytes 1MiB", "--batch-bytes 1KiB"] {
+        let workdir = workdir!();
+        workdir.write("in.csv", "a,b\n".to_owned() + &"1\n".repeat(5_000));
+        let script = format!("ulimit -f 64; exec {} \"$@\"", env!("CARGO_BIN_EXE_flowgauge"));
+        let args = format!("--csv-file in.csv --output-file out.jsonl --max-errors 5000 {limits}");
+        let program = Flowgauge::new("/bin/bash", &workdir).args(["-c", &script, "bash"]);
+        let finished = program.args(args.split(' ')).run();
+        finished
+            .assert_code(5)
+            .assert_stderr_has("/rejects/default-")
+            .assert_stderr_has("make room and run again");
+        assert_eq!(workdir.names(), ["in.csv"]);
+    }
 }
 
 #[test]
