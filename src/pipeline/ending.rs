@@ -39,14 +39,18 @@ impl Default for Ending {
     }
 }
 
-/// How long a source or sink may take to put away what nobody needs any more.
-const ABANDON_MAX: Duration = Duration::from_secs(3);
+/// How long a source may take to give back what nobody needs any more.
+const CLOSE_MAX: Duration = Duration::from_secs(3);
+
+/// How long sink and rejected records may take to be put away in a run that lets go of everything. With
+/// `SETTLE_MAX` and `ASK_MAX`, what a second signal may take in all.
+const PUT_AWAY_MAX: Duration = Duration::from_secs(2);
 
 /// Closes the books, and publishes or lets go.
 pub async fn finish(run: &Arc<Run>, ledger: &Arc<Ledger>, read: Option<ReadToEnd>) -> Ending {
     // What does not answer is not waited for; nothing was lost by that but some of its memory.
-    let _ = tokio::time::timeout(ABANDON_MAX, run.source.close()).await;
-    let unclear = clear_up(run, ledger).await;
+    let closing = tokio::time::timeout(CLOSE_MAX, run.source.close());
+    let (_, unclear) = tokio::join!(closing, clear_up(run, ledger));
     let mut done = None;
     if let Some(read) = read {
         tokio::select! {
@@ -109,10 +113,18 @@ async fn let_go(
         });
         (published, rejects.await.ok().flatten())
     };
+    let too_late = async {
+        run.stop.abandoned().await;
+        tokio::time::sleep(PUT_AWAY_MAX).await;
+    };
     tokio::select! {
         put_away = putting_away => put_away,
-        // What does not answer is not waited for twice.
-        () = tokio::time::sleep(ABANDON_MAX) => (None, None),
+        () = too_late => {
+            tracing::error!(
+                "a disk or a server did not answer in time: the rejected records are not published"
+            );
+            (None, None)
+        }
     }
 }
 

@@ -78,7 +78,7 @@ pub struct Run {
 const QUEUE_PER_WORKER: u64 = 2;
 
 /// How long lanes that were let go of may take to be gone, and what they have told to be settled.
-const SETTLE_MAX: Duration = Duration::from_secs(3);
+const SETTLE_MAX: Duration = Duration::from_secs(2);
 
 impl Vitals {
     /// For this many workers and lanes.

@@ -13,7 +13,7 @@ use super::worker::Prepared;
 use crate::sink::Payload;
 
 /// For all questions together: nobody waits long for a run that was told to let go.
-const ASK_MAX: Duration = Duration::from_secs(5);
+const ASK_MAX: Duration = Duration::from_secs(4);
 
 /// A segment while a lane has it. Dropping it amid a commit leaves it to be asked for.
 pub struct InHand {
