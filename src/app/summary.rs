@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::config::{LogFormat, Settings, Summary};
 use crate::error::{Error, Kind, Result};
+use crate::observe::standard_error::standard_error;
 use crate::record::ErrorType;
 use crate::report::{Report, json, text};
 
@@ -19,8 +20,7 @@ pub fn show(report: &Report, settings: &Settings) {
     if !reporting.is_quiet {
         match reporting.log_format {
             LogFormat::Text => {
-                // Who closed standard error does not want to know.
-                let _ = write!(io::stderr(), "{}", text::summary(report));
+                standard_error().say(text::summary(report));
             }
             LogFormat::Json => {
                 tracing::info!(summary = %json::summary(report), "run {}", report.outcome.as_str());
