@@ -5,6 +5,7 @@
 
 mod allowance;
 mod budget;
+mod caught;
 mod ending;
 mod lane;
 mod overlap;
@@ -29,6 +30,7 @@ use tokio::task::JoinSet;
 
 use self::allowance::Account;
 pub use self::allowance::ErrorBudget;
+use self::caught::caught;
 pub use self::ending::Ending;
 use self::lane::{Halt, LaneTask, Lanes};
 use self::overlap::KeysInFlight;
@@ -95,8 +97,16 @@ impl Vitals {
 pub async fn run(run: Arc<Run>, rejects: Box<dyn RejectLog>) -> Ending {
     let ledger = Arc::new(Ledger::new(&run, rejects));
     let whole = async {
-        let moved = move_records(&run, &ledger).await;
-        ending::finish(&run, &ledger, moved).await
+        let moved = caught(move_records(&run, &ledger)).await;
+        let moved = moved.unwrap_or_else(|error| Err(Failure::from(error)));
+        match caught(ending::finish(&run, &ledger, moved)).await {
+            Ok(ending) => ending,
+            Err(error) => {
+                let error = Some(error);
+                let published = run.sink.abandon().await;
+                Ending { error, published, totals: ledger.totals(), ..Ending::default() }
+            }
+        }
     };
     let ending = tokio::select! {
         ending = whole => ending,

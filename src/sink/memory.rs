@@ -26,6 +26,8 @@ pub enum Fault {
     Hold(Arc<Gate>),
     /// Does it, and does not answer before it is released.
     DoAndHold(Arc<Gate>),
+    /// Has a bug.
+    Panic,
 }
 
 /// Where a commit stands until it is let through.
@@ -44,6 +46,8 @@ pub struct MemorySink {
     pub faults: Mutex<HashMap<u64, VecDeque<Fault>>>,
     /// A segment is public as soon as it is stored.
     pub is_public: bool,
+    /// Has a bug where it would be published.
+    pub panics_at_the_end: bool,
     /// A row with this text is refused when it is prepared.
     pub refuses: Option<String>,
     /// A row with this text is refused by the lane.
@@ -148,6 +152,7 @@ impl Sink for MemorySink {
 
     fn publish(&self) -> Later<'_, Result<Published>> {
         Box::pin(async {
+            assert!(!self.panics_at_the_end, "the memory sink was told to panic");
             *self.stored.is_published.lock().expect(CALM) = true;
             Ok(Published::default())
         })
@@ -220,6 +225,7 @@ impl Lane for MemoryLane {
             match self.next_fault(payload.ticket) {
                 Some(Fault::Refuse(kind)) => return Err(lost(kind)),
                 Some(Fault::LoseRequest) => return Err(lost(Kind::Unknown)),
+                Some(Fault::Panic) => panic!("the memory sink was told to panic"),
                 Some(Fault::DoAndFail) => {
                     self.store(payload, allowance);
                     return Err(lost(Kind::Unknown));
