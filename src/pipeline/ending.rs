@@ -50,6 +50,7 @@ pub async fn finish(
     // What does not answer is not waited for; nothing was lost by that but some of its memory.
     let _ = tokio::time::timeout(ABANDON_MAX, run.source.close()).await;
     let unclear = clear_up(run, ledger).await;
+    let is_whole = matches!(moved, Ok(Some(_)));
     let published = match moved {
         Ok(Some(read)) => tokio::select! {
             // What is done is done, whatever came at the same moment.
@@ -74,6 +75,12 @@ pub async fn finish(
         }
         Err(Failure { error, keeps_rejects }) => {
             let (published, rejects) = let_go(run, ledger, keeps_rejects).await;
+            // It took its name at the moment when it was to be let go of.
+            let is_let_go = run.stop.is_abandoned() && error.kind == Kind::Unavailable;
+            if is_whole && is_let_go && published.is_some() {
+                let outcome = Outcome::Complete;
+                return Ending { outcome, error: None, published, rejects, totals, unclear };
+            }
             // That something was let go is what the signal asked for, not a failure of its own.
             let outcome = match interrupted {
                 Some(interrupted) if error.kind == Kind::Unavailable => interrupted,

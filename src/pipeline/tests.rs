@@ -589,6 +589,7 @@ fn a_panic_ends_the_run_and_nothing_is_published() {
             Played { ending, stored, events: Vec::new(), rejected: Vec::new() }
         });
         played.assert_outcome(Outcome::Internal, false);
-        assert_eq!(played.ending.totals.inserted, if place == "end" { 3 } else { 2 }, "{place}");
+        let expected = if place == "end" { 3..=3 } else { 0..=2 };
+        assert!(expected.contains(&played.ending.totals.inserted), "{place}");
     }
 }
