@@ -14,13 +14,11 @@ use flowgauge::observe::panics;
 use flowgauge::observe::standard_error::{LAST_LINES_MAX, standard_error};
 use flowgauge::outcome::Outcome;
 use flowgauge::signals;
+use flowgauge::sink::file::StandardOutput;
 
 fn main() -> ExitCode {
     panics::install();
-    let outcome = match signals::install() {
-        Ok(()) => panics::caught(|| Ok(asked())),
-        Err(error) => Err(error),
-    };
+    let outcome = panics::caught(|| signals::install().map(|()| asked()));
     let outcome = outcome.unwrap_or_else(|error| {
         if !panics::was_said(&error) {
             app::complain(&error);
@@ -100,7 +98,7 @@ fn refuse(mistakes: &[Error]) -> Outcome {
 }
 
 fn print(bytes: &[u8]) -> Outcome {
-    printed(io::stdout().write_all(bytes).and_then(|()| io::stdout().flush()))
+    printed(StandardOutput.write_all(bytes))
 }
 
 /// A reader that went away has read what it wanted.

@@ -5,6 +5,7 @@
 //! process at once: whatever leaves something behind has to come after `listen`.
 
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -24,6 +25,9 @@ use crate::pipeline::Stop;
 const FILE_SIZE_EXCEEDED: i32 = 25;
 const HANGUP_MASK: u64 = 1;
 
+/// Of descriptors: the runtime has two of its own beside the sockets.
+const PAIRS_NEEDED: usize = 4;
+
 /// For the one line of a process that is stopped before it has begun.
 const SAY_WAIT_MAX: Duration = Duration::from_millis(200);
 
@@ -36,6 +40,7 @@ pub fn install() -> Result<()> {
     let failed = |cause| Error::local_io("cannot listen to signals", cause);
     ctrlc::set_handler(|| received(Signal::Interrupt))
         .map_err(|cause| Error::internal("cannot listen to signals").because(cause))?;
+    has_descriptors().map_err(failed)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(failed)?;
     let heard = Heard::install(&runtime).map_err(failed)?;
@@ -44,6 +49,12 @@ pub fn install() -> Result<()> {
         .spawn(move || runtime.block_on(heard.all()))
         .map_err(failed)?;
     Ok(())
+}
+
+/// tokio takes it for granted that there are enough for its own pair of sockets.
+fn has_descriptors() -> io::Result<()> {
+    let pairs: io::Result<Vec<_>> = (0..PAIRS_NEEDED).map(|_| UnixStream::pair()).collect();
+    pairs.map(drop)
 }
 
 /// From now on signals stop this run.

@@ -32,6 +32,9 @@ const MARK: MarkPolicy = MarkPolicy { bytes: 64 * 1024 * 1024, age: Duration::fr
 /// Rejected records that are logged; all of them are kept.
 const LOGGED_REJECTED_MAX: u64 = 10;
 
+/// Lines are written in much less, or not soon.
+const COUNT_WAIT_MAX: Duration = Duration::from_millis(100);
+
 /// A run that has ended, with everything that still has to be told or put away.
 pub struct Session {
     stats: Arc<Stats>,
@@ -127,6 +130,8 @@ impl Session {
         let Session { stats, run_id, ending, is_refused, server } = self;
         let outcome = panics::judged(ending.outcome);
         let error = panics::explained(outcome, ending.error);
+        // What is being written is counted when it could not be.
+        standard_error().finish(COUNT_WAIT_MAX);
         let started = stats.started_at().duration_since(UNIX_EPOCH).unwrap_or_default();
         let report = Report {
             pipeline_id: settings.pipeline_id.clone(),

@@ -9,6 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::observe::standard_error::standard_error;
 use crate::record::ErrorType;
 use crate::report::{Report, json, text};
+use crate::sink::file::StandardOutput;
 
 pub fn show(report: &Report, settings: &Settings) {
     if let Some(published) = &report.published
@@ -34,7 +35,7 @@ pub fn write(report: &Report, settings: &Settings) -> Result<()> {
     match &settings.reporting.summary {
         Summary::None => Ok(()),
         Summary::Stdout => {
-            io::stdout().write_all(document().as_bytes()).map_err(|cause| match cause.kind() {
+            StandardOutput.write_all(document().as_bytes()).map_err(|cause| match cause.kind() {
                 io::ErrorKind::BrokenPipe => Error::new(
                     Kind::OutputClosed,
                     ErrorType::Other,
