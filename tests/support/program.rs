@@ -23,6 +23,7 @@ pub struct Flowgauge {
     is_stdin_open: bool,
     stdout_is_held: bool,
     is_stdout_full: bool,
+    stderr: Option<Stdio>,
 }
 
 impl Flowgauge {
@@ -40,6 +41,7 @@ impl Flowgauge {
             is_stdin_open: false,
             stdout_is_held: false,
             is_stdout_full: false,
+            stderr: None,
         }
     }
 
@@ -89,6 +91,12 @@ impl Flowgauge {
         self
     }
 
+    /// Standard error leads there, and is not seen by the test.
+    pub fn stderr(mut self, stderr: impl Into<Stdio>) -> Flowgauge {
+        self.stderr = Some(stderr.into());
+        self
+    }
+
     /// Runs it to its end.
     #[track_caller]
     pub fn run(self) -> Finished {
@@ -99,13 +107,19 @@ impl Flowgauge {
     pub fn spawn(mut self) -> Running {
         let typed = typed(&self.command);
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if let Some(stderr) = self.stderr {
+            self.command.stderr(stderr);
+        }
         let mut full = None;
         if self.is_stdout_full {
             let (reader, mut writer) = std::io::pipe().unwrap();
             full = Some(Full { filling: fill(&mut writer), reader });
             self.command.stdout(writer);
         }
-        let mut child = match self.command.spawn() {
+        let spawned = self.command.spawn();
+        // It holds the ends of pipes that only the child is to hold.
+        drop(self.command);
+        let mut child = match spawned {
             Ok(child) => child,
             Err(error) => panic!("cannot start {typed}: {error}"),
         };
@@ -128,7 +142,7 @@ impl Flowgauge {
             Some(pipe) => lines_of(pipe),
             None => mpsc::channel().1,
         };
-        let stderr = lines_of(child.stderr.take().unwrap());
+        let stderr = child.stderr.take().map_or_else(|| mpsc::channel().1, lines_of);
         let (out, err) = (Vec::new(), Vec::new());
         Running { typed, child, close_stdin, held, full, stdout, stderr, out, err }
     }
