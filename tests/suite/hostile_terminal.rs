@@ -15,7 +15,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::stopping::signals;
-use crate::support::outlet::terminal;
+use crate::support::outlet::{Screen, terminal};
 use crate::support::{Flowgauge, Outlet, Workdir, eventually, workdir};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_flowgauge");
@@ -105,8 +105,10 @@ fn a_signal_before_a_run_has_begun_ends_it_at_once() {
         mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         let args = "--csv-file in.csv --output-file out.jsonl --config settings.toml";
         let running = workdir.flowgauge().args(args.split(' ')).spawn();
-        // Opened when it is read.
-        let settings = OpenOptions::new().write(true).open(&path).unwrap();
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let settings = eventually("somebody who reads the settings", || {
+            rustix::fs::open(&path, flags, Mode::empty()).ok()
+        });
         running.signal(signal);
         let finished = running.finish();
         finished.assert_code(code);
@@ -139,6 +141,13 @@ fn a_run_that_is_stopped_goes_on_where_it_was() {
     assert_eq!(workdir.read("out.jsonl").lines().count(), 60_000);
 }
 
+/// A program with a terminal of its own, as `script` and `ssh -t` give one.
+fn at_terminal(workdir: &Workdir, program: &[&str], args: &str) -> (Flowgauge, fs::File) {
+    let (terminal, shown) = terminal();
+    let command = Flowgauge::new("setsid", workdir).arg("--ctty").args(program);
+    (command.args(args.split(' ')).terminal(terminal), shown)
+}
+
 /// In the background of a terminal that stops who writes from there, and then in the foreground.
 #[test]
 fn a_run_that_its_terminal_stops_goes_on_in_the_foreground() {
@@ -147,52 +156,26 @@ fn a_run_that_its_terminal_stops_goes_on_in_the_foreground() {
     let script = "set -m; stty tostop; \"$0\" \"$@\" & \
                   while [ -z \"$(jobs -s)\" ]; do :; done; fg >/dev/null";
     let args = "--csv-file in.csv --output-file out.jsonl";
-    let (mut command, mut shown) = at_terminal(&workdir, &["bash", "-c", script, BINARY], args);
-    let mut child = command.spawn().unwrap();
-    drop(command);
-    let text = read_terminal(&mut shown);
-    assert_eq!(child.wait().unwrap().code(), Some(0), "{text}");
+    let (program, shown) = at_terminal(&workdir, &["bash", "-c", script, BINARY], args);
+    let running = program.spawn();
+    let text = Screen::watch(shown).all();
+    running.finish().assert_code(0);
     assert!(text.contains("INFO default: csv in.csv to jsonl out.jsonl"), "{text}");
     assert_eq!(workdir.read("out.jsonl").lines().count(), 1_000);
-}
-
-/// With a terminal of its own, as `script` and `ssh -t` give one.
-fn at_terminal(workdir: &Workdir, program: &[&str], args: &str) -> (Command, fs::File) {
-    let (terminal, shown) = terminal();
-    let mut command = Command::new("setsid");
-    command.arg("--ctty").args(program).args(args.split(' ')).current_dir(workdir.root());
-    command.env("FLOWGAUGE_STATE_DIR", workdir.path("state")).env("TERM", "xterm");
-    command.stdin(terminal.try_clone().unwrap()).stdout(Stdio::null()).stderr(terminal);
-    (command, shown)
-}
-
-/// Everything that is shown, until the last program at the terminal has ended.
-fn read_terminal(shown: &mut fs::File) -> String {
-    let mut text = Vec::new();
-    let mut buffer = [0; 4096];
-    // A terminal without programs is an error to whoever reads it.
-    while let Ok(read @ 1..) = shown.read(&mut buffer) {
-        text.extend_from_slice(&buffer[..read]);
-    }
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 #[test]
 fn a_bar_is_drawn_on_a_terminal_and_is_gone_at_the_end() {
     let workdir = workdir!();
     let args = "--csv-file - --output-file out.jsonl --batch-bytes 4KiB --pipeline-id bar";
-    let (terminal, mut shown) = terminal();
+    let (terminal, shown) = terminal();
     let program = workdir.flowgauge().args(args.split(' ')).stdin(records(60_000));
     let mut running = program.keep_stdin_open().stderr(terminal).spawn();
-    let mut text = String::new();
-    let mut buffer = [0; 512];
-    while !text.contains("records/s") {
-        let read = shown.read(&mut buffer).unwrap();
-        text += &String::from_utf8_lossy(&buffer[..read]);
-    }
+    let mut screen = Screen::watch(shown);
+    screen.wait_for("records/s");
     running.close_stdin();
-    text += &read_terminal(&mut shown);
     running.finish().assert_code(0);
+    let text = screen.all();
     let (_, end) = text.rsplit_once("\r\x1b[2K").unwrap();
     assert!(end.starts_with("bar complete"), "{text}");
     assert!(end.contains("read 60,000 = inserted 60,000"), "{text}");
@@ -210,13 +193,12 @@ fn a_terminal_that_is_closed_interrupts_the_run() {
     let args = "--csv-file - --output-file out.jsonl --summary-json summary.json";
     // Who writes it has it open, too, so it never ends.
     let script = "exec \"$0\" \"$@\" <>in.csv";
-    let (mut command, shown) = at_terminal(&workdir, &["bash", "-c", script, BINARY], args);
-    let mut child = command.spawn().unwrap();
-    drop(command);
+    let (program, shown) = at_terminal(&workdir, &["bash", "-c", script, BINARY], args);
+    let running = program.spawn();
     let part = workdir.path(".out.jsonl.part");
     eventually("the part file", || part.exists().then_some(()));
     drop(shown);
-    assert_eq!(child.wait().unwrap().code(), Some(129));
+    running.finish().assert_code(129);
     let summary: Value = serde_json::from_str(&workdir.read("summary.json")).unwrap();
     assert_eq!(summary["outcome"], "interrupted_hangup");
     assert_eq!(workdir.names(), ["in.csv", "summary.json"]);

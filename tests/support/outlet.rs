@@ -3,13 +3,14 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 
 use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::pipe::fcntl_setpipe_size;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use super::{Flowgauge, Workdir};
+use super::{Flowgauge, PATIENCE, Workdir};
 
 #[derive(Clone, Copy, Debug)]
 pub enum Outlet {
@@ -100,6 +101,49 @@ pub fn terminal() -> (OwnedFd, File) {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let terminal = rustix::fs::open(name, flags, Mode::empty()).unwrap();
     (terminal, shown.into())
+}
+
+/// What a terminal shows, read on a thread.
+pub struct Screen {
+    pieces: Receiver<Vec<u8>>,
+    text: String,
+}
+
+impl Screen {
+    pub fn watch(mut shown: File) -> Screen {
+        let (sender, pieces) = mpsc::channel();
+        thread::spawn(move || {
+            let mut buffer = [0; 512];
+            // A terminal without programs is an error to whoever reads it.
+            while let Ok(read @ 1..) = shown.read(&mut buffer) {
+                if sender.send(buffer[..read].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Screen { pieces, text: String::new() }
+    }
+
+    #[track_caller]
+    pub fn wait_for(&mut self, part: &str) {
+        while !self.text.contains(part) {
+            let piece = self.pieces.recv_timeout(PATIENCE);
+            let piece = piece.unwrap_or_else(|why| panic!("no {part:?}, {why}: {}", self.text));
+            self.text += &String::from_utf8_lossy(&piece);
+        }
+    }
+
+    /// Everything until the last program at the terminal has ended.
+    #[track_caller]
+    pub fn all(mut self) -> String {
+        loop {
+            match self.pieces.recv_timeout(PATIENCE) {
+                Ok(piece) => self.text += &String::from_utf8_lossy(&piece),
+                Err(RecvTimeoutError::Disconnected) => return self.text,
+                Err(RecvTimeoutError::Timeout) => panic!("it does not end: {}", self.text),
+            }
+        }
+    }
 }
 
 /// Reads on a thread and closes behind so many bytes, or with the last writer.

@@ -5,6 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, ErrorKind, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -24,6 +25,7 @@ pub struct Flowgauge {
     stdout_is_held: bool,
     is_stdout_full: bool,
     stderr: Option<Stdio>,
+    terminal: Option<OwnedFd>,
 }
 
 impl Flowgauge {
@@ -42,6 +44,7 @@ impl Flowgauge {
             stdout_is_held: false,
             is_stdout_full: false,
             stderr: None,
+            terminal: None,
         }
     }
 
@@ -97,6 +100,12 @@ impl Flowgauge {
         self
     }
 
+    /// Standard input and standard error are a terminal.
+    pub fn terminal(mut self, terminal: OwnedFd) -> Flowgauge {
+        self.terminal = Some(terminal);
+        self
+    }
+
     /// Runs it to its end.
     #[track_caller]
     pub fn run(self) -> Finished {
@@ -109,6 +118,10 @@ impl Flowgauge {
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(stderr) = self.stderr {
             self.command.stderr(stderr);
+        }
+        if let Some(terminal) = self.terminal {
+            self.is_stdin_open = true;
+            self.command.stdin(terminal.try_clone().unwrap()).stderr(terminal);
         }
         let mut full = None;
         if self.is_stdout_full {
