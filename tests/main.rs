@@ -101,4 +101,9 @@ mod suite {
 
     // Random tables and records against a load of one record at a time.
     mod soak_mysql;
+
+    // Standard error and standard output that are full, closed, stopped or gone; panics.
+    mod hostile_terminal;
+    // The same at random, against a run with a good terminal; signals at random moments.
+    mod soak_terminal;
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use indicatif::MultiProgress;
+use tokio::runtime::{Builder, Runtime};
 
 use super::ends::{Ends, Output, intent, output};
 use super::{say, show_bar, summary};
@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 use crate::event::{Observer, Vitals};
 use crate::observe::logging::EventLog;
 use crate::observe::progress::Progress;
-use crate::observe::{Fanout, Identity, Metrics, Pages, REVISION, Server, Stats, bind};
+use crate::observe::standard_error::standard_error;
+use crate::observe::{Fanout, Identity, Metrics, Pages, REVISION, Server, Stats, bind, panics};
 use crate::outcome::Outcome;
 use crate::part::in_use;
 use crate::pipeline::{self, Ending, ErrorBudget, OnRejected, RetryPolicy, Run, Stop};
@@ -31,6 +32,9 @@ const MARK: MarkPolicy = MarkPolicy { bytes: 64 * 1024 * 1024, age: Duration::fr
 /// Rejected records that are logged; all of them are kept.
 const LOGGED_REJECTED_MAX: u64 = 10;
 
+/// Lines are written in much less, or not soon.
+const COUNT_WAIT_MAX: Duration = Duration::from_millis(100);
+
 /// A run that has ended, with everything that still has to be told or put away.
 pub struct Session {
     stats: Arc<Stats>,
@@ -42,7 +46,7 @@ pub struct Session {
 }
 
 impl Session {
-    pub fn start(settings: &Settings, screen: &MultiProgress) -> Session {
+    pub fn start(settings: &Settings) -> Session {
         let run_id = uuid::Uuid::now_v7().to_string();
         let vitals = Arc::new(Vitals::sized(
             settings.worker_count,
@@ -52,7 +56,7 @@ impl Session {
         let stats = Arc::new(Stats::new(Arc::clone(&vitals)));
         let mut session =
             Session { stats, run_id, ending: Ending::default(), is_refused: false, server: None };
-        match session.run(settings, screen, vitals) {
+        match panics::caught(|| session.run(settings, vitals)) {
             Ok(ending) => session.ending = ending,
             Err(error) => {
                 session.is_refused = true;
@@ -64,23 +68,13 @@ impl Session {
     }
 
     /// Opens everything, in the order in which a mistake costs least, and runs.
-    fn run(
-        &mut self,
-        settings: &Settings,
-        screen: &MultiProgress,
-        vitals: Arc<Vitals>,
-    ) -> Result<Ending> {
+    fn run(&mut self, settings: &Settings, vitals: Arc<Vitals>) -> Result<Ending> {
         let started = Instant::now();
         let stats = Arc::clone(&self.stats);
         let serving = serve(settings, &self.run_id, &stats)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("lanes")
-            .enable_all()
-            .build()
-            .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
+        let runtime = Lanes::start()?;
         let stop = Arc::new(Stop::default());
-        runtime.block_on(async { signals::listen(&stop) })?;
+        signals::listen(&stop);
         let observer: Arc<dyn Observer> = Arc::new(Fanout::new(vec![
             Arc::clone(&stats) as Arc<dyn Observer>,
             Arc::new(EventLog),
@@ -93,8 +87,6 @@ impl Session {
             }
         })?;
         let Some((ends, rejects)) = opened else {
-            // Whoever reads is left reading.
-            runtime.shutdown_background();
             let outcome = stop.received().map_or(Outcome::Internal, Outcome::Interrupted);
             return Ok(Ending { outcome, ..Ending::default() });
         };
@@ -120,15 +112,13 @@ impl Session {
             rows_per_second_max: settings.rows_per_second_max,
             started,
         });
-        let progress = (!settings.reporting.is_quiet)
-            .then(|| Progress::start(stats, screen, show_bar(settings)));
+        let progress =
+            (!settings.reporting.is_quiet).then(|| Progress::start(stats, show_bar(settings)));
         let ending = runtime.block_on(pipeline::run(run, Box::new(rejects)));
         if table.is_some_and(|table| table.is_key_doubtful) {
             say_who_met(&self.stats.snapshot().counts);
         }
-        // A write or sync that hangs is not waited for.
-        runtime.shutdown_background();
-        drop(progress);
+        drop((runtime, progress));
         self.server = serving.map(|(pages, server)| {
             pages.publish(ending.published.is_some());
             server
@@ -138,27 +128,31 @@ impl Session {
 
     pub fn finish(self, settings: &Settings) -> Outcome {
         let Session { stats, run_id, ending, is_refused, server } = self;
-        let outcome = ending.outcome;
+        let outcome = panics::judged(ending.outcome);
+        let error = panics::explained(outcome, ending.error);
+        // What is being written is counted when it could not be.
+        standard_error().finish(COUNT_WAIT_MAX);
         let started = stats.started_at().duration_since(UNIX_EPOCH).unwrap_or_default();
         let report = Report {
             pipeline_id: settings.pipeline_id.clone(),
             run_id,
             started_at_seconds: started.as_secs_f64(),
             outcome,
-            error: ending.error.as_ref().map(ToString::to_string),
+            error: error.as_ref().map(ToString::to_string),
             published: ending.published,
             source: settings.source.kind().0,
             sink: settings.sink.kind().0,
             output: output_kind(settings),
             rejects: ending.rejects.map(|path| path.display().to_string()),
             unclear: ending.unclear,
+            log_lines_dropped: standard_error().dropped(),
             run: stats.snapshot(),
         };
         if !is_refused {
             summary::show(&report, settings);
         }
         // Before the summary: nobody may be reading that.
-        if let Some(error) = &ending.error {
+        if let Some(error) = &error {
             say(settings, error);
         }
         let written = summary::write(&report, settings);
@@ -171,6 +165,34 @@ impl Session {
                 say(settings, &error);
                 if outcome == Outcome::Complete { error.kind.into() } else { outcome }
             }
+        }
+    }
+}
+
+/// The runtime of the lanes. Dropping it waits for nobody: a write or sync may hang, and whoever reads
+/// is left reading.
+struct Lanes(Option<Runtime>);
+
+impl Lanes {
+    fn start() -> Result<Lanes> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("lanes")
+            .enable_all()
+            .build()
+            .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
+        Ok(Lanes(Some(runtime)))
+    }
+
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.0.as_ref().expect("it is there until it is dropped").block_on(future)
+    }
+}
+
+impl Drop for Lanes {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
         }
     }
 }

@@ -6,8 +6,10 @@ use std::path::Path;
 
 use crate::config::{LogFormat, Settings, Summary};
 use crate::error::{Error, Kind, Result};
+use crate::observe::standard_error::standard_error;
 use crate::record::ErrorType;
 use crate::report::{Report, json, text};
+use crate::sink::file::StandardOutput;
 
 pub fn show(report: &Report, settings: &Settings) {
     if let Some(published) = &report.published
@@ -19,8 +21,7 @@ pub fn show(report: &Report, settings: &Settings) {
     if !reporting.is_quiet {
         match reporting.log_format {
             LogFormat::Text => {
-                // Who closed standard error does not want to know.
-                let _ = write!(io::stderr(), "{}", text::summary(report));
+                standard_error().say(text::summary(report));
             }
             LogFormat::Json => {
                 tracing::info!(summary = %json::summary(report), "run {}", report.outcome.as_str());
@@ -34,7 +35,7 @@ pub fn write(report: &Report, settings: &Settings) -> Result<()> {
     match &settings.reporting.summary {
         Summary::None => Ok(()),
         Summary::Stdout => {
-            io::stdout().write_all(document().as_bytes()).map_err(|cause| match cause.kind() {
+            StandardOutput.write_all(document().as_bytes()).map_err(|cause| match cause.kind() {
                 io::ErrorKind::BrokenPipe => Error::new(
                     Kind::OutputClosed,
                     ErrorType::Other,

@@ -77,6 +77,7 @@ pub async fn finish(run: &Arc<Run>, ledger: &Arc<Ledger>, read: Option<ReadToEnd
     }
     let is_abandoned = run.stop.phase() == Phase::Abandoned;
     let Verdict { outcome, error, keeps_rejects, evidence } = run.stop.verdict();
+    let is_let_go = error.is_none() && is_abandoned;
     let error = error.or_else(|| {
         let before = match read {
             Some(_) => "the output was published",
@@ -90,6 +91,11 @@ pub async fn finish(run: &Arc<Run>, ledger: &Arc<Ledger>, read: Option<ReadToEnd
         tracing::error!("{error}");
     }
     let (published, rejects) = let_go(run, ledger, keeps_rejects).await;
+    if read.is_some() && is_let_go && published.is_some() {
+        // It took its name at the moment when it was to be let go of.
+        let outcome = Outcome::Complete;
+        return Ending { outcome, error: None, published, rejects, totals, unclear };
+    }
     Ending { outcome, error, published, rejects, totals, unclear }
 }
 

@@ -6,6 +6,7 @@
 
 mod allowance;
 mod budget;
+mod caught;
 mod ending;
 mod lane;
 mod overlap;
@@ -30,6 +31,7 @@ use tokio::task::JoinSet;
 
 use self::allowance::Account;
 pub use self::allowance::ErrorBudget;
+use self::caught::caught;
 pub use self::ending::Ending;
 use self::lane::{LaneTask, Lanes};
 use self::overlap::KeysInFlight;
@@ -98,8 +100,18 @@ impl Vitals {
 pub async fn run(run: Arc<Run>, rejects: Box<dyn RejectLog>) -> Ending {
     let ledger = Arc::new(Ledger::new(&run, rejects));
     let whole = async {
-        let read = move_records(&run, &ledger).await;
-        ending::finish(&run, &ledger, read).await
+        let read = caught(move_records(&run, &ledger)).await.unwrap_or_else(|error| {
+            run.stop.fail(error);
+            None
+        });
+        match caught(ending::finish(&run, &ledger, read)).await {
+            Ok(ending) => ending,
+            Err(error) => {
+                let error = Some(error);
+                let published = run.sink.abandon().await;
+                Ending { error, published, totals: ledger.totals(), ..Ending::default() }
+            }
+        }
     };
     let ending = tokio::select! {
         ending = whole => ending,

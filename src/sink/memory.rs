@@ -30,6 +30,8 @@ pub enum Fault {
     HoldAndRefuse(Arc<Gate>, Kind),
     /// Does it, and does not answer before it is released.
     DoAndHold(Arc<Gate>),
+    /// Has a bug.
+    Panic,
 }
 
 /// Where a commit stands until it is let through.
@@ -56,6 +58,8 @@ pub struct MemorySink {
     pub opening: Option<Arc<Gate>>,
     /// Where publishing waits before it fails.
     pub publishing: Option<Arc<Gate>>,
+    /// Has a bug where it would be published.
+    pub panics_at_the_end: bool,
     /// A row with this text is refused when it is prepared.
     pub refuses: Option<String>,
     /// A row with this text is refused by the lane.
@@ -164,6 +168,7 @@ impl Sink for MemorySink {
 
     fn publish(&self) -> Later<'_, Result<Published>> {
         Box::pin(async {
+            assert!(!self.panics_at_the_end, "the memory sink was told to panic");
             if let Some(gate) = &self.publishing {
                 gate.reached.notify_one();
                 gate.released.notified().await;
@@ -241,6 +246,7 @@ impl Lane for MemoryLane {
             match self.next_fault(payload.ticket) {
                 Some(Fault::Refuse(kind)) => return Err(lost(kind)),
                 Some(Fault::LoseRequest) => return Err(lost(Kind::Unknown)),
+                Some(Fault::Panic) => panic!("the memory sink was told to panic"),
                 Some(Fault::DoAndFail) => {
                     self.store(payload, allowance);
                     return Err(lost(Kind::Unknown));

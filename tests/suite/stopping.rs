@@ -48,7 +48,7 @@ const SIGNALS: [(Signal, &str, i32, &str); 3] = [
 
 /// Without SIGHUP where the tests were started with it ignored, as `nohup` does: the program ignores
 /// it then, too.
-fn signals() -> impl Iterator<Item = (Signal, &'static str, i32, &'static str)> {
+pub fn signals() -> impl Iterator<Item = (Signal, &'static str, i32, &'static str)> {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
     let is_ignored = u64::from_str_radix(ignored.trim(), 16).unwrap() & 1 != 0;

@@ -410,3 +410,26 @@ fn two_lanes_commit_everything_once() {
     assert_eq!(lines, expected);
     assert_eq!(played.ending.totals.inserted, 100);
 }
+
+/// In a lane, in the future of the run itself, and where it would be published.
+#[test]
+fn a_panic_ends_the_run_and_nothing_is_published() {
+    for (place, panics_at_the_end) in [("lane", false), ("run", false), ("end", true)] {
+        let played = paused!(async {
+            let scene = Scene::new(&["a\nb\nbad\nc\n"]).max_errors(1).sink(|sink| {
+                let sink = MemorySink { panics_at_the_end, refuses: Some("bad".into()), ..sink };
+                if place == "lane" { sink.fault(1, Fault::Panic) } else { sink }
+            });
+            let (run, _, stored) = scene.run(&Arc::default());
+            let mut run = Arc::into_inner(run).unwrap();
+            if place == "run" {
+                run.on_rejected = Arc::new(|_| panic!("told to"));
+            }
+            let ending = super::run(Arc::new(run), Box::new(MemoryRejects::default())).await;
+            Played { ending, stored, events: Vec::new(), rejected: Vec::new() }
+        });
+        played.assert_outcome(Outcome::Internal, false);
+        let expected = if place == "end" { 3..=3 } else { 0..=2 };
+        assert!(expected.contains(&played.ending.totals.inserted), "{place}");
+    }
+}
