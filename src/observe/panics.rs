@@ -42,7 +42,9 @@ fn said(panic: &PanicHookInfo<'_>) {
 fn sentence(panic: &PanicHookInfo<'_>) -> String {
     let thread = thread::current();
     let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
-    let why = panic.payload_as_str().unwrap_or("no message");
+    let payload = panic.payload();
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let why = text.or_else(|| payload.downcast_ref().copied()).unwrap_or("no message");
     format!(
         "the thread '{}' panicked{place}: {}",
         thread.name().unwrap_or("?"),
