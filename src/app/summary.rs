@@ -8,6 +8,7 @@ use crate::config::{LogFormat, Settings, Summary};
 use crate::error::{Error, Kind, Result};
 use crate::record::ErrorType;
 use crate::report::{Report, json, text};
+use crate::shown::Json;
 
 pub fn show(report: &Report, settings: &Settings) {
     if let Some(published) = &report.published
@@ -30,7 +31,7 @@ pub fn show(report: &Report, settings: &Settings) {
 }
 
 pub fn write(report: &Report, settings: &Settings) -> Result<()> {
-    let document = || format!("{:#}\n", json::summary(report));
+    let document = || format!("{}\n", Json(format!("{:#}", json::summary(report))));
     match &settings.reporting.summary {
         Summary::None => Ok(()),
         Summary::Stdout => {

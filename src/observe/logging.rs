@@ -8,6 +8,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
+use super::safe_format::{SafeJson, SafeText};
 use crate::event::{Event, Observer};
 
 /// How lines are written.
@@ -25,8 +26,8 @@ pub fn install(style: Style, level: LevelFilter, screen: &MultiProgress) {
         .with_target(false)
         .with_ansi(false);
     let installed = match style {
-        Style::Text => builder.with_timer(Seconds).compact().try_init(),
-        Style::Json => builder.json().flatten_event(true).try_init(),
+        Style::Text => builder.with_timer(Seconds).compact().map_event_format(SafeText).try_init(),
+        Style::Json => builder.json().flatten_event(true).map_event_format(SafeJson).try_init(),
     };
     // Only tests install twice in one process.
     drop(installed);

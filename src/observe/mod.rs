@@ -14,6 +14,7 @@ pub mod pages;
 pub mod process;
 pub mod progress;
 pub mod reading;
+mod safe_format;
 pub mod server;
 pub mod servers;
 pub mod stats;
