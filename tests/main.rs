@@ -101,4 +101,7 @@ mod suite {
 
     // Random tables and records against a load of one record at a time.
     mod soak_mysql;
+
+    // Records that are rejected beyond what is put up with: judged exactly, counted, kept and named.
+    mod error_budget;
 }

@@ -8,7 +8,7 @@ use crate::app::{self, Ends, Fitted, Output};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
 use crate::event::{Event, Expected, Observer};
-use crate::pipeline;
+use crate::pipeline::{self, ErrorBudget};
 use crate::record::{Field, Rows, Segment, Shape};
 use crate::report::text;
 use crate::shown::Line;
@@ -76,10 +76,24 @@ pub fn check(settings: &Settings, out: &mut String) -> Result<()> {
     let _ = write!(out, "\n{}", plan(settings, size));
     let missing = findings.map(|findings| findings.missing).unwrap_or_default();
     if missing.is_empty() {
-        return Ok(());
+        return within_budget(settings.error_budget, &rows, seen as u64);
     }
     Err(Error::config(format!("the account lacks a right: {}", missing.join("; ")))
         .help("docs/mysql.md has a table of the rights for each mode"))
+}
+
+/// A run would end at its first segment.
+fn within_budget(budget: ErrorBudget, rows: &Rows, seen: u64) -> Result<()> {
+    let failed = rows.rejected.len() as u64;
+    let first = rows.rejected.iter().min_by_key(|rejected| rejected.place.record);
+    let Some(first) = first.filter(|_| budget.is_exceeded(failed, seen, false)) else {
+        return Ok(());
+    };
+    let message = format!(
+        "{}; {failed} of the first {seen} records would be rejected and --max-errors is {budget}",
+        first.reason
+    );
+    Err(Error::data(first.error_type, message).at(first.place.clone()))
 }
 
 /// Writes the statements that create the state tables, for an administrator. Asks no server.

@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 
 use super::reader::ReadToEnd;
-use super::sequencer::over_budget;
 use super::settle::Ledger;
 use super::unclear::clear_up;
 use super::{Failure, Run, let_go_of};
@@ -74,6 +73,10 @@ pub async fn finish(
         }
         Err(Failure { error, keeps_rejects }) => {
             let (published, rejects) = let_go(run, ledger, keeps_rejects).await;
+            let error = match rejects.as_deref().filter(|_| keeps_rejects) {
+                Some(path) => error.help(format!("see them in '{}'", path.display())),
+                None => error,
+            };
             // That something was let go is what the signal asked for, not a failure of its own.
             let outcome = match interrupted {
                 Some(interrupted) if error.kind == Kind::Unavailable => interrupted,
@@ -131,8 +134,7 @@ async fn publish(
     }
     run.source.confirm(read.records)?;
     if run.error_budget.is_exceeded(totals.failed, read.records, true) {
-        let error = over_budget(run, totals.failed, None);
-        return Err(Failure { error, keeps_rejects: true });
+        return Err(Failure { error: ledger.over_budget(), keeps_rejects: true });
     }
     let keeper = Arc::clone(ledger);
     let rejects = spawn_blocking(move || keeper.publish_rejects())

@@ -12,7 +12,6 @@ use super::allowance::{Account, SegmentAllowance};
 use super::overlap::KeysInFlight;
 use super::pool::Pools;
 use super::retry::{Reaction, Tries, persist, reaction};
-use super::sequencer::OverBudget;
 use super::settle::{Durable, Ledger};
 use super::unclear::InHand;
 use super::worker::Prepared;
@@ -25,8 +24,8 @@ pub type Ready = Arc<Mutex<mpsc::Receiver<Prepared>>>;
 
 /// Why nothing more is to be written, although there is more.
 pub enum Halt {
-    /// A lane would have to refuse more rows than the run allows.
-    OverBudget(OverBudget),
+    /// More records were rejected than the run allows. Those that tell are kept.
+    OverBudget,
     /// A lane or a worker cannot go on.
     Failed(Error),
 }
@@ -160,11 +159,10 @@ impl LaneTask {
             Commit::OverBudget(refused) => {
                 // What it was allowed at an earlier try, it did not use.
                 allowance.allows(0);
-                let rejected = segment.refused_late(&self.shared.run, refused)?;
-                let failed = self.shared.account.failed() + rejected.len() as u64;
-                let over = OverBudget::new(&self.shared.run, failed, segment.interval, rejected);
+                let late = segment.refused_late(&self.shared.run, refused)?;
+                self.shared.ledger.keep_evidence(&segment, &late)?;
                 // Another lane may have said so already, which is as good.
-                let _ = self.shared.halt.try_send(Halt::OverBudget(over));
+                let _ = self.shared.halt.try_send(Halt::OverBudget);
                 return Ok(false);
             }
         }

@@ -6,6 +6,7 @@
 mod allowance;
 mod budget;
 mod ending;
+mod error_budget;
 mod lane;
 mod overlap;
 mod pace;
@@ -28,8 +29,8 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 use self::allowance::Account;
-pub use self::allowance::ErrorBudget;
 pub use self::ending::Ending;
+pub use self::error_budget::ErrorBudget;
 use self::lane::{Halt, LaneTask, Lanes};
 use self::overlap::KeysInFlight;
 use self::pace::Pace;
@@ -37,7 +38,7 @@ use self::reader::ReadToEnd;
 pub use self::retry::{RetryPolicy, persist};
 use self::rooms::Rooms;
 pub use self::sequencer::OnRejected;
-use self::sequencer::{OverBudget, Sequencer};
+use self::sequencer::Sequencer;
 use self::settle::Ledger;
 pub use self::stop::Stop;
 pub use self::worker::reject;
@@ -161,7 +162,7 @@ async fn move_records(
 
     let threads = rooms.work(run, ledger, prepared_in);
     let pace = Pace::new(run.rows_per_second_max);
-    let sequencer = Sequencer { run, account: &account, keys: &keys, pace };
+    let sequencer = Sequencer { run, ledger, account: &account, keys: &keys, pace };
     let sequencing = sequencer.sequence(prepared, ready_in);
     let shared = Lanes {
         run: Arc::clone(run),
@@ -200,7 +201,7 @@ async fn move_records(
                 Some(halt) = halts.recv() => break halt,
                 sequenced = &mut sequencing, if !is_sequenced => match sequenced {
                     Ok(()) => is_sequenced = true,
-                    Err(over) => break Halt::OverBudget(over),
+                    Err(halt) => break halt,
                 },
                 // A lane says so before it ends, so it cannot have been said later.
                 moved = &mut rest => match halts.try_recv() {
@@ -221,10 +222,8 @@ async fn move_records(
         }
         Err(match halt {
             Halt::Failed(error) => Failure::from(error),
-            Halt::OverBudget(OverBudget { error, interval, evidence }) => {
-                let error = ledger.keep(&interval, &evidence).err().unwrap_or(error);
-                Failure { error, keeps_rejects: true }
-            }
+            // Judged by what was kept: the other lanes may have had more of it.
+            Halt::OverBudget => Failure { error: ledger.over_budget(), keeps_rejects: true },
         })
     };
     let moved = tokio::select! {

@@ -292,20 +292,7 @@ impl Reading<'_> {
     }
 
     fn error_budget(&mut self) -> ErrorBudget {
-        let Some(text) = self.text("max-errors") else { return ErrorBudget::Count(0) };
-        let parsed = match text.strip_suffix('%') {
-            Some(percent) => percent
-                .trim()
-                .parse()
-                .ok()
-                .filter(|percent| (0.0..=100.0).contains(percent))
-                .map(ErrorBudget::Percent),
-            None => text.parse().ok().map(ErrorBudget::Count),
-        };
-        parsed.unwrap_or_else(|| {
-            self.wrong("max-errors", "write a number, or a share between 0% and 100%");
-            ErrorBudget::Count(0)
-        })
+        self.parsed("max-errors", ErrorBudget::parse).unwrap_or(ErrorBudget::Count(0))
     }
 
     fn selection(&mut self) -> Option<Selection> {
