@@ -16,10 +16,11 @@ use tracing::level_filters::LevelFilter;
 pub use self::ends::{Ends, Fitted, Output, intent};
 pub use self::keep_apart::keep_apart;
 use self::session::Session;
-use crate::config::{LogFormat, LogLevel, Settings};
+use crate::config::{LogFormat, LogLevel, Refusal, Settings, log_format_of_environment};
 use crate::error::Error;
 use crate::observe::logging::{self, Style};
 use crate::outcome::Outcome;
+use crate::shown::{Block, Line};
 
 /// Runs one sync and says how it ended. Errors are said here, once.
 pub fn run(settings: &Settings) -> Outcome {
@@ -39,13 +40,70 @@ pub fn run(settings: &Settings) -> Outcome {
 }
 
 /// A log for a look, which has warnings for whoever looks and nothing to say of its own course.
-pub fn log_warnings(settings: &Settings) {
+/// Says what was passed over among the settings.
+pub fn begin_look(settings: &[Settings]) {
+    let Some(first) = settings.first() else { return };
+    log_mistakes(style(first), level(first).min(LevelFilter::WARN));
+    for warning in warnings(settings) {
+        warn(first.reporting.log_format, &warning);
+    }
+}
+
+/// What is said of one pipeline among several has its name before it.
+fn warnings(settings: &[Settings]) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    for one in settings {
+        for warning in &one.warnings {
+            let is_of_all = settings.iter().all(|other| other.warnings.contains(warning));
+            let warning = match is_of_all {
+                true => warning.clone(),
+                false => format!("{}: {warning}", one.pipeline_id),
+            };
+            if !said.contains(&warning) {
+                said.push(warning);
+            }
+        }
+    }
+    said
+}
+
+/// Says why there are no settings: all that is wrong, and what was passed over.
+pub fn refuse(refusal: &Refusal) -> Outcome {
+    let format = refusal.log_format;
+    log_mistakes(style_of(format), LevelFilter::WARN);
+    refusal.warnings.iter().for_each(|warning| warn(format, warning));
+    refusal.mistakes.iter().for_each(|mistake| complain(format, mistake));
+    Outcome::Usage
+}
+
+/// Says what is wrong with the command line, in the words of what read it.
+pub fn refuse_usage(complaint: &str, asks_for_json: bool) -> Outcome {
+    match log_format_of_environment() {
+        format if asks_for_json || format == LogFormat::Json => {
+            log_mistakes(Style::Json, LevelFilter::WARN);
+            let line = complaint.lines().map(str::trim).filter(|line| !line.is_empty());
+            let line = line.collect::<Vec<_>>().join("; ");
+            tracing::error!("{}", line.trim_start_matches("error: "));
+        }
+        _ => {
+            // Who closed standard error does not want to know.
+            let _ = write!(io::stderr(), "{}", Block(complaint));
+        }
+    }
+    Outcome::Usage
+}
+
+fn log_mistakes(style: Style, level: LevelFilter) {
     let screen = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
-    logging::install(style(settings), level(settings).min(LevelFilter::WARN), &screen);
+    logging::install(style, level, &screen);
 }
 
 fn style(settings: &Settings) -> Style {
-    match settings.reporting.log_format {
+    style_of(settings.reporting.log_format)
+}
+
+fn style_of(format: LogFormat) -> Style {
+    match format {
         LogFormat::Text => Style::Text,
         LogFormat::Json => Style::Json,
     }
@@ -69,23 +127,27 @@ fn level(settings: &Settings) -> LevelFilter {
 }
 
 /// The one line that says why.
-fn say(settings: &Settings, error: &Error) {
-    match settings.reporting.log_format {
+pub fn say(settings: &Settings, error: &Error) {
+    complain(settings.reporting.log_format, error);
+}
+
+/// An error for people has our name before it in place of a time.
+fn complain(format: LogFormat, error: &Error) {
+    match format {
         LogFormat::Json => tracing::error!("{error}"),
-        LogFormat::Text => complain(error),
+        LogFormat::Text => {
+            // Who closed standard error does not want to know.
+            let _ = writeln!(io::stderr(), "flowgauge: {error}");
+        }
     }
 }
 
-/// Says an error before there is a log.
-pub fn complain(error: &Error) {
-    // Who closed standard error does not want to know.
-    let _ = writeln!(io::stderr(), "flowgauge: {error}");
-}
-
-/// Says what was passed over among the settings where there is no log.
-pub fn warn(settings: &Settings) {
-    for warning in &settings.warnings {
-        // Who closed standard error does not want to know.
-        let _ = writeln!(io::stderr(), "flowgauge: warning: {warning}");
+fn warn(format: LogFormat, warning: &str) {
+    match format {
+        LogFormat::Json => tracing::warn!("{warning}"),
+        LogFormat::Text => {
+            // Who closed standard error does not want to know.
+            let _ = writeln!(io::stderr(), "flowgauge: warning: {}", Line(warning));
+        }
     }
 }
