@@ -40,7 +40,7 @@ Examples:
 
 Every option may also be written with underscores, come from the environment (FLOWGAUGE_CSV_FILE)
 or from a configuration file (csv_file); a flag goes before the environment, that before the file.
---quiet=false turns off what was turned on there; so does every option that takes no value.
+A switch that was turned on there is turned off by =false, as in --quiet=false.
 
 Exit codes: 0 complete, 1 internal error, 2 settings or usage, 3 data, 4 other side unavailable,
 5 local disk, 75 another run is at it, 129/130/143 interrupted, 141 standard output was closed.";
