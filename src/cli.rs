@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use clap::builder::PossibleValuesParser;
+use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::config::options::{OPTIONS, Opt, Takes};
@@ -39,6 +40,7 @@ Examples:
 
 Every option may also be written with underscores, come from the environment (FLOWGAUGE_CSV_FILE)
 or from a configuration file (csv_file); a flag goes before the environment, that before the file.
+A switch that was turned on there is turned off by =false, as in --quiet=false.
 
 Exit codes: 0 complete, 1 internal error, 2 settings or usage, 3 data, 4 other side unavailable,
 5 local disk, 75 another run is at it, 129/130/143 interrupted, 141 standard output was closed.";
@@ -73,12 +75,16 @@ pub fn command() -> Command {
         .max_term_width(100)
         .args(OPTIONS.iter().map(argument))
         .subcommand(
-            Command::new("run").about("One sync (what happens without a command, too)").arg(name()),
+            Command::new("run")
+                .about("One sync (what happens without a command, too)")
+                .arg(name())
+                .args(OPTIONS.iter().map(argument)),
         )
         .subcommand(
             Command::new("check")
                 .about("Everything short of writing; says what would happen")
                 .arg(name())
+                .args(OPTIONS.iter().map(argument))
                 .arg(
                     Arg::new("all")
                         .long("all")
@@ -102,8 +108,7 @@ fn argument(option: &'static Opt) -> Arg {
     let arg = Arg::new(option.name)
         .long(option.name)
         .help(option.help)
-        .help_heading(option.theme.heading())
-        .global(true);
+        .help_heading(option.theme.heading());
     let arg = match option.takes {
         Takes::One(value) => arg.value_name(value).action(ArgAction::Set),
         Takes::Names(value) | Takes::Typed(value) | Takes::Files(value) => {
@@ -116,7 +121,13 @@ fn argument(option: &'static Opt) -> Arg {
                 .value_parser(PossibleValuesParser::new(choices))
                 .action(ArgAction::Set)
         }
-        Takes::Nothing => arg.action(ArgAction::SetTrue),
+        // `--quiet=false` takes back what a file or the environment says.
+        Takes::Nothing => arg
+            .value_name("BOOL")
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .action(ArgAction::Set),
     };
     // `-` and texts such as `-1` are values, not flags.
     let is_hyphen_a_value = matches!(option.takes, Takes::One(_)) || option.name == "es-fields";
@@ -130,14 +141,17 @@ fn argument(option: &'static Opt) -> Arg {
 /// Reads the command line; `Err` holds what clap has to say, help included.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Error> {
     let matches = command().try_get_matches_from(arguments)?;
+    let before = written(&matches)?;
     Ok(match matches.subcommand() {
-        None => Asked::Run { name: None, written: written(&matches) },
-        Some(("run", matches)) => Asked::Run { name: name(matches), written: written(matches) },
+        None => Asked::Run { name: None, written: before },
+        Some(("run", matches)) => {
+            Asked::Run { name: name(matches), written: joined(before, written(matches)?)? }
+        }
         Some(("check", matches)) => Asked::Check {
             name: name(matches),
             all: matches.get_flag("all"),
             ddl_only: matches.get_flag("print-ddl"),
-            written: written(matches),
+            written: joined(before, written(matches)?)?,
         },
         Some(("completions", matches)) => {
             let shell = matches.get_one::<clap_complete::Shell>("shell");
@@ -147,28 +161,59 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, cla
     })
 }
 
+/// Whether log lines are wanted as JSON, for a command line that cannot be understood otherwise.
+pub fn asks_for_json(arguments: &[OsString]) -> bool {
+    let texts: Vec<_> = arguments.iter().map(|text| text.to_string_lossy()).collect();
+    let is_flag = |text: &str| text == "--log-format" || text == "--log_format";
+    let behind_sign = texts
+        .iter()
+        .any(|text| text.split_once('=').is_some_and(|(f, v)| is_flag(f) && v == "json"));
+    behind_sign || texts.windows(2).any(|pair| is_flag(&pair[0]) && pair[1] == "json")
+}
+
+/// What stands before a command and behind it: lists add up, and what takes one value has one.
+fn joined(mut before: Written, behind: Written) -> Result<Written, clap::Error> {
+    match before.add(behind) {
+        Ok(()) => Ok(before),
+        Err(option) => {
+            let message = format!("the argument '{}' cannot be used multiple times", option.flag());
+            Err(command().error(ErrorKind::ArgumentConflict, message))
+        }
+    }
+}
+
 fn name(matches: &ArgMatches) -> Option<String> {
     matches.get_one::<String>("name").cloned()
 }
 
-fn written(matches: &ArgMatches) -> Written {
+fn written(matches: &ArgMatches) -> Result<Written, clap::Error> {
     let mut written = Written::default();
     for option in OPTIONS {
-        let values: Vec<String> = match option.takes {
-            Takes::Nothing if matches.get_flag(option.name) => vec!["true".to_string()],
-            Takes::Nothing => Vec::new(),
-            _ => matches
-                .get_many::<String>(option.name)
-                .map(|texts| texts.flat_map(|text| option.values(text)).collect())
-                .unwrap_or_default(),
-        };
+        let values: Vec<String> = matches
+            .get_many::<String>(option.name)
+            .map(|texts| texts.flat_map(|text| option.values(text)).collect())
+            .unwrap_or_default();
         let is_given =
             matches.value_source(option.name) == Some(clap::parser::ValueSource::CommandLine);
+        if let Some(flag) = values.iter().find(|value| is_flag(value)) {
+            let message = format!(
+                "{} takes a value, and {flag} follows; one like that goes into the environment or a file of settings",
+                option.flag()
+            );
+            return Err(command().error(ErrorKind::InvalidValue, message));
+        }
         if is_given {
             written.set(option, values, Origin::Flag);
         }
     }
-    written
+    Ok(written)
+}
+
+/// A value may begin with a hyphen. One that is another option was more likely left out, and would be
+/// the name of a file.
+fn is_flag(value: &str) -> bool {
+    let name = value.strip_prefix("--").map(|rest| rest.split('=').next().unwrap_or(rest));
+    name.is_some_and(|name| Opt::find(name).is_some())
 }
 
 #[cfg(test)]
@@ -189,8 +234,35 @@ mod tests {
             let asked = parse(typed.split(' ').map(OsString::from)).unwrap();
             let Asked::Run { written, .. } = asked else { panic!("{asked:?}") };
             let values = |name| written.get(name).map(|text| text.values.clone()).unwrap();
-            assert!(values("csv-file").contains(&"-".to_string()), "{typed}");
-            assert_eq!(values("select").last().unwrap(), "b=c", "{typed}");
+            assert_eq!(values("csv-file"), ["a,b.csv", "-"], "{typed}");
+            assert_eq!(values("select"), ["a", "b=c"], "{typed}");
+        }
+    }
+
+    #[test]
+    fn what_takes_one_value_is_written_once() {
+        for typed in [
+            "flowgauge --workers 1 --workers 1",
+            "flowgauge --workers 1 run --workers 2",
+            "flowgauge --quiet check --quiet=false",
+            "flowgauge --quiet --quiet",
+        ] {
+            let error = parse(typed.split(' ').map(OsString::from)).unwrap_err().to_string();
+            assert!(error.contains("cannot be used multiple times"), "{typed}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_switch_is_turned_on_or_off() {
+        for (typed, value) in [
+            ("flowgauge --quiet", "true"),
+            ("flowgauge --quiet=true run", "true"),
+            ("flowgauge run --quiet=false", "false"),
+            ("flowgauge run --quiet nightly", "true"),
+        ] {
+            let asked = parse(typed.split(' ').map(OsString::from)).unwrap();
+            let Asked::Run { written, .. } = asked else { panic!("{asked:?}") };
+            assert_eq!(written.get("quiet").unwrap().values, [value], "{typed}");
         }
     }
 }

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::record::{ErrorType, Place};
+use crate::shown::Line;
 
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -126,17 +127,19 @@ impl Error {
     }
 }
 
+/// One line that may be shown: whatever stands in it was put there by somebody else.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(place) = &self.words.place {
+        let words = &*self.words;
+        if let Some(place) = &words.place {
             write!(f, "{place}: ")?;
         }
-        f.write_str(&self.words.message)?;
-        if let Some(source) = &self.words.source {
-            write!(f, ": {}", source.to_string().replace('\n', " "))?;
+        write!(f, "{}", Line(&words.message))?;
+        if let Some(source) = &words.source {
+            write!(f, ": {}", Line(source.to_string().replace('\n', " ")))?;
         }
-        if let Some(help) = &self.words.help {
-            write!(f, "; {help}")?;
+        if let Some(help) = &words.help {
+            write!(f, "; {}", Line(help))?;
         }
         Ok(())
     }
@@ -158,10 +161,12 @@ mod tests {
         let error = Error::data(ErrorType::Parse, "a quote is never closed")
             .at(place.column("x\ny"))
             .because(std::io::Error::other("two\nlines"))
-            .help("set --csv-quote");
+            .help("set --csv-quote\x1b[2J");
         assert_eq!(
             error.to_string(),
-            "a.csv, line 3, byte 17, column 'x\\ny': a quote is never closed: two lines; set --csv-quote"
+            "a.csv, line 3, byte 17, column 'x\\ny': a quote is never closed: two lines; set --csv-quote\\x1b[2J"
         );
+        let error = Error::config("'a\nb'").at(Place::split("\u{9b}a.csv"));
+        assert_eq!(error.to_string(), "\\u{9b}a.csv: 'a\\nb'");
     }
 }

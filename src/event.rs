@@ -193,10 +193,14 @@ pub enum Event {
         /// From leaving the queue until it was durable.
         batch: Duration,
     },
-    /// A record was rejected; told when it is decided, counted as failed when settled.
+    /// A record was rejected, and is kept; it is counted as failed with its segment.
     Rejected {
         stage: Stage,
         error_type: ErrorType,
+    },
+    /// The rejected records of a segment that is not written, because they are too many.
+    Evidence {
+        records: u64,
     },
     /// Something other than a record failed, whether it is tried again or not.
     Failed {

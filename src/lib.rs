@@ -22,6 +22,7 @@ pub mod record;
 pub mod rejects;
 pub mod report;
 pub mod secret;
+pub mod shown;
 pub mod signals;
 pub mod sink;
 pub mod source;

@@ -15,12 +15,13 @@ use tracing::level_filters::LevelFilter;
 pub use self::ends::{Ends, Fitted, Output, intent};
 pub use self::keep_apart::keep_apart;
 use self::session::Session;
-use crate::config::{LogFormat, LogLevel, Settings};
+use crate::config::{LogFormat, LogLevel, Refusal, Settings, log_format_of_environment};
 use crate::error::Error;
 use crate::observe::logging::{self, Style};
 use crate::observe::panics;
 use crate::observe::standard_error::standard_error;
 use crate::outcome::Outcome;
+use crate::shown::{Block, Line};
 use crate::signals;
 
 /// Runs one sync and says how it ended. Errors are said here, once.
@@ -28,7 +29,7 @@ pub fn run(settings: &Settings) -> Outcome {
     logging::install(style(settings), level(settings));
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     if let Err(error) = keep_apart(settings) {
-        say(settings, &error);
+        complain(&error);
         return error.kind.into();
     }
     let session = Session::start(settings);
@@ -37,13 +38,59 @@ pub fn run(settings: &Settings) -> Outcome {
     session.finish(settings)
 }
 
-/// A log for a look, which has warnings for whoever looks and nothing to say of its own course.
-pub fn log_warnings(settings: &Settings) {
-    logging::install(style(settings), level(settings).min(LevelFilter::WARN));
+/// A log for a look, which has warnings for whoever looks and nothing to say of its own course. It begins
+/// with what was passed over among the settings.
+pub fn begin_look(settings: &[Settings]) {
+    let Some(first) = settings.first() else { return };
+    logging::install(style(first), level(first).min(LevelFilter::WARN));
+    warnings(settings).iter().for_each(|warning| warn(warning));
+}
+
+/// What is said of one pipeline among several has its name before it.
+fn warnings(settings: &[Settings]) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    for one in settings {
+        for warning in &one.warnings {
+            let is_of_all = settings.iter().all(|other| other.warnings.contains(warning));
+            let warning = match is_of_all {
+                true => warning.clone(),
+                false => format!("{}: {warning}", one.pipeline_id),
+            };
+            if !said.contains(&warning) {
+                said.push(warning);
+            }
+        }
+    }
+    said
+}
+
+/// Says why there are no settings: all that is wrong, and what was passed over.
+pub fn refuse(refusal: &Refusal) -> Outcome {
+    logging::install(style_of(refusal.log_format), LevelFilter::WARN);
+    refusal.warnings.iter().for_each(|warning| warn(warning));
+    refusal.mistakes.iter().for_each(complain);
+    Outcome::Usage
+}
+
+/// Says what is wrong with the command line, in the words of what read it.
+pub fn refuse_usage(complaint: &str, asks_for_json: bool) -> Outcome {
+    if asks_for_json || log_format_of_environment() == LogFormat::Json {
+        logging::install(Style::Json, LevelFilter::WARN);
+        let lines = complaint.lines().map(str::trim).filter(|line| !line.is_empty());
+        let line = lines.collect::<Vec<_>>().join("; ");
+        logging::complain(line.trim_start_matches("error: "));
+    } else {
+        standard_error().say(Block(complaint).to_string());
+    }
+    Outcome::Usage
 }
 
 fn style(settings: &Settings) -> Style {
-    match settings.reporting.log_format {
+    style_of(settings.reporting.log_format)
+}
+
+fn style_of(format: LogFormat) -> Style {
+    match format {
         LogFormat::Text => Style::Text,
         LogFormat::Json => Style::Json,
     }
@@ -67,24 +114,12 @@ fn level(settings: &Settings) -> LevelFilter {
 }
 
 /// The one line that says why.
-fn say(settings: &Settings, error: &Error) {
-    if panics::was_said(error) {
-        return;
-    }
-    match settings.reporting.log_format {
-        LogFormat::Json => tracing::error!("{error}"),
-        LogFormat::Text => complain(error),
-    }
-}
-
-/// Says an error before there is a log.
 pub fn complain(error: &Error) {
-    logging::complain(&error.to_string());
+    if !panics::was_said(error) {
+        logging::complain(&error.to_string());
+    }
 }
 
-/// Says what was passed over among the settings where there is no log.
-pub fn warn(settings: &Settings) {
-    for warning in &settings.warnings {
-        logging::complain(&format!("warning: {warning}"));
-    }
+fn warn(warning: &str) {
+    logging::warn(&Line(warning).to_string());
 }

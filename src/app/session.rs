@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use tokio::runtime::{Builder, Runtime};
 
 use super::ends::{Ends, Output, intent, output};
-use super::{say, show_bar, summary};
+use super::{complain, show_bar, summary};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
 use crate::event::{Observer, Vitals};
@@ -153,7 +153,7 @@ impl Session {
         }
         // Before the summary: nobody may be reading that.
         if let Some(error) = &error {
-            say(settings, error);
+            complain(error);
         }
         let written = summary::write(&report, settings);
         if let Some(server) = server {
@@ -162,7 +162,7 @@ impl Session {
         match written {
             Ok(()) => outcome,
             Err(error) => {
-                say(settings, &error);
+                complain(&error);
                 if outcome == Outcome::Complete { error.kind.into() } else { outcome }
             }
         }

@@ -9,6 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::observe::standard_error::standard_error;
 use crate::record::ErrorType;
 use crate::report::{Report, json, text};
+use crate::shown::Json;
 use crate::sink::file::StandardOutput;
 
 pub fn show(report: &Report, settings: &Settings) {
@@ -31,7 +32,7 @@ pub fn show(report: &Report, settings: &Settings) {
 }
 
 pub fn write(report: &Report, settings: &Settings) -> Result<()> {
-    let document = || format!("{:#}\n", json::summary(report));
+    let document = || format!("{}\n", Json(format!("{:#}", json::summary(report))));
     match &settings.reporting.summary {
         Summary::None => Ok(()),
         Summary::Stdout => {

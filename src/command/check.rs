@@ -8,9 +8,10 @@ use crate::app::{self, Ends, Fitted, Output};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
 use crate::event::{Event, Expected, Observer};
-use crate::pipeline;
+use crate::pipeline::{self, ErrorBudget};
 use crate::record::{Field, Rows, Segment, Shape};
 use crate::report::text;
+use crate::shown::Line;
 use crate::sink::mysql::{Findings, Known, MysqlSettings, State, findings};
 use crate::sink::{Refused, Sink};
 use crate::source::{Onlooker, Source};
@@ -46,10 +47,11 @@ pub fn check(settings: &Settings, out: &mut String) -> Result<()> {
         ends.decoder.decode(segment, &mut rows)?;
     }
     // Writing to a string does not fail.
-    let _ = writeln!(out, "{}", app::intent(settings, ends.table.as_deref(), "not started"));
+    let intent = app::intent(settings, ends.table.as_deref(), "not started");
+    let _ = writeln!(out, "{}", Line(intent));
     let _ = writeln!(out, "\nsource");
     for split in ends.source.splits() {
-        let _ = writeln!(out, "  {}", split.name);
+        let _ = writeln!(out, "  {}", Line(&split.name));
     }
     if let Some(records) = ends.source.expected().records {
         let _ = writeln!(out, "  {} records", text::count(records));
@@ -74,10 +76,24 @@ pub fn check(settings: &Settings, out: &mut String) -> Result<()> {
     let _ = write!(out, "\n{}", plan(settings, size));
     let missing = findings.map(|findings| findings.missing).unwrap_or_default();
     if missing.is_empty() {
-        return Ok(());
+        return within_budget(settings.error_budget, &rows, seen as u64);
     }
     Err(Error::config(format!("the account lacks a right: {}", missing.join("; ")))
         .help("docs/mysql.md has a table of the rights for each mode"))
+}
+
+/// A run would end at its first segment.
+fn within_budget(budget: ErrorBudget, rows: &Rows, seen: u64) -> Result<()> {
+    let failed = rows.rejected.len() as u64;
+    let first = rows.rejected.iter().min_by_key(|rejected| rejected.place.record);
+    let Some(first) = first.filter(|_| budget.is_exceeded(failed, seen, false)) else {
+        return Ok(());
+    };
+    let message = format!(
+        "{}; {failed} of the first {seen} records would be rejected and --max-errors is {budget}",
+        first.reason
+    );
+    Err(Error::data(first.error_type, message).at(first.place.clone()))
 }
 
 /// Writes the statements that create the state tables, for an administrator. Asks no server.
@@ -112,11 +128,13 @@ fn columns(out: &mut String, ends: &Ends, rows: &Rows) {
         let _ = writeln!(out, "\ndocuments are copied as they are");
         return;
     };
-    let old = &old[..];
+    let shown_names =
+        |names: &[String]| names.iter().map(|name| Line(name).to_string()).collect::<Vec<_>>();
+    let (old_shown, new_shown) = (shown_names(&old), shown_names(&ends.names));
     let width = |names: &[String]| {
         names.iter().map(|name| name.chars().count()).chain([6]).max().unwrap_or(6)
     };
-    let (old_width, new_width) = (width(old), width(&ends.names));
+    let (old_width, new_width) = (width(&old_shown), width(&new_shown));
     let _ = writeln!(
         out,
         "\n  {:<old_width$}  {:<new_width$}  {:<8}  first value",
@@ -126,12 +144,13 @@ fn columns(out: &mut String, ends: &Ends, rows: &Rows) {
         true => Vec::new(),
         false => rows.row(0).map(|value| shown(&value)).collect(),
     };
-    for (index, (old, new)) in old.iter().zip(&ends.names).enumerate() {
-        let field = ends.source.fields().iter().find(|field| field.name == *old);
+    for (index, name) in old.iter().enumerate() {
+        let field = ends.source.fields().iter().find(|field| field.name == *name);
         let kind = field.map_or("as is", |field| &field.origin);
-        let value = first.get(index).map_or("", |value| value);
+        let shown = |names: &[String]| names.get(index).cloned().unwrap_or_default();
+        let (old, new, value) = (shown(&old_shown), shown(&new_shown), shown(&first));
         let line = format!("  {old:<old_width$}  {new:<new_width$}  {kind:<8}  {value}");
-        let _ = writeln!(out, "{}", line.trim_end());
+        let _ = writeln!(out, "{}", Line(line.trim_end()));
     }
 }
 
@@ -144,6 +163,7 @@ fn shown(value: &crate::record::Value<'_>) -> String {
         Value::Text(bytes) => format!("{:?}", String::from_utf8_lossy(bytes)),
         Value::Number(bytes) | Value::Json(bytes) => String::from_utf8_lossy(bytes).into_owned(),
     };
+    let text = Line(text).to_string();
     match text.char_indices().nth(SHOWN_VALUE_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
@@ -189,7 +209,7 @@ fn table(out: &mut String, findings: &Findings) {
     let _ = writeln!(out, "\ntarget");
     // Rights that are there are of no interest one by one.
     for (about, line) in findings.lines.iter().filter(|(about, _)| *about != "right") {
-        let _ = writeln!(out, "  {about:<10}{line}");
+        let _ = writeln!(out, "  {about:<10}{}", Line(line));
     }
     if findings.missing.is_empty() {
         let _ = writeln!(out, "  rights    all that a run needs");
@@ -200,16 +220,18 @@ fn table(out: &mut String, findings: &Findings) {
     if !findings.mapping.is_empty() {
         let rows = findings.mapping.iter().map(|row| {
             [&row.field, &row.field_type, &row.column, &row.column_type, &row.note]
-                .map(String::as_str)
+                .map(|text| Line(text).to_string())
         });
+        let rows: Vec<_> = rows.collect();
         let heads = ["field", "type", "column", "type", "note"];
+        let rows = rows.iter().map(|row| row.each_ref().map(String::as_str));
         let _ = writeln!(out, "\n{}", text::table(&heads, rows));
     }
     for warning in &findings.warnings {
-        let _ = writeln!(out, "  warning: {warning}");
+        let _ = writeln!(out, "  warning: {}", Line(warning));
     }
     for missing in &findings.missing {
-        let _ = writeln!(out, "  missing right: {missing}");
+        let _ = writeln!(out, "  missing right: {}", Line(missing));
     }
 }
 
@@ -232,7 +254,7 @@ fn rejected(out: &mut String, settings: &Settings, rows: &Rows, is_tried: bool) 
         settings.error_budget
     );
     for rejected in rows.rejected.iter().take(SHOWN_REJECTED) {
-        let _ = writeln!(out, "  {}: {}", rejected.place, rejected.reason);
+        let _ = writeln!(out, "  {}: {}", rejected.place, Line(&rejected.reason));
     }
 }
 
@@ -245,7 +267,7 @@ fn plan(settings: &Settings, size: Option<(u64, u64)>) -> String {
     let Some(path) = &file.path else {
         return "would write to standard output\n".to_string();
     };
-    let shown = path.display();
+    let shown = Line(path.display());
     let format = file.format.as_str();
     let compression = file.compression.as_str();
     match std::fs::metadata(path) {
@@ -258,7 +280,7 @@ fn plan(settings: &Settings, size: Option<(u64, u64)>) -> String {
 }
 
 fn table_plan(settings: &Settings, mysql: &MysqlSettings, size: Option<(u64, u64)>) -> String {
-    let table = mysql.full_table();
+    let table = Line(mysql.full_table());
     let Some((records, bytes)) = size else { return format!("would write to {table}\n") };
     format!(
         "would write about {} rows, {}, to {table}, in transactions of at most {}; a binary log grows by about as much\n",
@@ -273,7 +295,7 @@ pub fn check_all(settings: &[Settings]) -> (String, Vec<Error>) {
     let mut out = String::new();
     let mut errors = Vec::new();
     for settings in settings {
-        let _ = writeln!(out, "── {} ──", settings.pipeline_id);
+        let _ = writeln!(out, "── {} ──", Line(&settings.pipeline_id));
         if let Err(error) = check(settings, &mut out) {
             let _ = writeln!(out, "{error}");
             errors.push(error);

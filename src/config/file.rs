@@ -2,37 +2,45 @@
 //! `[pipelines.NAME]` and `include`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use super::include::Includes;
 use super::mistakes::Mistakes;
-use super::options::{OPTIONS, Opt, Takes};
+use super::nearest::nearest;
+use super::options::{OPTIONS, Opt};
 use super::written::{Origin, Written};
 
 /// What all files together say.
 #[derive(Debug, Default)]
 pub struct ConfigFile {
     pub path: PathBuf,
+    /// All files could be read and understood, whatever is wrong with what they say.
+    pub is_whole: bool,
     defaults: Written,
-    connections: BTreeMap<String, Written>,
+    connections: BTreeMap<String, Connection>,
     pipelines: BTreeMap<String, Pipeline>,
 }
 
 #[derive(Debug)]
+struct Connection {
+    file: PathBuf,
+    written: Written,
+}
+
+#[derive(Debug)]
 struct Pipeline {
+    file: PathBuf,
     connections: Vec<String>,
     written: Written,
 }
 
-/// Files that include files that include files.
-const INCLUDE_DEPTH_MAX: usize = 8;
-
 impl ConfigFile {
     pub fn read(path: &Path, mistakes: &mut Mistakes) -> ConfigFile {
-        let mut file = ConfigFile { path: path.to_path_buf(), ..ConfigFile::default() };
-        file.read_into(path, 0, mistakes);
+        let path = path.to_path_buf();
+        let mut file = ConfigFile { path, is_whole: true, ..ConfigFile::default() };
+        file.read_into(&file.path.clone(), &mut Includes::default(), mistakes);
         file
     }
 
@@ -56,7 +64,7 @@ impl ConfigFile {
             layer.fall_back_on(pipeline.written.clone());
             for connection in &pipeline.connections {
                 match self.connections.get(connection) {
-                    Some(written) => layer.fall_back_on(written.clone()),
+                    Some(connection) => layer.fall_back_on(connection.written.clone()),
                     None => mistakes.add(format!(
                         "[pipelines.{name}] names the connection '{connection}', which is not there; add [connections.{connection}]"
                     )),
@@ -67,41 +75,39 @@ impl ConfigFile {
         layer
     }
 
-    fn read_into(&mut self, path: &Path, depth: usize, mistakes: &mut Mistakes) {
-        let shown = path.display();
-        if depth > INCLUDE_DEPTH_MAX {
-            mistakes
-                .add(format!("'{shown}' is included {depth} files deep; does it include itself?"));
-            return;
+    fn read_into(&mut self, path: &Path, includes: &mut Includes, mistakes: &mut Mistakes) {
+        match includes.enter(path) {
+            Ok(None) => {}
+            Ok(Some(text)) => {
+                match parsed(&text) {
+                    Ok(table) => self.take(path, table, includes, mistakes),
+                    Err(why) => {
+                        self.is_whole = false;
+                        mistakes.add(format!("'{}'{why}", path.display()));
+                    }
+                }
+                includes.leave();
+            }
+            Err(why) => {
+                self.is_whole = false;
+                mistakes.add(why);
+            }
         }
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(cause) => {
-                mistakes.add(format!(
-                    "cannot read the configuration '{shown}': {cause}; check --config"
-                ));
-                return;
-            }
-        };
-        let table: Table = match toml::from_str(&text) {
-            Ok(table) => table,
-            Err(cause) => {
-                let line = cause.span().map_or(0, |span| text[..span.start].lines().count().max(1));
-                mistakes
-                    .add(format!("'{shown}', line {line}: {}", cause.message().replace('\n', " ")));
-                return;
-            }
-        };
-        self.take(path, table, depth, mistakes);
     }
 
-    fn take(&mut self, path: &Path, table: Table, depth: usize, mistakes: &mut Mistakes) {
+    fn take(
+        &mut self,
+        path: &Path,
+        table: Table,
+        includes: &mut Includes,
+        mistakes: &mut Mistakes,
+    ) {
         let mut top = Table::new();
-        let mut includes = Vec::new();
+        let mut included = Vec::new();
         for (key, value) in table {
             match (key.as_str(), value) {
                 ("include", value) => {
-                    includes = list("include", "", &value, path, mistakes);
+                    included = list("include", "", &value, path, mistakes);
                 }
                 ("defaults", Value::Table(settings)) => {
                     let written = settings_of(settings, "defaults", path, mistakes);
@@ -111,7 +117,10 @@ impl ConfigFile {
                     for (name, settings) in named(tables, "connections", path, mistakes) {
                         let table = format!("connections.{name}");
                         let written = settings_of(settings, &table, path, mistakes);
-                        self.connections.insert(name, written);
+                        let connection = Connection { file: path.to_path_buf(), written };
+                        if let Some(other) = self.connections.insert(name, connection) {
+                            mistakes.add(twice(&table, &other.file, path));
+                        }
                     }
                 }
                 ("pipelines", Value::Table(tables)) => {
@@ -122,7 +131,11 @@ impl ConfigFile {
                             None => Vec::new(),
                         };
                         let written = settings_of(settings, &table, path, mistakes);
-                        self.pipelines.insert(name, Pipeline { connections, written });
+                        let file = path.to_path_buf();
+                        let pipeline = Pipeline { file, connections, written };
+                        if let Some(other) = self.pipelines.insert(name, pipeline) {
+                            mistakes.add(twice(&table, &other.file, path));
+                        }
                     }
                 }
                 ("defaults" | "connections" | "pipelines", _) => {
@@ -135,11 +148,27 @@ impl ConfigFile {
         }
         let written = settings_of(top, "", path, mistakes);
         self.defaults.fall_back_on(written);
-        for include in includes {
+        for include in included {
             let included = path.parent().unwrap_or(Path::new("")).join(include);
-            self.read_into(&included, depth + 1, mistakes);
+            self.read_into(&included, includes, mistakes);
         }
     }
+}
+
+/// The table of a file, or its line and what is wrong there.
+fn parsed(text: &str) -> Result<Table, String> {
+    toml::from_str(text).map_err(|cause| {
+        let line = |at: usize| 1 + text[..at].matches('\n').count();
+        let place = cause.span().map(|span| format!(", line {}", line(span.start)));
+        let what = cause.message().replace('\n', " ");
+        format!("{}: {what}", place.unwrap_or_default())
+    })
+}
+
+/// Which of them counts would follow from the order of files.
+fn twice(table: &str, one: &Path, other: &Path) -> String {
+    let (one, other) = (one.display(), other.display());
+    format!("[{table}] stands in '{one}' and in '{other}'; call one of them otherwise")
 }
 
 /// A name, or a list of them.
@@ -174,12 +203,9 @@ fn settings_of(settings: Table, table: &str, path: &Path, mistakes: &mut Mistake
     for (key, value) in settings {
         let place = if table.is_empty() { String::new() } else { format!(" in [{table}]") };
         let Some(option) = Opt::find(&key).filter(|option| option.name != "config") else {
-            let near = nearest(&key).map(|near| format!("; did you mean '{near}'?"));
-            mistakes.add(format!(
-                "'{}': unknown key '{key}'{place}{}",
-                path.display(),
-                near.unwrap_or_default()
-            ));
+            let shown = path.display();
+            let meant = if mistakes.are_enough() { String::new() } else { meant(&key, table) };
+            mistakes.add(format!("'{shown}': unknown key '{key}'{place}{meant}"));
             continue;
         };
         match values(option, &value) {
@@ -187,20 +213,16 @@ fn settings_of(settings: Table, table: &str, path: &Path, mistakes: &mut Mistake
             None => mistakes.add(format!(
                 "'{}': {key}{place} must be text, a number, true or false{}",
                 path.display(),
-                if is_list(option) { ", or a list of them" } else { "" }
+                if option.is_list() { ", or a list of them" } else { "" }
             )),
         }
     }
     written
 }
 
-fn is_list(option: &Opt) -> bool {
-    matches!(option.takes, Takes::Names(_) | Takes::Typed(_) | Takes::Files(_))
-}
-
 fn values(option: &Opt, value: &Value) -> Option<Vec<String>> {
     match value {
-        Value::Array(_) if is_list(option) => strings(value),
+        Value::Array(_) if option.is_list() => strings(value),
         Value::Array(_) => None,
         value => Some(option.values(&scalar(value)?)),
     }
@@ -223,44 +245,18 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// The known key that differs least from one that is not.
-pub fn nearest(key: &str) -> Option<String> {
-    let key = key.replace('-', "_");
-    let distance = |known: &str| edit_distance(&key, known);
-    OPTIONS
-        .iter()
-        .map(Opt::key)
-        .min_by_key(|known| distance(known))
-        .filter(|known| distance(known) <= 1 + key.len() / 4)
-}
-
-fn edit_distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, b) in other.iter().enumerate() {
-            let substituted = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
+/// What may have been meant by an unknown key of a table.
+fn meant(key: &str, table: &str) -> String {
+    if key.replace('-', "_") == "config" {
+        return "; a file names others by include, at its top".to_string();
     }
-    row[other.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_slip_of_the_finger_is_recognised() {
-        for (typed, meant) in [
-            ("csv_flie", Some("csv_file")),
-            ("ouput-file", Some("output_file")),
-            ("batchsize", Some("batch_size")),
-            ("password", None),
-        ] {
-            assert_eq!(nearest(typed).as_deref(), meant, "{typed}");
-        }
-    }
+    let beside: &[&str] = match table.split('.').next() {
+        Some("") => &["include", "defaults", "connections", "pipelines"],
+        Some("pipelines") => &["connections"],
+        _ => &[],
+    };
+    let known: Vec<String> =
+        OPTIONS.iter().map(Opt::key).chain(beside.iter().map(ToString::to_string)).collect();
+    let near = nearest(&key.replace('-', "_"), known.iter().map(String::as_str));
+    near.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default()
 }

@@ -12,7 +12,7 @@ pub enum Takes {
     Typed(&'static str),
     /// Files that add up: repeated, or a list in a configuration. A comma is part of a name.
     Files(&'static str),
-    /// Nothing on the command line, true or false elsewhere.
+    /// Nothing, or true or false behind an equals sign.
     Nothing,
     /// One of these.
     Choice(&'static [&'static str]),
@@ -77,6 +77,11 @@ impl Opt {
             Takes::Typed(_) => typed(text),
             _ => vec![text.to_string()],
         }
+    }
+
+    /// Several values add up.
+    pub fn is_list(&self) -> bool {
+        matches!(self.takes, Takes::Names(_) | Takes::Typed(_) | Takes::Files(_))
     }
 
     pub fn flag(&self) -> String {

@@ -32,8 +32,8 @@ impl Reading<'_> {
 
     pub fn number(&mut self, name: &'static str, min: u64, max: u64) -> Option<u64> {
         let text = self.text(name)?;
-        match text.replace('_', "").parse() {
-            Ok(number) if (min..=max).contains(&number) => Some(number),
+        match units::number(&text) {
+            Some(number) if (min..=max).contains(&number) => Some(number),
             _ => {
                 self.wrong(name, &format!("'{text}' is not a number from {min} to {max}"));
                 None
@@ -47,6 +47,11 @@ impl Reading<'_> {
 
     pub fn time(&mut self, name: &'static str) -> Option<Duration> {
         self.parsed(name, units::duration)
+    }
+
+    /// One that cannot be 0, because everything would be too late.
+    pub fn some_time(&mut self, name: &'static str) -> Option<Duration> {
+        self.parsed(name, units::some_duration)
     }
 
     pub fn byte(&mut self, name: &'static str) -> Option<u8> {
@@ -99,6 +104,23 @@ impl Reading<'_> {
         self.mistakes.add(format!("{spellings}: {why}"));
     }
 
+    /// A path that is empty is the start of another one, such as `./rejects`, or fails at the end.
+    pub fn refuse_empty(&mut self) {
+        for name in self.written.names().collect::<Vec<_>>() {
+            let what = match option(name).takes {
+                Takes::One("DIR") => "directory",
+                Takes::One("FILE") | Takes::Files(_) => "file",
+                _ if NEVER_EMPTY.contains(&name) => "value",
+                _ => continue,
+            };
+            let is_empty =
+                self.written.get(name).is_some_and(|text| text.values.iter().any(String::is_empty));
+            if is_empty {
+                self.wrong(name, &format!("it is empty; say a {what}, or leave it out"));
+            }
+        }
+    }
+
     /// What has no meaning here was most likely meant otherwise. Defaults shared by many pipelines
     /// are not for this one.
     pub fn refuse(&mut self, names: &[&'static str], when: &str) {
@@ -120,6 +142,18 @@ impl Reading<'_> {
         self.refuse(&names, when);
     }
 }
+
+/// Others are refused where they are understood, and some may be empty, such as a password.
+const NEVER_EMPTY: [&str; 8] = [
+    "metrics-host",
+    "db-host",
+    "db-name",
+    "es-user",
+    "es-api-key",
+    "es-token",
+    "state-table",
+    "throttle-query",
+];
 
 fn option(name: &str) -> &'static Opt {
     Opt::find(name).expect("settings ask for options of the table only")

@@ -2,6 +2,15 @@
 
 use std::time::Duration;
 
+/// `8`, `50_000`: digits, with underscores between them or not.
+pub fn number(text: &str) -> Option<u64> {
+    let are_digits = |group: &str| !group.is_empty() && group.bytes().all(|b| b.is_ascii_digit());
+    if !text.split('_').all(are_digits) {
+        return None;
+    }
+    text.replace('_', "").parse().ok()
+}
+
 /// `4096`, `64KiB`, `1.5GiB`, `10MB`.
 pub fn size(text: &str) -> Result<u64, String> {
     let (number, unit) = split(text);
@@ -47,7 +56,22 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         total = total.checked_add(part).ok_or_else(mistake)?;
         rest = next;
     }
+    if total > DURATION_MAX {
+        return Err(format!("'{text}' is more than 100 years"));
+    }
     if text.is_empty() { Err(mistake()) } else { Ok(total) }
+}
+
+/// Clocks and servers count no further.
+const DURATION_MAX: Duration = Duration::from_secs(36_525 * 86_400);
+
+/// The same, but a time at all.
+pub fn some_duration(text: &str) -> Result<Duration, String> {
+    let time = duration(text)?;
+    if time < Duration::from_millis(1) {
+        return Err(format!("'{text}' is no time at all; write for example 20s"));
+    }
+    Ok(time)
 }
 
 /// A single byte: a character of ASCII, `tab`, `\t` or `space`.
@@ -89,6 +113,12 @@ mod tests {
             ("-1", None),
             ("1 MiB", None),
             ("99999999999g", None),
+            ("1e9", None),
+            ("0x10", None),
+            ("1.5.5g", None),
+            (".g", None),
+            ("64Mi", None),
+            ("nan", None),
         ] {
             assert_eq!(size(text).ok(), bytes, "{text:?}");
         }
@@ -107,8 +137,45 @@ mod tests {
             ("s", None),
             ("1y", None),
             ("99999999999999999999d", None),
+            ("36525d", Some(36_525 * 86_400_000)),
+            ("36525d1s", None),
+            ("0", Some(0)),
+            ("-1s", None),
+            ("1e3s", None),
+            ("1 s", None),
+            ("nan", None),
+            ("infs", None),
         ] {
             assert_eq!(duration(text).ok(), ms.map(Duration::from_millis), "{text:?}");
+        }
+        for text in ["0", "0s", "0.1ms", "0h0m", "", "x"] {
+            assert!(some_duration(text).is_err(), "{text:?}");
+        }
+        assert_eq!(some_duration("1ms"), Ok(Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn numbers() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("007", Some(7)),
+            ("50_000", Some(50_000)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("", None),
+            ("_", None),
+            ("1_", None),
+            ("_1", None),
+            ("1__0", None),
+            ("+1", None),
+            ("-0", None),
+            ("1e3", None),
+            ("1.0", None),
+            (" 1", None),
+            ("0x10", None),
+            ("٣", None),
+        ] {
+            assert_eq!(number(text), expected, "{text:?}");
         }
     }
 

@@ -2,6 +2,7 @@
 //! from. Nothing is understood here; `settings` does that.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 
 use super::options::Opt;
@@ -54,6 +55,25 @@ impl Written {
         self.warnings.extend(lower.warnings);
     }
 
+    /// Adds what the same layer says elsewhere: lists add up, of anything else there is one.
+    pub fn add(&mut self, other: Written) -> Result<(), &'static Opt> {
+        for (name, text) in other.texts {
+            match self.texts.entry(name) {
+                Entry::Vacant(free) => {
+                    free.insert(text);
+                }
+                Entry::Occupied(mut taken) => {
+                    let option = Opt::find(name).filter(|option| !option.is_list());
+                    if let Some(option) = option {
+                        return Err(option);
+                    }
+                    taken.get_mut().values.extend(text.values);
+                }
+            }
+        }
+        Ok(())
+    }
+
     pub fn get(&self, name: &str) -> Option<&Text> {
         self.texts.get(name)
     }
@@ -78,21 +98,4 @@ impl fmt::Display for Spellings<'_> {
             Some(Origin::File(table)) => write!(f, "{key} in [{table}] ({flag}, {variable})"),
         }
     }
-}
-
-/// The environment's layer. `variable` looks one up.
-pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Written {
-    let mut written = Written::default();
-    for option in super::options::OPTIONS {
-        let Some(value) = variable(&option.variable()) else { continue };
-        // Kubernetes sets such for a Service that is called like us, without being asked.
-        let is_injected = option.name.ends_with("-port") && value.starts_with("tcp://");
-        if is_injected {
-            let variable = option.variable();
-            written.warnings.push(format!("{variable} holds '{value}', which is no port; ignored"));
-            continue;
-        }
-        written.set(option, option.values(&value), Origin::Variable);
-    }
-    written
 }

@@ -9,8 +9,10 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
+use super::safe_format::{SafeJson, SafeText};
 use super::standard_error::standard_error;
 use crate::event::{Event, Observer};
+use crate::shown::Json;
 
 /// How lines are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,8 +32,8 @@ pub fn install(style: Style, level: LevelFilter) {
         .with_target(false)
         .with_ansi(false);
     let installed = match style {
-        Style::Text => builder.with_timer(Seconds).compact().try_init(),
-        Style::Json => builder.json().flatten_event(true).try_init(),
+        Style::Text => builder.with_timer(Seconds).compact().map_event_format(SafeText).try_init(),
+        Style::Json => builder.json().flatten_event(true).map_event_format(SafeJson).try_init(),
     };
     // Only tests install twice in one process.
     drop(installed);
@@ -50,7 +52,8 @@ fn line(style: Style, level: Level, message: &str) -> String {
         Style::Text => format!("{time} {level:>5} {message}\n"),
         Style::Json => {
             let level = level.as_str();
-            format!("{}\n", json!({ "timestamp": time, "level": level, "message": message }))
+            let line = json!({ "timestamp": time, "level": level, "message": message });
+            format!("{}\n", Json(line))
         }
     }
 }
@@ -69,6 +72,15 @@ pub fn complain(message: &str) {
     stderr.say(match stderr.style() {
         Style::Text => format!("flowgauge: {message}\n"),
         style => line(style, Level::ERROR, message),
+    });
+}
+
+/// A line that is said whatever the level of the log.
+pub fn warn(message: &str) {
+    let stderr = standard_error();
+    stderr.say(match stderr.style() {
+        Style::Text => format!("flowgauge: warning: {message}\n"),
+        style => line(style, Level::WARN, message),
     });
 }
 

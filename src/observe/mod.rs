@@ -18,6 +18,7 @@ pub mod panics;
 pub mod process;
 pub mod progress;
 pub mod reading;
+mod safe_format;
 pub mod server;
 pub mod servers;
 pub mod standard_error;

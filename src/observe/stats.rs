@@ -272,6 +272,9 @@ impl Observer for Stats {
                 self.errors.count(stage, error_type);
                 self.rejected[error_type as usize].fetch_add(1, Relaxed);
             }
+            Event::Evidence { records } => {
+                self.settled.add(&Counts { failed: records, ..Counts::default() });
+            }
             Event::Failed { stage, error_type } => self.errors.count(stage, error_type),
             Event::Retrying { stage, error_type, .. } => self.retries.count(stage, error_type),
             Event::RateLimited { stage } => {

@@ -1,43 +1,11 @@
-//! How many rejected records a run may have, and how many it has: one account for the sequencer,
+//! How many records were rejected so far, against how many may be: one account for the sequencer,
 //! which learns of most of them, and for the lanes, which refuse some at the last moment.
 
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::error_budget::ErrorBudget;
 use crate::sink::Allowance;
-
-/// How many rejected records a run may have.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum ErrorBudget {
-    Count(u64),
-    /// Judged once enough records were seen for a share to mean something, and at the end.
-    Percent(f64),
-}
-
-/// A bad first page should not end a run that allows one percent.
-const PERCENT_RECORDS_MIN: u64 = 10_000;
-
-impl ErrorBudget {
-    pub fn is_exceeded(&self, failed: u64, records: u64, is_end: bool) -> bool {
-        match *self {
-            ErrorBudget::Count(max) => failed > max,
-            ErrorBudget::Percent(max) => {
-                let is_judged = is_end || records >= PERCENT_RECORDS_MIN;
-                is_judged && failed as f64 * 100.0 > max * records as f64
-            }
-        }
-    }
-}
-
-impl fmt::Display for ErrorBudget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ErrorBudget::Count(max) => write!(f, "{max}"),
-            ErrorBudget::Percent(max) => write!(f, "{max}%"),
-        }
-    }
-}
 
 /// The records a run has let through so far, and those it has rejected.
 pub struct Account {
@@ -62,10 +30,6 @@ impl Account {
         seen.records += records;
         seen.failed += failed;
         !self.budget.is_exceeded(seen.failed, seen.records, false)
-    }
-
-    pub fn failed(&self) -> u64 {
-        self.lock().failed
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {
@@ -102,26 +66,6 @@ impl Allowance for SegmentAllowance {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_share_is_judged_when_it_means_something() {
-        let one_percent = ErrorBudget::Percent(1.0);
-        for (failed, records, is_end, exceeded) in [
-            (50, 100, false, false),
-            (50, 100, true, true),
-            (1, 100, true, false),
-            (100, 10_000, false, false),
-            (101, 10_000, false, true),
-        ] {
-            assert_eq!(
-                one_percent.is_exceeded(failed, records, is_end),
-                exceeded,
-                "{failed}/{records}"
-            );
-        }
-        assert!(!ErrorBudget::Count(2).is_exceeded(2, 2, false));
-        assert!(ErrorBudget::Count(0).is_exceeded(1, 1_000_000, false));
-    }
 
     #[test]
     fn a_second_question_about_a_segment_replaces_the_first() {

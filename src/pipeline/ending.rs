@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 
 use super::reader::ReadToEnd;
-use super::sequencer::{Evidence, OverBudget, over_budget};
 use super::settle::Ledger;
 use super::stop::{Failure, Phase, Verdict};
 use super::unclear::clear_up;
@@ -76,26 +75,25 @@ pub async fn finish(run: &Arc<Run>, ledger: &Arc<Ledger>, read: Option<ReadToEnd
         };
     }
     let is_abandoned = run.stop.phase() == Phase::Abandoned;
-    let Verdict { outcome, error, keeps_rejects, evidence } = run.stop.verdict();
-    let is_let_go = error.is_none() && is_abandoned;
-    let error = error.or_else(|| {
-        let before = match read {
-            Some(_) => "the output was published",
-            None => "everything that was read could be written",
-        };
-        is_abandoned.then(|| let_go_of(before))
-    });
-    if let Some(Evidence { interval, rejected }) = evidence
-        && let Err(error) = ledger.keep(&interval, &rejected)
-    {
-        tracing::error!("{error}");
-    }
-    let (published, rejects) = let_go(run, ledger, keeps_rejects).await;
+    let Verdict { outcome, error, is_over_budget } = run.stop.verdict();
+    let is_let_go = is_abandoned && error.is_none() && !is_over_budget;
+    let (published, rejects) = let_go(run, ledger, is_over_budget).await;
     if read.is_some() && is_let_go && published.is_some() {
         // It took its name at the moment when it was to be let go of.
         let outcome = Outcome::Complete;
         return Ending { outcome, error: None, published, rejects, totals, unclear };
     }
+    let error = match &rejects {
+        _ if is_let_go => Some(let_go_of(match read {
+            Some(_) => "the output was published",
+            None => "everything that was read could be written",
+        })),
+        Some(path) if is_over_budget => {
+            Some(ledger.over_budget().help(format!("see them in '{}'", path.display())))
+        }
+        None if is_over_budget => Some(ledger.over_budget()),
+        _ => error,
+    };
     Ending { outcome, error, published, rejects, totals, unclear }
 }
 
@@ -154,8 +152,7 @@ async fn publish(
     }
     run.source.confirm(read.records)?;
     if run.error_budget.is_exceeded(totals.failed, read.records, true) {
-        let error = over_budget(run, totals.failed, None);
-        return Err(OverBudget { error, evidence: None }.into());
+        return Err(Failure::OverBudget);
     }
     let keeper = Arc::clone(ledger);
     let rejects = spawn_blocking(move || keeper.publish_rejects())

@@ -12,7 +12,6 @@ use super::allowance::{Account, SegmentAllowance};
 use super::overlap::KeysInFlight;
 use super::pool::Pools;
 use super::retry::{Reaction, Tries, persist, reaction};
-use super::sequencer::OverBudget;
 use super::settle::{Durable, Ledger};
 use super::stop::Failure;
 use super::unclear::InHand;
@@ -149,10 +148,9 @@ impl LaneTask {
             Commit::OverBudget(refused) => {
                 // What it was allowed at an earlier try, it did not use.
                 allowance.allows(0);
-                let run = &self.shared.run;
-                let rejected = segment.refused_late(run, refused)?;
-                let failed = self.shared.account.failed() + rejected.len() as u64;
-                return Err(OverBudget::new(run, failed, segment.interval, rejected).into());
+                let late = segment.refused_late(&self.shared.run, refused)?;
+                self.shared.ledger.keep_evidence(&segment, &late)?;
+                return Err(Failure::OverBudget);
             }
         }
         Ok(())

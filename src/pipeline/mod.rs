@@ -8,6 +8,7 @@ mod allowance;
 mod budget;
 mod caught;
 mod ending;
+mod error_budget;
 mod lane;
 mod overlap;
 mod pace;
@@ -30,9 +31,9 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 use self::allowance::Account;
-pub use self::allowance::ErrorBudget;
 use self::caught::caught;
 pub use self::ending::Ending;
+pub use self::error_budget::ErrorBudget;
 use self::lane::{LaneTask, Lanes};
 use self::overlap::KeysInFlight;
 use self::pace::Pace;
@@ -167,7 +168,7 @@ async fn move_records(run: &Arc<Run>, ledger: &Arc<Ledger>) -> Option<ReadToEnd>
     let (ready_in, ready) = mpsc::channel(lanes.len());
     let (settle_in, settle) = mpsc::channel(1);
     let pace = Pace::new(run.rows_per_second_max);
-    let sequencer = Sequencer { run, account: &account, keys: &keys, pace };
+    let sequencer = Sequencer { run, ledger, account: &account, keys: &keys, pace };
     let shared = Lanes {
         run: Arc::clone(run),
         pools: Arc::clone(&rooms.pools),

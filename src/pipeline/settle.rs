@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::Run;
+use super::error_budget::ErrorBudget;
 use super::worker::Prepared;
 use crate::error::{Error, Result};
-use crate::event::{Event, FileEnd};
-use crate::record::{Counts, Interval, Rejected};
+use crate::event::{Event, FileEnd, Stage};
+use crate::record::{Counts, ErrorType, Place, Rejected};
 use crate::rejects::RejectLog;
 use crate::sink::Receipt;
 
@@ -31,6 +32,16 @@ pub struct Books {
     beyond: BTreeSet<u64>,
     /// Splits that were read to their end, behind the first ticket after them.
     ended: BTreeSet<(u64, usize)>,
+    /// Of the rejected records that are kept, the first in the order of the source.
+    culprit: Option<Culprit>,
+}
+
+struct Culprit {
+    /// Ticket and record.
+    order: (u64, Option<u64>),
+    place: Place,
+    error_type: ErrorType,
+    reason: String,
 }
 
 impl Books {
@@ -41,6 +52,20 @@ impl Books {
             self.watermark += 1;
         }
         self.settled_splits()
+    }
+
+    fn accuse(&mut self, ticket: u64, rejected: &[Rejected]) {
+        let order = |rejected: &Rejected| (ticket, rejected.place.record);
+        let Some(first) = rejected.iter().min_by_key(|rejected| order(rejected)) else { return };
+        if self.culprit.as_ref().is_some_and(|culprit| culprit.order <= order(first)) {
+            return;
+        }
+        self.culprit = Some(Culprit {
+            order: order(first),
+            place: first.place.clone(),
+            error_type: first.error_type,
+            reason: first.reason.clone(),
+        });
     }
 
     fn settled_splits(&mut self) -> Vec<usize> {
@@ -83,9 +108,8 @@ impl Ledger {
             self.run.stop.fail(error);
             Vec::new()
         });
-        let mut rejected = segment.rejected;
-        rejected.extend(late);
-        counts.failed += rejected.len() as u64;
+        let rejected = (segment.rejected.len() + late.len()) as u64;
+        counts.failed += rejected;
         if counts.processed() != segment.records {
             self.run.stop.fail(Error::internal(format!(
                 "a segment of {} records was settled with {}",
@@ -93,8 +117,9 @@ impl Ledger {
                 counts.processed()
             )));
         }
-        if let Err(error) = self.keep(&segment.interval, &rejected) {
+        if let Err(error) = self.keep(&segment, &late) {
             self.run.stop.fail(error);
+            counts.failed -= rejected;
         }
         let ended = {
             let mut books = self.books();
@@ -111,8 +136,46 @@ impl Ledger {
         self.tell_ended(ended);
     }
 
-    pub fn keep(&self, interval: &Interval, rejected: &[Rejected]) -> Result<()> {
-        self.rejects().append(interval, rejected)
+    /// Keeps the rejected records of a segment that is not written, because they are too many. They
+    /// are counted like all that are kept, so that the numbers say what the file holds.
+    pub fn keep_evidence(&self, segment: &Prepared, late: &[Rejected]) -> Result<()> {
+        let records = (segment.rejected.len() + late.len()) as u64;
+        self.keep(segment, late)?;
+        self.books().totals.failed += records;
+        self.run.observer.notice(&Event::Evidence { records });
+        Ok(())
+    }
+
+    /// `late` are those that a lane refused.
+    fn keep(&self, segment: &Prepared, late: &[Rejected]) -> Result<()> {
+        for (stage, rejected) in [(Stage::Convert, &segment.rejected[..]), (Stage::Insert, late)] {
+            self.rejects().append(&segment.interval, rejected)?;
+            self.books().accuse(segment.ticket, rejected);
+            for error_type in rejected.iter().map(|rejected| rejected.error_type) {
+                self.run.observer.notice(&Event::Rejected { stage, error_type });
+            }
+        }
+        Ok(())
+    }
+
+    /// The error of a run that rejected more than it may.
+    pub fn over_budget(&self) -> Error {
+        let books = self.books();
+        let (failed, budget) = (books.totals.failed, self.run.error_budget);
+        let records = if failed == 1 { "record was" } else { "records were" };
+        let sum = match budget {
+            // Some were rejected in segments that lanes had not come to, or could not finish.
+            ErrorBudget::Count(max) if failed <= max => format!(
+                "more records were rejected than --max-errors {max} allows, {failed} of which are kept"
+            ),
+            _ => format!("{failed} {records} rejected and --max-errors is {budget}"),
+        };
+        match &books.culprit {
+            Some(Culprit { place, error_type, reason, .. }) => {
+                Error::data(*error_type, format!("{reason}; {sum}")).at(place.clone())
+            }
+            None => Error::data(ErrorType::Other, sum),
+        }
     }
 
     /// A split was read to its end; all its tickets are below `tickets`.

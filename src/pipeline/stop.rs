@@ -18,7 +18,6 @@ use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::watch;
 
-use super::sequencer::{Evidence, OverBudget};
 use crate::error::Error;
 use crate::outcome::{Outcome, Signal};
 
@@ -37,19 +36,13 @@ pub enum Failure {
     Source(Error),
     /// Anything behind it.
     Path(Error),
-    /// Too many records were rejected.
-    OverBudget(OverBudget),
+    /// Too many records were rejected. The books know which.
+    OverBudget,
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         Failure::Path(error)
-    }
-}
-
-impl From<OverBudget> for Failure {
-    fn from(over: OverBudget) -> Failure {
-        Failure::OverBudget(over)
     }
 }
 
@@ -99,21 +92,21 @@ impl Stop {
         let failure = failure.into();
         let phase = match failure {
             Failure::Source(_) => Phase::Draining,
-            Failure::Path(_) | Failure::OverBudget(_) => Phase::Halting,
+            Failure::Path(_) | Failure::OverBudget => Phase::Halting,
         };
         let mut causes = self.causes();
-        match (&causes.first, &failure) {
-            (None, _) => causes.first = Some(Cause::Failure(failure)),
-            (
-                Some(Cause::Failure(Failure::Source(_))),
-                Failure::Path(_) | Failure::OverBudget(_),
-            ) => {
+        match &causes.first {
+            None => causes.first = Some(Cause::Failure(failure)),
+            // What the reader found stands behind what it has read.
+            Some(Cause::Failure(Failure::Source(_))) if phase > Phase::Draining => {
                 causes.first = Some(Cause::Failure(failure));
             }
-            (Some(Cause::Signal(_)), _) => {
-                causes.failed_later.get_or_insert(failure.into_error());
+            Some(Cause::Signal(_)) => {
+                if let Failure::Source(error) | Failure::Path(error) = failure {
+                    causes.failed_later.get_or_insert(error);
+                }
             }
-            (Some(Cause::Failure(_)), _) => {}
+            Some(Cause::Failure(_)) => {}
         }
         self.raise(phase);
     }
@@ -176,14 +169,13 @@ impl Stop {
             Some(Cause::Signal(signal)) => Verdict {
                 outcome: Outcome::Interrupted(signal),
                 error: causes.failed_later.take(),
-                keeps_rejects: false,
-                evidence: None,
+                is_over_budget: false,
             },
-            Some(Cause::Failure(failure)) => failure.into_verdict(),
-            None => {
-                let error = Error::internal("a run ended before its end, and nobody said why");
-                Failure::Path(error).into_verdict()
+            Some(Cause::Failure(Failure::OverBudget)) => {
+                Verdict { outcome: Outcome::Data, error: None, is_over_budget: true }
             }
+            Some(Cause::Failure(Failure::Source(error) | Failure::Path(error))) => failed(error),
+            None => failed(Error::internal("a run ended before its end, and nobody said why")),
         }
     }
 
@@ -213,27 +205,12 @@ impl Stop {
 pub struct Verdict {
     pub outcome: Outcome,
     pub error: Option<Error>,
-    /// The rejected records are the explanation.
-    pub keeps_rejects: bool,
-    /// More of them, which were not settled.
-    pub evidence: Option<Evidence>,
+    /// The rejected records are the explanation, and the books have the error.
+    pub is_over_budget: bool,
 }
 
-impl Failure {
-    fn into_error(self) -> Error {
-        match self {
-            Failure::Source(error) | Failure::Path(error) => error,
-            Failure::OverBudget(over) => over.error,
-        }
-    }
-
-    fn into_verdict(self) -> Verdict {
-        let (error, keeps_rejects, evidence) = match self {
-            Failure::Source(error) | Failure::Path(error) => (error, false, None),
-            Failure::OverBudget(OverBudget { error, evidence }) => (error, true, evidence),
-        };
-        Verdict { outcome: error.kind.into(), error: Some(error), keeps_rejects, evidence }
-    }
+fn failed(error: Error) -> Verdict {
+    Verdict { outcome: error.kind.into(), error: Some(error), is_over_budget: false }
 }
 
 #[cfg(test)]
@@ -305,10 +282,7 @@ mod tests {
                     }
                     Source(kind) => stop.fail(Failure::Source(failed(kind))),
                     Path(kind) => stop.fail(failed(kind)),
-                    OverBudget => stop.fail(super::OverBudget {
-                        error: Error::data(ErrorType::Other, "over budget"),
-                        evidence: None,
-                    }),
+                    OverBudget => stop.fail(Failure::OverBudget),
                     TimeIsUp => stop.time_is_up(),
                 }
             }
@@ -316,8 +290,8 @@ mod tests {
             let Some((outcome, error)) = end else { continue };
             let verdict = stop.verdict();
             let told = verdict.error.map(|error| error.to_string()).unwrap_or_default();
-            assert_eq!((verdict.outcome, told.as_str()), (*outcome, *error), "{number}");
-            assert_eq!(verdict.keeps_rejects, told == "over budget", "{number}");
+            let told = if verdict.is_over_budget { "over budget" } else { &told };
+            assert_eq!((verdict.outcome, told), (*outcome, *error), "{number}");
         }
     }
 }

@@ -178,11 +178,7 @@ impl Prepared {
         }
         let name = &run.source.splits()[segment.interval.split].name;
         let rejected = reject(&*run.decoder, name, segment, &rows, refused);
-        for rejected in &rejected {
-            let error_type = rejected.error_type;
-            run.observer.notice(&Event::Rejected { stage: Stage::Insert, error_type });
-            (run.on_rejected)(rejected);
-        }
+        rejected.iter().for_each(|rejected| (run.on_rejected)(rejected));
         Ok(rejected)
     }
 }

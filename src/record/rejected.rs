@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::segment::{Segment, lines_in};
+use crate::shown::Line;
 
 /// A record that does not go to the sink, with the reason and its own bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,9 +112,9 @@ impl Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.split)?;
+        write!(f, "{}", Line(&self.split))?;
         if let Some(document) = &self.document {
-            write!(f, ", _id '{}'", document.escape_default())?;
+            write!(f, ", _id '{}'", Line(document))?;
         }
         if let Some(line) = self.line {
             write!(f, ", line {line}")?;
@@ -122,7 +123,7 @@ impl fmt::Display for Place {
             write!(f, ", byte {byte}")?;
         }
         if let Some(column) = &self.column {
-            write!(f, ", column '{}'", column.escape_default())?;
+            write!(f, ", column '{}'", Line(column))?;
         }
         Ok(())
     }

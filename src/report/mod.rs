@@ -11,6 +11,7 @@ pub use verdict::{Verdict, busy_share, verdict};
 
 use crate::outcome::Outcome;
 use crate::record::Published;
+use crate::shown::Line;
 
 /// A run that is over.
 #[derive(Debug)]
@@ -54,6 +55,7 @@ impl Report {
         let written = text::count(counts.inserted + counts.updated);
         let read = text::count(self.run.records_read);
         if let Output::Table(table) = &self.output {
+            let table = Line(table);
             return match self.outcome {
                 Outcome::Complete => format!("{written} records written to '{table}'"),
                 _ if self.unclear > 0 => format!(
@@ -68,10 +70,11 @@ impl Report {
         }
         match &self.published {
             Some(Published { name: Some(name), replaced_bytes: None }) => {
-                format!("{written} records in '{name}'")
+                format!("{written} records in '{}'", Line(name))
             }
             Some(Published { name: Some(name), replaced_bytes: Some(before) }) => {
-                format!("{written} records in '{name}', which replaced {}", text::bytes(*before))
+                let (name, before) = (Line(name), text::bytes(*before));
+                format!("{written} records in '{name}', which replaced {before}")
             }
             Some(Published { name: None, .. }) => format!("{written} records"),
             None if self.output == Output::Stream => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Latencies, Report, busy_share, per_second, verdict};
 use crate::event::Stage;
+use crate::shown::Line;
 
 /// The table at the end of a run.
 pub fn summary(report: &Report) -> String {
@@ -16,7 +17,7 @@ pub fn summary(report: &Report) -> String {
     };
     line(format!(
         "{} {} in {}: {}",
-        report.pipeline_id,
+        Line(&report.pipeline_id),
         report.outcome.as_str(),
         duration(run.elapsed),
         report.what_happened()
@@ -68,7 +69,7 @@ pub fn summary(report: &Report) -> String {
         ));
     }
     if let Some(rejects) = &report.rejects {
-        line(format!("  rejected records: {rejects}"));
+        line(format!("  rejected records: {}", Line(rejects)));
     }
     if report.log_lines_dropped > 0 {
         line(format!(

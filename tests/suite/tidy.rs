@@ -42,6 +42,7 @@ const PLAN: &[Room] = &[
     room("outcome",  0, &[FLOOR_0]),
     room("event",    0, &[FLOOR_0]),
     room("secret",   0, &[FLOOR_0]),
+    room("shown",    0, &[FLOOR_0]),
 
     // Pure: no I/O, no clock.
     room("convert",  1, &[FLOOR_0, FLOOR_1]),
@@ -61,7 +62,8 @@ const PLAN: &[Room] = &[
         may_use: &[FLOOR_0, FLOOR_1, Names("source"), Names("sink"), All("rejects")],
         tests_may_use: &[All("source::memory"), All("sink::memory")],
     },
-    room("observe",  3, &[All("record"), All("error"), All("event"), All("outcome"), All("report")]),
+    room("observe",  3, &[All("record"), All("error"), All("event"), All("outcome"), All("shown"),
+                           All("report")]),
 
     // The settings are the sum of the parts' own settings, so they stand above the parts, which
     // know nothing of them.

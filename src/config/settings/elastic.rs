@@ -1,9 +1,10 @@
 //! What is meant for Elasticsearch as a source.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::reading::Reading;
+use crate::config::small_file;
 use crate::source::SegmentLimit;
 use crate::source::elastic::{Auth, ElasticSettings, Tls};
 
@@ -12,6 +13,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5 * 60);
 
 /// A page of 10,000 hits from a server that is busy with others.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Far more than a server takes.
+const QUERY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 const SLICES_MAX: u64 = 1024;
 
@@ -52,8 +56,8 @@ impl Reading<'_> {
             beside: self.beside(),
             flatten: self.switch("flatten"),
             dates: self.dates(),
-            keep_alive: self.time("es-keep-alive").unwrap_or(KEEP_ALIVE),
-            request_timeout: self.time("es-timeout").unwrap_or(REQUEST_TIMEOUT),
+            keep_alive: self.some_time("es-keep-alive").unwrap_or(KEEP_ALIVE),
+            request_timeout: self.some_time("es-timeout").unwrap_or(REQUEST_TIMEOUT),
             compress: self.switch("es-compress"),
             allow_no_indices: self.switch("allow-empty"),
             limit,
@@ -67,7 +71,7 @@ impl Reading<'_> {
         let query = self.text("es-query")?;
         let text = match query.strip_prefix('@') {
             None => query,
-            Some(path) => match std::fs::read_to_string(path) {
+            Some(path) => match small_file::read_text(Path::new(path), QUERY_BYTES_MAX) {
                 Ok(text) => text,
                 Err(cause) => {
                     self.wrong("es-query", &format!("cannot read '{path}': {cause}"));

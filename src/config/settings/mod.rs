@@ -16,6 +16,7 @@ use super::reading::Reading;
 use super::written::Written;
 use crate::pipeline::ErrorBudget;
 use crate::record::ARENA_BYTES_MAX;
+use crate::shown::is_obeyed;
 use crate::sink::file::FileSettings;
 use crate::sink::mysql::MysqlSettings;
 use crate::source::SegmentLimit;
@@ -185,6 +186,7 @@ impl Settings {
         mistakes: &mut Mistakes,
     ) -> Option<Settings> {
         let mut reading = Reading { written, mistakes, warnings: Vec::new(), has_failed: false };
+        reading.refuse_empty();
         let settings = reading.settings(pipeline, state_dir);
         if reading.has_failed { None } else { settings }
     }
@@ -202,7 +204,7 @@ impl Reading<'_> {
             .text("pipeline-id")
             .or(pipeline.map(String::from))
             .unwrap_or_else(|| PIPELINE_ID.to_string());
-        if pipeline_id.is_empty() || pipeline_id.chars().any(char::is_control) {
+        if pipeline_id.is_empty() || pipeline_id.chars().any(is_obeyed) {
             self.wrong("pipeline-id", "a name cannot be empty or hold control characters");
         }
         let worker_count = self.number("workers", 1, WORKER_COUNT_MAX).unwrap_or(cores);
@@ -212,7 +214,7 @@ impl Reading<'_> {
         let drain_timeout = self.time("drain-timeout").unwrap_or(DRAIN_TIMEOUT);
         let metrics = self.metrics();
         let reporting = self.reporting();
-        if self.text("rejects").is_some_and(|file| file == "-" || file.is_empty()) {
+        if self.text("rejects").is_some_and(|file| file == "-") {
             self.wrong("rejects", "rejected records go to a file; name one");
         }
         // Only now may something be missing: a mistake that was not read would be found tomorrow.
@@ -240,7 +242,7 @@ impl Reading<'_> {
         MetricsSettings {
             port: self.number("metrics-port", 0, u64::from(u16::MAX)).map(|port| port as u16),
             host: self.text("metrics-host").unwrap_or_else(|| "127.0.0.1".to_string()),
-            expected_interval: self.time("expect-every"),
+            expected_interval: self.some_time("expect-every"),
         }
     }
 
@@ -292,20 +294,7 @@ impl Reading<'_> {
     }
 
     fn error_budget(&mut self) -> ErrorBudget {
-        let Some(text) = self.text("max-errors") else { return ErrorBudget::Count(0) };
-        let parsed = match text.strip_suffix('%') {
-            Some(percent) => percent
-                .trim()
-                .parse()
-                .ok()
-                .filter(|percent| (0.0..=100.0).contains(percent))
-                .map(ErrorBudget::Percent),
-            None => text.parse().ok().map(ErrorBudget::Count),
-        };
-        parsed.unwrap_or_else(|| {
-            self.wrong("max-errors", "write a number, or a share between 0% and 100%");
-            ErrorBudget::Count(0)
-        })
+        self.parsed("max-errors", ErrorBudget::parse).unwrap_or(ErrorBudget::Count(0))
     }
 
     fn selection(&mut self) -> Option<Selection> {

@@ -59,8 +59,8 @@ impl Reading<'_> {
             password,
             database,
             table,
-            connect_timeout: self.time("db-connect-timeout").unwrap_or(CONNECT_TIMEOUT),
-            statement_timeout: self.time("db-timeout").unwrap_or(STATEMENT_TIMEOUT),
+            connect_timeout: self.some_time("db-connect-timeout").unwrap_or(CONNECT_TIMEOUT),
+            statement_timeout: self.some_time("db-timeout").unwrap_or(STATEMENT_TIMEOUT),
             mode: self
                 .choice("mode")
                 .and_then(|mode| Mode::ALL.into_iter().find(|known| known.as_str() == mode)),

@@ -16,7 +16,7 @@ fn unwritten(path: &Path) -> Option<&'static str> {
 
 impl Reading<'_> {
     pub fn file_sink(&mut self) -> Option<FileSettings> {
-        let Some(file) = self.text("output-file").filter(|file| !file.is_empty()) else {
+        let Some(file) = self.text("output-file") else {
             self.missing("output-file", "the file to write, or - for standard output");
             return None;
         };

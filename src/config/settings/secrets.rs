@@ -3,8 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::reading::Reading;
+use crate::config::small_file;
 use crate::config::written::Origin;
 use crate::secret::Secret;
+
+/// Longer than any token.
+const SECRET_BYTES_MAX: usize = 64 * 1024;
 
 impl Reading<'_> {
     /// The secret called `name`: itself, in the file that `NAME-file` says, or the credential of
@@ -48,7 +52,7 @@ impl Reading<'_> {
     }
 
     fn read_secret(&mut self, name: &str, path: &Path) -> Option<Secret> {
-        match std::fs::read_to_string(path) {
+        match small_file::read_text(path, SECRET_BYTES_MAX) {
             // Editors end a file with a line end; passwords do not.
             Ok(text) => Some(Secret::new(text.trim_end_matches(['\n', '\r']))),
             Err(cause) => {

@@ -32,9 +32,6 @@ impl Reading<'_> {
         if files.iter().filter(|file| *file == "-").count() > 1 {
             self.wrong(name, "standard input can be read once only");
         }
-        if files.iter().any(String::is_empty) {
-            self.wrong(name, "a file name is empty");
-        }
         Some(files)
     }
 

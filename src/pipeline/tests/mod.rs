@@ -59,6 +59,7 @@ fn words(event: &Event) -> Option<String> {
         Event::Rejected { stage, error_type } => {
             format!("rejected {} {}", stage.as_str(), error_type.as_str())
         }
+        Event::Evidence { records } => format!("evidence {records}"),
         Event::Failed { error_type, .. } => format!("failed {}", error_type.as_str()),
         Event::Retrying { attempt, .. } => format!("retry {attempt}"),
         Event::RateLimited { .. } => "rate limited".to_string(),
@@ -257,10 +258,12 @@ fn rows_refused_at_commit_count_against_the_budget() {
     // A segment that would be too much is not committed; its rows are the evidence.
     played.assert_lines(&["b", "b", "b"]);
     assert_eq!(played.rejected.len(), 4);
-    assert_eq!(played.ending.totals.failed, 3);
+    assert_eq!(played.ending.totals.failed, 4);
+    assert_eq!(played.count("evidence 1"), 1);
+    assert_eq!(played.count("rejected insert constraint"), 4);
     assert_eq!(
         played.ending.error.unwrap().to_string(),
-        "split 0, line 7, byte 12, column 'line': the sink does not like it; 4 records were rejected and --max-errors is 3"
+        "split 0, line 1, byte 0, column 'line': the sink does not like it; 4 records were rejected and --max-errors is 3"
     );
 }
 

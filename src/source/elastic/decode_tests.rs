@@ -102,7 +102,7 @@ fn a_document_that_is_no_row_is_rejected_under_its_name() {
 fn a_field_without_a_column_may_end_the_run() {
     let wanted = chosen(&["a"], Others::Stop { except: Vec::new() });
     let error = decode(&decoder(&wanted, &[]), HIT.as_bytes(), 1).err().unwrap().to_string();
-    assert!(error.starts_with("orders, _id 'd\\\"1', column 'b': "), "{error}");
+    assert!(error.starts_with("orders, _id 'd\"1', column 'b': "), "{error}");
 }
 
 /// Any JSON value, written in any way.
