@@ -27,6 +27,8 @@ on_both! {
     zero_is_zero_beside_values_that_are_converted
     numbers_are_used_up_at_the_end_of_the_widest_type
     numbers_of_a_sequence_are_the_servers
+    text_of_a_key_is_set_whole_where_rows_are_counted
+    a_row_may_be_there_by_the_default_of_its_key
 }
 
 /// Every way that rows can take.
@@ -589,5 +591,46 @@ fn numbers_of_a_sequence_are_the_servers(server: &Server) {
             .counts("read 3, inserted 1, failed 2");
         let found = client.lines("SELECT v, COUNT(*) FROM t GROUP BY v ORDER BY v");
         assert_eq!(found, ["1|1", "100|900"], "{mode} {way}");
+    }
+}
+
+/// MariaDB gives the old bytes for what a statement has set before.
+fn text_of_a_key_is_set_whole_where_rows_are_counted(server: &Server) {
+    let database = Database::new(server);
+    let client = &database.client;
+    client.run("CREATE TABLE t (c TEXT NOT NULL, v INT DEFAULT 5, UNIQUE p (c(1)))");
+    for way in WAYS {
+        client.run("DELETE FROM t");
+        client.run("INSERT INTO t VALUES ('äa', 3), ('bbb', 4)");
+        let text = "{\"c\":\"A\",\"v\":3}\n{\"c\":\"B\",\"v\":null}\n";
+        Load::jsonl(&database, workdir!(), text).with("--mode upsert").with(way).run().completes();
+        assert_eq!(client.lines("SELECT c, v FROM t ORDER BY c"), ["A|3", "B|NULL"], "{way}");
+    }
+}
+
+/// Where triggers run, the row is looked for in the table.
+fn a_row_may_be_there_by_the_default_of_its_key(server: &Server) {
+    let database = Database::new(server);
+    let client = &database.client;
+    client.run(
+        "CREATE TABLE t (k INT, c ENUM('a', 'it''s') NOT NULL DEFAULT 'it''s', v INT, PRIMARY KEY (k, c))",
+    );
+    client.run("CREATE TRIGGER u BEFORE UPDATE ON t FOR EACH ROW SET NEW.v = NEW.v + 100");
+    for way in WAYS {
+        client.run("DELETE FROM t");
+        client.run("INSERT INTO t VALUES (3, 'it''s', 1)");
+        let text = "{\"k\":3}\n{\"k\":3,\"c\":\"a\",\"v\":2}\n{\"k\":3,\"v\":3}\n{\"k\":4}\n";
+        Load::jsonl(&database, workdir!(), text)
+            .with("--mode skip")
+            .with(way)
+            .run()
+            .completes()
+            .counts("read 4, inserted 2, duplicate 2");
+        let expected = ["3|a|2", "3|it's|1", "4|it's|NULL"];
+        assert_eq!(
+            client.lines("SELECT k, c, v FROM t ORDER BY k, c = 'a' DESC"),
+            expected,
+            "{way}"
+        );
     }
 }

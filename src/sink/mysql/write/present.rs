@@ -3,7 +3,7 @@
 
 use super::careful::{STATEMENT_BYTES_MAX, append_value};
 use super::text::{Field, TextRows, fields};
-use crate::sink::mysql::column::Kind;
+use crate::sink::mysql::column::{Column, Kind, Preset};
 use crate::sink::mysql::plan::{Bound, Key, Plan};
 use crate::sink::mysql::session::connection::Session;
 use crate::sink::mysql::table_name::quoted;
@@ -81,7 +81,7 @@ pub async fn is_there(session: &mut Session, plan: &Plan, row: &[u8]) -> Tried<b
     Ok(false)
 }
 
-/// The values of the key's columns as literals; none where one is NULL, or the server's to make.
+/// The values of the key's columns in SQL; none where one is NULL, or different for each row.
 fn values(key: &Key, columns: &[Bound], row: &[u8]) -> Option<Vec<Vec<u8>>> {
     let fields: Vec<Field<'_>> = fields(row).collect();
     let value = |at: &usize| match &fields[*at] {
@@ -90,7 +90,14 @@ fn values(key: &Key, columns: &[Bound], row: &[u8]) -> Option<Vec<Vec<u8>>> {
             append_value(&mut literal, &columns[*at].column, text);
             Some(literal)
         }
-        Field::Null | Field::Default => None,
+        Field::Default => default(&columns[*at].column),
+        Field::Null => None,
     };
     key.columns.iter().map(value).collect()
+}
+
+/// What the server makes of a column that is left out, where that is always the same.
+fn default(column: &Column) -> Option<Vec<u8>> {
+    let is_said = column.has_fixed_default && !column.is_numbered && column.preset != Preset::None;
+    is_said.then(|| format!("DEFAULT({})", quoted(&column.name)).into_bytes())
 }

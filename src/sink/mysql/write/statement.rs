@@ -259,29 +259,42 @@ impl Statements {
 
     /// In a row that is there, sets what the record has, and what it lacks where that is wanted.
     fn updating(&self, left: &[usize], new: impl Fn(&str) -> String) -> String {
-        let guard = self.key.as_ref().filter(|_| !self.others.is_empty()).map(|key| {
-            let name = self.columns.iter().find(|column| column.is_key).map(|column| &column.name);
-            let name = name.unwrap_or(&self.kept);
-            let is_left = left.iter().any(|at| self.columns[*at].name == *name);
-            let value = if is_left { self.old(name) } else { new(name) };
-            guard(name, &value, &self.is_same(key, left, &new))
-        });
+        let first = self.first_set(left, &new);
         let set = |(index, column): (usize, &Written)| match left.contains(&index) {
-            false if column.stays => None,
+            false if column.stays || (first.is_some() && column.name == self.kept) => None,
             false => Some(format!("{} = {}", column.name, new(&column.name))),
             true if column.absent == Absent::Reset => Some(format!("{} = DEFAULT", column.name)),
             true => None,
         };
         let others = self.columns.iter().enumerate().filter_map(set);
-        let met = self.counts_met.then(|| {
-            let (name, old) = (&self.kept, self.old(&self.kept));
-            format!("{name} = IF((@flowgauge_met := @flowgauge_met + 1) IS NULL, NULL, {old})")
-        });
-        let sets: Vec<String> = guard.into_iter().chain(met).chain(others).collect();
+        let sets: Vec<String> = first.iter().cloned().chain(others).collect();
         match sets.is_empty() {
             true => self.keeping(),
             false => format!(" ON DUPLICATE KEY UPDATE {}", sets.join(", ")),
         }
+    }
+
+    /// Stands in front, where the row is as it was, and sets a column of the key: refuses a row that is
+    /// not the same, and counts. That column is set once: of TEXT that was set before, MariaDB's VALUES()
+    /// has the old bytes at the new length.
+    fn first_set(&self, left: &[usize], new: &impl Fn(&str) -> String) -> Option<String> {
+        let guarding = self.key.as_ref().filter(|_| !self.others.is_empty());
+        if guarding.is_none() && !self.counts_met {
+            return None;
+        }
+        let name = &self.kept;
+        let is_kept = |(index, column): (usize, &Written)| {
+            column.name == *name && (column.stays || left.contains(&index))
+        };
+        let stays = self.columns.iter().enumerate().any(is_kept);
+        let mut value = if stays { self.old(name) } else { new(name) };
+        if self.counts_met {
+            value = format!("IF((@flowgauge_met := @flowgauge_met + 1) IS NULL, NULL, {value})");
+        }
+        Some(match guarding {
+            Some(key) => guard(name, &value, &self.is_same(key, left, new)),
+            None => format!("{name} = {value}"),
+        })
     }
 
     /// That the new row is the one that is there, by this key.
