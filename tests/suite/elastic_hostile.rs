@@ -87,6 +87,17 @@ fn fault(chance: &mut Chance) -> Fault {
     ])
 }
 
+/// Says which trial it was, where one fails.
+struct Told(String);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.0);
+        }
+    }
+}
+
 /// One run against one server.
 #[track_caller]
 fn trial(seed: u64) {
@@ -135,6 +146,7 @@ fn trial(seed: u64) {
         "--output-file out.jsonl --rejects rejects.jsonl --max-errors 100% --es-timeout 3s --batch-size {size} {slices}"
     );
     said += &format!(", {args}");
+    let _told = Told(said.clone());
     let finished = server.read_by(&workdir).args(args.split_whitespace()).run();
     let code = finished.code();
     // An error of our own is none that a server may cause.

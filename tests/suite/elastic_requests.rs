@@ -320,3 +320,18 @@ fn a_document_that_is_too_large_is_named() {
         assert_eq!(server.left_open(), 0, "{like:?}");
     }
 }
+
+#[test]
+fn aliases_that_may_not_be_seen_are_read_by_one_scroll() {
+    let refused = Fault::Status(403, "{}");
+    let script = Script::small(Like::Elasticsearch9, 30).faults(Kind::Other, 1, 99, refused);
+    let (server, workdir) = (script.start(), workdir!());
+    let args = "--source-type elasticsearch --es-index * --output-file out.jsonl --es-url";
+    let finished = workdir.flowgauge().args(args.split(' ')).arg(&server.address).run();
+    finished
+        .assert_code(0)
+        .assert_stderr_has("the filter of an alias, which may not be seen (/_alias/*: status 403)")
+        .assert_stderr_has("is read by one scroll without slices");
+    assert_eq!(workdir.read("out.jsonl").lines().count(), 30);
+    assert!(server.asked_for(Kind::OpenPoint).is_empty());
+}

@@ -27,6 +27,10 @@ on_both! {
     zero_is_zero_beside_values_that_are_converted
     numbers_are_used_up_at_the_end_of_the_widest_type
     numbers_of_a_sequence_are_the_servers
+    text_of_a_key_is_set_whole_where_rows_are_counted
+    a_row_may_be_there_by_the_default_of_its_key
+    a_row_that_is_passed_over_is_not_counted_as_another
+    a_number_that_was_given_is_not_said_by_another_record
 }
 
 /// Every way that rows can take.
@@ -182,7 +186,7 @@ fn a_number_may_meet_another(server: &Server) {
     let text = "{\"id\":5,\"v\":0}\n{\"v\":1}\n{\"id\":6,\"v\":2}\n{\"v\":3}\n";
     for (mode, counts, expected) in [
         ("skip", "read 4, inserted 3, duplicate 1", ["5|0", "6|1", "7|3"]),
-        ("upsert", "read 4, inserted 3, updated 1", ["5|0", "6|2", "7|3"]),
+        ("upsert", "read 4, inserted 3, failed 1", ["5|0", "6|1", "7|3"]),
         ("insert", "read 4, inserted 3, failed 1", ["5|0", "6|1", "7|3"]),
     ] {
         // One row a batch, so that numbers are as if they came one at a time.
@@ -525,10 +529,12 @@ fn zero_is_zero_beside_values_that_are_converted(server: &Server) {
     client.run(
         "CREATE TABLE x (w VARCHAR(9) CHARACTER SET latin1 PRIMARY KEY, id INT AUTO_INCREMENT, KEY (id))",
     );
+    client.run("CREATE TABLE y (id INT AUTO_INCREMENT PRIMARY KEY, w VARCHAR(9), c INT)");
+    client.run("CREATE TRIGGER i BEFORE INSERT ON y FOR EACH ROW SET NEW.c = 1");
     for (mode, way) in
         ["insert", "skip", "upsert"].iter().flat_map(|mode| WAYS.map(|way| (mode, way)))
     {
-        for table in ["t", "x"] {
+        for table in ["t", "x", "y"] {
             client.run(format!("TRUNCATE TABLE {table}"));
             let text = "{\"id\":0,\"w\":\"a\"}\n{\"id\":1,\"w\":\"b\"}\n{\"id\":-7,\"w\":\"c\"}\n{\"w\":\"d\"}\n";
             let load = Load::jsonl(&database, workdir!(), text).with("--mode").with(mode);
@@ -589,5 +595,97 @@ fn numbers_of_a_sequence_are_the_servers(server: &Server) {
             .counts("read 3, inserted 1, failed 2");
         let found = client.lines("SELECT v, COUNT(*) FROM t GROUP BY v ORDER BY v");
         assert_eq!(found, ["1|1", "100|900"], "{mode} {way}");
+    }
+}
+
+/// MariaDB gives the old bytes for what a statement has set before.
+fn text_of_a_key_is_set_whole_where_rows_are_counted(server: &Server) {
+    let database = Database::new(server);
+    let client = &database.client;
+    client.run("CREATE TABLE t (c TEXT NOT NULL, v INT DEFAULT 5, UNIQUE p (c(1)))");
+    for way in WAYS {
+        client.run("DELETE FROM t");
+        client.run("INSERT INTO t VALUES ('äa', 3), ('bbb', 4)");
+        let text = "{\"c\":\"A\",\"v\":3}\n{\"c\":\"B\",\"v\":null}\n";
+        Load::jsonl(&database, workdir!(), text).with("--mode upsert").with(way).run().completes();
+        assert_eq!(client.lines("SELECT c, v FROM t ORDER BY c"), ["A|3", "B|NULL"], "{way}");
+    }
+}
+
+/// Where triggers run, the row is looked for in the table.
+fn a_row_may_be_there_by_the_default_of_its_key(server: &Server) {
+    let database = Database::new(server);
+    let client = &database.client;
+    client.run(
+        "CREATE TABLE t (k INT, c ENUM('a', 'it''s') NOT NULL DEFAULT 'it''s', v INT, PRIMARY KEY (k, c))",
+    );
+    client.run("CREATE TRIGGER u BEFORE UPDATE ON t FOR EACH ROW SET NEW.v = NEW.v + 100");
+    for way in WAYS {
+        client.run("DELETE FROM t");
+        client.run("INSERT INTO t VALUES (3, 'it''s', 1)");
+        let text = "{\"k\":3}\n{\"k\":3,\"c\":\"a\",\"v\":2}\n{\"k\":3,\"v\":3}\n{\"k\":4}\n";
+        Load::jsonl(&database, workdir!(), text)
+            .with("--mode skip")
+            .with(way)
+            .run()
+            .completes()
+            .counts("read 4, inserted 2, duplicate 2");
+        let expected = ["3|a|2", "3|it's|1", "4|it's|NULL"];
+        assert_eq!(
+            client.lines("SELECT k, c, v FROM t ORDER BY k, c = 'a' DESC"),
+            expected,
+            "{way}"
+        );
+    }
+}
+
+/// A NULL in a column with another default, set to itself, counts as an update.
+fn a_row_that_is_passed_over_is_not_counted_as_another(server: &Server) {
+    let database = Database::new(server);
+    let client = &database.client;
+    client.run(
+        "CREATE TABLE t (k INT DEFAULT 2 UNIQUE, id INT NOT NULL PRIMARY KEY, at TIMESTAMP NOT NULL DEFAULT '2001-02-03 04:05:06' ON UPDATE CURRENT_TIMESTAMP)",
+    );
+    client.run("CREATE TABLE u (k INT DEFAULT 2 UNIQUE, id INT DEFAULT 3 UNIQUE)");
+    for (table, way) in ["t", "u"].iter().flat_map(|table| WAYS.map(|way| (table, way))) {
+        client.run(format!("DELETE FROM {table}"));
+        let text =
+            "{\"id\":1,\"k\":null}\n{\"id\":1,\"k\":3}\n{\"id\":4,\"k\":4}\n{\"id\":1,\"k\":4}\n";
+        Load::jsonl(&database, workdir!(), text)
+            .with("--mode skip --key k --db-table")
+            .with(table)
+            .with(way)
+            .run()
+            .completes()
+            .counts("read 4, inserted 2, duplicate 2");
+        let found = client.lines(&format!("SELECT k, id FROM {table} ORDER BY id"));
+        assert_eq!(found, ["NULL|1", "4|4"], "{table} {way}");
+        if *table == "t" {
+            let changed = "SELECT COUNT(*) FROM t WHERE at <> '2001-02-03 04:05:06'";
+            assert_eq!(client.number(changed), 0, "{way}");
+        }
+    }
+}
+
+fn a_number_that_was_given_is_not_said_by_another_record(server: &Server) {
+    let database = Database::new(server);
+    let client = &database.client;
+    client.run("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v INT, w INT)");
+    for way in WAYS {
+        client.run("TRUNCATE TABLE t");
+        client.run("INSERT INTO t VALUES (1, 1, 1), (10, 10, 10)");
+        let text = "{\"v\":2}\n{\"v\":3}\n{\"id\":11,\"v\":4}\n{\"id\":1,\"v\":5}\n{\"id\":12,\"v\":6,\"w\":6}\n\
+                    {\"id\":500,\"v\":7}\n{\"v\":8}\n{\"id\":500,\"v\":9}\n{\"id\":501,\"v\":10}\n";
+        let loaded = Load::jsonl(&database, workdir!(), text)
+            .with("--mode upsert --max-errors 9")
+            .with(way)
+            .run()
+            .completes()
+            .rejected(&["3:id duplicate_key", "5:id duplicate_key", "9:id duplicate_key"])
+            .counts("read 9, inserted 4, updated 2, failed 3");
+        let reason = "the server gave this number to another record of this run";
+        assert_eq!(loaded.rejects()[0].reason, reason);
+        let expected = ["1|5|1", "10|10|10", "11|2|NULL", "12|3|NULL", "500|9|NULL", "501|8|NULL"];
+        assert_eq!(client.lines("SELECT * FROM t ORDER BY id"), expected, "{way}");
     }
 }

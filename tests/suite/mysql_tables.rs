@@ -17,6 +17,7 @@ on_both! { needs!("mariadb"), needs!("mysql");
     keys_may_have_any_name
     a_column_that_is_altered_in_the_middle_ends_the_run
     a_key_that_is_added_in_the_middle_ends_the_run
+    an_engine_that_takes_nothing_back_is_said
     an_alter_that_changes_nothing_for_us_is_let_pass
     columns_that_documents_do_not_know_may_be_added
     a_trigger_that_is_added_in_the_middle_ends_the_run
@@ -287,6 +288,25 @@ fn a_key_that_is_added_in_the_middle_ends_the_run(server: &Server) {
             .says("was altered during the run: unique key 'u' is new");
         let sql = "SELECT COUNT(*) FROM t WHERE id <> v";
         assert_eq!(client.number(sql), 0, "{way}");
+    }
+}
+
+fn an_engine_that_takes_nothing_back_is_said(server: &Server) {
+    let database = Database::new(server);
+    let client = &database.client;
+    for args in ["", "--allow-non-transactional"] {
+        client.run("DROP TABLE IF EXISTS t");
+        client.run("CREATE TABLE t (id INT PRIMARY KEY, v INT)");
+        let args = format!("--lanes 1 --mode skip {args}");
+        altered(
+            &database,
+            workdir!(),
+            &args,
+            |n| format!("{n},1"),
+            &["ALTER TABLE t ENGINE=MyISAM"],
+        )
+        .ends_with(3)
+        .says("its engine was InnoDB and is MyISAM, which does not take back the batch");
     }
 }
 

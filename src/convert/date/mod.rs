@@ -319,7 +319,8 @@ fn epoch(text: &[u8], unit: Unit) -> Result<Reading, Stop> {
     if !is_negative {
         return Ok(Reading::of_point(whole(digits), unit, nanos));
     }
-    if unit == Unit::Seconds && nanos > 0 {
+    // Of -1.0 Elasticsearch 8 makes nothing, and others -1.
+    if unit == Unit::Seconds && !fraction.is_empty() {
         return Err(Stop::Odd(
             "seconds before 1970 with a fraction, which servers read differently",
         ));

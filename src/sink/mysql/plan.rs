@@ -54,6 +54,17 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The column of the key, an index into `columns`, in which rows of an upsert have the next number or
+    /// one that the record says. Numbers of a sequence are not known to us.
+    pub fn upserts_by_number(&self) -> Option<usize> {
+        match self.key.as_ref().filter(|_| self.mode == Mode::Upsert)?.counter {
+            Counter::WhereAbsent(at) => {
+                Some(at).filter(|at| self.columns[*at].column.is_auto_increment)
+            }
+            Counter::Never | Counter::Always => None,
+        }
+    }
+
     /// Whether rows are written in the same way, whatever is said about it.
     pub fn writes_like(&self, other: &Plan) -> bool {
         let way = |plan: &Plan| {

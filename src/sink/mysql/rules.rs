@@ -1,8 +1,5 @@
 //! What the user said about values, where a column alone does not decide.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use super::Zone;
 use crate::convert::date::DateFormat;
 pub use crate::record::EpochUnit;
@@ -68,34 +65,12 @@ pub enum Fraction {
 }
 
 /// What becomes of a number that MySQL's JSON makes another one of.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum JsonDoubles {
     #[default]
     Exact,
-    /// It is whatever double MySQL reads. All columns of a run count such numbers together.
-    Nearest(Arc<AtomicU64>),
-}
-
-/// However many there were.
-impl PartialEq for JsonDoubles {
-    fn eq(&self, other: &JsonDoubles) -> bool {
-        std::mem::discriminant(self) == std::mem::discriminant(other)
-    }
-}
-
-impl JsonDoubles {
-    pub fn note(&self, numbers: u64) {
-        if let JsonDoubles::Nearest(count) = self {
-            count.fetch_add(numbers, Ordering::Relaxed);
-        }
-    }
-
-    pub fn count(&self) -> u64 {
-        match self {
-            JsonDoubles::Exact => 0,
-            JsonDoubles::Nearest(count) => count.load(Ordering::Relaxed),
-        }
-    }
+    /// It is whatever double MySQL reads. Such numbers are counted.
+    Nearest,
 }
 
 /// What text means in a column of bytes.

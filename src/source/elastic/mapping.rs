@@ -1,6 +1,6 @@
 //! What the mappings of indices say of the fields of their documents. Pure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -24,6 +24,8 @@ pub struct Mappings {
     pub filtered: Option<String>,
     /// What is included or excluded and fits no field that documents may have.
     pub unknown: Vec<String>,
+    /// Fields that some index computes when it is asked, whatever else is mapped by these names.
+    pub computed: HashSet<String>,
     /// Where among the fields each name is.
     places: HashMap<String, usize>,
     /// What the fields take.
@@ -95,6 +97,11 @@ pub fn read(answer: &Value, listing: Listing, found: &mut Mappings) {
         found.has_vectors |= holds_vectors(properties);
         for (name, mapping) in &runtime(mappings, listing.flatten) {
             note(name, mapping, [listing, kept], found);
+        }
+        for name in mappings["runtime"].as_object().into_iter().flat_map(Map::keys) {
+            if found.computed.insert(name.clone()) {
+                found.bytes += name.len() + WORD_BYTES;
+            }
         }
         if holds_more(mappings) {
             found.unknown.clear();

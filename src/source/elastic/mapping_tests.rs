@@ -235,6 +235,8 @@ fn fields_that_are_computed_from_documents_are_fields_of_theirs() {
     let found = read(&mappings, listing(true));
     assert_eq!(names(&found), ["id", "n", "o.p", "o.q"]);
     assert_eq!(found.fields[0].kind, FieldKind::Int(64));
+    assert!(found.computed.contains("id") && found.computed.contains("script"));
+    assert!(!found.computed.contains("o"));
     let found = read(&mappings, listing(false));
     assert_eq!(names(&found), ["id", "n", "o"]);
     assert_eq!(found.fields[2].kind, FieldKind::Json);

@@ -190,11 +190,22 @@ fn holds(value: &Value) -> bool {
         Value::String(text) => has_now(text),
         Value::Array(values) => values.iter().any(holds),
         Value::Object(fields) => fields.iter().any(|(name, value)| {
-            let is_hidden = matches!(name.as_str(), "script" | "wrapper" | "indexed_shape");
+            let is_hidden = match name.as_str() {
+                // Scores at random, and documents that may change.
+                "script" | "wrapper" | "indexed_shape" | "random_score" | "_id" => true,
+                "gauss" | "linear" | "exp" => has_no_origin(value),
+                _ => false,
+            };
             is_hidden || has_now(name) || holds(value)
         }),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
+}
+
+/// Without one, a decay function of a date begins at `now`.
+fn has_no_origin(decay: &Value) -> bool {
+    let mut fields = decay.as_object().into_iter().flat_map(|fields| fields.values());
+    fields.any(|field| field.is_object() && field.get("origin").is_none())
 }
 
 /// `now` as a word of its own, as in `[now-1d TO now]`.

@@ -116,6 +116,9 @@ fn what_is_not_understood_is_said() {
         (r#"{"bool":{"what":{"range":{"d":{"gte":"now"}}}}}"#, "bool"),
         (r#"{"new_query":[{"d":{"gte":"now"}}]}"#, "new_query"),
         (r#"{"terms":{"k":{"index":"i","id":"1","path":"p"}}}"#, "terms"),
+        (r#"{"function_score":{"random_score":{},"min_score":0.5}}"#, "function_score"),
+        (r#"{"function_score":{"gauss":{"d":{"scale":"1d"}}}}"#, "function_score"),
+        (r#"{"more_like_this":{"like":[{"_index":"a","_id":"1"}]}}"#, "more_like_this"),
     ] {
         assert_eq!(pin(query), Err(clause.to_string()), "{query}");
     }

@@ -94,7 +94,8 @@ async fn find_out(
     warn_of_missing(&mappings, &title);
     let window = mapping::smallest_window(&known).unwrap_or(pace::PAGE_RECORDS_MAX);
     let is_alias = names.iter().any(|name| !mappings.indices.contains(name));
-    let Pinned { query, loose } = pin(&client, &indices, query, is_alias).await?;
+    let Pinned { query, loose } =
+        pin(&client, &indices, query, is_alias, &mappings.computed).await?;
     if let Some(place) = &loose {
         tracing::warn!(
             "{place} may hold 'now', which a server evaluates anew for each page: '{title}' is read by one scroll without slices, which evaluates it once"

@@ -1,6 +1,6 @@
 //! Whether a query means the same for each page: what the server knows of it, and its clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use elasticsearch::http::Method;
 use serde_json::Value;
@@ -25,12 +25,13 @@ pub async fn pin(
     indices: &str,
     query: Option<Box<RawValue>>,
     is_alias: bool,
+    computed: &HashSet<String>,
 ) -> Result<Pinned> {
     let filter = match is_alias {
         true => loose_filter(client, indices).await?,
         false => None,
     };
-    let loose = filter.map(|alias| format!("the filter of the alias '{alias}'"));
+    let loose = filter;
     let Some(query) = query else { return Ok(Pinned { query: None, loose }) };
     let uses = now::find(&query);
     if loose.is_some() || uses.is_empty() {
@@ -40,7 +41,9 @@ pub async fn pin(
     if let Some(clause) = &uses.elsewhere {
         return Ok(Pinned { loose: in_query(clause), query: Some(query) });
     }
-    let kept = kept(client, indices, &uses.fields()).await?;
+    let mut kept = kept(client, indices, &uses.fields()).await?;
+    // The mapping of such a field is not that of what is compared.
+    kept.retain(|field, _| !computed.contains(field));
     let now = clock(client, indices, &query).await?;
     match now::pinned(&query, &uses, &kept, now) {
         Ok(words) => {
@@ -53,13 +56,21 @@ pub async fn pin(
     }
 }
 
-/// An alias among these names whose filter holds `now`, where it may be seen.
+/// An alias among these names whose filter holds `now`, or may hold it because it may not be seen.
 async fn loose_filter(client: &Client, indices: &str) -> Result<Option<String>> {
     let path = format!("/_alias/{indices}");
     // Names that are no aliases make it a 404, which holds the others all the same.
     let answer = client.ask(Question::get(Operation::Info, &path)).await?;
-    let value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    Ok(now::in_filters(&value))
+    let value: Option<Value> = serde_json::from_slice(&answer.body).ok();
+    Ok(match value.filter(|_| matches!(answer.status, 200 | 404)) {
+        Some(value) => {
+            now::in_filters(&value).map(|alias| format!("the filter of the alias '{alias}'"))
+        }
+        None => Some(format!(
+            "the filter of an alias, which may not be seen ({path}: status {})",
+            answer.status
+        )),
+    })
 }
 
 /// How fields are kept; nothing is known where the mapping may not be seen field by field.

@@ -328,7 +328,16 @@ impl Case {
         };
         let named: Vec<usize> = whole.into_iter().filter(is_plain).collect();
         if !named.is_empty() && self.mode != Mode::Insert && chance.percent(wanted) {
-            self.key = Some(chance.pick(&named));
+            let picked = chance.pick(&named);
+            let columns = |at: usize| {
+                let mut columns: Vec<usize> =
+                    self.keys[at].parts.iter().map(|part| part.0).collect();
+                columns.sort_unstable();
+                columns
+            };
+            // Of keys over the same columns the first that the server lists is meant.
+            let same = named.iter().copied().filter(|at| columns(*at) == columns(picked));
+            self.key = same.min_by_key(|at| (!self.keys[*at].is_primary, &self.keys[*at].name));
         }
         let mode = match self.mode {
             Mode::Insert => "insert",

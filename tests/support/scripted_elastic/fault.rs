@@ -152,8 +152,12 @@ impl Fault {
             Fault::Expired => context_missing(),
             Fault::Empty => {
                 let text = String::from_utf8(good.body).unwrap();
-                let (front, _) = text.split_once("\"hits\":[").unwrap();
-                Answer { body: format!("{front}\"hits\":[]}}}}").into_bytes(), ..good }
+                // An answer that is no page has none to leave out.
+                let body = match text.split_once("\"hits\":[") {
+                    Some((front, _)) => format!("{front}\"hits\":[]}}}}"),
+                    None => text,
+                };
+                Answer { body: body.into_bytes(), ..good }
             }
             Fault::Sent(sending) => Answer { sending: *sending, ..good },
             Fault::Renamed | Fault::FromStart | Fault::Held => good,

@@ -41,6 +41,7 @@ pub struct Session {
     tells_of_transactions: bool,
     /// Bytes of the largest statement.
     sent_max: usize,
+    has_loaded: bool,
 }
 
 /// What the server says of a statement that returned no rows.
@@ -81,6 +82,7 @@ pub async fn try_connect(settings: &MysqlSettings) -> Tried<Session> {
         timeout,
         tells_of_transactions: false,
         sent_max: 0,
+        has_loaded: false,
     };
     super::pinning::uncover(&mut session).await?;
     session.server = Arc::new(Server::read(&mut session).await?);
@@ -179,6 +181,11 @@ impl Session {
         self.run_during(During::Commit, "COMMIT").await
     }
 
+    /// LOAD DATA was tried on this connection, for whatever segment.
+    pub fn has_loaded(&self) -> bool {
+        self.has_loaded
+    }
+
     /// So much, in one statement, that the driver keeps more memory for it than a connection is worth.
     pub fn has_sent_much(&self) -> bool {
         self.sent_max > SENT_BYTES_KEPT
@@ -249,6 +256,7 @@ impl Session {
     /// Runs LOAD DATA LOCAL with this text, whatever file the server names. Nothing is ever read
     /// from a file, and there is no handler for any other statement.
     pub async fn load(&mut self, sql: &str, text: Bytes) -> Tried<Done> {
+        self.has_loaded = true;
         self.conn.set_infile_handler(async { Ok(Box::pin(Pieces(text)) as _) });
         let done = self.run(sql).await;
         // A statement that failed before it asked leaves it behind, for whoever asks next.

@@ -96,8 +96,9 @@ pub(super) fn classify(
         _ => match (row_fault(code), refusal(code)) {
             (Some((error_type, what)), _) => row(code, message, error_type, what),
             (_, Some((error_type, what, help))) => {
-                let what = match names::denied(message) {
-                    Some(right) if is_denial(code) => format!("{what}: {right}"),
+                let what = match (code, names::denied(message), names::missing(message)) {
+                    (1142 | 1143, Some(right), _) => format!("{what}: {right}"),
+                    (NO_TABLE, _, Some(table)) => format!("{what}: {}", table.escape_debug()),
                     _ => what.to_string(),
                 };
                 Trouble::Stop(say(Kind::Config, error_type, &what).help(help))
@@ -147,10 +148,6 @@ fn is_unclear_at_commit(code: u16) -> bool {
     row_fault(code).is_none() && !matches!(code, 1207 | 1290 | 1792 | 1836 | 1874 | 1047)
 }
 
-fn is_denial(code: u16) -> bool {
-    matches!(code, 1142 | 1143)
-}
-
 fn row(code: u16, message: &str, error_type: ErrorType, what: &str) -> Trouble {
     let Named { column, key, row } = names::of(message);
     let mut reason = what.to_string();
@@ -166,6 +163,7 @@ const REFUSED_BY_INDEX: &str = "an index over an expression does not take the va
 /// Said of a table that is created, too.
 pub(super) const DUPLICATE_KEY: u16 = 1062;
 pub(super) const ROW_TOO_LARGE: u16 = 1118;
+const NO_TABLE: u16 = 1146;
 
 /// What is the matter with a row, and not with the statement.
 fn row_fault(code: u16) -> Option<(ErrorType, &'static str)> {
@@ -230,7 +228,12 @@ fn refusal(code: u16) -> Option<(ErrorType, &'static str, &'static str)> {
         1227 | 1370 => (Auth, "the account lacks a right", "`check` lists what is needed"),
         1049 => (Other, "there is no such database", "look at --db-name"),
         1046 => (Other, "no database is named", "give --db-name, or --db-table DATABASE.TABLE"),
-        1146 => (Other, "there is no such table", "look at --db-table, or give --create-table"),
+        NO_TABLE => (
+            Other,
+            "there is no such table",
+            "is it the one of --db-table (--create-table makes it), one of flowgauge's own \
+             (--state-table), or one that a trigger writes to?",
+        ),
         1054 | 1136 => (
             Other,
             "the table does not have the columns it had",

@@ -66,6 +66,12 @@ fn constraint(message: &str) -> Option<String> {
     if has_no_values { plain(name, '`') } else { None }
 }
 
+/// The table that is not there, with its database.
+pub fn missing(message: &str) -> Option<String> {
+    let name = message.strip_prefix("Table '")?.strip_suffix("' doesn't exist")?;
+    plain(name, '\'')
+}
+
 /// A name of a column or key has at most 64 characters; MySQL puts that of the table in front.
 const CHARACTERS_MAX: usize = 129;
 
@@ -154,5 +160,7 @@ mod tests {
         assert_eq!(denied("INSERT command denied to user 'u'@'h' for table 't'"), Some("INSERT"));
         assert_eq!(denied("DELETE, INSERT command denied to user 'u'@'h'"), Some("DELETE, INSERT"));
         assert_eq!(denied("'secret' command denied to user"), None);
+        assert_eq!(missing("Table 'd.audit' doesn't exist"), Some("d.audit".to_string()));
+        assert_eq!(missing("Table 'secret' is full"), None);
     }
 }

@@ -30,6 +30,8 @@ use crate::record::{ErrorType, Value};
 pub enum Put {
     /// The bytes that were appended.
     Text,
+    /// The same, and so many numbers in it MySQL makes others of.
+    NearText(u64),
     Null,
     /// The record says nothing: `DEFAULT`, or whatever the plan makes of it.
     Default,
@@ -59,24 +61,17 @@ impl Column {
     }
 
     fn json(&self, rules: &Rules) -> json::Server {
-        let is_near = matches!(rules.json_doubles, JsonDoubles::Nearest(_));
+        let is_near = rules.json_doubles == JsonDoubles::Nearest;
         json::Server { is_mariadb: self.is_mariadb, is_near }
     }
 
     /// Appends JSON that was checked. Text that MariaDB checks to be JSON has a character set.
-    fn put_document(
-        &self,
-        json: &[u8],
-        near: u64,
-        rules: &Rules,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Unfit> {
+    fn put_document(&self, json: &[u8], near: u64, out: &mut Vec<u8>) -> Result<Put, Unfit> {
         if let Some(charset) = self.charset() {
             text::bytes(json, charset)?;
         }
-        rules.json_doubles.note(near);
         out.extend_from_slice(json);
-        Ok(())
+        Ok(if near == 0 { Put::Text } else { Put::NearText(near) })
     }
 
     /// A default is for rows that do not say anything; NULL is something.
@@ -107,7 +102,7 @@ impl Column {
             }
             Kind::Json { .. } => {
                 let near = self.json(rules).check_text(text)?;
-                self.put_document(text, near, rules, out)?;
+                return self.put_document(text, near, out);
             }
             Kind::Bool if text.eq_ignore_ascii_case(b"true") => integer::put_bool(true, out),
             Kind::Bool if text.eq_ignore_ascii_case(b"false") => integer::put_bool(false, out),
@@ -123,7 +118,7 @@ impl Column {
         match &self.kind {
             Kind::Json { .. } => {
                 let near = self.json(rules).check(number)?;
-                self.put_document(number, near, rules, out)?;
+                return self.put_document(number, near, out);
             }
             Kind::Binary { bytes_max, is_fixed } if rules.binary == BinaryText::Raw => {
                 binary::put(number, BinaryText::Raw, *bytes_max, *is_fixed, out)?;
@@ -156,8 +151,7 @@ impl Column {
     fn put_json(&self, json: &[u8], rules: &Rules, out: &mut Vec<u8>) -> Result<Put, Unfit> {
         if let Kind::Json { .. } = self.kind {
             let near = self.json(rules).check(json)?;
-            self.put_document(json, near, rules, out)?;
-            return Ok(Put::Text);
+            return self.put_document(json, near, out);
         }
         let json = json.trim_ascii();
         let not_valid = |_| unfit(ErrorType::TypeMismatch, "not valid JSON");

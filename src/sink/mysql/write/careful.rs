@@ -3,6 +3,7 @@
 //! left out.
 
 use super::counts;
+use super::given::Given;
 use super::portion::{Portion, Sent};
 use super::present;
 use super::search::Search;
@@ -39,8 +40,7 @@ pub struct Inserting<'a> {
     pub rows_max: usize,
     pub portion: &'a Portion,
     pub sent: &'a Sent,
-    /// LOAD DATA was tried on this connection before, for this segment.
-    pub has_loaded: bool,
+    pub given: &'a Given,
 }
 
 #[derive(Debug)]
@@ -56,7 +56,18 @@ impl Inserting<'_> {
         let mut search = Search::new(self.window_max());
         let mut sql = Vec::new();
         while search.next < rows.len() {
-            let limit = search.limit().min(rows.len() - search.next);
+            let mut limit = search.limit().min(rows.len() - search.next);
+            if let Some(counter) = self.plan.upserts_by_number() {
+                let next = (search.next..search.next + limit).map(|row| rows.row(row));
+                let before = self.given.before(counter, next);
+                if before == 0 && self.meets_given(rows.row(search.next)).await? {
+                    if search.refuse(given_already(&self.columns[counter]), allowance) {
+                        return Ok(Outcome::OverBudget(search.refused));
+                    }
+                    continue;
+                }
+                limit = before.max(1);
+            }
             let count = self.compose(Place::Target, &rows, search.next, limit, &mut sql);
             let outcome = match self.is_too_large(&sql) {
                 true if count == 1 => Err(Trouble::Row(too_large())),
@@ -83,6 +94,7 @@ impl Inserting<'_> {
                         }
                         None => counts::inserted(self.mode, count as u64, &done),
                     };
+                    self.note_given(rows.row(search.next), count).await?;
                     search.counts.add(&counts);
                     search.took(count, self.window_max());
                 }
@@ -112,6 +124,29 @@ impl Inserting<'_> {
             }
         }
         Ok(Outcome::Inserted(search.counts, search.refused))
+    }
+
+    async fn meets_given(&mut self, row: &[u8]) -> Tried<bool> {
+        match &self.plan.key {
+            Some(key) => present::is_there_by(self.session, self.plan, key, row).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Keeps in mind which numbers so many rows got, where they left that to the server.
+    async fn note_given(&mut self, row: &[u8], count: usize) -> Tried<()> {
+        let is_left = |counter: &usize| fields(row).nth(*counter) == Some(Field::Default);
+        if self.plan.upserts_by_number().filter(is_left).is_none() {
+            return Ok(());
+        }
+        // The first one, and the others in steps: the server knows beforehand how many it needs.
+        let sql = "SELECT LAST_INSERT_ID(), @@SESSION.auto_increment_increment";
+        let numbers = self.session.rows::<(u64, u64)>(sql).await?;
+        if let Some((first, step)) = numbers.first() {
+            let others = (count as u64).saturating_sub(1).saturating_mul(*step);
+            self.given.add(*first, first.saturating_add(others));
+        }
+        Ok(())
     }
 
     async fn count_and_send(&mut self, count: usize, sql: &[u8]) -> Tried<Done> {
@@ -225,7 +260,7 @@ impl Inserting<'_> {
     /// MySQL 8.0 keeps in mind that LOAD DATA met a NULL in a column without NULL, and refuses the
     /// good rows that come after it over the same connection.
     fn is_false(&self, trouble: &RowTrouble, rows: &TextRows<'_>, row: usize) -> bool {
-        if !self.has_loaded || trouble.code != NULL_IN_COLUMN {
+        if !self.session.has_loaded() || trouble.code != NULL_IN_COLUMN {
             return false;
         }
         let is_it = |bound: &Bound| Some(&bound.column.name) == trouble.column.as_ref();
@@ -310,6 +345,17 @@ fn is_number(column: &Column, text: &[u8]) -> bool {
 fn changed_by_trigger() -> Error {
     Error::config("--mode skip: a trigger of updates changes rows that are there, and is not seen")
         .help("grant TRIGGER on the table, so that such rows are passed over without an update")
+}
+
+fn given_already(counter: &Bound) -> RowTrouble {
+    RowTrouble {
+        error_type: ErrorType::DuplicateKey,
+        code: DUPLICATE_KEY,
+        row: None,
+        column: Some(counter.column.name.clone()),
+        key: None,
+        reason: "the server gave this number to another record of this run".to_string(),
+    }
 }
 
 fn too_large() -> RowTrouble {

@@ -89,15 +89,20 @@ impl Definition {
         // Rows of this run are in it by now.
         now.is_empty = first.is_empty;
         let again = self.planning.plan(&now.without_later(first));
+        let mut what = now.differences(first).join("; ");
+        if plan.is_transactional && !now.is_transactional() {
+            what.push_str(
+                ", which does not take back the batch that was on its way: rows of it may be there",
+            );
+        }
         let again = match again {
             Ok(again) => again,
             Err(error) => {
-                let what = format!("{}, and now: {error}", now.differences(first).join("; "));
-                return Err(Trouble::Stop(changed(plan, &what)));
+                return Err(Trouble::Stop(changed(plan, &format!("{what}, and now: {error}"))));
             }
         };
         if !again.writes_like(plan) {
-            return Err(Trouble::Stop(changed(plan, &now.differences(first).join("; "))));
+            return Err(Trouble::Stop(changed(plan, &what)));
         }
         let mut latest = self.known.lock().expect(NO_PANIC);
         if latest.table.creation != now.creation {

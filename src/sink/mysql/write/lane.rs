@@ -5,6 +5,7 @@
 //! connection with it, and with the connection the open transaction.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::careful::{Inserting, Outcome, STATEMENT_BYTES_MAX};
 use super::portion::Sent;
@@ -173,8 +174,8 @@ impl MysqlLane {
             bytes_max: self.bytes_max,
             rows_max: if plan.is_transactional { usize::MAX } else { 1 },
             portion: &self.sink.portion,
+            given: &self.sink.given,
             sent: &self.sent,
-            has_loaded: plan.is_transactional && self.loads_data(),
         }
     }
 
@@ -231,8 +232,10 @@ impl MysqlLane {
         }
     }
 
-    fn note_kept(&self, payload: &Payload) {
-        let values = detail(payload).map_or(0, |detail| detail.kept);
+    fn note_values(&self, payload: &Payload) {
+        let Some(detail) = detail(payload) else { return };
+        self.sink.near.fetch_add(detail.near, Ordering::Relaxed);
+        let values = detail.kept;
         if values > 0 {
             self.sink.observer.notice(&Event::ValuesKept { values });
         }
@@ -305,7 +308,7 @@ impl Lane for MysqlLane {
             match tried {
                 Ok(commit) => {
                     if let Commit::Durable(_) = commit {
-                        self.note_kept(payload);
+                        self.note_values(payload);
                     }
                     self.avoids_load = false;
                     // The driver keeps as much memory as its largest statement took.
@@ -346,7 +349,7 @@ impl Lane for MysqlLane {
             let receipt = self.sink.state.token(&mut session, epoch, payload.ticket).await?;
             self.session = Some(session);
             if receipt.is_some() {
-                self.note_kept(payload);
+                self.note_values(payload);
             }
             Ok(receipt.map(Commit::Durable))
         })

@@ -5,6 +5,7 @@
 mod careful;
 mod counts;
 mod definition;
+mod given;
 mod group;
 pub mod guard;
 mod heartbeat;

@@ -3,7 +3,7 @@
 
 use super::careful::{STATEMENT_BYTES_MAX, append_value};
 use super::text::{Field, TextRows, fields};
-use crate::sink::mysql::column::Kind;
+use crate::sink::mysql::column::{Column, Kind, Preset};
 use crate::sink::mysql::plan::{Bound, Key, Plan};
 use crate::sink::mysql::session::connection::Session;
 use crate::sink::mysql::table_name::quoted;
@@ -46,42 +46,47 @@ pub async fn are_there(session: &mut Session, plan: &Plan, text: &[u8]) -> Tried
 /// Whether a row is there, by a key that it has a value for in each part.
 pub async fn is_there(session: &mut Session, plan: &Plan, row: &[u8]) -> Tried<bool> {
     for key in plan.key.iter().chain(&plan.other_keys) {
-        if key.parts.len() != key.columns.len() {
-            continue;
-        }
-        // Their equality is not that of the words that were written.
-        let is_float = |at: &usize| matches!(plan.columns[*at].column.kind, Kind::Float { .. });
-        if key.columns.iter().any(is_float) {
-            return Ok(true);
-        }
-        let Some(values) = values(key, &plan.columns, row) else { continue };
-        let mut sql = format!("SELECT 1 FROM {} WHERE ", plan.table.quoted()).into_bytes();
-        for (part, (at, value)) in key.parts.iter().zip(key.columns.iter().zip(values)) {
-            let name = quoted(&plan.columns[*at].column.name);
-            if !sql.ends_with(b"WHERE ") {
-                sql.extend_from_slice(b" AND ");
-            }
-            match part.prefix {
-                Some(characters) => {
-                    sql.extend_from_slice(format!("LEFT({name}, {characters}) = LEFT(").as_bytes());
-                    sql.extend_from_slice(&value);
-                    sql.extend_from_slice(format!(", {characters})").as_bytes());
-                }
-                None => {
-                    sql.extend_from_slice(format!("{name} = ").as_bytes());
-                    sql.extend_from_slice(&value);
-                }
-            }
-        }
-        sql.extend_from_slice(b" LIMIT 1");
-        if !session.rows::<u64>(&String::from_utf8_lossy(&sql)).await?.is_empty() {
+        if is_there_by(session, plan, key, row).await? {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-/// The values of the key's columns as literals; none where one is NULL, or the server's to make.
+/// The same, by one key.
+pub async fn is_there_by(session: &mut Session, plan: &Plan, key: &Key, row: &[u8]) -> Tried<bool> {
+    if key.parts.len() != key.columns.len() {
+        return Ok(false);
+    }
+    // Their equality is not that of the words that were written.
+    let is_float = |at: &usize| matches!(plan.columns[*at].column.kind, Kind::Float { .. });
+    if key.columns.iter().any(is_float) {
+        return Ok(true);
+    }
+    let Some(values) = values(key, &plan.columns, row) else { return Ok(false) };
+    let mut sql = format!("SELECT 1 FROM {} WHERE ", plan.table.quoted()).into_bytes();
+    for (part, (at, value)) in key.parts.iter().zip(key.columns.iter().zip(values)) {
+        let name = quoted(&plan.columns[*at].column.name);
+        if !sql.ends_with(b"WHERE ") {
+            sql.extend_from_slice(b" AND ");
+        }
+        match part.prefix {
+            Some(characters) => {
+                sql.extend_from_slice(format!("LEFT({name}, {characters}) = LEFT(").as_bytes());
+                sql.extend_from_slice(&value);
+                sql.extend_from_slice(format!(", {characters})").as_bytes());
+            }
+            None => {
+                sql.extend_from_slice(format!("{name} = ").as_bytes());
+                sql.extend_from_slice(&value);
+            }
+        }
+    }
+    sql.extend_from_slice(b" LIMIT 1");
+    Ok(!session.rows::<u64>(&String::from_utf8_lossy(&sql)).await?.is_empty())
+}
+
+/// The values of the key's columns in SQL; none where one is NULL, or different for each row.
 fn values(key: &Key, columns: &[Bound], row: &[u8]) -> Option<Vec<Vec<u8>>> {
     let fields: Vec<Field<'_>> = fields(row).collect();
     let value = |at: &usize| match &fields[*at] {
@@ -90,7 +95,14 @@ fn values(key: &Key, columns: &[Bound], row: &[u8]) -> Option<Vec<Vec<u8>>> {
             append_value(&mut literal, &columns[*at].column, text);
             Some(literal)
         }
-        Field::Null | Field::Default => None,
+        Field::Default => default(&columns[*at].column),
+        Field::Null => None,
     };
     key.columns.iter().map(value).collect()
+}
+
+/// What the server makes of a column that is left out, where that is always the same.
+fn default(column: &Column) -> Option<Vec<u8>> {
+    let is_said = column.has_fixed_default && !column.is_numbered && column.preset != Preset::None;
+    is_said.then(|| format!("DEFAULT({})", quoted(&column.name)).into_bytes())
 }

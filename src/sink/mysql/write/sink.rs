@@ -1,9 +1,10 @@
 //! The sink: what all lanes of a run share.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::definition::Definition;
+use super::given::Given;
 use super::guard::Guard;
 use super::lane::MysqlLane;
 use super::portion::Portion;
@@ -33,6 +34,9 @@ pub struct MysqlSink {
     /// None where nobody said what the plan was made of.
     pub(super) definition: Option<Definition>,
     pub(super) portion: Portion,
+    pub(super) given: Given,
+    /// Numbers in JSON that MySQL made others of.
+    pub(super) near: AtomicU64,
     pub(super) room: StatementRoom,
     preparer: Preparer,
     /// None where this is only a look.
@@ -70,6 +74,8 @@ impl MysqlSink {
             definition: None,
             throttle: throttle.map(|query| Throttle::new(query, settings.throttle_every)),
             portion: Portion::default(),
+            given: Given::default(),
+            near: AtomicU64::new(0),
             room: StatementRoom::new(&plan),
             preparer: Preparer::new(&plan, settings.keys_unique),
             guard,
@@ -189,7 +195,7 @@ impl MysqlSink {
 
     /// Said once, at the end.
     fn tell_of_doubles(&self) {
-        let count = self.settings.rules.json_doubles.count();
+        let count = self.near.load(Ordering::Relaxed);
         if count > 0 {
             tracing::warn!(
                 "numbers in JSON columns that MySQL reads as another double than the nearest, or \

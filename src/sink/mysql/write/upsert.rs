@@ -7,6 +7,7 @@ use super::info;
 use super::lane::MysqlLane;
 use super::prepare::Detail;
 use super::statement::{MET, MET_RESET, Place};
+use super::text::TextRows;
 use crate::error::Error;
 use crate::record::Counts;
 use crate::sink::Payload;
@@ -24,6 +25,9 @@ impl MysqlLane {
         detail: &Detail,
     ) -> Tried<Option<Counts>> {
         let Some(groups) = self.groups_to_stage(detail) else { return Ok(None) };
+        if self.says_given(payload) {
+            return Ok(None);
+        }
         if !self.sink.stages() || !self.make_staging(session).await? {
             return Ok(None);
         }
@@ -43,6 +47,14 @@ impl MysqlLane {
             }
         }
         Ok(Some(counts))
+    }
+
+    /// Whether some record says a number that the server gave to another one of this run.
+    fn says_given(&self, payload: &Payload) -> bool {
+        let Some(counter) = self.sink.plan.upserts_by_number() else { return false };
+        let rows = TextRows::new(&payload.bytes);
+        let all = (0..rows.len()).map(|row| rows.row(row));
+        self.sink.given.before(counter, all) < rows.len()
     }
 
     /// None where rows have to go into the target one after another.

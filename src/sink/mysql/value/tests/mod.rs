@@ -43,7 +43,7 @@ fn words(column: &Column, value: Value<'_>, rules: &Rules) -> Result<String, Str
     let text = String::from_utf8_lossy(out.strip_prefix(b"before").unwrap()).into_owned();
     assert!(text.is_empty() || put == Ok(Put::Text), "{column:?} {value:?}");
     Ok(match put? {
-        Put::Text => format!("'{text}'"),
+        Put::Text | Put::NearText(_) => format!("'{text}'"),
         Put::Null => "NULL".to_string(),
         Put::Default => "DEFAULT".to_string(),
     })
