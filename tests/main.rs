@@ -101,4 +101,6 @@ mod suite {
 
     // Random tables and records against a load of one record at a time.
     mod soak_mysql;
+    // Which files are read, what they are packed in, and names: of files, of columns, of fields.
+    mod inputs;
 }

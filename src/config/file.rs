@@ -195,7 +195,7 @@ fn settings_of(settings: Table, table: &str, path: &Path, mistakes: &mut Mistake
 }
 
 fn is_list(option: &Opt) -> bool {
-    matches!(option.takes, Takes::Names(_) | Takes::Typed(_) | Takes::Files(_))
+    matches!(option.takes, Takes::Names(_) | Takes::Columns(_) | Takes::Typed(_) | Takes::Files(_))
 }
 
 fn values(option: &Opt, value: &Value) -> Option<Vec<String>> {

@@ -203,7 +203,7 @@ impl CsvDecode {
     /// A large record that is mostly delimiters is refused before the crate lists its fields, which
     /// takes eight times its size. Without a quote in it, delimiters are all there is to know.
     fn refuse_unread(&self, segment: &Segment) -> Option<(usize, Refusal)> {
-        if segment.flush != Flush::Large {
+        if segment.flush != Flush::Large || segment.records == 0 {
             return None;
         }
         let offset = self.dialect.record_start(&segment.bytes, 0);
