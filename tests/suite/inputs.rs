@@ -522,6 +522,31 @@ fn segments_of_comments_and_blank_lines_hold_no_records() {
         .writes(&[r#"{"c1":"1"}"#, r#"{"c1":"2"}"#]);
 }
 
+/// Whatever ends lines ends comments: else one comment would hide all records behind it.
+#[test]
+fn a_carriage_return_ends_a_comment_as_it_ends_a_record() {
+    for (text, lines) in [
+        ("#c\ra,b\r#d\r1,x\r", ONE_ROW),
+        ("a,b\n#c\r1,x\n#d", ONE_ROW),
+        ("a,b\n#c\r\n1,x\n#\r", ONE_ROW),
+    ] {
+        for batch in ["--batch-bytes 1", "--batch-bytes 1MiB", "--infer --types a=text"] {
+            Trial::csv(workdir!(), text)
+                .with("--csv-comment #")
+                .with(batch)
+                .run()
+                .completes()
+                .writes(lines);
+        }
+    }
+    Trial::csv(workdir!(), "a,b\n#c\r1,x,y\n2,y\n")
+        .with("--csv-comment # --max-errors 1")
+        .run()
+        .completes()
+        .writes(&[r#"{"a":"2","b":"y"}"#])
+        .rejects(&["3:7 parse 1,x,y"]);
+}
+
 /// Of a search server, the mapping says before the run what documents may have.
 #[test]
 fn fields_that_no_document_has_end_the_run() {

@@ -44,7 +44,8 @@ pub fn read(stream: &mut Stream, settings: &CsvSettings) -> Result<(Head, Vec<u8
     if scan.records == 0 {
         return no_header(scan.open_quote, is_last, place, settings).map(|head| (head, ahead));
     }
-    let mut reader = settings.dialect.reader(&ahead[..scan.end]);
+    let legible = settings.dialect.legible(&ahead[..scan.end]);
+    let mut reader = settings.dialect.reader(&legible);
     let mut record = csv::ByteRecord::new();
     reader.read_byte_record(&mut record).map_err(|cause| {
         Error::data(ErrorType::Parse, "the header cannot be read").at(place.clone()).because(cause)

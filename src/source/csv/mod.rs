@@ -77,8 +77,8 @@ impl Dialect {
             match bytes.get(at) {
                 Some(b'\n' | b'\r') => at += 1,
                 Some(&first) if Some(first) == self.comment => {
-                    at +=
-                        memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len() - at, |end| end + 1);
+                    let rest = &bytes[at..];
+                    at += memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
                 }
                 _ => return at,
             }
