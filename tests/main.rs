@@ -103,4 +103,6 @@ mod suite {
     mod soak_mysql;
     // Which files are read, what they are packed in, and names: of files, of columns, of fields.
     mod inputs;
+    // Random CSV files of all dialects, held against a plain reader of its own.
+    mod soak_csv;
 }
