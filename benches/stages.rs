@@ -48,6 +48,7 @@ fn table(bytes: usize) -> String {
 fn source(file: &std::path::Path) -> CsvSource {
     CsvSource::open(CsvSettings {
         files: vec![file.display().to_string()],
+        written: Vec::new(),
         dialect: Dialect::default(),
         is_delimiter_sure: true,
         has_header: true,
@@ -58,7 +59,11 @@ fn source(file: &std::path::Path) -> CsvSource {
         invalid_text: InvalidText::Reject,
         allow_empty: false,
         typing: Typing::default(),
-        stream: StreamSettings { encoding: Encoding::Auto, expansion_max: 0 },
+        stream: StreamSettings {
+            encoding: Encoding::Auto,
+            encoding_flag: "csv-encoding",
+            expansion_max: 0,
+        },
         limit: LIMIT,
     })
     .unwrap()

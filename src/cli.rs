@@ -111,7 +111,7 @@ fn argument(option: &'static Opt) -> Arg {
         .help_heading(option.theme.heading());
     let arg = match option.takes {
         Takes::One(value) => arg.value_name(value).action(ArgAction::Set),
-        Takes::Names(value) | Takes::Typed(value) | Takes::Files(value) => {
+        Takes::Names(value) | Takes::Columns(value) | Takes::Typed(value) | Takes::Files(value) => {
             arg.value_name(value).action(ArgAction::Append)
         }
         Takes::Choice(choices) => {

@@ -112,4 +112,8 @@ mod suite {
     mod mistakes;
     // Names and values that a terminal would obey.
     mod shown;
+    // Which files are read, what they are packed in, and names: of files, of columns, of fields.
+    mod inputs;
+    // Random CSV files of all dialects, held against a plain reader of its own.
+    mod soak_csv;
 }

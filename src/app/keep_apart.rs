@@ -11,8 +11,8 @@ use crate::source::text::{Input, find};
 /// Every file of a run must be a file of its own: what is written would destroy what is read.
 pub fn keep_apart(settings: &Settings) -> Result<()> {
     let inputs = match &settings.source {
-        SourceSettings::Csv(csv) => find(&csv.files, "csv-file")?,
-        SourceSettings::Jsonl(jsonl) => find(&jsonl.files, "jsonl-file")?,
+        SourceSettings::Csv(csv) => find(&csv.files, "csv-file", &csv.written)?.inputs,
+        SourceSettings::Jsonl(jsonl) => find(&jsonl.files, "jsonl-file", &jsonl.written)?.inputs,
         SourceSettings::Elastic(_) => Vec::new(),
     };
     let summary = match &settings.reporting.summary {

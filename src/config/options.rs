@@ -8,7 +8,10 @@ pub enum Takes {
     One(&'static str),
     /// Names that add up: parted by commas, repeated, or a list in a configuration.
     Names(&'static str),
-    /// The same, where a comma between quotes is part of the pattern of a date.
+    /// The same for names of columns, which may begin or end with spaces. Those count where a name
+    /// stands alone, and beside a comma they do not.
+    Columns(&'static str),
+    /// The same for columns with more, where a comma between quotes is part of the pattern of a date.
     Typed(&'static str),
     /// Files that add up: repeated, or a list in a configuration. A comma is part of a name.
     Files(&'static str),
@@ -74,14 +77,18 @@ impl Opt {
                 .map(|name| name.trim().to_string())
                 .filter(|name| !name.is_empty())
                 .collect(),
-            Takes::Typed(_) => typed(text),
+            Takes::Columns(_) => columns(text.split(',').map(String::from).collect()),
+            Takes::Typed(_) => columns(typed(text)),
             _ => vec![text.to_string()],
         }
     }
 
     /// Several values add up.
     pub fn is_list(&self) -> bool {
-        matches!(self.takes, Takes::Names(_) | Takes::Typed(_) | Takes::Files(_))
+        matches!(
+            self.takes,
+            Takes::Names(_) | Takes::Columns(_) | Takes::Typed(_) | Takes::Files(_)
+        )
     }
 
     pub fn flag(&self) -> String {
@@ -113,7 +120,28 @@ fn typed(text: &str) -> Vec<String> {
             None => whole.push(part.to_string()),
         }
     }
-    whole.iter().map(|part| part.trim().to_string()).filter(|part| !part.is_empty()).collect()
+    whole
+}
+
+fn columns(parts: Vec<String>) -> Vec<String> {
+    let is_list = parts.len() > 1;
+    let part = |part: String| if is_list { part.trim().to_string() } else { part };
+    let parts = parts.into_iter().filter(|part| !part.trim().is_empty()).map(part);
+    parts
+        .map(|part| match parted(&part) {
+            Some((before, after)) => format!("{before}={after}"),
+            None => part,
+        })
+        .collect()
+}
+
+/// The two sides of the first `=`. Spaces on both sides of it belong to it, on one to the name there.
+pub fn parted(text: &str) -> Option<(&str, &str)> {
+    let (before, after) = text.split_once('=')?;
+    match before.ends_with(' ') && after.starts_with(' ') {
+        true => Some((before.trim_end(), after.trim_start())),
+        false => Some((before, after)),
+    }
 }
 
 const fn one(theme: Theme, name: &'static str, value: &'static str, help: &'static str) -> Opt {
@@ -122,6 +150,15 @@ const fn one(theme: Theme, name: &'static str, value: &'static str, help: &'stat
 
 const fn names(theme: Theme, name: &'static str, value: &'static str, help: &'static str) -> Opt {
     Opt { name, takes: Takes::Names(value), theme, help }
+}
+
+const fn columns_of(
+    theme: Theme,
+    name: &'static str,
+    value: &'static str,
+    help: &'static str,
+) -> Opt {
+    Opt { name, takes: Takes::Columns(value), theme, help }
 }
 
 const fn files(theme: Theme, name: &'static str, value: &'static str, help: &'static str) -> Opt {
@@ -157,6 +194,12 @@ pub const OPTIONS: &[Opt] = &[
     ),
     one(
         Theme::Source,
+        "jsonl-encoding",
+        "NAME",
+        "Encoding of the files, as for --csv-encoding [default: auto: UTF-8, or UTF-16 with a mark]",
+    ),
+    one(
+        Theme::Source,
         "max-record-bytes",
         "SIZE",
         "A record larger than this ends the run [default: 16MiB, or 1/16 of --memory-limit]",
@@ -167,12 +210,17 @@ pub const OPTIONS: &[Opt] = &[
         "N",
         "Most bytes that one compressed byte may become; 0 for no limit [default: 1000]",
     ),
-    one(Theme::Csv, "csv-delimiter", "CHAR", "One byte between fields, or 'tab' [default: ,]"),
+    one(
+        Theme::Csv,
+        "csv-delimiter",
+        "CHAR",
+        "One byte between fields, or 'tab' [default: ',', and 'tab' for names in .tsv]",
+    ),
     one(Theme::Csv, "csv-quote", "CHAR", "One byte around fields, or 'none' [default: \"]"),
     one(Theme::Csv, "csv-escape", "CHAR", "One byte before a literal one, in quoted fields"),
     one(Theme::Csv, "csv-comment", "CHAR", "A line that begins with this byte is left out"),
     switch(Theme::Csv, "csv-no-header", "The first record is data; columns are c1, c2, ..."),
-    names(
+    columns_of(
         Theme::Csv,
         "csv-columns",
         "NAMES",
@@ -233,7 +281,7 @@ pub const OPTIONS: &[Opt] = &[
         "Indices, aliases or data streams, * for any characters [default: named as the table]",
     ),
     one(Theme::Elastic, "es-query", "JSON", "Documents to read: a query, or @FILE [default: all]"),
-    names(
+    columns_of(
         Theme::Elastic,
         "es-fields",
         "FIELDS",
@@ -283,8 +331,8 @@ pub const OPTIONS: &[Opt] = &[
     choice(
         Theme::Output,
         "output-format",
-        &["jsonl", "csv"],
-        "[default: csv for names in .csv, else jsonl]",
+        &["jsonl", "csv", "tsv"],
+        "tsv is csv with tabs [default: by the name: .csv, .tsv, else jsonl]",
     ),
     choice(
         Theme::Output,
@@ -333,7 +381,12 @@ pub const OPTIONS: &[Opt] = &[
         &["insert", "skip", "upsert"],
         "Rows whose key is there: rejected, left as they are, or replaced [default: skip with a key, else insert into an empty table]",
     ),
-    names(Theme::Mysql, "key", "COLS", "Columns that tell rows apart [default: the table's key]"),
+    columns_of(
+        Theme::Mysql,
+        "key",
+        "COLS",
+        "Columns that tell rows apart [default: the table's key]",
+    ),
     switch(
         Theme::Mysql,
         "keys-unique",
@@ -405,7 +458,7 @@ pub const OPTIONS: &[Opt] = &[
         "NAME",
         "What the three tables with the state of jobs begin with [default: flowgauge]",
     ),
-    names(
+    columns_of(
         Theme::Records,
         "select",
         "COLS",
@@ -512,6 +565,9 @@ mod tests {
         for (text, expected) in [
             ("a=int,b=text", &["a=int", "b=text"][..]),
             (" a=int , ,b=text,", &["a=int", "b=text"]),
+            ("a = int, b=text", &["a=int", "b=text"]),
+            (" a =int", &[" a =int"]),
+            ("a = int", &["a=int"]),
             ("a=date:EEE', 'd,b=int", &["a=date:EEE', 'd", "b=int"]),
             ("a=date:h 'o''clock, sharp',b=int", &["a=date:h 'o''clock, sharp'", "b=int"]),
             // The quote is part of a name.
@@ -520,5 +576,21 @@ mod tests {
         ] {
             assert_eq!(Opt::find("types").unwrap().values(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn spaces_are_part_of_a_name_that_stands_alone() {
+        for (text, expected) in [
+            ("a", &["a"][..]),
+            (" a", &[" a"]),
+            ("a , b,", &["a", "b"]),
+            (" a,", &["a"]),
+            (" ", &[]),
+            ("new = old", &["new=old"]),
+            ("new= old", &["new= old"]),
+        ] {
+            assert_eq!(Opt::find("select").unwrap().values(text), expected, "{text}");
+        }
+        assert_eq!(Opt::find("es-url").unwrap().values(" a "), ["a"]);
     }
 }

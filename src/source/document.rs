@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::asked::Watch;
 use super::tree::Tree;
 use super::{Others, Wanted};
 use crate::convert::without_line_ends;
@@ -30,6 +32,7 @@ pub struct Picker {
     dots_are_paths: bool,
     /// What lies above fields that are known, such as `a` above `a.b`, with the columns below it.
     parents: HashMap<String, Vec<usize>>,
+    watch: Option<Arc<Watch>>,
 }
 
 /// Objects in objects that are looked into. More than any server maps (20, if nobody says more), and
@@ -99,7 +102,8 @@ impl Picker {
         let parents = if flatten { parents(&columns, &silent) } else { HashMap::new() };
         let dots_are_paths = false;
         let beside = besides;
-        Picker { shape, columns, beside, others, silent, flatten, dots_are_paths, parents }
+        let watch = None;
+        Picker { shape, columns, beside, others, silent, flatten, dots_are_paths, parents, watch }
     }
 
     /// Names are as Elasticsearch takes them: `{"a.b":1}` is another way to write `{"a":{"b":1}}`.
@@ -107,6 +111,19 @@ impl Picker {
         self.dots_are_paths = true;
         self.parents = parents(&self.columns, &self.silent);
         self
+    }
+
+    /// What the records have is to be seen.
+    pub fn watched(mut self, watch: Option<Arc<Watch>>) -> Picker {
+        self.watch = watch;
+        self
+    }
+
+    /// For an object that is taken whole, and past this.
+    pub fn saw_whole(&self, object: &str) {
+        if let Some(watch) = &self.watch {
+            watch.saw_document(object);
+        }
     }
 
     /// Objects are taken whole.
@@ -125,15 +142,23 @@ impl Picker {
         beside: impl Fn(&str) -> Value<'a>,
         rows: &mut Rows,
     ) -> Outcome {
-        let object = object.trim_end();
-        if !object.trim_start().starts_with('{') {
+        // Other white space is none to JSON.
+        let object = object.trim_matches([' ', '\t', '\r', '\n']);
+        if !object.starts_with('{') {
             return Err(Refusal::new(ErrorType::Parse, "not a JSON object"));
         }
         let Shape::Columns(columns) = &self.shape else {
             serde_json::from_str::<IgnoredAny>(object).map_err(|cause| unparsed(&cause))?;
-            rows.json(object.trim_start().as_bytes());
+            self.saw_whole(object);
+            rows.json(object.as_bytes());
             return Ok(());
         };
+        if columns.is_empty() {
+            return Err(Refusal::new(
+                ErrorType::TypeMismatch,
+                "there are no columns, as the first records have no fields; choose fields with --select",
+            ));
+        }
         let fields: Object = serde_json::from_str(object).map_err(|cause| unparsed(&cause))?;
         let mut harvest =
             Harvest { values: vec![Picked::Absent; columns.len()], trees: Vec::new() };
@@ -142,6 +167,11 @@ impl Picker {
         }
         self.pick("", fields, 0, &mut harvest, rows)?;
         for (column, value) in harvest.values.into_iter().enumerate() {
+            if let Some(watch) = &self.watch
+                && !matches!(value, Picked::Absent | Picked::Beside(Value::Absent))
+            {
+                watch.saw(column);
+            }
             let put = match value {
                 Picked::Absent => put(None, rows),
                 Picked::Field(value) => put(Some(value), rows),
@@ -157,6 +187,9 @@ impl Picker {
             put.map_err(|reason| {
                 Refusal::new(ErrorType::Encoding, reason).column(&columns[column])
             })?;
+        }
+        if let Some(watch) = &self.watch {
+            watch.saw_row();
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 //!
 //! A source finds boundaries and counts. It does not know the sink, the pipeline or metrics.
 
+pub mod asked;
 pub mod csv;
 mod document;
 pub mod elastic;

@@ -246,7 +246,6 @@ fn queries_and_fields_choose_what_is_read() {
         ),
         ("--es-query @query.json --es-fields a,-a.y", r#"{"a":{"x":1}}"#),
         ("--es-query @query.json --es-fields -a*", r#"{"n":1,"c":null}"#),
-        ("--es-query @query.json --es-fields nothing", "{}"),
         ("--es-query @query.json --select _id,ab,c", r#"{"_id":"1","ab":"q","c":null}"#),
         ("--es-query @query.json --select _id,name", r#"{"_id":"1"}"#),
         ("--es-query @query.json --select _index,n", &format!(r#"{{"_index":"{index}","n":1}}"#)),

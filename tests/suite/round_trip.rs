@@ -15,7 +15,8 @@ use proptest::prelude::*;
 
 use crate::support::{Workdir, workdir};
 
-const STREAM: StreamSettings = StreamSettings { encoding: Encoding::Auto, expansion_max: 0 };
+const STREAM: StreamSettings =
+    StreamSettings { encoding: Encoding::Auto, encoding_flag: "csv-encoding", expansion_max: 0 };
 
 /// Few records and bytes a segment, so that segments end everywhere.
 const LIMIT: SegmentLimit = SegmentLimit { records: 3, bytes: 40, record_bytes: 1 << 20 };
@@ -23,6 +24,7 @@ const LIMIT: SegmentLimit = SegmentLimit { records: 3, bytes: 40, record_bytes: 
 fn csv_source(path: &Path) -> CsvSource {
     CsvSource::open(CsvSettings {
         files: vec![path.display().to_string()],
+        written: Vec::new(),
         dialect: Dialect::default(),
         is_delimiter_sure: true,
         has_header: true,
@@ -42,10 +44,12 @@ fn csv_source(path: &Path) -> CsvSource {
 fn jsonl_source(path: &Path) -> JsonlSource {
     JsonlSource::open(JsonlSettings {
         files: vec![path.display().to_string()],
+        written: Vec::new(),
         stream: STREAM,
         limit: LIMIT,
         flatten: false,
         dates: Vec::new(),
+        asked: Vec::new(),
     })
     .unwrap()
 }

@@ -5,7 +5,6 @@
 //! says how long.
 
 mod case;
-mod chance;
 mod kind;
 mod oracle;
 mod value;
@@ -223,6 +222,8 @@ impl Bench {
         let loaded = self.load(case);
         match loaded.finished.code() {
             Some(0) => {}
+            // What was selected and no record had: said at the end, when the rows are there.
+            Some(3) if loaded.finished.stderr.contains("no record has a field") => {}
             Some(2) => {
                 let said = &loaded.finished.stderr;
                 if self.contents(case, "t") != before {

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::Selection;
 use crate::config::reading::Reading;
 use crate::config::small_file;
 use crate::source::SegmentLimit;
+use crate::source::asked::Naming;
 use crate::source::elastic::{Auth, ElasticSettings, Tls};
 
 /// Longer than a page takes, sink and all; the server's own tools take the same.
@@ -29,6 +31,7 @@ impl Reading<'_> {
         limit: SegmentLimit,
         memory: u64,
         table: Option<&str>,
+        selection: Option<&Selection>,
     ) -> Option<ElasticSettings> {
         let urls = self.list("es-url").filter(|urls| !urls.is_empty());
         if urls.is_none() {
@@ -41,6 +44,8 @@ impl Reading<'_> {
             indices.push(table.to_string());
         }
         let (include, exclude) = self.source_fields();
+        let mut asked: Vec<Naming> = selection.map(Selection::naming).into_iter().collect();
+        asked.push(Naming { flag: "es-fields", names: include.clone(), are_patterns: true });
         let settings = ElasticSettings {
             urls: urls.clone().unwrap_or_default(),
             indices,
@@ -56,6 +61,7 @@ impl Reading<'_> {
             beside: self.beside(),
             flatten: self.switch("flatten"),
             dates: self.dates(),
+            asked,
             keep_alive: self.some_time("es-keep-alive").unwrap_or(KEEP_ALIVE),
             request_timeout: self.some_time("es-timeout").unwrap_or(REQUEST_TIMEOUT),
             compress: self.switch("es-compress"),

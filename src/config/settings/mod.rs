@@ -11,7 +11,7 @@ mod text_files;
 mod typing;
 
 use super::mistakes::Mistakes;
-use super::options::Theme;
+use super::options::{Theme, parted};
 use super::reading::Reading;
 use super::written::Written;
 use crate::pipeline::ErrorBudget;
@@ -20,6 +20,7 @@ use crate::shown::is_obeyed;
 use crate::sink::file::FileSettings;
 use crate::sink::mysql::MysqlSettings;
 use crate::source::SegmentLimit;
+use crate::source::asked::Naming;
 use crate::source::csv::CsvSettings;
 use crate::source::elastic::ElasticSettings;
 use crate::source::jsonl::JsonlSettings;
@@ -99,6 +100,12 @@ pub struct Selection {
     pub old: Vec<String>,
     /// As the sink calls them.
     pub new: Vec<String>,
+}
+
+impl Selection {
+    fn naming(&self) -> Naming {
+        Naming { flag: "select", names: self.old.clone(), are_patterns: false }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -199,7 +206,7 @@ impl Reading<'_> {
         let selection = self.selection();
         let sink = self.sink();
         let limit = self.limit(memory_limit, sink.as_ref());
-        let source = self.source(limit, memory_limit, sink.as_ref());
+        let source = self.source(limit, memory_limit, sink.as_ref(), selection.as_ref());
         let pipeline_id = self
             .text("pipeline-id")
             .or(pipeline.map(String::from))
@@ -301,9 +308,9 @@ impl Reading<'_> {
         let columns = self.list("select")?;
         let mut selection = Selection { old: Vec::new(), new: Vec::new() };
         for column in columns {
-            let (new, old) = column.split_once('=').unwrap_or((&column, &column));
-            let (new, old) = (new.trim().to_string(), old.trim().to_string());
-            if new.is_empty() || old.is_empty() {
+            let (new, old) = parted(&column).unwrap_or((&column, &column));
+            let (new, old) = (new.to_string(), old.to_string());
+            if new.trim().is_empty() || old.trim().is_empty() {
                 self.wrong("select", &format!("'{column}' lacks a name; write COL or NEW=OLD"));
             } else if selection.new.contains(&new) {
                 self.wrong("select", &format!("'{new}' is written twice"));
@@ -322,6 +329,7 @@ impl Reading<'_> {
         limit: SegmentLimit,
         memory_limit: u64,
         sink: Option<&SinkSettings>,
+        selection: Option<&Selection>,
     ) -> Option<SourceSettings> {
         let kind = self.source_kind()?;
         let when = format!("with --source-type {kind}");
@@ -330,7 +338,7 @@ impl Reading<'_> {
             self.refuse_theme(Theme::Csv, &when);
         }
         if kind != "jsonl" {
-            self.refuse(&["jsonl-file"], &when);
+            self.refuse(&["jsonl-file", "jsonl-encoding"], &when);
         }
         if kind != "elasticsearch" {
             self.refuse_theme(Theme::Elastic, &when);
@@ -340,13 +348,14 @@ impl Reading<'_> {
                 self.refuse(&["flatten"], &when);
                 self.csv_source(limit).map(SourceSettings::Csv)
             }
-            "jsonl" => self.jsonl_source(limit).map(SourceSettings::Jsonl),
+            "jsonl" => self.jsonl_source(limit, selection).map(SourceSettings::Jsonl),
             _ => {
                 let table = match sink {
                     Some(SinkSettings::Mysql(mysql)) => Some(mysql.table.table.as_str()),
                     _ => None,
                 };
-                self.elastic_source(limit, memory_limit, table).map(SourceSettings::Elastic)
+                self.elastic_source(limit, memory_limit, table, selection)
+                    .map(SourceSettings::Elastic)
             }
         }
     }

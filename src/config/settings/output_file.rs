@@ -6,12 +6,31 @@ use crate::config::reading::Reading;
 use crate::part::IfExists;
 use crate::sink::file::{Compression, FileSettings, Format, by_name};
 
-/// Formats and compressions that names promise and nobody here writes.
-const UNWRITTEN: [&str; 9] = ["parquet", "avro", "orc", "xlsx", "xls", "bz2", "xz", "lz4", "zip"];
+/// Formats that names promise and nobody here writes.
+const FORMATS: [&str; 22] = [
+    "parquet", "avro", "orc", "arrow", "feather", "xlsx", "xls", "xlsm", "xlsb", "ods", "xml",
+    "html", "yaml", "yml", "toml", "sql", "db", "sqlite", "msgpack", "bson", "cbor", "tar",
+];
 
-fn unwritten(path: &Path) -> Option<&'static str> {
-    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-    UNWRITTEN.into_iter().find(|unwritten| *unwritten == extension)
+/// The same of compressions, with what to write.
+const COMPRESSIONS: [(&str, &str); 12] = [
+    ("zstd", ".zst"),
+    ("gzip", ".gz"),
+    ("bz2", ".gz or .zst"),
+    ("xz", ".gz or .zst"),
+    ("lzma", ".gz or .zst"),
+    ("lz4", ".gz or .zst"),
+    ("br", ".gz or .zst"),
+    ("sz", ".gz or .zst"),
+    ("zip", ".gz or .zst"),
+    ("7z", ".gz or .zst"),
+    ("rar", ".gz or .zst"),
+    ("tgz", ".gz"),
+];
+
+/// How a file's name ends, in small letters.
+fn ending(path: &Path) -> Option<String> {
+    Some(path.extension()?.to_str()?.to_ascii_lowercase())
 }
 
 impl Reading<'_> {
@@ -21,11 +40,12 @@ impl Reading<'_> {
             return None;
         };
         let path = (file != "-").then(|| PathBuf::from(&file));
-        let (format, compression) = by_name(path.as_deref().unwrap_or(Path::new("")));
+        let (promised, compression) = by_name(path.as_deref().unwrap_or(Path::new("")));
         let format = match self.choice("output-format").as_deref() {
             Some("csv") => Format::Csv,
+            Some("tsv") => Format::Tsv,
             Some(_) => Format::JsonLines,
-            None => format,
+            None => promised.unwrap_or(Format::JsonLines),
         };
         let compression = match self.choice("output-compression").as_deref() {
             Some("gzip") => Compression::Gzip,
@@ -33,15 +53,15 @@ impl Reading<'_> {
             Some(_) => Compression::None,
             None => compression,
         };
-        if let Some(promised) = path.as_deref().and_then(unwritten)
-            && !self.is_written("output-format")
-        {
-            let why = format!(
-                "its name promises {promised}, which is not written; name it otherwise, or say --output-format"
-            );
-            self.wrong("output-file", &why);
+        if let Some(path) = &path {
+            let is_kept = self.keeps_promises(path);
+            if is_kept && promised.is_none() && !self.is_written("output-format") {
+                self.warnings.push(format!(
+                    "the name of '{file}' says no format: JSON lines are written; --output-format says which"
+                ));
+            }
         }
-        if format != Format::Csv {
+        if format == Format::JsonLines {
             self.refuse(&["output-null"], "with JSON lines, where NULL is null");
         }
         Some(FileSettings {
@@ -54,5 +74,35 @@ impl Reading<'_> {
             },
             null: self.text("output-null").unwrap_or_default(),
         })
+    }
+
+    /// Whether the file will be what its name promises.
+    fn keeps_promises(&mut self, path: &Path) -> bool {
+        let last = ending(path);
+        let compression = COMPRESSIONS.iter().find(|(ending, _)| Some(*ending) == last.as_deref());
+        if let Some((ending, instead)) = compression
+            && !self.is_written("output-compression")
+        {
+            let why = format!(
+                "its name promises {ending}, which is not written: name it {instead}, or say --output-compression"
+            );
+            self.wrong("output-file", &why);
+            return false;
+        }
+        let is_compressed = matches!(last.as_deref(), Some("gz" | "zst"));
+        let format = match path.file_stem().filter(|_| is_compressed) {
+            Some(stem) => ending(Path::new(stem)),
+            None => last,
+        };
+        if let Some(format) = format.filter(|format| FORMATS.contains(&format.as_str()))
+            && !self.is_written("output-format")
+        {
+            let why = format!(
+                "its name promises {format}, which is not written: name it .jsonl, .csv or .tsv, or say --output-format"
+            );
+            self.wrong("output-file", &why);
+            return false;
+        }
+        true
     }
 }

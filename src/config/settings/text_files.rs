@@ -1,7 +1,11 @@
 //! What is meant for CSV files and files of JSON lines as a source.
 
+use std::path::PathBuf;
+
+use super::Selection;
 use crate::config::reading::Reading;
 use crate::source::SegmentLimit;
+use crate::source::asked::Naming;
 use crate::source::csv::{CsvSettings, Dialect, HeaderNames, InvalidText, Quoting, Ragged};
 use crate::source::jsonl::JsonlSettings;
 use crate::source::text::{Encoding, StreamSettings};
@@ -16,11 +20,31 @@ impl Reading<'_> {
         files.map(|_| csv)
     }
 
-    pub fn jsonl_source(&mut self, limit: SegmentLimit) -> Option<JsonlSettings> {
-        let files = self.files("jsonl-file")?;
-        let stream = self.stream(Encoding::Auto);
+    pub fn jsonl_source(
+        &mut self,
+        limit: SegmentLimit,
+        selection: Option<&Selection>,
+    ) -> Option<JsonlSettings> {
+        let encoding = match self.encoding("jsonl-encoding") {
+            // A record is taken apart as a whole, so its text cannot wait for that.
+            Encoding::SingleByte(encoding) => Encoding::Stream(encoding),
+            other => other,
+        };
+        let stream = self.stream(encoding, "jsonl-encoding");
         let flatten = self.switch("flatten");
-        Some(JsonlSettings { files, stream, limit, flatten, dates: self.dates() })
+        let dates = self.dates();
+        let dated = dates.iter().map(|(name, _)| name.clone()).collect();
+        let mut asked: Vec<Naming> = selection.map(Selection::naming).into_iter().collect();
+        asked.push(Naming { flag: "types", names: dated, are_patterns: false });
+        let files = self.files("jsonl-file")?;
+        let written = self.written_files();
+        Some(JsonlSettings { files, written, stream, limit, flatten, dates, asked })
+    }
+
+    /// The files that the run writes, as far as they are named.
+    fn written_files(&mut self) -> Vec<PathBuf> {
+        let named = ["output-file", "rejects", "summary-json"].map(|name| self.text(name));
+        named.into_iter().flatten().filter(|name| name != "-").map(PathBuf::from).collect()
     }
 
     fn files(&mut self, name: &'static str) -> Option<Vec<String>> {
@@ -36,7 +60,7 @@ impl Reading<'_> {
     }
 
     fn csv(&mut self, files: Vec<String>, limit: SegmentLimit) -> CsvSettings {
-        let encoding = self.encoding();
+        let encoding = self.encoding("csv-encoding");
         let dialect = self.dialect();
         let columns = self.list("csv-columns");
         if let Some(columns) = &columns {
@@ -48,6 +72,7 @@ impl Reading<'_> {
         }
         CsvSettings {
             files,
+            written: self.written_files(),
             dialect,
             is_delimiter_sure: self.is_written("csv-delimiter"),
             has_header: !self.switch("csv-no-header"),
@@ -68,7 +93,7 @@ impl Reading<'_> {
             },
             allow_empty: self.switch("allow-empty"),
             typing: self.typing(),
-            stream: self.stream(encoding),
+            stream: self.stream(encoding, "csv-encoding"),
             limit,
         }
     }
@@ -108,18 +133,18 @@ impl Reading<'_> {
         dialect
     }
 
-    fn stream(&mut self, encoding: Encoding) -> StreamSettings {
+    fn stream(&mut self, encoding: Encoding, encoding_flag: &'static str) -> StreamSettings {
         let expansion_max = self.number("max-expansion", 0, u64::MAX).unwrap_or(EXPANSION_MAX);
-        StreamSettings { encoding, expansion_max }
+        StreamSettings { encoding, encoding_flag, expansion_max }
     }
 
-    fn encoding(&mut self) -> Encoding {
-        let Some(label) = self.text("csv-encoding") else { return Encoding::Auto };
+    fn encoding(&mut self, flag: &'static str) -> Encoding {
+        let Some(label) = self.text(flag) else { return Encoding::Auto };
         Encoding::from_label(&label).unwrap_or_else(|| {
             let why = format!(
                 "'{label}' is not known; write for example utf-8, utf-16le or windows-1252"
             );
-            self.wrong("csv-encoding", &why);
+            self.wrong(flag, &why);
             Encoding::Auto
         })
     }

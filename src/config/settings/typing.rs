@@ -47,10 +47,10 @@ impl Reading<'_> {
         let mut types: Vec<(String, Meant)> = Vec::new();
         for text in self.list("types").unwrap_or_default() {
             match parsed(&text) {
-                Ok((column, _)) if types.iter().any(|(other, _)| *other == column.trim()) => {
-                    self.wrong("types", &format!("'{}' is named twice", column.trim()));
+                Ok((column, _)) if types.iter().any(|(other, _)| *other == column) => {
+                    self.wrong("types", &format!("'{column}' is named twice"));
                 }
-                Ok((column, meant)) => types.push((column.trim().to_string(), meant)),
+                Ok((column, meant)) => types.push((column.to_string(), meant)),
                 Err(why) => self.wrong("types", &format!("'{text}' {why}")),
             }
         }

@@ -1,4 +1,4 @@
-//! Rows to CSV: comma, double quotes where they are needed, a line feed. Pure.
+//! Rows to CSV: comma or tab, double quotes where they are needed, a line feed. Pure.
 
 use crate::record::{Rows, Value};
 
@@ -6,12 +6,19 @@ pub struct CsvEncoder {
     header: Vec<u8>,
     width: usize,
     null: Vec<u8>,
+    delimiter: u8,
+    /// By byte: a text that holds it is put in quotes.
+    is_mark: Box<[bool; 256]>,
 }
 
 impl CsvEncoder {
-    pub fn new(names: &[String], null: &str) -> CsvEncoder {
-        let mut encoder =
-            CsvEncoder { header: Vec::new(), width: names.len(), null: null.as_bytes().to_vec() };
+    pub fn new(names: &[String], null: &str, delimiter: u8) -> CsvEncoder {
+        let (width, null) = (names.len(), null.as_bytes().to_vec());
+        let mut is_mark = Box::new([false; 256]);
+        for mark in [delimiter, b'"', b'\n', b'\r'] {
+            is_mark[usize::from(mark)] = true;
+        }
+        let mut encoder = CsvEncoder { header: Vec::new(), width, null, delimiter, is_mark };
         let mut header = Vec::new();
         for (column, name) in names.iter().enumerate() {
             encoder.separate(column, &mut header);
@@ -40,9 +47,9 @@ impl CsvEncoder {
                 self.separate(column, out);
                 match value {
                     Value::Text(text) | Value::Json(text) => self.text(text, out),
-                    Value::Number(words) => out.extend_from_slice(words),
-                    Value::Bool(true) => out.extend_from_slice(b"true"),
-                    Value::Bool(false) => out.extend_from_slice(b"false"),
+                    Value::Number(words) => self.bare(words, out),
+                    Value::Bool(true) => self.bare(b"true", out),
+                    Value::Bool(false) => self.bare(b"false", out),
                     // A line of nothing would be no record at all.
                     Value::Null | Value::Absent if self.null.is_empty() && self.width == 1 => {
                         out.extend_from_slice(b"\"\"");
@@ -56,7 +63,15 @@ impl CsvEncoder {
 
     fn separate(&self, column: usize, out: &mut Vec<u8>) {
         if column > 0 {
-            out.push(b',');
+            out.push(self.delimiter);
+        }
+    }
+
+    /// What needs no quotes, but where it could be taken for NULL.
+    fn bare(&self, words: &[u8], out: &mut Vec<u8>) {
+        match words == self.null {
+            true => quote(words, out),
+            false => out.extend_from_slice(words),
         }
     }
 
@@ -71,7 +86,7 @@ impl CsvEncoder {
 
     fn quoted_if_needed(&self, text: &[u8], out: &mut Vec<u8>) {
         // A byte order mark at the start of the file would be taken off.
-        let needs = text.iter().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'))
+        let needs = text.iter().any(|&byte| self.is_mark[usize::from(byte)])
             || text.starts_with(b"\xef\xbb\xbf");
         if needs {
             quote(text, out);
@@ -106,7 +121,7 @@ mod tests {
             [("", ",\"\",x\n"), ("\\N", "\\N,\"\",x\n"), ("a,b", "\"a,b\",\"\",x\n")]
         {
             let names = ["a", "b", "c"].map(String::from);
-            let encoder = CsvEncoder::new(&names, null);
+            let encoder = CsvEncoder::new(&names, null, b',');
             let mut rows = Rows::new(Shape::Columns(names.into()));
             rows.begin(0, 0);
             rows.null();
@@ -118,12 +133,28 @@ mod tests {
         }
     }
 
+    #[test]
+    fn numbers_and_words_that_look_like_null_are_quoted() {
+        let names = ["a", "b", "c"].map(String::from);
+        for (null, expected) in [("0", "\"0\",true,0\n"), ("true", "0,\"true\",true\n")] {
+            let encoder = CsvEncoder::new(&names, null, b',');
+            let mut rows = Rows::new(Shape::Columns(names.clone().into()));
+            rows.begin(0, 0);
+            rows.number(b"0");
+            rows.bool(true);
+            rows.null();
+            let mut out = Vec::new();
+            encoder.encode(&rows, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+
     proptest! {
         /// The crate reads back what was written, and it is no larger than promised.
         #[test]
         fn text_survives(table in prop::collection::vec(prop::collection::vec("[\\PC,\"\n\r\\x00\u{feff}]{0,6}", 2), 1..4)) {
             let names = ["a\"b", "c,d"].map(String::from);
-            let encoder = CsvEncoder::new(&names, "");
+            let encoder = CsvEncoder::new(&names, "", b',');
             let mut rows = Rows::new(Shape::Columns(names.clone().into()));
             for values in &table {
                 rows.begin(0, 0);

@@ -28,6 +28,8 @@ use crate::record::{Published, Rows, Shape};
 pub enum Format {
     JsonLines,
     Csv,
+    /// CSV with tabs in place of commas.
+    Tsv,
 }
 
 impl Format {
@@ -35,6 +37,7 @@ impl Format {
         match self {
             Format::JsonLines => "jsonl",
             Format::Csv => "csv",
+            Format::Tsv => "tsv",
         }
     }
 }
@@ -74,7 +77,8 @@ impl Encoder {
     fn new(settings: &FileSettings, shape: &Shape, names: &[String]) -> Encoder {
         match settings.format {
             Format::JsonLines => Encoder::Json(JsonEncoder::new(shape, names)),
-            Format::Csv => Encoder::Csv(CsvEncoder::new(names, &settings.null)),
+            Format::Csv => Encoder::Csv(CsvEncoder::new(names, &settings.null, b',')),
+            Format::Tsv => Encoder::Csv(CsvEncoder::new(names, &settings.null, b'\t')),
         }
     }
 }
@@ -207,8 +211,9 @@ impl Sink for FileSink {
     }
 }
 
-/// The format and compression that a file's name asks for, each unless it is chosen otherwise.
-pub fn by_name(path: &Path) -> (Format, Compression) {
+/// The format, where its ending is one of a format, and the compression that a file's name asks for,
+/// each unless it is chosen otherwise.
+pub fn by_name(path: &Path) -> (Option<Format>, Compression) {
     let name =
         path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let (stem, compression) = if let Some(stem) = name.strip_suffix(".gz") {
@@ -218,7 +223,12 @@ pub fn by_name(path: &Path) -> (Format, Compression) {
     } else {
         (name.as_str(), Compression::None)
     };
-    let format = if stem.ends_with(".csv") { Format::Csv } else { Format::JsonLines };
+    let format = match stem.rsplit_once('.') {
+        Some((_, "csv")) => Some(Format::Csv),
+        Some((_, "tsv")) => Some(Format::Tsv),
+        Some((_, "jsonl" | "ndjson")) => Some(Format::JsonLines),
+        _ => None,
+    };
     (format, compression)
 }
 
@@ -229,11 +239,13 @@ mod tests {
     #[test]
     fn a_name_chooses_format_and_compression() {
         for (name, format, compression) in [
-            ("out.jsonl", Format::JsonLines, Compression::None),
-            ("out", Format::JsonLines, Compression::None),
-            ("dir.csv/out.JSON.GZ", Format::JsonLines, Compression::Gzip),
-            ("out.csv.zst", Format::Csv, Compression::Zstd),
-            ("out.CSV", Format::Csv, Compression::None),
+            ("out.jsonl", Some(Format::JsonLines), Compression::None),
+            ("out", None, Compression::None),
+            ("dir.csv/out.JSON.GZ", None, Compression::Gzip),
+            ("out.ndjson.gz", Some(Format::JsonLines), Compression::Gzip),
+            ("out.csv.zst", Some(Format::Csv), Compression::Zstd),
+            ("out.CSV", Some(Format::Csv), Compression::None),
+            ("out.tsv.gz", Some(Format::Tsv), Compression::Gzip),
         ] {
             assert_eq!(by_name(Path::new(name)), (format, compression), "{name}");
         }

@@ -90,7 +90,8 @@ impl Decode for CsvDecode {
             rows.rejected.push(self.reject(segment, place, offset..bytes.len(), refusal));
             return Ok(());
         }
-        let mut reader = self.dialect.reader(bytes);
+        let legible = self.dialect.legible(bytes);
+        let mut reader = self.dialect.reader(&legible);
         let mut record = csv::ByteRecord::new();
         let mut index = 0;
         loop {
@@ -133,7 +134,8 @@ impl CsvDecode {
     /// Guesses the types of undeclared columns from the first records of a file.
     pub fn infer(&mut self, sample: &Sample) {
         let Some(layout) = self.layouts.get(sample.split) else { return };
-        let mut reader = self.dialect.reader(&sample.bytes);
+        let legible = self.dialect.legible(&sample.bytes);
+        let mut reader = self.dialect.reader(&legible);
         let mut guess = self.values.guess();
         let mut records = Vec::new();
         for record in reader.byte_records().take(INFER_RECORDS_MAX).map_while(|record| record.ok())
@@ -203,7 +205,7 @@ impl CsvDecode {
     /// A large record that is mostly delimiters is refused before the crate lists its fields, which
     /// takes eight times its size. Without a quote in it, delimiters are all there is to know.
     fn refuse_unread(&self, segment: &Segment) -> Option<(usize, Refusal)> {
-        if segment.flush != Flush::Large {
+        if segment.flush != Flush::Large || segment.records == 0 {
             return None;
         }
         let offset = self.dialect.record_start(&segment.bytes, 0);

@@ -44,7 +44,8 @@ pub fn read(stream: &mut Stream, settings: &CsvSettings) -> Result<(Head, Vec<u8
     if scan.records == 0 {
         return no_header(scan.open_quote, is_last, place, settings).map(|head| (head, ahead));
     }
-    let mut reader = settings.dialect.reader(&ahead[..scan.end]);
+    let legible = settings.dialect.legible(&ahead[..scan.end]);
+    let mut reader = settings.dialect.reader(&legible);
     let mut record = csv::ByteRecord::new();
     reader.read_byte_record(&mut record).map_err(|cause| {
         Error::data(ErrorType::Parse, "the header cannot be read").at(place.clone()).because(cause)
@@ -144,12 +145,17 @@ fn check_delimiter(names: &[String], place: &Place, settings: &CsvSettings) -> R
     if settings.is_delimiter_sure {
         return Ok(());
     }
-    let Some(other) = [';', '\t', '|', ','].into_iter().find(|&mark| only.contains(mark)) else {
+    // The delimiter itself is there in quotes, which is where it belongs.
+    let delimiter = char::from(settings.dialect.delimiter);
+    let other = [';', '\t', '|', ','].into_iter().filter(|&mark| mark != delimiter);
+    let Some(other) = other.into_iter().find(|&mark| only.contains(mark)) else {
         return Ok(());
     };
-    let other = if other == '\t' { "tab".to_string() } else { format!("'{other}'") };
+    let shown = |mark: char| if mark == '\t' { "tab".to_string() } else { format!("'{mark}'") };
     Err(Error::config("found 1 column").at(place.clone()).help(format!(
-        "did you mean --csv-delimiter {other}? with --csv-delimiter ',' it stays one"
+        "did you mean --csv-delimiter {}? with --csv-delimiter {} it stays one",
+        shown(other),
+        shown(delimiter)
     )))
 }
 

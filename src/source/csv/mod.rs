@@ -6,6 +6,7 @@ mod header;
 mod scan;
 
 use std::io::{Chain, Read};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use self::decode::{CsvDecode, Layout};
@@ -76,8 +77,8 @@ impl Dialect {
             match bytes.get(at) {
                 Some(b'\n' | b'\r') => at += 1,
                 Some(&first) if Some(first) == self.comment => {
-                    at +=
-                        memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len() - at, |end| end + 1);
+                    let rest = &bytes[at..];
+                    at += memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
                 }
                 _ => return at,
             }
@@ -122,6 +123,8 @@ pub enum HeaderNames {
 #[derive(Clone, Debug)]
 pub struct CsvSettings {
     pub files: Vec<String>,
+    /// What the run writes, which no glob among the files stands for.
+    pub written: Vec<PathBuf>,
     pub dialect: Dialect,
     /// The delimiter was written, so it is not questioned.
     pub is_delimiter_sure: bool,
@@ -164,8 +167,14 @@ struct CsvFile {
 
 impl CsvSource {
     /// Opens every file once, reads its header, and holds the headers against each other.
-    pub fn open(settings: CsvSettings) -> Result<CsvSource> {
-        let inputs = find(&settings.files, "csv-file")?;
+    pub fn open(mut settings: CsvSettings) -> Result<CsvSource> {
+        let found = find(&settings.files, FLAG, &settings.written)?;
+        found.say_left_out(FLAG);
+        let inputs = found.inputs;
+        if !settings.is_delimiter_sure && are_tabbed(&inputs)? {
+            tracing::info!("fields of '{}' are parted by tabs, as its name says", inputs[0].name);
+            settings.dialect.delimiter = b'\t';
+        }
         let mut files = Vec::new();
         let mut sample = Sample::default();
         for (split, input) in inputs.into_iter().enumerate() {
@@ -181,9 +190,12 @@ impl CsvSource {
         let columns = all_columns(&files)?;
         let layouts = lay_out(&files, &columns)?;
         let mut values = Values::text(&columns, settings.null.clone());
-        values.set(&settings.typing.declared)?;
-        let dates = settings.typing.dates.iter();
-        values.set(&dates.map(|(name, _)| (name.clone(), Type::Text)).collect::<Vec<_>>())?;
+        // Files that are empty, and may be, have no columns to be named.
+        if !columns.is_empty() {
+            values.set(&settings.typing.declared)?;
+            let dates = settings.typing.dates.iter();
+            values.set(&dates.map(|(name, _)| (name.clone(), Type::Text)).collect::<Vec<_>>())?;
+        }
         let mut decoder = CsvDecode {
             dialect: settings.dialect,
             columns: columns.into(),
@@ -216,6 +228,27 @@ impl CsvSource {
             settings,
             decoder: Arc::new(decoder),
         })
+    }
+}
+
+/// The option that names the files.
+const FLAG: &str = "csv-file";
+
+/// Whether names say that fields are parted by tabs. All files are of one dialect.
+fn are_tabbed(inputs: &[Input]) -> Result<bool> {
+    let is_tabbed = |input: &&Input| {
+        let name = input.name.to_ascii_lowercase();
+        let stem = [".gz", ".zst"].into_iter().find_map(|end| name.strip_suffix(end));
+        stem.unwrap_or(&name).ends_with(".tsv")
+    };
+    let Some(tabbed) = inputs.iter().find(is_tabbed) else { return Ok(false) };
+    match inputs.iter().find(|input| !is_tabbed(input)) {
+        None => Ok(true),
+        Some(other) => Err(Error::config(format!(
+            "the name of '{}' says that tabs part its fields, that of '{}' does not",
+            tabbed.name, other.name
+        ))
+        .help("say --csv-delimiter, or load them in runs of their own")),
     }
 }
 
@@ -256,10 +289,15 @@ fn lay_out(files: &[CsvFile], columns: &[String]) -> Result<Vec<Layout>> {
 }
 
 fn position(column: &str, file: &CsvFile) -> Result<usize> {
-    file.head.names.iter().position(|name| name == column).ok_or_else(|| {
+    let names = &file.head.names;
+    names.iter().position(|name| name == column).ok_or_else(|| {
+        let hint = match names.iter().find(|name| name.trim() == column.trim()) {
+            Some(near) => format!("there is '{near}': spaces count where a name stands alone"),
+            None => format!("the columns are {}", names.join(", ")),
+        };
         Error::config(format!("there is no column '{column}'"))
             .at(Place::split(&file.input.name))
-            .help(format!("the columns are {}; check --select", file.head.names.join(", ")))
+            .help(format!("{hint}; check --select"))
     })
 }
 

@@ -4,7 +4,9 @@
 //! the two together. A quote opens only at the start of a field, so counting quotes would be wrong:
 //! `a"b,1` is one record. What the crate lets pass and we reject, is noted as a flaw.
 
-use memchr::{memchr, memchr2, memchr3};
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
 use super::Dialect;
 use crate::record::{Flaw, lines_in};
@@ -14,12 +16,7 @@ impl Boundaries for Dialect {
     fn scan(&self, bytes: &[u8], is_last: bool, records_max: u64) -> Scan {
         let mut scan = Scan::default();
         while scan.records < records_max && scan.end < bytes.len() {
-            let step = match bytes[scan.end] {
-                b'\n' | b'\r' => self.blank_line(bytes, is_last, &mut scan),
-                first if Some(first) == self.comment => self.comment(bytes, is_last, &mut scan),
-                _ => self.record(bytes, is_last, &mut scan),
-            };
-            if step.is_none() {
+            if self.step(bytes, is_last, &mut scan).is_none() {
                 break;
             }
         }
@@ -28,6 +25,38 @@ impl Boundaries for Dialect {
 }
 
 impl Dialect {
+    /// Over a record, or what is none.
+    fn step(&self, bytes: &[u8], is_last: bool, scan: &mut Scan) -> Option<()> {
+        match bytes[scan.end] {
+            b'\n' | b'\r' => self.blank_line(bytes, is_last, scan),
+            first if Some(first) == self.comment => self.comment(bytes, is_last, scan),
+            _ => self.record(bytes, is_last, scan),
+        }
+    }
+
+    /// The same for the crate, which ends a comment at a line feed only: where a carriage return ends
+    /// one, all records behind it would be part of it. Such comments become empty lines.
+    pub(super) fn legible<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        let mut returns = memchr_iter(b'\r', bytes);
+        let is_legible =
+            self.comment.is_none() || returns.all(|at| bytes.get(at + 1) == Some(&b'\n'));
+        if is_legible {
+            return Cow::Borrowed(bytes);
+        }
+        let mut legible = bytes.to_vec();
+        let mut scan = Scan::default();
+        while scan.end < bytes.len() {
+            let start = scan.end;
+            if self.step(bytes, true, &mut scan).is_none() {
+                break;
+            }
+            if Some(bytes[start]) == self.comment {
+                legible[start..scan.end].fill(b'\n');
+            }
+        }
+        Cow::Owned(legible)
+    }
+
     fn blank_line(&self, bytes: &[u8], is_last: bool, scan: &mut Scan) -> Option<()> {
         let end = line_end(bytes, scan.end, is_last)?;
         scan.blank_lines += 1;
@@ -37,13 +66,13 @@ impl Dialect {
         Some(())
     }
 
-    /// The crate ends a comment at a line feed only.
     fn comment(&self, bytes: &[u8], is_last: bool, scan: &mut Scan) -> Option<()> {
-        let end = match memchr(b'\n', &bytes[scan.end..]) {
-            Some(at) => scan.end + at + 1,
+        let end = match memchr2(b'\n', b'\r', &bytes[scan.end..]) {
+            Some(at) => line_end(bytes, scan.end + at, is_last)?,
             None if is_last => bytes.len(),
             None => return None,
         };
+        scan.lone_returns += u64::from(bytes[end - 1] == b'\r');
         scan.lines += lines_in(&bytes[scan.end..end]);
         scan.end = end;
         Some(())
@@ -219,7 +248,7 @@ mod tests {
                 text.push(b'\n');
             }
             let mut expected = Vec::new();
-            for record in dialect.reader(&text).into_byte_records() {
+            for record in dialect.reader(&dialect.legible(&text)).into_byte_records() {
                 expected.push(record.unwrap());
             }
             let mut found = Vec::new();
@@ -230,7 +259,7 @@ mod tests {
                     Some(_) => rest,
                     None => &rest[..one.end],
                 };
-                for record in dialect.reader(bytes).into_byte_records() {
+                for record in dialect.reader(&dialect.legible(bytes)).into_byte_records() {
                     found.push(record.unwrap());
                 }
                 if one.open_quote.is_some() || one.end == 0 {

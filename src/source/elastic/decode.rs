@@ -136,6 +136,7 @@ impl HitDecode {
         if !source.starts_with('{') {
             return Err(Refusal::new(ErrorType::Parse, "not a JSON object"));
         }
+        self.picker.saw_whole(source);
         if self.beside.is_empty() {
             rows.json(source.as_bytes());
         } else {

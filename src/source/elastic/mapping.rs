@@ -22,7 +22,7 @@ pub struct Mappings {
     pub has_vectors: bool,
     /// An index that leaves fields out of the documents that it keeps.
     pub filtered: Option<String>,
-    /// What is included or excluded and fits no field that documents may have.
+    /// What is included, excluded or asked for and fits no field that documents may have.
     pub unknown: Vec<String>,
     /// Fields that some index computes when it is asked, whatever else is mapped by these names.
     pub computed: HashSet<String>,
@@ -35,7 +35,7 @@ pub struct Mappings {
 impl Mappings {
     /// Before the first index was looked at.
     pub fn of_none(listing: Listing) -> Mappings {
-        let unknown = [listing.include, listing.exclude].concat();
+        let unknown = [listing.include, listing.exclude, listing.asked].concat();
         Mappings { unknown, ..Mappings::default() }
     }
 
@@ -71,6 +71,8 @@ pub struct Listing<'a> {
     pub flatten: bool,
     pub include: &'a [String],
     pub exclude: &'a [String],
+    /// Fields that other options name.
+    pub asked: &'a [String],
 }
 
 /// Reads the answer to `GET /INDEX/_mapping`: an object of indices, or some of them, after others that
@@ -166,6 +168,16 @@ pub fn without_source_by_settings(answer: &Value) -> Option<String> {
         let mode = value["settings"]["index.mapping.source.mode"].as_str();
         (mode == Some("disabled")).then(|| index.clone())
     })
+}
+
+/// The setting by which documents may have fields that the mapping does not list: they are kept, and
+/// only not found.
+pub const UNLISTED: &str = "index.mapping.total_fields.ignore_dynamic_beyond_limit";
+
+pub fn may_be_unlisted(answer: &Value) -> bool {
+    let indices = answer.as_object().into_iter().flatten();
+    let mut settings = indices.map(|(_, value)| &value["settings"][UNLISTED]);
+    settings.any(|setting| setting.as_str() == Some("true"))
 }
 
 /// The smallest page that some index allows, where one was set.

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 
 fn listing(flatten: bool) -> Listing<'static> {
-    Listing { flatten, include: &[], exclude: &[] }
+    Listing { flatten, include: &[], exclude: &[], asked: &[] }
 }
 
 /// All of an answer at once.
@@ -187,7 +187,7 @@ fn fields_that_are_not_sent_are_not_listed() {
     ] {
         let owned = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
         let (include, exclude) = (owned(include), owned(exclude));
-        let listing = Listing { flatten, include: &include, exclude: &exclude };
+        let listing = Listing { flatten, include: &include, exclude: &exclude, asked: &[] };
         assert_eq!(names(&read(&mappings, listing)), expected, "{include:?} -{exclude:?}");
     }
 }
@@ -242,7 +242,7 @@ fn fields_that_are_computed_from_documents_are_fields_of_theirs() {
     assert_eq!(found.fields[2].kind, FieldKind::Json);
     let include = ["o.p".to_string()];
     for (flatten, expected) in [(true, "o.p"), (false, "o")] {
-        let listing = Listing { flatten, include: &include, exclude: &[] };
+        let listing = Listing { flatten, include: &include, exclude: &[], asked: &[] };
         assert_eq!(names(&read(&mappings, listing)), [expected]);
     }
 }
@@ -309,7 +309,9 @@ fn names_that_no_mapping_has_are_noticed() {
                 if is_excluded { (&[][..], &patterns[..]) } else { (&patterns[..], &[][..]) };
             let is_known = |first: &Value, flatten: bool| {
                 let mappings = json!({ "i": first, "j": other });
-                read(&mappings, Listing { flatten, include, exclude }).unknown.is_empty()
+                read(&mappings, Listing { flatten, include, exclude, asked: &[] })
+                    .unknown
+                    .is_empty()
             };
             assert_eq!(is_known(&closed, true), in_closed, "{pattern}");
             assert_eq!(is_known(&open, true), in_open, "{pattern}");

@@ -41,6 +41,7 @@ use tokio::task::AbortHandle;
 use self::cursor::HitCursor;
 use self::decode::{BESIDE, HitDecode};
 use self::reading::Reading;
+use super::asked::{Asked, Naming};
 use super::document::Picker;
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::error::{Error, Kind, Later, Result};
@@ -69,6 +70,8 @@ pub struct ElasticSettings {
     pub flatten: bool,
     /// Fields whose dates are not written as the mapping says.
     pub dates: Vec<(String, Dates)>,
+    /// Fields that the user named.
+    pub asked: Vec<Naming>,
     /// As long as the server keeps a snapshot that nobody asks for.
     pub keep_alive: Duration,
     /// As long as an answer may take to begin, and to come beyond what it needs on a slow network.
@@ -122,6 +125,7 @@ pub struct ElasticSource {
     /// Documents with a routing of their own, where there are several shards.
     routed: u64,
     keeper: Mutex<Option<Keeper>>,
+    asked: Asked,
 }
 
 /// Keeps the snapshot alive until it is dropped.
@@ -142,6 +146,7 @@ impl ElasticSource {
     ) -> Result<ElasticSource> {
         let beside = settings.beside.clone();
         let flatten = settings.flatten;
+        let asked = Asked::new(&settings.asked);
         let opened = opening::open(settings, observer).await?;
         let names: Vec<String> = match opened.is_nothing {
             true => Vec::new(),
@@ -161,6 +166,7 @@ impl ElasticSource {
             index_count: opened.index_count,
             routed: opened.routed,
             keeper: Mutex::new(keeper),
+            asked,
         })
     }
 }
@@ -217,9 +223,11 @@ impl Source for ElasticSource {
         };
         let version = names.iter().any(|name| name == "_version");
         self.reading.version.store(version, Ordering::Relaxed);
+        let picker = Picker::new(wanted, BESIDE, self.flatten).with_paths();
+        let watch = self.asked.watch(&picker.shape(), BESIDE);
         Ok(Arc::new(HitDecode {
             names: self.splits.iter().map(|split| split.name.clone()).collect(),
-            picker: Picker::new(wanted, BESIDE, self.flatten).with_paths(),
+            picker: picker.watched(watch),
             beside: self.beside.clone(),
         }))
     }
@@ -235,7 +243,7 @@ impl Source for ElasticSource {
             false => self.total,
         };
         if records == total {
-            return Ok(());
+            return self.asked.judge();
         }
         let title = &self.reading.title;
         let message = format!("'{title}' holds {total} documents, but {records} were delivered");

@@ -26,6 +26,7 @@ use super::{Auth, ElasticSettings};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Observer, Operation};
 use crate::record::{Dates, ErrorType, Field, FieldKind};
+use crate::source::asked::Naming;
 
 /// As many slices as there are shards cost the server nothing; more than this do not help one
 /// machine.
@@ -87,11 +88,15 @@ async fn find_out(
     if known.is_some() || server.may_hold_old_indices() {
         mapping::doubt_old_dates(&mut mappings.fields, known.as_ref());
     }
+    let is_all_listed = known.as_ref().is_some_and(|known| !mapping::may_be_unlisted(known));
     let known = known.unwrap_or_default();
     refuse_without_source(&mappings, &known)?;
     declare(&mut mappings.fields, &settings.dates)?;
     warn_of_rebuilt(&mappings, &known);
-    warn_of_missing(&mappings, &title);
+    if is_all_listed {
+        refuse_unknown(&settings, &mappings, &title)?;
+    }
+    warn_of_missing(&settings, &mappings, &title);
     let window = mapping::smallest_window(&known).unwrap_or(pace::PAGE_RECORDS_MAX);
     let is_alias = names.iter().any(|name| !mappings.indices.contains(name));
     let Pinned { query, loose } =
@@ -248,10 +253,17 @@ async fn look(
         let error = answer.given(&asked).err().unwrap_or_else(|| Error::config("no index"));
         return Err(with_names(error, client).await);
     }
+    let named: Vec<String> = settings
+        .asked
+        .iter()
+        .flat_map(|naming| naming.names.clone())
+        .filter(|name| !BESIDE.contains(&name.as_str()))
+        .collect();
     let listing = Listing {
         flatten: settings.flatten,
         include: &settings.include,
         exclude: &settings.exclude,
+        asked: &named,
     };
     let mut mappings = Mappings::of_none(listing);
     let kept_max = client.memory() / FIELDS_SHARE;
@@ -341,7 +353,8 @@ impl Unheld {
 }
 
 /// Those of the settings that are looked at. An index has a hundred others.
-const SETTINGS: [&str; 5] = [
+const SETTINGS: [&str; 6] = [
+    mapping::UNLISTED,
     "index.mapping.source.mode",
     "index.mode",
     "index.derived_source.enabled",
@@ -407,17 +420,38 @@ fn warn_of_rebuilt(mappings: &Mappings, settings: &Value) {
     }
 }
 
-fn warn_of_missing(mappings: &Mappings, title: &str) {
+/// Where an option names fields, and no document has any of them.
+fn refuse_unknown(settings: &ElasticSettings, mappings: &Mappings, title: &str) -> Result<()> {
+    let is_unknown = |name: &String| mappings.unknown.contains(name);
+    for Naming { flag, names, .. } in &settings.asked {
+        if !names.is_empty() && names.iter().all(is_unknown) {
+            let shown: Vec<_> = names.iter().map(|name| name.escape_debug().to_string()).collect();
+            let shown = shown.join("' or '");
+            let message =
+                format!("no mapping of '{title}' has a field '{shown}', named by --{flag}");
+            return Err(Error::config(message)
+                .help("flowgauge check lists the fields of what is named rightly"));
+        }
+    }
+    Ok(())
+}
+
+fn warn_of_missing(settings: &ElasticSettings, mappings: &Mappings, title: &str) {
     if let Some(index) = &mappings.filtered {
         tracing::warn!(
             "the index '{index}' keeps only parts of its documents: its mapping has _source.includes or _source.excludes, and what they leave out cannot be read"
         );
     }
-    if !mappings.unknown.is_empty() {
-        let names = mappings.unknown.join("', '");
-        tracing::warn!(
-            "no mapping of '{title}' has a field '{names}', named by --es-fields: documents come without it"
-        );
+    let asked = settings.asked.iter().map(|naming| (naming.flag, &naming.names));
+    for (flag, names) in asked.chain([("es-fields", &settings.exclude)]) {
+        let unknown = names.iter().filter(|name| mappings.unknown.contains(name));
+        let unknown: Vec<_> = unknown.map(|name| name.escape_debug().to_string()).collect();
+        if !unknown.is_empty() {
+            let unknown = unknown.join("', '");
+            tracing::warn!(
+                "no mapping of '{title}' has a field '{unknown}', named by --{flag}: documents come without it"
+            );
+        }
     }
 }
 

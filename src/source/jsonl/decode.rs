@@ -31,7 +31,10 @@ impl Decode for JsonDecode {
                     Ok(text) => self.picker.row(text, |_| Value::Absent, rows),
                     Err(error) => Err(Refusal::new(
                         ErrorType::Encoding,
-                        format!("not valid UTF-8 at byte {} of the line", error.valid_up_to()),
+                        format!(
+                            "not valid UTF-8 at byte {} of the line; if the file is in another encoding, set --jsonl-encoding",
+                            error.valid_up_to()
+                        ),
                     )),
                 };
                 if let Err(refusal) = outcome {

@@ -4,9 +4,11 @@
 mod decode;
 mod sample;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use self::decode::JsonDecode;
+use super::asked::{Asked, Naming};
 use super::document::Picker;
 use super::text::{Boundaries, FileCursor, Input, Kept, Scan, Start, Stream, StreamSettings, find};
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
@@ -17,12 +19,16 @@ use crate::record::{Dates, Field};
 #[derive(Clone, Debug)]
 pub struct JsonlSettings {
     pub files: Vec<String>,
+    /// What the run writes, which no glob among the files stands for.
+    pub written: Vec<PathBuf>,
     pub stream: StreamSettings,
     pub limit: SegmentLimit,
     /// Objects in objects are their fields, named `outer.inner`.
     pub flatten: bool,
     /// Fields that hold times, and how these are written.
     pub dates: Vec<(String, Dates)>,
+    /// Fields that the user named.
+    pub asked: Vec<Naming>,
 }
 
 pub struct JsonlSource {
@@ -30,6 +36,7 @@ pub struct JsonlSource {
     files: Vec<JsonlFile>,
     settings: JsonlSettings,
     fields: Vec<Field>,
+    asked: Asked,
 }
 
 struct JsonlFile {
@@ -37,23 +44,25 @@ struct JsonlFile {
     kept: Kept,
 }
 
-/// Enough records to learn the names of the fields from.
+/// Enough records to learn the names of the fields from; where they are larger, one will do.
 const SAMPLE_BYTES: usize = 256 * 1024;
+
+/// The option that names the files.
+const FLAG: &str = "jsonl-file";
 
 impl JsonlSource {
     pub fn open(settings: JsonlSettings) -> Result<JsonlSource> {
-        let inputs = find(&settings.files, "jsonl-file")?;
+        let found = find(&settings.files, FLAG, &settings.written)?;
+        found.say_left_out(FLAG);
         let mut files = Vec::new();
-        let mut sample = Vec::new();
-        for input in inputs {
+        let mut fields = Vec::new();
+        for input in found.inputs {
             let mut stream = Stream::open(&input, &settings.stream)?;
-            let needs_sample = sample.is_empty();
             let mut ahead = Vec::new();
-            if needs_sample || !input.is_rereadable() {
+            if fields.is_empty() {
+                fields = learn(&mut stream, &mut ahead, &settings)?;
+            } else if !input.is_rereadable() {
                 stream.fill(&mut ahead, SAMPLE_BYTES)?;
-            }
-            if needs_sample {
-                sample = ahead.clone();
             }
             let kept = Kept::new(&input, stream, ahead);
             files.push(JsonlFile { input, kept });
@@ -61,9 +70,24 @@ impl JsonlSource {
         Ok(JsonlSource {
             splits: files.iter().map(|file| Split::file(&file.input.name)).collect(),
             files,
-            fields: sample::with_dates(sample::fields(&sample, settings.flatten), &settings.dates),
+            fields: sample::with_dates(fields, &settings.dates),
+            asked: Asked::new(&settings.asked),
             settings,
         })
+    }
+}
+
+/// The fields of the first records of a stream. Reads `ahead` until there is one with fields, or where
+/// a record would be too large.
+fn learn(stream: &mut Stream, ahead: &mut Vec<u8>, settings: &JsonlSettings) -> Result<Vec<Field>> {
+    let mut target = SAMPLE_BYTES;
+    loop {
+        let is_last = !stream.fill(ahead, target)?;
+        let fields = sample::fields(ahead, settings.flatten);
+        if !fields.is_empty() || is_last || ahead.len() > settings.limit.record_bytes {
+            return Ok(fields);
+        }
+        target = (ahead.len() * 2).min(settings.limit.record_bytes + 1);
     }
 }
 
@@ -89,12 +113,17 @@ impl Source for JsonlSource {
     fn decoder(&self, wanted: &Wanted) -> Result<Arc<dyn Decode>> {
         let names = self.splits.iter().map(|split| split.name.clone()).collect();
         let picker = Picker::new(wanted, &[], self.settings.flatten);
-        Ok(Arc::new(JsonDecode { names, picker }))
+        let watch = self.asked.watch(&picker.shape(), &[]);
+        Ok(Arc::new(JsonDecode { names, picker: picker.watched(watch) }))
     }
 
     fn expected(&self) -> Expected {
         let sizes = self.files.iter().map(|file| file.input.size);
         Expected { records: None, stored_bytes: sizes.sum() }
+    }
+
+    fn confirm(&self, _records: u64) -> Result<()> {
+        self.asked.judge()
     }
 }
 

@@ -1,10 +1,11 @@
 //! Which files a source reads, found and looked at before anything is opened.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use super::pattern::Pattern;
 use crate::error::{Error, Result};
 
 /// A file to read, or standard input.
@@ -14,7 +15,8 @@ pub struct Input {
     pub name: String,
     /// None for standard input.
     pub path: Option<PathBuf>,
-    /// Size when it was found; unknown for pipes. Reading stops there.
+    /// Size when it was found. Reading stops there. Unknown for pipes, and for files that a kernel
+    /// makes up while they are read.
     pub size: Option<u64>,
 }
 
@@ -29,43 +31,77 @@ impl Input {
     }
 }
 
-/// The files that names, globs and `-` stand for, in the order written; a glob's files are sorted.
-/// `flag` is named in messages.
-pub fn find(names: &[String], flag: &str) -> Result<Vec<Input>> {
-    let mut inputs = Vec::new();
+/// What was found, and what is to be said of it.
+#[derive(Debug, Default)]
+pub struct Found {
+    pub inputs: Vec<Input>,
+    /// Files that a glob would stand for, were they not what this run writes.
+    pub left_out: Vec<String>,
+}
+
+impl Found {
+    /// `flag` is the option that named them.
+    pub fn say_left_out(&self, flag: &str) {
+        for name in &self.left_out {
+            tracing::warn!("'{name}' is not read, though --{flag} fits it: this run writes it");
+        }
+    }
+}
+
+/// The files that names, globs and `-` stand for, in the order written; a glob's files are sorted,
+/// and none of them is one of those that are `written`. `flag` is named in messages.
+pub fn find(names: &[String], flag: &str, written: &[PathBuf]) -> Result<Found> {
+    let written: Vec<_> = written.iter().filter_map(|path| fs::metadata(path).ok()).collect();
+    let written: Vec<_> = written.iter().map(identity).collect();
+    let mut found = Found::default();
     let mut seen = HashSet::new();
     for name in names {
         if name == "-" {
-            inputs.push(Input::stdin());
+            found.inputs.push(Input::stdin());
             continue;
         }
-        for path in paths(name, flag)? {
+        for path in paths(name, flag, &written, &mut found.left_out)? {
             let (input, identity) = look_at(&path, flag)?;
             if !seen.insert(identity) {
                 return Err(Error::config(format!("'{}' is named twice in --{flag}", input.name))
                     .help("its records would be written twice; name it once"));
             }
-            inputs.push(input);
+            found.inputs.push(input);
         }
     }
-    Ok(inputs)
+    Ok(found)
 }
 
-fn paths(name: &str, flag: &str) -> Result<Vec<PathBuf>> {
+/// What tells a file from others whatever their names.
+fn identity(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
+
+fn paths(
+    name: &str,
+    flag: &str,
+    written: &[(u64, u64)],
+    left_out: &mut Vec<String>,
+) -> Result<Vec<PathBuf>> {
     let literal = Path::new(name);
     let is_pattern = name.contains(['*', '?', '[']);
     // A file whose name holds a '[' is that file, not a pattern.
     if !is_pattern || literal.symlink_metadata().is_ok() {
         return Ok(vec![literal.to_path_buf()]);
     }
-    let mut paths = glob::glob(name)
-        .map_err(|cause| Error::config(format!("--{flag} '{name}' is no pattern")).because(cause))?
-        .collect::<std::result::Result<Vec<_>, _>>()
-        .map_err(|cause| {
-            Error::config(format!("cannot look for files like '{name}'")).because(cause)
-        })?;
-    paths.retain(|path| !path.is_dir());
-    paths.sort();
+    let pattern = Pattern::parse(name).map_err(|cause| {
+        Error::config(format!("--{flag} '{name}' is no pattern")).because(cause)
+    })?;
+    let mut paths = Vec::new();
+    for path in pattern.files().map_err(|cause| {
+        Error::config(format!("cannot look for files like '{name}'")).because(cause)
+    })? {
+        let is_written = fs::metadata(&path).is_ok_and(|found| written.contains(&identity(&found)));
+        match is_written {
+            true => left_out.push(path.display().to_string()),
+            false => paths.push(path),
+        }
+    }
     if paths.is_empty() {
         return Err(Error::config(format!("no file matches '{name}'"))
             .help(format!("check --{flag}; quote the pattern so that the shell leaves it alone")));
@@ -73,7 +109,7 @@ fn paths(name: &str, flag: &str) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// The input, and what tells its file from others whatever their names.
+/// The input, and what tells its file from others.
 fn look_at(path: &Path, flag: &str) -> Result<(Input, (u64, u64))> {
     let name = path.display().to_string();
     let metadata = fs::metadata(path).map_err(|cause| {
@@ -94,9 +130,27 @@ fn look_at(path: &Path, flag: &str) -> Result<(Input, (u64, u64))> {
     match refused {
         Some(what) => Err(Error::config(format!("'{name}' is {what}"))),
         None => {
-            let size = metadata.is_file().then_some(metadata.len());
+            let is_stored = metadata.is_file() && !is_made_up(path);
+            let size = is_stored.then_some(metadata.len());
             let input = Input { name, path: Some(path.to_path_buf()), size };
-            Ok((input, (metadata.dev(), metadata.ino())))
+            Ok((input, identity(&metadata)))
         }
     }
+}
+
+/// File systems whose files a kernel makes up while they are read, with sizes that mean nothing: proc,
+/// sysfs, debugfs, tracefs, cgroup and cgroup2, configfs, securityfs.
+const MADE_UP: [u64; 8] = [
+    0x9fa0,
+    0x6265_6572,
+    0x6462_6720,
+    0x7472_6163,
+    0x0027_e0eb,
+    0x6367_7270,
+    0x6265_6570,
+    0x7363_6673,
+];
+
+fn is_made_up(path: &Path) -> bool {
+    rustix::fs::statfs(path).is_ok_and(|system| MADE_UP.contains(&(system.f_type as u64)))
 }

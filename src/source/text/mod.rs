@@ -1,16 +1,18 @@
-//! What sources of text files share: which files there are (`input`), their bytes after
-//! decompression and transcoding (`stream`, `transcode`), and a cursor that cuts them into
+//! What sources of text files share: which files there are (`input`, `pattern`), their bytes after
+//! decompression and transcoding (`stream`, `members`, `transcode`), and a cursor that cuts them into
 //! segments wherever a format says that records end (`cursor`).
 
 mod cursor;
 mod input;
 mod kept;
+mod members;
+mod pattern;
 mod standard_input;
 mod stream;
 mod transcode;
 
 pub use cursor::{Boundaries, FileCursor, Scan, Start};
-pub use input::{Input, find};
+pub use input::{Found, Input, find};
 pub use kept::Kept;
 pub use stream::{Stream, StreamSettings};
 pub use transcode::{Encoding, decode_value};

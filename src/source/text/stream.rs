@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::input::Input;
+use super::members::Members;
 use super::standard_input::StandardInput;
 use super::transcode::{Encoding, NotDecodable, Transcode};
 use crate::error::{Error, Result};
@@ -16,6 +17,8 @@ use crate::record::{ErrorType, Place};
 #[derive(Clone, Debug)]
 pub struct StreamSettings {
     pub encoding: Encoding,
+    /// The option that says it, for messages.
+    pub encoding_flag: &'static str,
     /// The most bytes one stored byte may decompress to; 0 is no limit.
     pub expansion_max: u64,
 }
@@ -30,8 +33,7 @@ pub struct Stream {
     stored: Arc<AtomicU64>,
     decoded: u64,
     compression: Compression,
-    encoding: Encoding,
-    expansion_max: u64,
+    settings: StreamSettings,
     /// Kept to see at the end whether the file changed under us.
     file: Option<File>,
 }
@@ -48,6 +50,8 @@ impl Compression {
         match magic {
             [0x1f, 0x8b, ..] => Compression::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
+            // A frame to be passed over, with which files of several threads begin.
+            [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
             _ => Compression::None,
         }
     }
@@ -63,7 +67,7 @@ impl Compression {
     /// What the name promises, if it promises anything.
     fn promised(name: &str) -> Option<Compression> {
         let (_, extension) = name.rsplit_once('.')?;
-        match extension {
+        match extension.to_ascii_lowercase().as_str() {
             "gz" | "gzip" => Some(Compression::Gzip),
             "zst" | "zstd" => Some(Compression::Zstd),
             "csv" | "tsv" | "txt" | "json" | "jsonl" | "ndjson" => Some(Compression::None),
@@ -92,6 +96,9 @@ impl Stream {
         let magic = head(&mut counted)
             .map_err(|cause| Error::local_io(format!("cannot read '{}'", input.name), cause))?;
         let compression = Compression::of(&magic);
+        if magic.is_empty() {
+            check_empty(input, file.as_ref())?;
+        }
         if let Some(promised) = Compression::promised(&input.name)
             && promised != compression
             && !magic.is_empty()
@@ -106,7 +113,7 @@ impl Stream {
         let whole = io::Cursor::new(magic).chain(counted);
         let mut decompressed: Box<dyn Read + Send> = match compression {
             Compression::None => Box::new(whole),
-            Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(whole)),
+            Compression::Gzip => Box::new(Members::new(whole)),
             Compression::Zstd => {
                 Box::new(zstd::stream::read::Decoder::with_buffer(whole).map_err(|cause| {
                     Error::local_io(format!("cannot read '{}'", input.name), cause)
@@ -119,8 +126,7 @@ impl Stream {
             stored,
             decoded: 0,
             compression,
-            encoding: settings.encoding,
-            expansion_max: settings.expansion_max,
+            settings: settings.clone(),
             file,
         };
         let mark = head(&mut decompressed).map_err(|cause| stream.translate(cause))?;
@@ -139,7 +145,7 @@ impl Stream {
             [0xfe, 0xff, ..] => Some(encoding_rs::UTF_16BE),
             _ => None,
         };
-        let transcoded_from = match (self.encoding, utf16) {
+        let transcoded_from = match (self.settings.encoding, utf16) {
             (Encoding::Auto, Some(encoding)) => Some(encoding),
             // A mark says which of the two it is, whatever the label.
             (Encoding::Stream(encoding), Some(marked)) if is_utf16(encoding) => Some(marked),
@@ -147,7 +153,7 @@ impl Stream {
             (Encoding::Auto, None) if looks_like_utf16(&mark) => {
                 return Err(Error::data(ErrorType::Encoding, "looks like UTF-16 without a mark")
                     .at(Place::split(&self.input.name))
-                    .help("use --csv-encoding utf-16le or utf-16be"));
+                    .help(format!("use --{} utf-16le or utf-16be", self.settings.encoding_flag)));
             }
             (Encoding::Auto | Encoding::Utf8, _) => {
                 if mark.starts_with(b"\xef\xbb\xbf") {
@@ -203,9 +209,9 @@ impl Stream {
     fn check_expansion(&self) -> Result<()> {
         let stored = self.stored_bytes().max(1);
         let is_bomb = self.compression != Compression::None
-            && self.expansion_max > 0
+            && self.settings.expansion_max > 0
             && self.decoded > EXPANSION_BYTES_MIN
-            && self.decoded / stored >= self.expansion_max;
+            && self.decoded / stored >= self.settings.expansion_max;
         if !is_bomb {
             return Ok(());
         }
@@ -230,6 +236,10 @@ impl Stream {
                 Error::local_io(format!("cannot look at '{}'", self.input.name), cause)
             })?
             .size();
+        if self.stored_bytes() < size && now == size {
+            let holds = self.stored_bytes();
+            return Err(untrue_size(&self.input, size, &format!("{holds} could be read")));
+        }
         if self.stored_bytes() < size {
             return Err(Error::data(
                 ErrorType::PartialResult,
@@ -262,7 +272,7 @@ impl Stream {
             return Error::data(ErrorType::Encoding, "the text cannot be decoded")
                 .at(Place::split(&self.input.name))
                 .because(cause)
-                .help("set --csv-encoding to what the file is in");
+                .help(format!("set --{} to what the file is in", self.settings.encoding_flag));
         }
         // The decompressors report bad content with these kinds, a disk reports others.
         let is_content = matches!(
@@ -272,6 +282,11 @@ impl Stream {
                 | io::ErrorKind::UnexpectedEof
                 | io::ErrorKind::Other
         ) && cause.raw_os_error().is_none();
+        if self.compression == Compression::Zstd
+            && let Some((what, help)) = not_for_us(&cause)
+        {
+            return Error::data(ErrorType::Other, what).at(place).because(cause).help(help);
+        }
         if self.compression != Compression::None && is_content {
             return Error::data(
                 ErrorType::Parse,
@@ -284,6 +299,49 @@ impl Stream {
         Error::new(crate::error::Kind::LocalIo, ErrorType::Disk, "cannot read the file")
             .at(place)
             .because(cause)
+    }
+}
+
+/// A file without a byte has to be one that may be so.
+fn check_empty(input: &Input, file: Option<&File>) -> Result<()> {
+    if let (Some(mut file), Some(0)) = (file, input.size) {
+        let unreadable = |cause| Error::local_io(format!("cannot read '{}'", input.name), cause);
+        let has_data = file.read(&mut [0]).map_err(unreadable)? > 0;
+        if has_data && file.metadata().map_err(unreadable)?.len() == 0 {
+            return Err(untrue_size(input, 0, "there are more"));
+        }
+    }
+    match Compression::promised(&input.name) {
+        Some(promised @ (Compression::Gzip | Compression::Zstd)) => {
+            let message = format!("the file is empty, and {} never is", promised.name());
+            Err(Error::data(ErrorType::Parse, message)
+                .at(Place::split(&input.name))
+                .help("get the file again"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Some file systems make files up while they are read.
+fn untrue_size(input: &Input, size: u64, but: &str) -> Error {
+    let message = format!("the file is said to hold {size} bytes, but {but}");
+    Error::data(ErrorType::PartialResult, message)
+        .at(Place::split(&input.name))
+        .help("read it through a pipe, with '-' for standard input")
+}
+
+/// What a zstd file needs that is not to be had; its data may be well.
+fn not_for_us(cause: &io::Error) -> Option<(&'static str, &'static str)> {
+    match cause.to_string().as_str() {
+        "Frame requires too much memory for decoding" => Some((
+            "the zstd data needs more than 128 MiB of memory to be decompressed",
+            "it was made with --long=28 or more; pipe it through 'zstd -dc --long=31', or make it anew with --long=27",
+        )),
+        "Dictionary mismatch" => Some((
+            "the zstd data needs the dictionary that it was made with",
+            "pipe it through 'zstd -dc -D DICTIONARY', or make it anew without one",
+        )),
+        _ => None,
     }
 }
 

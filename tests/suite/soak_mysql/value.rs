@@ -3,7 +3,6 @@
 
 use std::fmt::Write as _;
 
-use super::chance::Chance;
 use super::kind::Kind;
 
 /// What the manual of the program says of a value in its column.
@@ -103,6 +102,7 @@ pub fn sql_bytes(bytes: &[u8]) -> String {
     hex + "'"
 }
 
+use crate::support::chance::Chance;
 use Verdict::{Rejected, Taken, Unsaid};
 
 /// A value for a column: mostly one that fits, often a borderline one, now and then a wrong one.
