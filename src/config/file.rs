@@ -1,7 +1,7 @@
 //! The configuration file: top-level settings or `[defaults]`, `[connections.NAME]`,
 //! `[pipelines.NAME]` and `include`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -29,10 +29,18 @@ struct Pipeline {
 /// Files that include files that include files.
 const INCLUDE_DEPTH_MAX: usize = 8;
 
+/// Those that were begun, by their paths without links: one that is still being read includes itself,
+/// and one that was read is not read again.
+#[derive(Default)]
+struct Begun {
+    all: HashSet<PathBuf>,
+    open: Vec<PathBuf>,
+}
+
 impl ConfigFile {
     pub fn read(path: &Path, mistakes: &mut Mistakes) -> ConfigFile {
         let mut file = ConfigFile { path: path.to_path_buf(), ..ConfigFile::default() };
-        file.read_into(path, 0, mistakes);
+        file.read_into(path, &mut Begun::default(), mistakes);
         file
     }
 
@@ -67,11 +75,23 @@ impl ConfigFile {
         layer
     }
 
-    fn read_into(&mut self, path: &Path, depth: usize, mistakes: &mut Mistakes) {
+    fn read_into(&mut self, path: &Path, begun: &mut Begun, mistakes: &mut Mistakes) {
         let shown = path.display();
+        let depth = begun.open.len();
         if depth > INCLUDE_DEPTH_MAX {
+            mistakes.add(format!(
+                "'{shown}' is included {depth} files deep, and {INCLUDE_DEPTH_MAX} is the limit"
+            ));
+            return;
+        }
+        let resolved = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        if begun.open.contains(&resolved) {
+            let by = begun.open.last().map(|file| file.display().to_string()).unwrap_or_default();
             mistakes
-                .add(format!("'{shown}' is included {depth} files deep; does it include itself?"));
+                .add(format!("'{shown}' includes itself, in the include of '{by}'; take that out"));
+            return;
+        }
+        if !begun.all.insert(resolved.clone()) {
             return;
         }
         let text = match fs::read_to_string(path) {
@@ -92,10 +112,12 @@ impl ConfigFile {
                 return;
             }
         };
-        self.take(path, table, depth, mistakes);
+        begun.open.push(resolved);
+        self.take(path, table, begun, mistakes);
+        begun.open.pop();
     }
 
-    fn take(&mut self, path: &Path, table: Table, depth: usize, mistakes: &mut Mistakes) {
+    fn take(&mut self, path: &Path, table: Table, begun: &mut Begun, mistakes: &mut Mistakes) {
         let mut top = Table::new();
         let mut includes = Vec::new();
         for (key, value) in table {
@@ -137,7 +159,7 @@ impl ConfigFile {
         self.defaults.fall_back_on(written);
         for include in includes {
             let included = path.parent().unwrap_or(Path::new("")).join(include);
-            self.read_into(&included, depth + 1, mistakes);
+            self.read_into(&included, begun, mistakes);
         }
     }
 }

@@ -152,10 +152,7 @@ fn a_mistake_in_the_file_is_said_with_its_place() {
         ("select = [[1]]\n", "select must be text, a number, true or false, or a list of them"),
         ("a = 1\nb = = 2\n", "'sync.toml', line 2: "),
         ("include = 'gone.toml'\n", "cannot read the configuration 'gone.toml': No such file"),
-        (
-            "include = 'sync.toml'\n",
-            "'sync.toml' is included 9 files deep; does it include itself?",
-        ),
+        ("include = 'sync.toml'\n", "'sync.toml' includes itself, in the include of"),
         ("pipelines.p = 1\n", "'sync.toml': pipelines.p must be a table"),
         ("pipelines = 1\n", "'sync.toml': pipelines must be a table"),
         ("include = 1979-05-27\n", "'sync.toml': include must be"),
