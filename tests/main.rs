@@ -101,4 +101,7 @@ mod suite {
 
     // Random tables and records against a load of one record at a time.
     mod soak_mysql;
+
+    // Memory and work that follow what rows need, however wide they are.
+    mod memory;
 }

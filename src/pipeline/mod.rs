@@ -6,6 +6,7 @@
 mod allowance;
 mod budget;
 mod ending;
+mod footprint;
 mod lane;
 mod overlap;
 mod pace;
@@ -30,6 +31,7 @@ use tokio::task::JoinSet;
 use self::allowance::Account;
 pub use self::allowance::ErrorBudget;
 pub use self::ending::Ending;
+pub use self::footprint::fit;
 use self::lane::{Halt, LaneTask, Lanes};
 use self::overlap::KeysInFlight;
 use self::pace::Pace;
@@ -59,7 +61,7 @@ pub struct Run {
     pub on_rejected: OnRejected,
     pub vitals: Arc<Vitals>,
     pub stop: Arc<Stop>,
-    /// What the source was told, for reserving memory.
+    /// What the source is told, so that a few segments fit into the memory: see `fit`.
     pub limit: SegmentLimit,
     pub error_budget: ErrorBudget,
     pub retry: RetryPolicy,
