@@ -12,6 +12,11 @@ use flowgauge::config::{ConfigFile, Mistakes, Settings, Written, from_environmen
 use flowgauge::error::Error;
 use flowgauge::outcome::Outcome;
 
+/// The allocator of glibc keeps what was given back of large blocks, and puts no bound to it.
+#[cfg(all(feature = "jemalloc", target_os = "linux", target_env = "gnu"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     // Two crates speak TLS and either would choose; a second call, which there is none, would fail.
     let _ = rustls::crypto::ring::default_provider().install_default();
