@@ -70,7 +70,7 @@ fn source(file: &std::path::Path) -> CsvSource {
 }
 
 fn first_segment(source: &CsvSource) -> Segment {
-    source.open(0).unwrap().next(Vec::new(), &mut Onlooker).unwrap().unwrap()
+    source.open(0, LIMIT).unwrap().next(Vec::new(), &mut Onlooker).unwrap().unwrap()
 }
 
 fn sink(source: &CsvSource, format: Format) -> FileSink {

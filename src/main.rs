@@ -15,6 +15,11 @@ use flowgauge::shown::Block;
 use flowgauge::signals;
 use flowgauge::sink::file::StandardOutput;
 
+/// The allocator of glibc keeps what was given back of large blocks, and puts no bound to it.
+#[cfg(all(feature = "jemalloc", target_os = "linux", target_env = "gnu"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     panics::install();
     let outcome = panics::caught(|| signals::install().map(|()| asked()));

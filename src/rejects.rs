@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::part::{IfExists, PartFile, PartPolicy, directory};
@@ -77,6 +77,8 @@ impl RejectFile {
     fn write(&mut self) -> Result<()> {
         self.part.append(&self.lines)?;
         self.lines.clear();
+        // A large record is no reason to keep as much memory.
+        self.lines.shrink_to(LINES_BYTES);
         Ok(())
     }
 }
@@ -105,8 +107,7 @@ fn sweep(directory: &Path) {
 impl RejectLog for RejectFile {
     fn append(&mut self, _interval: &Interval, rejected: &[Rejected]) -> Result<()> {
         for record in rejected {
-            self.lines.extend_from_slice(line(record).to_string().as_bytes());
-            self.lines.push(b'\n');
+            write_line(record, &mut self.lines)?;
             self.count += 1;
             if self.lines.len() >= LINES_BYTES {
                 self.write()?;
@@ -132,31 +133,49 @@ impl RejectLog for RejectFile {
     }
 }
 
-/// One rejected record as it is kept. Raw bytes that are no text are kept in base64.
-fn line(rejected: &Rejected) -> Value {
+/// One rejected record as it is kept, in the order of the names.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(rename = "_id", skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    byte: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<&'a str>,
+    error_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw: Option<&'a str>,
+    /// Raw bytes that are no text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw_base64: Option<String>,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<u64>,
+    source: &'a str,
+}
+
+/// Appends it without another copy of the record, which may be large.
+fn write_line(rejected: &Rejected, out: &mut Vec<u8>) -> Result<()> {
     let place = &rejected.place;
-    let mut line = Map::new();
-    line.insert("source".to_string(), json!(place.split));
-    if let Some(document) = &place.document {
-        line.insert("_id".to_string(), json!(document));
-    }
-    for (name, number) in [("line", place.line), ("byte", place.byte), ("record", place.record)] {
-        if let Some(number) = number {
-            line.insert(name.to_string(), json!(number));
-        }
-    }
-    if let Some(column) = &place.column {
-        line.insert("column".to_string(), json!(column));
-    }
-    line.insert("error_type".to_string(), json!(rejected.error_type.as_str()));
-    line.insert("reason".to_string(), json!(rejected.reason));
-    match std::str::from_utf8(&rejected.raw) {
-        Ok(text) => line.insert("raw".to_string(), json!(text)),
-        Err(_) => {
-            line.insert("raw_base64".to_string(), json!(BASE64_STANDARD.encode(&rejected.raw)))
-        }
+    let raw = std::str::from_utf8(&rejected.raw).ok();
+    let line = Line {
+        id: place.document.as_deref(),
+        byte: place.byte,
+        column: place.column.as_deref(),
+        error_type: rejected.error_type.as_str(),
+        line: place.line,
+        raw,
+        raw_base64: raw.is_none().then(|| BASE64_STANDARD.encode(&rejected.raw)),
+        reason: &rejected.reason,
+        record: place.record,
+        source: &place.split,
     };
-    Value::Object(line)
+    serde_json::to_writer(&mut *out, &line)
+        .map_err(|cause| Error::internal("a rejected record cannot be written").because(cause))?;
+    out.push(b'\n');
+    Ok(())
 }
 
 /// Keeps rejected records in memory, for tests.
@@ -201,10 +220,15 @@ mod tests {
             reason: "not an int".to_string(),
             raw: raw.to_vec(),
         };
+        let line = |raw: &[u8]| {
+            let mut line = Vec::new();
+            write_line(&rejected(raw), &mut line).unwrap();
+            String::from_utf8(line).unwrap()
+        };
         assert_eq!(
-            line(&rejected("ü,1".as_bytes())).to_string(),
-            "{\"byte\":9,\"column\":\"n\",\"error_type\":\"type_mismatch\",\"line\":2,\"raw\":\"ü,1\",\"reason\":\"not an int\",\"record\":1,\"source\":\"a.csv\"}"
+            line("ü,1".as_bytes()),
+            "{\"byte\":9,\"column\":\"n\",\"error_type\":\"type_mismatch\",\"line\":2,\"raw\":\"ü,1\",\"reason\":\"not an int\",\"record\":1,\"source\":\"a.csv\"}\n"
         );
-        assert_eq!(line(&rejected(b"\xff"))["raw_base64"], "/w==");
+        assert!(line(b"\xff").contains(",\"raw_base64\":\"/w==\","));
     }
 }

@@ -116,4 +116,6 @@ mod suite {
     mod inputs;
     // Random CSV files of all dialects, held against a plain reader of its own.
     mod soak_csv;
+    // Memory and work that follow what rows need, however wide they are.
+    mod memory;
 }

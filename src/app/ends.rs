@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::{Selection, Settings, SinkSettings, SourceSettings};
 use crate::error::{Error, Result};
 use crate::event::{Observer, Stage};
-use crate::pipeline::{RetryPolicy, persist};
+use crate::pipeline::{self, RetryPolicy, persist};
 use crate::record::Shape;
 use crate::sink::Sink;
 use crate::sink::file::{FileSettings, FileSink, Format, Target};
@@ -18,7 +18,7 @@ use crate::sink::mysql::{
 use crate::source::csv::CsvSource;
 use crate::source::elastic::ElasticSource;
 use crate::source::jsonl::JsonlSource;
-use crate::source::{Decode, Others, Source, Wanted};
+use crate::source::{Decode, Others, SegmentLimit, Source, Wanted};
 
 /// Both ends, open.
 pub struct Ends {
@@ -29,6 +29,8 @@ pub struct Ends {
     pub names: Vec<String>,
     /// None where it would have to be created first, and this is only a look.
     pub sink: Option<Arc<dyn Sink>>,
+    /// Of segments, as the rows and the memory allow.
+    pub limit: SegmentLimit,
     /// Where the sink is a table.
     pub table: Option<Box<Fitted>>,
 }
@@ -164,7 +166,9 @@ impl Ends {
             Output::File(file, target) => {
                 let (decoder, names) = wanted_by_file(settings, &file, &*source)?;
                 let sink = FileSink::open(&file, target, &decoder.shape(), &names);
-                Ok(Ends { source, decoder, names, sink: Some(Arc::new(sink)), table: None })
+                let sink = Some(Arc::new(sink) as Arc<dyn Sink>);
+                let limit = fit(settings, &*decoder, sink.as_ref())?;
+                Ok(Ends { source, decoder, names, sink, limit, table: None })
             }
             Output::Mysql(target, guard) => {
                 let fitted = fit_table(settings, &*source, target, observer, is_look).await?;
@@ -177,10 +181,22 @@ impl Ends {
                 let names = columns.map(|bound| bound.column.name.clone()).collect();
                 let sink =
                     fitted.sink(guard, observer)?.map(|sink| Arc::new(sink) as Arc<dyn Sink>);
-                Ok(Ends { source, decoder, names, sink, table: Some(Box::new(fitted)) })
+                let limit = fit(settings, &*decoder, sink.as_ref())?;
+                Ok(Ends { source, decoder, names, sink, limit, table: Some(Box::new(fitted)) })
             }
         }
     }
+}
+
+/// How large a segment may be, now that it is known what its rows are.
+fn fit(
+    settings: &Settings,
+    decoder: &dyn Decode,
+    sink: Option<&Arc<dyn Sink>>,
+) -> Result<SegmentLimit> {
+    let Some(sink) = sink else { return Ok(settings.limit) };
+    let memory = settings.memory_limit as usize;
+    pipeline::fit(settings.limit, memory, decoder, sink, settings.error_budget)
 }
 
 async fn open_source(settings: &Settings, observer: &Arc<dyn Observer>) -> Result<Arc<dyn Source>> {

@@ -104,7 +104,7 @@ impl Session {
             on_rejected: log_rejected(settings.error_budget),
             vitals,
             stop,
-            limit: settings.limit,
+            limit: ends.limit,
             error_budget: settings.error_budget,
             retry: RetryPolicy::default(),
             mark: MARK,

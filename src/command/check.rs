@@ -14,7 +14,7 @@ use crate::report::text;
 use crate::shown::Line;
 use crate::sink::mysql::{Findings, Known, MysqlSettings, State, findings};
 use crate::sink::{Refused, Sink};
-use crate::source::{Onlooker, Source};
+use crate::source::{Onlooker, SegmentLimit, Source};
 
 /// Rows that are shown as they would be written.
 const SHOWN_ROWS: usize = 3;
@@ -36,7 +36,7 @@ pub fn check(settings: &Settings, out: &mut String) -> Result<()> {
         Ends::look(settings, output, &nobody).await
     })?;
     let mut rows = Rows::new(ends.decoder.shape());
-    let segment = first_segment(&*ends.source);
+    let segment = first_segment(&*ends.source, ends.limit);
     runtime.block_on(ends.source.close());
     let segment = segment?;
     let findings = match &ends.table {
@@ -113,9 +113,9 @@ impl Observer for Nobody {
     fn notice(&self, _event: &Event) {}
 }
 
-fn first_segment(source: &dyn Source) -> Result<Option<Segment>> {
+fn first_segment(source: &dyn Source, limit: SegmentLimit) -> Result<Option<Segment>> {
     for split in 0..source.splits().len() {
-        let mut cursor = source.open(split)?;
+        let mut cursor = source.open(split, limit)?;
         if let Some(segment) = cursor.next(Vec::new(), &mut Onlooker)? {
             return Ok(Some(segment));
         }

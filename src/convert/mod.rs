@@ -6,6 +6,8 @@
 pub mod date;
 mod number;
 
+use std::collections::HashMap;
+
 use crate::error::{Error, Result};
 use crate::record::{Dates, ErrorType, Rows};
 
@@ -87,24 +89,29 @@ impl Values {
     }
 
     pub fn set(&mut self, declared: &[(String, Type)]) -> Result<()> {
+        let mut columns: HashMap<String, &mut Column> = HashMap::with_capacity(self.columns.len());
+        let names: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
+        for column in &mut self.columns {
+            columns.insert(column.name.clone(), column);
+        }
         for (name, kind) in declared {
-            let names =
-                || self.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>();
-            let Some(index) = self.columns.iter().position(|column| column.name == *name) else {
+            let Some(column) = columns.get_mut(name) else {
                 return Err(Error::config(format!("--types names '{name}', which is no column"))
-                    .help(format!("the columns are {}", names().join(", "))));
+                    .help(format!("the columns are {}", listed(&names))));
             };
-            self.columns[index].kind = *kind;
-            self.columns[index].is_declared = true;
+            column.kind = *kind;
+            column.is_declared = true;
         }
         Ok(())
     }
 
     /// The same for some of the columns, in this order.
     pub fn of(&self, names: &[String]) -> Values {
-        let column = |name: &String| self.columns.iter().find(|column| column.name == *name);
+        let columns: HashMap<&str, &Column> =
+            self.columns.iter().map(|column| (column.name.as_str(), column)).collect();
+        let column = |name: &String| columns.get(name.as_str()).copied().cloned();
         let null = self.null.clone();
-        Values { columns: names.iter().filter_map(column).cloned().collect(), null }
+        Values { columns: names.iter().filter_map(column).collect(), null }
     }
 
     pub fn kinds(&self) -> impl Iterator<Item = (&str, Type)> {
@@ -169,6 +176,17 @@ impl Values {
         }
     }
 }
+
+/// Names in a message; of very many the first.
+pub fn listed(names: &[String]) -> String {
+    let shown = names[..names.len().min(NAMES_SHOWN)].join(", ");
+    match names.len().saturating_sub(NAMES_SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+const NAMES_SHOWN: usize = 20;
 
 /// Types a guess may end in, narrowest first. JSON and floats are never guessed: too much is
 /// either by accident.

@@ -91,11 +91,16 @@ impl Reservation {
         held.reservations.insert(self.id, self.bytes);
     }
 
-    pub fn shrink(&mut self, bytes: usize) {
-        let less = self.bytes.saturating_sub(bytes);
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What is needed from here on, as is known now. Should it be more than was thought, it is taken
+    /// already, and whoever comes next waits for it.
+    pub fn settle(&mut self, bytes: usize) {
         let mut held = self.budget.lock();
-        self.budget.note(&mut held, -(less as isize));
-        self.bytes -= less;
+        self.budget.note(&mut held, bytes as isize - self.bytes as isize);
+        self.bytes = bytes;
         held.reservations.insert(self.id, self.bytes);
         drop(held);
         self.budget.changed.notify_all();
@@ -145,7 +150,7 @@ mod tests {
             })
         };
         assert!(granted.try_recv().is_err());
-        first.shrink(5);
+        first.settle(5);
         assert_eq!(granted.recv().unwrap(), 5);
         waiting.join().unwrap();
     }

@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::Run;
 use super::allowance::{Account, SegmentAllowance};
+use super::budget::Reservation;
 use super::overlap::KeysInFlight;
 use super::pool::Pools;
 use super::retry::{Reaction, Tries, persist, reaction};
@@ -41,6 +42,8 @@ pub struct LaneTask {
     accepted: VecDeque<Accepted>,
     /// Bytes accepted since the last mark was started.
     unmarked_bytes: u64,
+    /// Memory that accepted segments hold until they are durable.
+    kept_bytes: usize,
     mark_due: tokio::time::Instant,
 }
 
@@ -54,6 +57,10 @@ struct Accepted {
 /// Segments that may be accepted and not yet durable: tiny ones must not pile up behind a slow disk.
 const ACCEPTED_MAX: usize = 1024;
 
+/// The share of the memory that is worth a mark of its own: what was rejected of segments is kept until
+/// they are durable, and may be nearly all of them.
+const KEPT_SHARE: usize = 64;
+
 /// How long to wait before a server that wants to be left alone is asked again.
 const HELD_BACK: Duration = Duration::from_millis(500);
 
@@ -66,7 +73,14 @@ pub async fn open(run: &Run) -> Result<Box<dyn Lane>> {
 impl LaneTask {
     pub fn new(shared: Lanes, lane: Box<dyn Lane>) -> LaneTask {
         let mark_due = tokio::time::Instant::now() + shared.run.mark.age;
-        LaneTask { shared, lane, accepted: VecDeque::new(), unmarked_bytes: 0, mark_due }
+        LaneTask {
+            shared,
+            lane,
+            accepted: VecDeque::new(),
+            unmarked_bytes: 0,
+            kept_bytes: 0,
+            mark_due,
+        }
     }
 
     /// Writes what the sequencer lets through until there is no more, and has it made durable.
@@ -79,6 +93,9 @@ impl LaneTask {
                 receipts = self.lane.marked(), if has_accepted => {
                     self.idled(may_take, asked.elapsed());
                     self.became_durable(receipts).await?;
+                    if self.keeps_much() {
+                        self.mark().await?;
+                    }
                     continue;
                 }
                 next = async { ready.lock().await.recv().await }, if may_take => next,
@@ -93,7 +110,11 @@ impl LaneTask {
             self.take(segment).await?;
             let is_due = tokio::time::Instant::now() >= self.mark_due;
             let is_full = self.accepted.len() >= ACCEPTED_MAX;
-            if is_due || is_full || self.unmarked_bytes >= self.shared.run.mark.bytes {
+            if is_due
+                || is_full
+                || self.keeps_much()
+                || self.unmarked_bytes >= self.shared.run.mark.bytes
+            {
                 self.mark().await?;
             }
         }
@@ -143,6 +164,7 @@ impl LaneTask {
                 if segment.rejected.is_empty() && segment.origin.is_none() {
                     segment.reservation = None;
                 }
+                self.kept_bytes += segment.reservation.as_ref().map_or(0, Reservation::bytes);
                 self.accepted.push_back(Accepted { segment, committed });
             }
             Commit::OverBudget(refused) => {
@@ -173,12 +195,18 @@ impl LaneTask {
         }
     }
 
+    fn keeps_much(&self) -> bool {
+        let memory = self.shared.run.vitals.memory_budget_bytes as usize;
+        self.kept_bytes >= memory / KEPT_SHARE && self.kept_bytes > 0
+    }
+
     async fn mark(&mut self) -> Result<()> {
         let started = Instant::now();
         let is_started = self.lane.mark().await?;
         self.shared.run.observer.notice(&Event::Committed { took: started.elapsed() });
         if is_started {
             self.unmarked_bytes = 0;
+            self.kept_bytes = 0;
         }
         self.mark_due = tokio::time::Instant::now() + self.shared.run.mark.age;
         Ok(())

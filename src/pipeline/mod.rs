@@ -9,6 +9,7 @@ mod budget;
 mod caught;
 mod ending;
 mod error_budget;
+mod footprint;
 mod lane;
 mod overlap;
 mod pace;
@@ -34,6 +35,7 @@ use self::allowance::Account;
 use self::caught::caught;
 pub use self::ending::Ending;
 pub use self::error_budget::ErrorBudget;
+pub use self::footprint::fit;
 use self::lane::{LaneTask, Lanes};
 use self::overlap::KeysInFlight;
 use self::pace::Pace;
@@ -65,7 +67,7 @@ pub struct Run {
     pub on_rejected: OnRejected,
     pub vitals: Arc<Vitals>,
     pub stop: Arc<Stop>,
-    /// What the source was told, for reserving memory.
+    /// What the source is told, so that a few segments fit into the memory: see `fit`.
     pub limit: SegmentLimit,
     pub error_budget: ErrorBudget,
     pub retry: RetryPolicy,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
+use super::footprint::Footprint;
 use super::retry::Tries;
 use super::{Run, pool::Pool};
 use crate::error::{Error, Later, Result};
@@ -29,12 +30,9 @@ pub struct Reader<'a> {
     pub runtime: Handle,
     pub queue: &'a Queue,
     pub budget: &'a Arc<Budget>,
-    pub pool: &'a Pool,
+    pub pool: &'a Pool<Vec<u8>>,
     pub ledger: &'a Ledger,
-    /// Columns of a row.
-    pub width: usize,
-    /// Bytes of text that a byte of source may become.
-    pub text_growth: usize,
+    pub footprint: &'a Footprint,
 }
 
 /// What the readers of a run share: each takes the next split that nobody has taken.
@@ -90,7 +88,7 @@ impl Reader<'_> {
     }
 
     fn read_with(&self, split: usize, host: &mut ReaderHost) -> Result<Option<(Tally, u64)>> {
-        let mut cursor = self.run.source.open(split)?;
+        let mut cursor = self.run.source.open(split, self.run.limit)?;
         let mut tickets = 0;
         let mut stored_before = 0;
         loop {
@@ -98,7 +96,7 @@ impl Reader<'_> {
                 return Ok(None);
             }
             let asked = Instant::now();
-            let worst = self.footprint(self.run.limit.bytes, self.run.limit.records);
+            let worst = self.footprint.of(self.run.limit.bytes, self.run.limit.records);
             host.reservation = self.budget.reserve(worst);
             if host.reservation.is_none() {
                 return Ok(None);
@@ -106,14 +104,15 @@ impl Reader<'_> {
             self.waited(asked.elapsed());
             let started = Instant::now();
             host.waited = Duration::ZERO;
-            let segment = cursor.next(self.pool.take(), host)?;
+            let segment = cursor.next(self.pool.take().unwrap_or_default(), host)?;
             let took = started.elapsed().saturating_sub(host.waited);
             let Some(segment) = segment else {
                 let is_end = !self.run.stop.is_stopping();
                 return Ok(is_end.then(|| (cursor.tally(), tickets)));
             };
             let Some(mut reservation) = host.reservation.take() else { return Ok(None) };
-            reservation.shrink(self.footprint(segment.bytes.len(), segment.records));
+            let unused = segment.bytes.capacity() - segment.bytes.len();
+            reservation.settle(self.footprint.of(segment.bytes.len(), segment.records) + unused);
             let consumed = cursor.tally().stored_bytes;
             let stored = consumed - std::mem::replace(&mut stored_before, consumed);
             self.run.observer.notice(&Event::Fetched {
@@ -130,29 +129,10 @@ impl Reader<'_> {
         }
     }
 
-    /// What a segment needs at worst, all the way: its bytes, its rows, and what is prepared of
-    /// them or kept of them as rejected.
-    fn footprint(&self, bytes: usize, records: u64) -> usize {
-        let records = records.min(bytes as u64);
-        let text = bytes * self.text_growth;
-        let cells = records as usize * (self.width * CELL_BYTES + ROW_BYTES);
-        // A record that travels alone may be nothing but delimiters, and is looked at as a whole.
-        let is_large = bytes > self.run.limit.bytes;
-        let fields = if is_large { bytes * FIELD_BYTES } else { 0 };
-        bytes + text + cells + fields + self.run.sink.footprint(text, records)
-    }
-
     fn waited(&self, took: Duration) {
         self.run.observer.notice(&Event::Waited { stage: Stage::Fetch, wait: Wait::Output, took });
     }
 }
-
-/// One packed cell of `Rows`.
-const CELL_BYTES: usize = 4;
-/// Offset and index of a row's record.
-const ROW_BYTES: usize = 8;
-/// What the csv crate keeps of each field of the record it is at, growing by doubling.
-const FIELD_BYTES: usize = 12;
 
 /// What a cursor is offered.
 struct ReaderHost<'a> {
@@ -168,7 +148,7 @@ impl Host for ReaderHost<'_> {
     fn room(&mut self, bytes: usize, records: u64) -> bool {
         let asked = Instant::now();
         if let Some(reservation) = &mut self.reservation {
-            reservation.grow(self.reader.footprint(bytes, records));
+            reservation.grow(self.reader.footprint.of(bytes, records));
         }
         self.waited += asked.elapsed();
         self.reader.waited(asked.elapsed());

@@ -10,6 +10,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::Run;
 use super::budget::Budget;
+use super::footprint::Footprint;
 use super::pool::Pools;
 use super::queue::Queue;
 use super::reader::{ReadToEnd, Reader, Splits};
@@ -30,14 +31,22 @@ type Reported<T> = oneshot::Receiver<Result<T>>;
 /// The share of the memory limit that may lie in each pool unused.
 const POOL_SHARE: usize = 16;
 
+/// What pools and a reader hold beside the budget, without being taken off it. With the rest of the
+/// process it stays below 64 MiB, as the user is told.
+const ROOM_BYTES: usize = 16 << 20;
+
 impl Rooms {
     pub fn new(run: &Run) -> Rooms {
         let vitals = &run.vitals;
         let memory = vitals.memory_budget_bytes as usize;
+        let pools = Pools::new(memory / POOL_SHARE);
+        // A reader may have read ahead as much as a record.
+        let beside = pools.bytes_max() + run.limit.record_bytes;
+        let budget = memory - beside.saturating_sub(ROOM_BYTES).min(memory / 2);
         Rooms {
             queue: Queue::new(vitals.queue_capacity as usize, Arc::clone(vitals)),
-            budget: Budget::new(memory, Arc::clone(vitals)),
-            pools: Arc::new(Pools::new(memory / POOL_SHARE)),
+            budget: Budget::new(budget, Arc::clone(vitals)),
+            pools: Arc::new(pools),
         }
     }
 
@@ -83,12 +92,15 @@ impl Rooms {
         ledger: &Arc<Ledger>,
     ) -> JoinSet<Result<Option<ReadToEnd>>> {
         let splits = Arc::new(Splits::new());
+        let footprint = Footprint::new(&*run.decoder, &run.sink, run.limit, run.error_budget);
+        let footprint = Arc::new(footprint);
         let queue = Arc::new(CloseAtTheEnd(Arc::clone(&self.queue)));
         let start_one = |number| {
             let (run, ledger) = (Arc::clone(run), Arc::clone(ledger));
             let (budget, pools) = (Arc::clone(&self.budget), Arc::clone(&self.pools));
             let (splits, queue) = (Arc::clone(&splits), Arc::clone(&queue));
             let runtime = Handle::current();
+            let footprint = Arc::clone(&footprint);
             start(format!("reader {number}"), move || {
                 let reader = Reader {
                     run: &run,
@@ -98,8 +110,7 @@ impl Rooms {
                     budget: &budget,
                     pool: &pools.segments,
                     ledger: &ledger,
-                    width: run.decoder.shape().width(),
-                    text_growth: run.decoder.text_growth(),
+                    footprint: &footprint,
                 };
                 reader.read()
             })

@@ -5,6 +5,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 
 use super::Run;
+use super::footprint::REJECTED_BYTES;
 use super::pool::Pools;
 use super::queue::{Job, Queue};
 use crate::error::{Error, Result};
@@ -50,7 +51,6 @@ impl Worker<'_> {
     pub fn work(&self, queue: &Queue, prepared: &mpsc::Sender<Prepared>) -> Result<()> {
         let run = self.run;
         let decoder = &*run.decoder;
-        let mut rows = Rows::new(decoder.shape());
         loop {
             let asked = Instant::now();
             let job = queue.pop();
@@ -58,16 +58,15 @@ impl Worker<'_> {
             let Some(job) = job else { return Ok(()) };
             run.vitals.active_workers.add(1);
             let started = Instant::now();
+            let rows = self.pools.rows.take();
+            let mut rows = rows.unwrap_or_else(|| Rows::new(decoder.shape()));
             let outcome = self.prepare(decoder, job, &mut rows, started);
+            self.pools.rows.give(rows);
             run.observer.notice(&Event::Prepared { took: started.elapsed() });
             run.vitals.active_workers.sub(1);
             if let Err(error) = &outcome {
                 let (stage, error_type) = (Stage::Convert, error.error_type);
                 run.observer.notice(&Event::Failed { stage, error_type });
-            }
-            // One huge record is no reason to keep its memory.
-            if rows.held_bytes() > run.limit.bytes * ROWS_KEPT_SHARE {
-                rows = Rows::new(decoder.shape());
             }
             let asked = Instant::now();
             if prepared.blocking_send(outcome?).is_err() {
@@ -92,7 +91,7 @@ impl Worker<'_> {
         let run = self.run;
         let Job { ticket, segment, mut reservation } = job;
         rows.clear();
-        rows.expect(segment.bytes.len());
+        rows.expect(segment.bytes.len(), segment.records);
         decoder.decode(&segment, rows)?;
         let found = (rows.len() + rows.rejected.len()) as u64;
         if found != segment.records {
@@ -102,7 +101,9 @@ impl Worker<'_> {
             return Err(Error::internal(message).at(Places::new(name, &segment).of(0, 0)));
         }
         let mut refused = Vec::new();
-        let mut payload = run.sink.prepare(rows, self.pools.payloads.take(), &mut refused)?;
+        let buffer = self.pools.payloads.take().unwrap_or_default();
+        let reused = buffer.capacity();
+        let mut payload = run.sink.prepare(rows, buffer, &mut refused)?;
         payload.ticket = ticket;
         payload.interval = Some(segment.interval.clone());
         let (records, bytes) = (segment.records, segment.bytes.len() as u64);
@@ -123,12 +124,12 @@ impl Worker<'_> {
             run.observer.notice(&Event::FieldsIgnored { fields: rows.fields_ignored });
         }
         let kept: usize = rejected.iter().map(|rejected| rejected.raw.len() + REJECTED_BYTES).sum();
-        let source = origin.as_ref().map_or(0, |origin| origin.segment.bytes.len());
+        let source = origin.as_ref().map_or(0, |origin| origin.segment.bytes.capacity());
         let keys = std::mem::size_of_val(&payload.keys[..]);
         let order = origin.as_ref().and_then(|origin| origin.order.as_deref());
         let order = order.map_or(0, std::mem::size_of_val);
         let commit = run.sink.commit_footprint(&payload);
-        reservation.shrink(source + payload.bytes.len() + keys + order + kept + commit);
+        reservation.settle(source + payload.bytes.len().max(reused) + keys + order + kept + commit);
         let reservation = Some(reservation);
         Ok(Prepared {
             ticket,
@@ -143,12 +144,6 @@ impl Worker<'_> {
         })
     }
 }
-
-/// Rows a worker keeps the memory of, as a multiple of a segment: cells take about as much as text.
-const ROWS_KEPT_SHARE: usize = 4;
-
-/// A rejection's place and reason, about.
-const REJECTED_BYTES: usize = 256;
 
 impl Prepared {
     /// Nobody will ask where a row came from: the segment's buffer.

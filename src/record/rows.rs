@@ -135,9 +135,14 @@ impl Rows {
         self.fields_ignored = 0;
     }
 
-    /// Makes room for this many bytes of values and not, as doubling would, for up to twice as many.
-    pub fn expect(&mut self, bytes: usize) {
+    /// Makes room for this many bytes of values and this many records and not, as doubling would,
+    /// for up to twice as many.
+    pub fn expect(&mut self, bytes: usize, records: u64) {
+        let records = records as usize;
         self.arena.reserve_exact(bytes);
+        self.cells.reserve_exact(records.saturating_mul(self.shape.width()));
+        self.offsets.reserve_exact(records);
+        self.records.reserve_exact(records);
     }
 
     /// Bytes of all values.

@@ -131,6 +131,11 @@ impl Picker {
         matches!(self.shape, Shape::Documents)
     }
 
+    /// The most columns that one field fills. An object that is a column may hold others.
+    pub fn copies_max(&self) -> usize {
+        self.columns.values().map(Vec::len).max().unwrap_or(1)
+    }
+
     pub fn shape(&self) -> Shape {
         self.shape.clone()
     }

@@ -37,8 +37,9 @@ impl Source for MemorySource {
         &self.splits
     }
 
-    fn open(&self, split: usize) -> Result<Box<dyn Cursor + '_>> {
-        Ok(Box::new(LineCursor { source: self, split, at: 0, records: 0 }))
+    fn open(&self, split: usize, limit: SegmentLimit) -> Result<Box<dyn Cursor + '_>> {
+        let records_max = self.limit.records.min(limit.records);
+        Ok(Box::new(LineCursor { source: self, split, records_max, at: 0, records: 0 }))
     }
 
     fn readers(&self) -> usize {
@@ -62,6 +63,7 @@ impl Source for MemorySource {
 struct LineCursor<'a> {
     source: &'a MemorySource,
     split: usize,
+    records_max: u64,
     at: usize,
     records: u64,
 }
@@ -69,8 +71,7 @@ struct LineCursor<'a> {
 impl Cursor for LineCursor<'_> {
     fn next(&mut self, mut buffer: Vec<u8>, _host: &mut dyn Host) -> Result<Option<Segment>> {
         let rest = &self.source.texts[self.split][self.at..];
-        let taken: String =
-            rest.split_inclusive('\n').take(self.source.limit.records as usize).collect();
+        let taken: String = rest.split_inclusive('\n').take(self.records_max as usize).collect();
         if taken.is_empty() {
             return Ok(None);
         }

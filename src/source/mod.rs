@@ -34,8 +34,9 @@ pub trait Source: Send + Sync {
     }
 
     /// Opens a split at its beginning. Called once a split, from the thread that reads it, in the
-    /// order of the splits.
-    fn open(&self, split: usize) -> Result<Box<dyn Cursor + '_>>;
+    /// order of the splits. `limit` is that of the run, which may be below what the source was told
+    /// to begin with.
+    fn open(&self, split: usize, limit: SegmentLimit) -> Result<Box<dyn Cursor + '_>>;
 
     /// The fields that are known beforehand, in the source's order. Where records are documents,
     /// others may turn up.
@@ -171,8 +172,13 @@ pub trait Decode: Send + Sync {
     /// What the rows look like; does not change.
     fn shape(&self) -> Shape;
 
-    /// The most bytes of text that one byte of a segment may become.
+    /// The most bytes of text that one byte of a segment may become in a column.
     fn text_growth(&self) -> usize {
+        1
+    }
+
+    /// The most columns that one field fills.
+    fn copies_max(&self) -> usize {
         1
     }
 

@@ -199,9 +199,7 @@ fn large_rows_by_insert_stay_within_the_memory(server: &Server) {
     let lines: String = (0..ROWS).map(|k| format!("{k},{slashes}\n")).collect();
     let load = Load::stdin(&database, workdir!())
         .with("--mode insert --no-load-data --lanes 16 --batch-bytes 1MiB --max-record-bytes 2MiB")
-        .with(&format!("--memory-limit {LIMIT_MIB}MiB"))
-        // What was given back is not what this is about, and glibc would keep some of it.
-        .env("GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=131072");
+        .with(&format!("--memory-limit {LIMIT_MIB}MiB"));
     let mut running = load.program().stdin(format!("k,v\n{lines}")).keep_stdin_open().spawn();
     // The last is on its way until the input ends.
     let count = || database.client.number("SELECT COUNT(*) FROM t");

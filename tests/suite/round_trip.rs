@@ -67,7 +67,7 @@ fn convert(source: &dyn Source, format: Format, names: &[String]) -> Vec<u8> {
     let decoder = source.decoder(&wanted).unwrap();
     let sink = FileSink::open(&settings, Target::Nowhere, &decoder.shape(), names);
     let mut rows = Rows::new(decoder.shape());
-    let mut cursor = source.open(0).unwrap();
+    let mut cursor = source.open(0, LIMIT).unwrap();
     let mut written = Vec::new();
     while let Some(segment) = cursor.next(Vec::new(), &mut Onlooker).unwrap() {
         rows.clear();

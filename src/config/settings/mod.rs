@@ -1,5 +1,6 @@
 //! What is meant: validated, with nothing left to parse. All mistakes are found in one pass.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -307,12 +308,13 @@ impl Reading<'_> {
     fn selection(&mut self) -> Option<Selection> {
         let columns = self.list("select")?;
         let mut selection = Selection { old: Vec::new(), new: Vec::new() };
+        let mut named = HashSet::new();
         for column in columns {
             let (new, old) = parted(&column).unwrap_or((&column, &column));
             let (new, old) = (new.to_string(), old.to_string());
             if new.trim().is_empty() || old.trim().is_empty() {
                 self.wrong("select", &format!("'{column}' lacks a name; write COL or NEW=OLD"));
-            } else if selection.new.contains(&new) {
+            } else if !named.insert(new.clone()) {
                 self.wrong("select", &format!("'{new}' is written twice"));
             }
             selection.new.push(new);

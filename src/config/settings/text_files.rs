@@ -1,5 +1,6 @@
 //! What is meant for CSV files and files of JSON lines as a source.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::Selection;
@@ -64,8 +65,9 @@ impl Reading<'_> {
         let dialect = self.dialect();
         let columns = self.list("csv-columns");
         if let Some(columns) = &columns {
-            for (index, column) in columns.iter().enumerate() {
-                if columns[..index].contains(column) {
+            let mut named = HashSet::new();
+            for column in columns {
+                if !named.insert(column) {
                     self.wrong("csv-columns", &format!("'{column}' is named twice"));
                 }
             }

@@ -1,5 +1,7 @@
 //! What `--types` says of columns and fields.
 
+use std::collections::HashSet;
+
 use crate::config::reading::Reading;
 use crate::convert::date::DateFormat;
 use crate::convert::{Type, Typing};
@@ -45,9 +47,10 @@ impl Reading<'_> {
 
     fn types(&mut self) -> Vec<(String, Meant)> {
         let mut types: Vec<(String, Meant)> = Vec::new();
+        let mut named = HashSet::new();
         for text in self.list("types").unwrap_or_default() {
             match parsed(&text) {
-                Ok((column, _)) if types.iter().any(|(other, _)| *other == column) => {
+                Ok((column, _)) if !named.insert(column.to_string()) => {
                     self.wrong("types", &format!("'{column}' is named twice"));
                 }
                 Ok((column, meant)) => types.push((column.to_string(), meant)),

@@ -82,6 +82,8 @@ struct Scene {
     sink: MemorySink,
     workers: u64,
     error_budget: ErrorBudget,
+    memory: u64,
+    mark_age: Duration,
 }
 
 /// How it went.
@@ -99,6 +101,8 @@ impl Scene {
             sink: MemorySink::new(1),
             workers: 1,
             error_budget: ErrorBudget::Count(0),
+            memory: 1 << 26,
+            mark_age: Duration::from_secs(1),
         }
     }
 
@@ -125,11 +129,11 @@ impl Scene {
             sink: Arc::new(self.sink),
             observer: Arc::clone(&recorder) as _,
             on_rejected: Arc::new(|_: &Rejected| {}),
-            vitals: Arc::new(Vitals::sized(self.workers, lanes, 1 << 26)),
+            vitals: Arc::new(Vitals::sized(self.workers, lanes, self.memory)),
             stop: Arc::clone(stop),
             error_budget: self.error_budget,
             retry: RetryPolicy::default(),
-            mark: MarkPolicy { bytes: u64::MAX, age: Duration::from_secs(1) },
+            mark: MarkPolicy { bytes: u64::MAX, age: self.mark_age },
             drain_timeout: Duration::from_secs(20),
             started: Instant::now(),
         };
@@ -203,6 +207,19 @@ fn seven_workers_keep_the_order() {
     let played = paused!(scene.play());
     let expected: Vec<String> = (0..500).map(|line| line.to_string()).collect();
     assert_eq!(played.stored.lines(), expected);
+}
+
+/// With the clock as it is: when all wait for threads, a paused one would go on to the next mark.
+#[test]
+fn what_is_rejected_does_not_keep_the_memory_until_the_next_mark() {
+    let line = format!("!{}\n", "x".repeat(100_000));
+    let scene =
+        Scene::new(&[&line.repeat(40)]).sink(|sink| MemorySink { accepts_first: true, ..sink });
+    let scene = Scene { memory: 1 << 20, mark_age: Duration::from_secs(86_400), ..scene };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let played = runtime.block_on(scene.max_errors(40).play());
+    played.assert_outcome(Outcome::Complete, true);
+    assert_eq!(played.rejected.len(), 40);
 }
 
 #[test]

@@ -14,6 +14,10 @@ pub enum Compression {
 const GZIP_LEVEL: u32 = 6;
 const ZSTD_LEVEL: i32 = 3;
 
+/// The memory of a compressor at these levels, about.
+const GZIP_BYTES: usize = 512 << 10;
+const ZSTD_BYTES: usize = 2 << 20;
+
 impl Compression {
     pub fn as_str(self) -> &'static str {
         match self {
@@ -39,11 +43,13 @@ impl Compression {
         }
     }
 
-    /// Bytes for the plain and the compressed form together.
+    /// Bytes for the plain and the compressed form together, and for what compresses.
     pub fn footprint(self, encoded: usize) -> usize {
+        let both = encoded * 2 + encoded / 128 + 1024;
         match self {
             Compression::None => encoded,
-            Compression::Gzip | Compression::Zstd => encoded * 2 + encoded / 128 + 1024,
+            Compression::Gzip => both + GZIP_BYTES,
+            Compression::Zstd => both + ZSTD_BYTES,
         }
     }
 }

@@ -41,6 +41,11 @@ impl CsvEncoder {
         bytes * 2 + records as usize * (self.width * (self.null.len() + 5) + 1)
     }
 
+    /// What rows become in which nothing is quoted, so that no buffer grows to twice its size.
+    pub fn usual_bytes(&self, rows: &Rows) -> usize {
+        rows.bytes() + rows.len() * self.width.max(1) * (self.null.len() + 1)
+    }
+
     pub fn encode(&self, rows: &Rows, out: &mut Vec<u8>) {
         for row in 0..rows.len() {
             for (column, value) in rows.row(row).enumerate() {

@@ -34,6 +34,12 @@ impl JsonEncoder {
         bytes * 6 + records as usize * (keys + 2)
     }
 
+    /// What rows become in which nothing is escaped, so that no buffer grows to twice its size.
+    pub fn usual_bytes(&self, rows: &Rows) -> usize {
+        let keys: usize = self.keys.iter().map(|key| key.len() + 1).sum();
+        rows.bytes() + rows.len() * (keys + 2)
+    }
+
     pub fn encode(&self, rows: &Rows, out: &mut Vec<u8>) {
         if *rows.shape() == Shape::Documents {
             for row in 0..rows.len() {

@@ -154,8 +154,14 @@ impl Sink for FileSink {
         _refused: &mut Vec<Refused>,
     ) -> Result<Payload> {
         match &self.encoder {
-            Encoder::Json(json) => json.encode(rows, &mut buffer),
-            Encoder::Csv(csv) => csv.encode(rows, &mut buffer),
+            Encoder::Json(json) => {
+                buffer.reserve_exact(json.usual_bytes(rows));
+                json.encode(rows, &mut buffer);
+            }
+            Encoder::Csv(csv) => {
+                buffer.reserve_exact(csv.usual_bytes(rows));
+                csv.encode(rows, &mut buffer);
+            }
         }
         let bytes = if buffer.is_empty() { buffer } else { self.compression.apply(buffer) };
         Ok(Payload { bytes: bytes.into(), rows: rows.len() as u64, ..Payload::default() })

@@ -131,8 +131,10 @@ fn columns<'a>(wish: &Wish<'a>) -> Result<Vec<NewColumn<'a>>> {
         let inside = wish.fields.iter().filter(|field| !field.is_beside);
         return some(beside.chain(inside).map(|field| make(&field.name, field)).collect());
     };
+    let fields: HashMap<&str, &'a Field> =
+        wish.fields.iter().map(|field| (field.name.as_str(), field)).collect();
     let find = |(field, name): (&'a String, &'a String)| {
-        let known = wish.fields.iter().find(|known| known.name == *field);
+        let known = fields.get(field.as_str()).copied();
         let known = known.ok_or_else(|| {
             Error::config(format!(
                 "--select: the type of field '{}' is not known, so no column can be made for it",

@@ -68,6 +68,15 @@ impl Decode for CsvDecode {
         if grows { 3 } else { 1 }
     }
 
+    fn copies_max(&self) -> usize {
+        let copies = self.layouts.iter().flat_map(|layout| &layout.map).map(|map| {
+            let mut fields = map.clone();
+            fields.sort_unstable();
+            fields.chunk_by(|a, b| a == b).map(<[usize]>::len).max().unwrap_or(1)
+        });
+        copies.max().unwrap_or(1)
+    }
+
     /// A quoted field may hold line ends.
     fn record_end(&self, bytes: &[u8], start: usize) -> usize {
         let rest = &bytes[start..];

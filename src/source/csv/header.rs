@@ -1,8 +1,9 @@
 //! The first record of a CSV file, and what can be told from it before anything moves.
 
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::{CsvSettings, HeaderNames};
+use super::{CsvSettings, HeaderNames, some_of};
 use crate::error::{Error, Result};
 use crate::record::{ErrorType, Flaw, Place, lines_in};
 use crate::source::text::{Boundaries, Encoding, Start, Stream, decode_value};
@@ -166,34 +167,43 @@ fn check_names(names: &[String], place: &Place) -> Result<()> {
             .at(place.clone())
             .help("use --csv-headers repair, or name the columns with --csv-columns"));
     }
-    // The second occurrence of each, so that each is listed once.
-    let is_second = |index: usize, name: &String| {
-        names[..index].iter().filter(|earlier| *earlier == name).count() == 1
-    };
-    let twice: Vec<_> = names
-        .iter()
-        .enumerate()
-        .filter(|(index, name)| is_second(*index, name))
-        .map(|(_, name)| format!("'{}'", name.escape_default()))
-        .collect();
+    let mut times: HashMap<&str, usize> = HashMap::with_capacity(names.len());
+    let mut twice = Vec::new();
+    for name in names {
+        let times = times.entry(name).or_default();
+        *times += 1;
+        // With its second occurrence, so that each is listed once.
+        if *times == 2 {
+            twice.push(name);
+        }
+    }
     if twice.is_empty() {
         return Ok(());
     }
-    Err(Error::data(ErrorType::Parse, format!("columns named twice: {}", twice.join(", ")))
+    Err(Error::data(ErrorType::Parse, format!("columns named twice: {}", some_of(&twice)))
         .at(place.clone())
         .help("use --csv-headers repair, or name the columns with --csv-columns"))
 }
 
 fn repair(names: &mut [String]) {
-    for index in 0..names.len() {
-        if names[index].is_empty() {
-            names[index] = format!("column_{}", index + 1);
+    let mut taken: HashSet<String> = HashSet::with_capacity(names.len());
+    // Of each name that was repeated, the first number that may be free.
+    let mut numbers: HashMap<String, usize> = HashMap::new();
+    for (index, name) in names.iter_mut().enumerate() {
+        if name.is_empty() {
+            *name = format!("column_{}", index + 1);
         }
-        let base = names[index].clone();
-        let mut number = 2;
-        while names[..index].contains(&names[index]) {
-            names[index] = format!("{base}_{number}");
-            number += 1;
+        if taken.insert(name.clone()) {
+            continue;
+        }
+        let number = numbers.entry(name.clone()).or_insert(2);
+        let base = std::mem::take(name);
+        while name.is_empty() {
+            let numbered = format!("{base}_{number}");
+            *number += 1;
+            if taken.insert(numbered.clone()) {
+                *name = numbered;
+            }
         }
     }
 }
@@ -213,5 +223,19 @@ mod tests {
             repair(&mut names);
             assert_eq!(names, repaired);
         }
+    }
+
+    /// With a look at all earlier names for each, this would take hours.
+    #[test]
+    fn many_names_are_read_once_each() {
+        const COUNT: usize = 400_000;
+        let mut equal = vec!["a".to_string(); COUNT];
+        repair(&mut equal);
+        assert_eq!((equal[1].as_str(), equal[COUNT - 1].as_str()), ("a_2", "a_400000"));
+        let place = Place::split("x.csv");
+        check_names(&equal, &place).unwrap();
+        equal.extend(equal.clone());
+        let error = check_names(&equal, &place).unwrap_err().to_string();
+        assert!(error.contains("'a', 'a_2'") && error.contains("and 399980 more"), "{error}");
     }
 }

@@ -5,6 +5,7 @@ mod decode;
 mod header;
 mod scan;
 
+use std::collections::{HashMap, HashSet};
 use std::io::{Chain, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,10 +14,10 @@ use self::decode::{CsvDecode, Layout};
 use self::header::Head;
 use super::text::{FileCursor, Input, Kept, Stream, StreamSettings, find};
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
-use crate::convert::{Type, Typing, Values};
+use crate::convert::{Type, Typing, Values, listed};
 use crate::error::{Error, Kind, Result};
 use crate::event::Expected;
-use crate::record::{ErrorType, Field, FieldKind, Place};
+use crate::record::{Dates, ErrorType, Field, FieldKind, Place};
 use crate::source::text::Encoding;
 
 /// How fields and records are written.
@@ -212,18 +213,18 @@ impl CsvSource {
         if settings.typing.infer {
             decoder.infer(&sample);
         }
-        let field = |(name, kind): (&str, Type)| {
-            let mut dates = settings.typing.dates.iter().filter(|(declared, _)| declared == name);
-            match dates.next() {
-                Some((_, dates)) => {
-                    Field { dates: dates.clone(), ..Field::new(name, FieldKind::Time, "date") }
-                }
-                None => Field::new(name, known(kind), kind.as_str()),
+        let dates: HashMap<&str, &Dates> =
+            settings.typing.dates.iter().map(|(name, dates)| (name.as_str(), dates)).collect();
+        let field = |(name, kind): (&str, Type)| match dates.get(name).copied() {
+            Some(dates) => {
+                Field { dates: dates.clone(), ..Field::new(name, FieldKind::Time, "date") }
             }
+            None => Field::new(name, known(kind), kind.as_str()),
         };
+        let fields = decoder.values.kinds().map(field).collect();
         Ok(CsvSource {
             splits: files.iter().map(|file| Split::file(&file.input.name)).collect(),
-            fields: decoder.values.kinds().map(field).collect(),
+            fields,
             files,
             settings,
             decoder: Arc::new(decoder),
@@ -280,42 +281,45 @@ fn lay_out(files: &[CsvFile], columns: &[String]) -> Result<Vec<Layout>> {
             layouts.push(Layout { width: columns.len(), map: None });
             continue;
         }
-        let map =
-            columns.iter().map(|column| position(column, file)).collect::<Result<Vec<_>>>()?;
+        let places: HashMap<&str, usize> =
+            names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
+        let place = |column: &String| match places.get(column.as_str()) {
+            Some(place) => Ok(*place),
+            None => Err(no_column(column, file)),
+        };
+        let map = columns.iter().map(place).collect::<Result<Vec<_>>>()?;
         let is_identity = map.len() == names.len() && map.iter().copied().eq(0..names.len());
         layouts.push(Layout { width: names.len(), map: (!is_identity).then_some(map) });
     }
     Ok(layouts)
 }
 
-fn position(column: &str, file: &CsvFile) -> Result<usize> {
+fn no_column(column: &str, file: &CsvFile) -> Error {
     let names = &file.head.names;
-    names.iter().position(|name| name == column).ok_or_else(|| {
-        let hint = match names.iter().find(|name| name.trim() == column.trim()) {
-            Some(near) => format!("there is '{near}': spaces count where a name stands alone"),
-            None => format!("the columns are {}", names.join(", ")),
-        };
-        Error::config(format!("there is no column '{column}'"))
-            .at(Place::split(&file.input.name))
-            .help(format!("{hint}; check --select"))
-    })
+    let hint = match names.iter().find(|name| name.trim() == column.trim()) {
+        Some(near) => format!("there is '{near}': spaces count where a name stands alone"),
+        None => format!("the columns are {}", listed(names)),
+    };
+    Error::config(format!("there is no column '{column}'"))
+        .at(Place::split(&file.input.name))
+        .help(format!("{hint}; check --select"))
 }
 
 /// Several files are one table only if their headers hold the same names, in whatever order.
 fn check_same_names(first: &CsvFile, file: &CsvFile) -> Result<()> {
-    let missing: Vec<_> =
-        first.head.names.iter().filter(|name| !file.head.names.contains(name)).collect();
-    let extra: Vec<_> =
-        file.head.names.iter().filter(|name| !first.head.names.contains(name)).collect();
+    let set_of = |file: &'_ CsvFile| file.head.names.iter().cloned().collect::<HashSet<_>>();
+    let (firsts, others) = (set_of(first), set_of(file));
+    let missing: Vec<_> = first.head.names.iter().filter(|name| !others.contains(*name)).collect();
+    let extra: Vec<_> = file.head.names.iter().filter(|name| !firsts.contains(*name)).collect();
     if missing.is_empty() && extra.is_empty() {
         return Ok(());
     }
     let mut differences = Vec::new();
     if !missing.is_empty() {
-        differences.push(format!("lacks {}", join(&missing)));
+        differences.push(format!("lacks {}", some_of(&missing)));
     }
     if !extra.is_empty() {
-        differences.push(format!("also has {}", join(&extra)));
+        differences.push(format!("also has {}", some_of(&extra)));
     }
     Err(Error::new(
         Kind::Data,
@@ -330,8 +334,9 @@ fn check_same_names(first: &CsvFile, file: &CsvFile) -> Result<()> {
     .help("name files of one kind only, or load them in runs of their own"))
 }
 
-fn join(names: &[&String]) -> String {
-    names.iter().map(|name| format!("'{}'", name.escape_default())).collect::<Vec<_>>().join(", ")
+fn some_of(names: &[&String]) -> String {
+    let quoted = names.iter().map(|name| format!("'{}'", name.escape_default()));
+    listed(&quoted.collect::<Vec<_>>())
 }
 
 impl Source for CsvSource {
@@ -339,7 +344,7 @@ impl Source for CsvSource {
         &self.splits
     }
 
-    fn open(&self, split: usize) -> Result<Box<dyn Cursor + '_>> {
+    fn open(&self, split: usize, limit: SegmentLimit) -> Result<Box<dyn Cursor + '_>> {
         let file = &self.files[split];
         let (stream, ahead, start) = match file.kept.take() {
             Some((stream, mut ahead)) => {
@@ -363,7 +368,6 @@ impl Source for CsvSource {
                 (stream, Vec::new(), file.head.start)
             }
         };
-        let limit = self.settings.limit;
         Ok(Box::new(FileCursor::new(split, stream, self.settings.dialect, limit, ahead, start)))
     }
 

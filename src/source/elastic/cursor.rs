@@ -82,7 +82,7 @@ impl HitCursor {
     /// segment: they must not wait for long.
     fn ask_ahead(&mut self) -> Result<()> {
         let all = self.slices.len() as u64 * self.reading.page_records();
-        if self.reading.is_scroll() && all > self.reading.limit.records {
+        if self.reading.is_scroll() && all > self.reading.limit().records {
             return Ok(());
         }
         let slices = self.slices.iter_mut().zip(&self.waiting);
@@ -105,7 +105,7 @@ impl HitCursor {
         let begins_round = self.slices[..at].iter().all(Slice::is_ended);
         let until = if begins_round { self.slices.len() } else { at + 1 };
         let next = || self.slices[at..until].iter().filter(|slice| !slice.is_ended());
-        let limit = self.reading.limit;
+        let limit = self.reading.limit();
         let more = next().count() as u64 * self.reading.page_records();
         match () {
             () if records == 0 => None,
@@ -170,7 +170,7 @@ impl Cursor for HitCursor {
         if records == 0 {
             return Ok(None);
         }
-        let is_large = lines.len() > self.reading.limit.bytes;
+        let is_large = lines.len() > self.reading.limit().bytes;
         let segment = Segment {
             interval: Interval { split: 0, from, to: self.position() },
             first_record: self.records + 1,

@@ -58,6 +58,10 @@ impl Decode for HitDecode {
         self.picker.shape()
     }
 
+    fn copies_max(&self) -> usize {
+        self.picker.copies_max()
+    }
+
     fn decode(&self, segment: &Segment, rows: &mut Rows) -> Result<()> {
         let mut spliced = Vec::new();
         let mut offset = 0;

@@ -182,7 +182,8 @@ impl Source for ElasticSource {
         &self.splits
     }
 
-    fn open(&self, _split: usize) -> Result<Box<dyn Cursor + '_>> {
+    fn open(&self, _split: usize, limit: SegmentLimit) -> Result<Box<dyn Cursor + '_>> {
+        self.reading.fit(limit);
         Ok(Box::new(HitCursor::new(self.reading.clone())))
     }
 

@@ -1,7 +1,7 @@
 //! Opening: who the server is, what there is to read and how much, and a snapshot of it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::{Arc, OnceLock};
 
 use elasticsearch::http::Method;
 use elasticsearch::indices::IndicesGetAliasParts;
@@ -172,6 +172,7 @@ fn reading(
         slices: AtomicUsize::new(1),
         version: AtomicBool::new(settings.beside.iter().any(|name| name == "_version")),
         limit: crate::source::SegmentLimit { bytes: limit.bytes.min(limit.record_bytes), ..limit },
+        fitted: OnceLock::new(),
         window: pace::PAGE_RECORDS_MAX,
         scroll_size: 1,
         shards: None,

@@ -1,7 +1,7 @@
 //! What all slices of a source share while they are read.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use serde_json::value::RawValue;
 use tokio::runtime::Handle;
@@ -50,6 +50,8 @@ pub struct Reading {
     /// `_version` is wanted beside the documents.
     pub version: AtomicBool,
     pub limit: SegmentLimit,
+    /// What the run made of it.
+    pub fitted: OnceLock<SegmentLimit>,
     /// As many hits as the server allows on a page.
     pub window: u64,
     /// Hits of each page of a scroll.
@@ -157,14 +159,25 @@ impl Reading {
         })
     }
 
+    /// Segments are no larger than this from here on, nor pages.
+    pub fn fit(&self, limit: SegmentLimit) {
+        let bytes = limit.bytes.min(limit.record_bytes);
+        // A snapshot is read once.
+        let _ = self.fitted.set(SegmentLimit { bytes, ..limit });
+    }
+
+    pub fn limit(&self) -> SegmentLimit {
+        self.fitted.get().copied().unwrap_or(self.limit)
+    }
+
     /// Most bytes of a page that is not a single document: a segment holds one of each slice.
     pub fn page_bytes(&self) -> usize {
-        self.limit.bytes / self.slices()
+        self.limit().bytes / self.slices()
     }
 
     /// Most documents of a page.
     pub fn page_records(&self) -> u64 {
-        (self.limit.records / self.slices() as u64).max(1)
+        (self.limit().records / self.slices() as u64).max(1)
     }
 
     /// Reads an answer to the end of `buffer`.

@@ -213,7 +213,7 @@ impl Slice {
     }
 
     fn too_large(&self, hit: &[u8]) -> Error {
-        failure::document_too_large(self.title(), hit, self.reading.limit.record_bytes)
+        failure::document_too_large(self.title(), hit, self.reading.limit().record_bytes)
     }
 
     /// The server has moved past the page that is asked for, whether it arrives or not.
@@ -290,7 +290,9 @@ impl Slice {
         if self.doubt.wants_name() {
             return 1;
         }
-        if self.reading.is_scroll() { self.reading.scroll_size } else { self.pace.size() }
+        let size =
+            if self.reading.is_scroll() { self.reading.scroll_size } else { self.pace.size() };
+        size.min(self.reading.page_records())
     }
 
     fn ask(&self, size: u64) -> Result<Asked> {
@@ -330,7 +332,7 @@ impl Slice {
             start: lines.len(),
             records,
             page_bytes: reading.page_bytes(),
-            limit: reading.limit,
+            limit: reading.limit(),
             is_scroll: reading.is_scroll(),
         };
         let stopped = host.stopped();
@@ -394,7 +396,7 @@ impl Slice {
             return Err(failure::disorder(self.title(), disorder));
         }
         self.count(page.hits.len() as u64)?;
-        if page.largest.len() > self.reading.limit.record_bytes {
+        if page.largest.len() > self.reading.limit().record_bytes {
             return Err(self.too_large(&lines[start..][page.largest]));
         }
         let records = page.hits.len() as u64;

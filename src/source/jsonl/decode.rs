@@ -17,6 +17,10 @@ impl Decode for JsonDecode {
         self.picker.shape()
     }
 
+    fn copies_max(&self) -> usize {
+        self.picker.copies_max()
+    }
+
     fn decode(&self, segment: &Segment, rows: &mut Rows) -> Result<()> {
         let mut places = Places::new(&self.names[segment.interval.split], segment);
         let mut index = 0;

@@ -96,14 +96,14 @@ impl Source for JsonlSource {
         &self.splits
     }
 
-    fn open(&self, split: usize) -> Result<Box<dyn Cursor + '_>> {
+    fn open(&self, split: usize, limit: SegmentLimit) -> Result<Box<dyn Cursor + '_>> {
         let file = &self.files[split];
         let (stream, ahead) = match file.kept.take() {
             Some(kept) => kept,
             None => (Stream::open(&file.input, &self.settings.stream)?, Vec::new()),
         };
         let start = Start { byte: 0, line: 1 };
-        Ok(Box::new(FileCursor::new(split, stream, Lines, self.settings.limit, ahead, start)))
+        Ok(Box::new(FileCursor::new(split, stream, Lines, limit, ahead, start)))
     }
 
     fn fields(&self) -> &[Field] {

@@ -1,6 +1,6 @@
 //! What the first records say of their fields.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::value::RawValue;
 
@@ -35,13 +35,15 @@ pub fn fields(sample: &[u8], flatten: bool) -> Vec<Field> {
 
 /// With what the user said of dates. A field that the sample lacks may still come.
 pub fn with_dates(mut fields: Vec<Field>, dates: &[(String, Dates)]) -> Vec<Field> {
+    let places: HashMap<String, usize> =
+        fields.iter().enumerate().map(|(place, field)| (field.name.clone(), place)).collect();
     for (name, dates) in dates {
         let declared = |origin: &str| Field {
             dates: dates.clone(),
             ..Field::new(name, FieldKind::Time, origin)
         };
-        match fields.iter_mut().find(|field| field.name == *name) {
-            Some(field) => *field = declared(&field.origin),
+        match places.get(name) {
+            Some(place) => fields[*place] = declared(&fields[*place].origin),
             None => fields.push(declared("date")),
         }
     }
@@ -51,6 +53,8 @@ pub fn with_dates(mut fields: Vec<Field>, dates: &[(String, Dates)]) -> Vec<Fiel
 #[derive(Default)]
 struct Noted {
     fields: Vec<Field>,
+    /// Where each of them is.
+    places: HashMap<String, usize>,
     /// Names of those that were more than null or an empty array.
     of_something: HashSet<String>,
 }
@@ -74,9 +78,15 @@ impl Noted {
                 self.of_something.insert(name.clone());
             }
             let kind = kind(value);
-            match self.fields.iter_mut().find(|field| field.name == name) {
-                Some(known) => known.kind = both(known.kind, kind),
-                None => self.fields.push(Field::new(name, kind, "")),
+            match self.places.get(&name) {
+                Some(place) => {
+                    let known = &mut self.fields[*place];
+                    known.kind = both(known.kind, kind);
+                }
+                None => {
+                    self.places.insert(name.clone(), self.fields.len());
+                    self.fields.push(Field::new(name, kind, ""));
+                }
             }
         }
     }

@@ -186,9 +186,12 @@ impl<B: Boundaries> Cursor for FileCursor<B> {
         buffer.extend_from_slice(&self.ahead[self.used..]);
         self.ahead.clear();
         self.used = 0;
+        // What was read behind a large record is no reason to keep as much memory.
+        self.ahead.shrink_to(self.limit.bytes);
         let mut target = self.limit.bytes.max(buffer.len() + 1);
         loop {
             if !self.is_ended {
+                buffer.reserve_exact(target.saturating_sub(buffer.len()));
                 self.is_ended = !self.stream.fill(&mut buffer, target)?;
             }
             // More than a segment is here only because its first record is larger than one.
@@ -201,6 +204,9 @@ impl<B: Boundaries> Cursor for FileCursor<B> {
             if scan.end > 0 {
                 self.ahead.extend_from_slice(&buffer[scan.end..]);
                 buffer.truncate(scan.end);
+                if is_large {
+                    buffer.shrink_to_fit();
+                }
                 let flush = self.reason(&scan, self.is_ended && self.ahead.is_empty());
                 return Ok(Some(self.segment(buffer, scan, flush)));
             }

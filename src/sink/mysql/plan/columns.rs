@@ -1,5 +1,7 @@
 //! Which field goes into which column.
 
+use std::collections::HashMap;
+
 use super::{Bound, Given, OtherFields};
 use crate::error::{Error, Result};
 use crate::record::{Field, FieldKind};
@@ -71,13 +73,16 @@ pub(super) fn bind(given: &Given<'_>) -> Result<Binding> {
 
 impl<'a> Finding<'a> {
     fn select(&mut self, given: &Given<'a>, old: &'a [String], new: &'a [String]) {
+        let names = Names::new(&given.table.columns);
+        let fields: HashMap<&str, &Field> =
+            given.fields.iter().map(|field| (field.name.as_str(), field)).collect();
         for (field, name) in old.iter().zip(new) {
-            let known = given.fields.iter().find(|known| known.name == *field);
+            let known = fields.get(field.as_str()).copied();
             if known.is_none() && !given.is_open {
                 self.faults.push(format!("the source has no field {}", shown(field)));
                 continue;
             }
-            match find(&given.table.columns, name) {
+            match names.find(name) {
                 Some(at) => {
                     self.note_case(&given.table.columns[at], name);
                     self.feed(given, at, Feed { field, known });
@@ -89,15 +94,16 @@ impl<'a> Finding<'a> {
 
     fn by_name(&mut self, given: &Given<'a>) {
         let columns = &given.table.columns;
+        let names = Names::new(columns);
         let mut inexact = Vec::new();
         for field in given.fields {
-            match columns.iter().position(|column| column.name == field.name) {
+            match names.exact(&field.name) {
                 Some(at) => self.feed_or_leave(given, at, field),
                 None => inexact.push(field),
             }
         }
         for field in inexact {
-            match find(columns, &field.name) {
+            match names.find(&field.name) {
                 Some(at) if self.feeds[at].is_none() && !columns[at].is_generated => {
                     self.note_case(&columns[at], &field.name);
                     self.feed_or_leave(given, at, field);
@@ -233,12 +239,29 @@ fn shown(name: &str) -> String {
     format!("'{}'", name.escape_debug())
 }
 
-/// The server does not tell names of columns apart by upper and lower case.
-pub(super) fn find(columns: &[Column], name: &str) -> Option<usize> {
-    columns.iter().position(|column| column.name == name).or_else(|| {
-        let folded = name.to_lowercase();
-        columns.iter().position(|column| column.name.to_lowercase() == folded)
-    })
+/// Columns by their names.
+pub(super) struct Names<'a> {
+    exact: HashMap<&'a str, usize>,
+    folded: HashMap<String, usize>,
+}
+
+impl<'a> Names<'a> {
+    pub fn new(columns: &'a [Column]) -> Names<'a> {
+        let named = || columns.iter().enumerate();
+        Names {
+            exact: named().map(|(at, column)| (column.name.as_str(), at)).collect(),
+            folded: named().map(|(at, column)| (column.name.to_lowercase(), at)).collect(),
+        }
+    }
+
+    fn exact(&self, name: &str) -> Option<usize> {
+        self.exact.get(name).copied()
+    }
+
+    /// The server does not tell names of columns apart by upper and lower case.
+    pub fn find(&self, name: &str) -> Option<usize> {
+        self.exact(name).or_else(|| self.folded.get(&name.to_lowercase()).copied())
+    }
 }
 
 /// How times that go into this column are written; of no interest where it holds none.

@@ -1,6 +1,6 @@
 //! What tells rows of the table apart, and what that means for the way they are written.
 
-use super::columns::find;
+use super::columns::Names;
 use super::{Bound, Counter, Given, Key, Part};
 use crate::error::{Error, Result};
 use crate::sink::mysql::table::{KeyPart, UniqueKey};
@@ -124,7 +124,7 @@ impl<'a> Keys<'a> {
     fn choose(&self, given: &Given<'_>, names: &[String]) -> Result<usize> {
         let mut wanted = Vec::new();
         for name in names {
-            let at = find(&given.table.columns, name).ok_or_else(|| {
+            let at = Names::new(&given.table.columns).find(name).ok_or_else(|| {
                 Error::config(format!(
                     "--key: table {} has no column '{}'",
                     given.table.name,

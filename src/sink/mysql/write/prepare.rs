@@ -46,8 +46,6 @@ pub struct Preparer {
     /// Nothing tells rows apart, so none can take another's place.
     is_keyless: bool,
     is_upsert: bool,
-    /// How often the field is written that is written most often.
-    field_copies: usize,
 }
 
 struct Writer {
@@ -58,6 +56,10 @@ struct Writer {
 
 /// The longest that is made of few bytes: a point in time from a number.
 const CANONICAL_BYTES_MAX: usize = 40;
+
+/// What a row needs while rows are put into an order: its key's hash and its place, and what sorts
+/// both, some of it grown by doubling.
+const ORDER_BYTES: usize = 68;
 
 /// What is set aside for escapes, as a part of the text.
 const SPARE: usize = 16;
@@ -80,11 +82,6 @@ impl Writer {
             Absent::Left | Absent::Reset => Ok(Put::Default),
         }
     }
-}
-
-fn copies(wanted: &[String]) -> usize {
-    let copies = wanted.iter().map(|name| wanted.iter().filter(|other| *other == name).count());
-    copies.max().unwrap_or(1)
 }
 
 /// What is added up while rows are written.
@@ -128,14 +125,14 @@ impl Preparer {
             is_order_free: plan.is_order_free,
             is_keyless: plan.key.is_none() && plan.other_keys.is_empty(),
             is_upsert: plan.mode == Mode::Upsert,
-            field_copies: copies(&plan.wanted),
         }
     }
 
-    /// The most bytes that this many bytes of fields become.
+    /// The most bytes that this many bytes of fields become, with what it takes to put them into an
+    /// order.
     pub fn footprint(&self, bytes: usize, records: u64) -> usize {
-        let per_row: usize = self.columns.iter().map(Writer::bytes_beside).sum::<usize>() + 8;
-        bytes * self.field_copies * ESCAPING + per_row * records as usize
+        let per_row: usize = self.columns.iter().map(Writer::bytes_beside).sum();
+        bytes * ESCAPING + (per_row + ORDER_BYTES) * records as usize
     }
 
     pub fn prepare(

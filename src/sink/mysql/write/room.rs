@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use memchr::{memchr_iter, memchr2_iter};
+use memchr::{memchr, memchr_iter, memchr2_iter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::careful::STATEMENT_BYTES_MAX;
@@ -40,34 +40,40 @@ impl StatementRoom {
 
     /// What one row of so many bytes of text needs at worst beyond the room.
     pub fn beyond_at_worst(row_bytes: usize) -> usize {
-        (COPIES * GROWTH * row_bytes).saturating_sub(ROOM_BYTES)
+        beside(GROWTH * row_bytes)
     }
 
     /// What the statements of a segment need beyond the room.
     pub fn beyond(&self, text: &[u8]) -> usize {
-        self.needed(text).saturating_sub(ROOM_BYTES)
+        match self.statement(text) {
+            Some(bytes) => beside(bytes),
+            None => 0,
+        }
     }
 
     /// Waits for room for the statements of a segment. To be asked while nothing is locked at the
     /// server that whoever has the room may wait for.
     pub async fn enter(&self, text: &[u8]) -> Option<OwnedSemaphorePermit> {
-        let units = self.needed(text).min(ROOM_BYTES) / UNIT;
-        if units == 0 {
-            return None;
-        }
+        let units = (COPIES * self.statement(text)?).min(ROOM_BYTES) / UNIT;
         // It is never closed.
         Arc::clone(&self.free).acquire_many_owned(units as u32).await.ok()
     }
 
-    /// Nothing, where no row makes a statement larger than usual.
-    fn needed(&self, text: &[u8]) -> usize {
-        let statement =
-            if self.has_hex { GROWTH * longest_row(text) } else { longest_literal(text) };
-        match statement > STATEMENT_BYTES_MAX {
-            true => COPIES * statement,
-            false => 0,
+    /// The longest statement of one row. None where no row makes one longer than usual.
+    fn statement(&self, text: &[u8]) -> Option<usize> {
+        // Where each piece of half that size has an end of a row in it, no row is as long.
+        let mut pieces = text.chunks(STATEMENT_BYTES_MAX / GROWTH / 2);
+        if pieces.all(|piece| memchr(ROW_END, piece).is_some()) {
+            return None;
         }
+        let bytes = if self.has_hex { GROWTH * longest_row(text) } else { longest_literal(text) };
+        (bytes > STATEMENT_BYTES_MAX).then_some(bytes)
     }
+}
+
+/// What a statement needs beside the room.
+fn beside(statement: usize) -> usize {
+    (COPIES * statement).saturating_sub(ROOM_BYTES)
 }
 
 fn longest_row(text: &[u8]) -> usize {

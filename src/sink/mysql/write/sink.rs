@@ -211,6 +211,7 @@ impl MysqlSink {
 
 impl Sink for MysqlSink {
     fn footprint(&self, bytes: usize, records: u64) -> usize {
+        // Of a segment of several rows it is known once they are prepared.
         let statement = match self.loads_data() && records > 1 {
             true => 0,
             false => StatementRoom::beyond_at_worst(bytes),
@@ -218,11 +219,9 @@ impl Sink for MysqlSink {
         self.preparer.footprint(bytes, records) + statement
     }
 
+    /// Also where rows are loaded: those of a segment in which something does not fit go by INSERT.
     fn commit_footprint(&self, payload: &Payload) -> usize {
-        match self.loads_data() && payload.rows > 1 {
-            true => 0,
-            false => self.room.beyond(&payload.bytes),
-        }
+        self.room.beyond(&payload.bytes)
     }
 
     fn prepare(&self, rows: &Rows, buffer: Vec<u8>, refused: &mut Vec<Refused>) -> Result<Payload> {
