@@ -62,6 +62,18 @@ pub fn listen(stop: &Arc<Stop>) {
     *what_stops() = Some(Arc::clone(stop));
 }
 
+/// From now on a signal ends the process at once, as before a run.
+pub fn listen_no_more() {
+    *what_stops() = None;
+}
+
+/// Ends the process as the signal says, once nothing is left behind by that.
+pub fn obey(stop: &Stop) -> ! {
+    standard_error().finish(SAY_WAIT_MAX);
+    let outcome = stop.received().map_or(Outcome::Internal, Outcome::Interrupted);
+    process::exit(outcome.exit_code().into())
+}
+
 /// Waits until what came so far is in the log, which is never waited for.
 pub fn said() {
     drop(what_stops());

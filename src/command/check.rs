@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use crate::app::{self, Ends, Fitted, Output};
 use crate::config::{Settings, SinkSettings};
-use crate::error::{Error, Result};
+use crate::error::{Error, Later, Result};
 use crate::event::{Event, Expected, Observer};
-use crate::pipeline::{self, ErrorBudget};
+use crate::pipeline::{self, ErrorBudget, Stop};
 use crate::record::{Field, Rows, Segment, Shape};
 use crate::report::text;
 use crate::shown::Line;
+use crate::signals;
 use crate::sink::mysql::{Findings, Known, MysqlSettings, State, findings};
 use crate::sink::{Refused, Sink};
-use crate::source::{Onlooker, SegmentLimit, Source};
+use crate::source::{Host, SegmentLimit, Source};
 
 /// Rows that are shown as they would be written.
 const SHOWN_ROWS: usize = 3;
@@ -30,14 +31,29 @@ pub fn check(settings: &Settings, out: &mut String) -> Result<()> {
         .enable_all()
         .build()
         .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
-    let ends = runtime.block_on(async {
+    let stop = Arc::new(Stop::default());
+    signals::listen(&stop);
+    let looking = async {
         let nobody: Arc<dyn Observer> = Arc::new(Nobody);
         let output = Output::look(settings, &nobody).await?;
         Ends::look(settings, output, &nobody).await
+    };
+    // A snapshot that is let go of is closed.
+    let ends = runtime.block_on(async {
+        tokio::select! {
+            ends = looking => ends.map(Some),
+            () = stop.draining() => Ok(None),
+        }
     })?;
+    let Some(ends) = ends else { signals::obey(&stop) };
     let mut rows = Rows::new(ends.decoder.shape());
-    let segment = first_segment(&*ends.source, ends.limit);
+    let segment = first_segment(&*ends.source, ends.limit, &stop);
     runtime.block_on(ends.source.close());
+    if stop.is_stopping() {
+        signals::obey(&stop);
+    }
+    // From here on nothing would be left behind.
+    signals::listen_no_more();
     let segment = segment?;
     let findings = match &ends.table {
         Some(table) => Some(runtime.block_on(look_at_table(table, ends.source.fields()))?),
@@ -113,14 +129,41 @@ impl Observer for Nobody {
     fn notice(&self, _event: &Event) {}
 }
 
-fn first_segment(source: &dyn Source, limit: SegmentLimit) -> Result<Option<Segment>> {
+fn first_segment(
+    source: &dyn Source,
+    limit: SegmentLimit,
+    stop: &Arc<Stop>,
+) -> Result<Option<Segment>> {
+    let mut onlooker = Onlooker { stop: Arc::clone(stop) };
     for split in 0..source.splits().len() {
         let mut cursor = source.open(split, limit)?;
-        if let Some(segment) = cursor.next(Vec::new(), &mut Onlooker)? {
+        if let Some(segment) = cursor.next(Vec::new(), &mut onlooker)? {
             return Ok(Some(segment));
         }
     }
     Ok(None)
+}
+
+/// A host that has all the memory there is and no second try.
+struct Onlooker {
+    stop: Arc<Stop>,
+}
+
+impl Host for Onlooker {
+    fn room(&mut self, _bytes: usize, _records: u64) -> bool {
+        true
+    }
+
+    fn stopped(&self) -> Later<'static, ()> {
+        let stop = Arc::clone(&self.stop);
+        Box::pin(async move { stop.draining().await })
+    }
+
+    fn again(&mut self, error: Error) -> Result<()> {
+        Err(error)
+    }
+
+    fn succeeded(&mut self) {}
 }
 
 fn columns(out: &mut String, ends: &Ends, rows: &Rows) {

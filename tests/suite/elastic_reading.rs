@@ -523,6 +523,27 @@ fn what_a_signal_leaves_behind_is_closed() {
 }
 
 #[test]
+fn what_a_signal_leaves_behind_of_a_check_is_closed() {
+    for (like, kind) in [
+        (Like::Elasticsearch9, Kind::OpenPoint),
+        (Like::OpenSearch3, Kind::Count),
+        (Like::Elasticsearch9, Kind::Page),
+        (Like::Elasticsearch710, Kind::Page),
+    ] {
+        let workdir = workdir!();
+        let server = Script::small(like, 1_200).fault(kind, 1, Fault::Held).start();
+        let args = ["--es-index", "orders", "--es-url", &server.address];
+        let program = workdir.flowgauge().arg("check").args(args);
+        let running = program.args(["--output-file", "out.jsonl"]).spawn();
+        server.wait_for(kind, 1);
+        running.signal(Signal::TERM);
+        server.release();
+        running.finish().assert_code(143);
+        assert_eq!(server.left_open(), 0, "{like:?} {kind:?}: {:?}", server.asked());
+    }
+}
+
+#[test]
 fn check_leaves_nothing_open() {
     for like in [Like::Elasticsearch9, Like::OpenSearch3, Like::Elasticsearch710] {
         for (kind, fault) in [
