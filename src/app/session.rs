@@ -18,7 +18,7 @@ use crate::outcome::Outcome;
 use crate::part::in_use;
 use crate::pipeline::{self, Ending, ErrorBudget, OnRejected, RetryPolicy, Run, Stop};
 use crate::record::{Counts, Rejected};
-use crate::rejects::{Keep, RejectFile};
+use crate::rejects::{Keep, RejectFile, name_of_a_run};
 use crate::report::{Output as OutputKind, Report};
 use crate::signals;
 use crate::sink::MarkPolicy;
@@ -251,15 +251,8 @@ fn open_rejects(settings: &Settings, run_id: &str) -> Result<RejectFile> {
         return Err(Error::config("there is no place for rejected records: HOME is not set")
             .help("set --state-dir or --rejects"));
     };
-    let id = file_name(&settings.pipeline_id);
-    let path = directory.join("rejects").join(format!("{id}-{run_id}.jsonl"));
+    let path = directory.join("rejects").join(name_of_a_run(&settings.pipeline_id, run_id));
     RejectFile::create(&path, Keep::WhenNeeded)
-}
-
-/// A name as part of a file name.
-fn file_name(name: &str) -> String {
-    let is_safe = |c: char| c.is_alphanumeric() || "-_.".contains(c);
-    name.chars().map(|c| if is_safe(c) { c } else { '_' }).take(100).collect()
 }
 
 /// Where none is put up with, the error that ends the run says it; otherwise the log shows the
