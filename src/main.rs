@@ -25,10 +25,12 @@ fn main() -> ExitCode {
     }
     let outcome = match cli::parse(std::env::args_os()) {
         Err(complaint) => usage(&complaint),
-        Ok(Asked::Run { name, written }) => match settings(&[name], written) {
-            Err(mistakes) => refuse(&mistakes),
-            Ok(settings) => app::run(&settings[0]),
-        },
+        Ok(Asked::Run { name, written }) => {
+            match settings(std::slice::from_ref(&name), written.clone()) {
+                Err(mistakes) => refuse_run(name.as_deref(), written, &mistakes),
+                Ok(settings) => app::run(&settings[0]),
+            }
+        }
         Ok(Asked::Check { name, all, ddl_only, written }) => match checked(name, all, written) {
             Err(mistakes) => refuse(&mistakes),
             Ok(settings) if ddl_only => print_ddl(&settings),
@@ -67,12 +69,38 @@ fn nothing_asked() -> Outcome {
 fn usage(complaint: &clap::Error) -> Outcome {
     // Who closed both streams does not want to know.
     let _ = complaint.print();
-    if complaint.use_stderr() { Outcome::Usage } else { Outcome::Complete }
+    if !complaint.use_stderr() {
+        return Outcome::Complete;
+    }
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let words: Vec<String> = words.collect();
+    let is_run = words.first().is_none_or(|verb| verb == "run" || verb.starts_with('-'));
+    let environment = from_environment(|name| std::env::var(name).ok());
+    if is_run && let Some(refusal) = app::Refusal::of_words(&words, &environment) {
+        let told = complaint.to_string();
+        refusal.tell(told.lines().next().unwrap_or_default().to_string());
+    }
+    Outcome::Usage
 }
 
 fn refuse(mistakes: &[Error]) -> Outcome {
     mistakes.iter().for_each(app::complain);
     Outcome::Usage
+}
+
+/// Whoever looks into the summary must not find the run before.
+fn refuse_run(name: Option<&str>, flags: Written, mistakes: &[Error]) -> Outcome {
+    let mut written = with_environment(flags);
+    // They have been said.
+    let mut again = Mistakes::default();
+    if let Some(file) = config_file(&written, &mut again) {
+        written.fall_back_on(file.layer(name, &mut again));
+    }
+    let all: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+    if let Some(refusal) = app::Refusal::of_settings(&written, name) {
+        refusal.tell(all.join("; "));
+    }
+    refuse(mistakes)
 }
 
 fn print(bytes: &[u8]) -> Outcome {

@@ -1,11 +1,15 @@
 //! The wiring: the only place where concrete sources and sinks meet the pipeline.
 //!
 //! `ends` opens what a run moves records between, `session` is one run, `summary` is what is told
-//! at its end.
+//! of it, `preflight` what can be known before it: `keep_apart` that no file is used for two things,
+//! `stream` that standard streams are there. `refusal` is told where not even the settings are known.
 
 mod ends;
 mod keep_apart;
+mod preflight;
+mod refusal;
 mod session;
+mod stream;
 mod summary;
 
 use std::io::{self, IsTerminal, Write};
@@ -14,7 +18,8 @@ use indicatif::{MultiProgress, ProgressDrawTarget};
 use tracing::level_filters::LevelFilter;
 
 pub use self::ends::{Ends, Fitted, Output, intent};
-pub use self::keep_apart::keep_apart;
+pub use self::preflight::{check_files, check_streams};
+pub use self::refusal::Refusal;
 use self::session::Session;
 use crate::config::{LogFormat, LogLevel, Settings};
 use crate::error::Error;
@@ -29,12 +34,9 @@ pub fn run(settings: &Settings) -> Outcome {
     });
     logging::install(style(settings), level(settings), &screen);
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    match keep_apart(settings) {
+    match check_streams(settings) {
         Ok(()) => Session::start(settings, &screen).finish(settings),
-        Err(error) => {
-            say(settings, &error);
-            error.kind.into()
-        }
+        Err(error) => Session::refused(settings, error).finish(settings),
     }
 }
 

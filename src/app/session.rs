@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use indicatif::MultiProgress;
+use tokio::runtime::Runtime;
 
 use super::ends::{Ends, Output, intent, output};
+use super::keep_apart::lone_summary;
 use super::{say, show_bar, summary};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
@@ -38,29 +40,74 @@ pub struct Session {
     ending: Ending,
     /// Nothing was moved, not even begun to be.
     is_refused: bool,
+    summary: SummaryFile,
     server: Option<Server>,
+    stop: Arc<Stop>,
+    /// Signals are heard as long as it is there.
+    runtime: Option<Runtime>,
+}
+
+/// What is known of where the summary goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SummaryFile {
+    Writable,
+    /// It could not be written at the start, which was said.
+    Failing,
+    /// It may be another file of the run.
+    Unknown,
 }
 
 impl Session {
-    pub fn start(settings: &Settings, screen: &MultiProgress) -> Session {
-        let run_id = uuid::Uuid::now_v7().to_string();
+    fn new(settings: &Settings) -> (Session, Arc<Vitals>) {
         let vitals = Arc::new(Vitals::sized(
             settings.worker_count,
             settings.lane_count,
             settings.memory_limit,
         ));
-        let stats = Arc::new(Stats::new(Arc::clone(&vitals)));
-        let mut session =
-            Session { stats, run_id, ending: Ending::default(), is_refused: false, server: None };
+        let session = Session {
+            stats: Arc::new(Stats::new(Arc::clone(&vitals))),
+            run_id: uuid::Uuid::now_v7().to_string(),
+            ending: Ending::default(),
+            is_refused: false,
+            summary: SummaryFile::Writable,
+            server: None,
+            stop: Arc::default(),
+            runtime: None,
+        };
+        (session, vitals)
+    }
+
+    pub fn start(settings: &Settings, screen: &MultiProgress) -> Session {
+        let (mut session, vitals) = Session::new(settings);
+        if let Err(error) = summary::begin(&session.report(settings), settings) {
+            session.refuse(error);
+            session.summary = SummaryFile::Failing;
+            return session;
+        }
         match session.run(settings, screen, vitals) {
             Ok(ending) => session.ending = ending,
-            Err(error) => {
-                session.is_refused = true;
-                let outcome = error.kind.into();
-                session.ending = Ending { outcome, error: Some(error), ..Ending::default() };
-            }
+            Err(error) => session.refuse(error),
         }
         session
+    }
+
+    /// Nothing was opened, because settings do not go together.
+    pub fn refused(settings: &Settings, error: Error) -> Session {
+        let (mut session, _) = Session::new(settings);
+        session.refuse(error);
+        if let Some(path) = lone_summary(settings)
+            && let Err(error) = summary::refused(&session.report(settings), path)
+        {
+            say(settings, &error);
+        }
+        session.summary = SummaryFile::Unknown;
+        session
+    }
+
+    fn refuse(&mut self, error: Error) {
+        self.is_refused = true;
+        let outcome = error.kind.into();
+        self.ending = Ending { outcome, error: Some(error), ..Ending::default() };
     }
 
     /// Opens everything, in the order in which a mistake costs least, and runs.
@@ -70,16 +117,29 @@ impl Session {
         screen: &MultiProgress,
         vitals: Arc<Vitals>,
     ) -> Result<Ending> {
-        let started = Instant::now();
-        let stats = Arc::clone(&self.stats);
-        let serving = serve(settings, &self.run_id, &stats)?;
+        let serving = serve(settings, &self.run_id, &self.stats)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("lanes")
             .enable_all()
             .build()
             .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
-        let stop = Arc::new(Stop::default());
+        let ended = self.run_on(&runtime, settings, screen, vitals, serving);
+        self.runtime = Some(runtime);
+        ended
+    }
+
+    fn run_on(
+        &mut self,
+        runtime: &Runtime,
+        settings: &Settings,
+        screen: &MultiProgress,
+        vitals: Arc<Vitals>,
+        serving: Option<(Arc<Pages>, Server)>,
+    ) -> Result<Ending> {
+        let started = Instant::now();
+        let stats = Arc::clone(&self.stats);
+        let stop = Arc::clone(&self.stop);
         runtime.block_on(async { signals::listen(&stop) })?;
         let observer: Arc<dyn Observer> = Arc::new(Fanout::new(vec![
             Arc::clone(&stats) as Arc<dyn Observer>,
@@ -93,8 +153,6 @@ impl Session {
             }
         })?;
         let Some((ends, rejects)) = opened else {
-            // Whoever reads is left reading.
-            runtime.shutdown_background();
             let outcome = stop.received().map_or(Outcome::Internal, Outcome::Interrupted);
             return Ok(Ending { outcome, ..Ending::default() });
         };
@@ -126,8 +184,6 @@ impl Session {
         if table.is_some_and(|table| table.is_key_doubtful) {
             say_who_met(&self.stats.snapshot().counts);
         }
-        // A write or sync that hangs is not waited for.
-        runtime.shutdown_background();
         drop(progress);
         self.server = serving.map(|(pages, server)| {
             pages.publish(ending.published.is_some());
@@ -137,23 +193,12 @@ impl Session {
     }
 
     pub fn finish(self, settings: &Settings) -> Outcome {
-        let Session { stats, run_id, ending, is_refused, server } = self;
+        let report = self.report(settings);
+        let Session { ending, is_refused, summary, server, stop, runtime, .. } = self;
         let outcome = ending.outcome;
-        let started = stats.started_at().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let report = Report {
-            pipeline_id: settings.pipeline_id.clone(),
-            run_id,
-            started_at_seconds: started.as_secs_f64(),
-            outcome,
-            error: ending.error.as_ref().map(ToString::to_string),
-            published: ending.published,
-            source: settings.source.kind().0,
-            sink: settings.sink.kind().0,
-            output: output_kind(settings),
-            rejects: ending.rejects.map(|path| path.display().to_string()),
-            unclear: ending.unclear,
-            run: stats.snapshot(),
-        };
+        if summary == SummaryFile::Writable {
+            summary::data_ended(&report, settings);
+        }
         if !is_refused {
             summary::show(&report, settings);
         }
@@ -161,16 +206,44 @@ impl Session {
         if let Some(error) = &ending.error {
             say(settings, error);
         }
-        let written = summary::write(&report, settings);
+        let told = match summary {
+            SummaryFile::Writable => summary::told(&report, settings, &stop),
+            // There may be room again. Why not was said.
+            SummaryFile::Failing => summary::told(&report, settings, &stop).or(Ok(())),
+            SummaryFile::Unknown => Ok(()),
+        };
         if let Some(server) = server {
             server.stop();
         }
-        match written {
+        if let Some(runtime) = runtime {
+            // A write, a read or a sync that hangs is not waited for.
+            runtime.shutdown_background();
+        }
+        match told {
             Ok(()) => outcome,
             Err(error) => {
                 say(settings, &error);
                 if outcome == Outcome::Complete { error.kind.into() } else { outcome }
             }
+        }
+    }
+
+    fn report(&self, settings: &Settings) -> Report {
+        let started = self.stats.started_at().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let ending = &self.ending;
+        Report {
+            pipeline_id: settings.pipeline_id.clone(),
+            run_id: self.run_id.clone(),
+            started_at_seconds: started.as_secs_f64(),
+            outcome: ending.outcome,
+            error: ending.error.as_ref().map(ToString::to_string),
+            published: ending.published.clone(),
+            source: settings.source.kind().0,
+            sink: settings.sink.kind().0,
+            output: output_kind(settings),
+            rejects: ending.rejects.as_ref().map(|path| path.display().to_string()),
+            unclear: ending.unclear,
+            run: self.stats.snapshot(),
         }
     }
 }

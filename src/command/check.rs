@@ -23,7 +23,7 @@ const SHOWN_VALUE_CHARS: usize = 24;
 
 /// Writes what there is to know. An error where a run would end with one at its start.
 pub fn check(settings: &Settings, out: &mut String) -> Result<()> {
-    app::keep_apart(settings)?;
+    app::check_files(settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

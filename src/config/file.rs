@@ -15,6 +15,8 @@ use super::written::{Origin, Written};
 #[derive(Debug, Default)]
 pub struct ConfigFile {
     pub path: PathBuf,
+    /// With those that are included.
+    files: Vec<PathBuf>,
     defaults: Written,
     connections: BTreeMap<String, Written>,
     pipelines: BTreeMap<String, Pipeline>,
@@ -64,6 +66,7 @@ impl ConfigFile {
             }
         }
         layer.fall_back_on(self.defaults.clone());
+        layer.files.clone_from(&self.files);
         layer
     }
 
@@ -74,6 +77,7 @@ impl ConfigFile {
                 .add(format!("'{shown}' is included {depth} files deep; does it include itself?"));
             return;
         }
+        self.files.push(path.to_path_buf());
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(cause) => {

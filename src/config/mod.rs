@@ -12,7 +12,7 @@ mod written;
 pub use file::{ConfigFile, nearest};
 pub use mistakes::Mistakes;
 pub use settings::{
-    LogFormat, LogLevel, MetricsSettings, Reporting, Selection, Settings, SinkSettings,
-    SourceSettings, Summary,
+    FileRead, LogFormat, LogLevel, MetricsSettings, PIPELINE_ID, Reporting, Selection, Settings,
+    SinkSettings, SourceSettings, Summary,
 };
 pub use written::{Origin, Written, from_environment};

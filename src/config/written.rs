@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use super::options::Opt;
 
@@ -38,6 +39,8 @@ pub struct Written {
     texts: BTreeMap<&'static str, Text>,
     /// What was passed over, to be said once there is a log.
     pub warnings: Vec<String>,
+    /// Configuration files that were read.
+    pub files: Vec<PathBuf>,
 }
 
 impl Written {
@@ -52,6 +55,7 @@ impl Written {
             self.texts.entry(name).or_insert(text);
         }
         self.warnings.extend(lower.warnings);
+        self.files.extend(lower.files);
     }
 
     pub fn get(&self, name: &str) -> Option<&Text> {

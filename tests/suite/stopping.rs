@@ -194,7 +194,9 @@ fn what_a_killed_run_left_is_taken_over_and_that_is_said() {
     // Its rejected records are nobody's, too.
     finished.assert_stderr_has(".part' was left by a run that was killed and is removed");
     workdir.assert_file("out.jsonl", "{\"a\":\"1\"}\n");
-    assert_eq!(workdir.names(), ["in.csv", "out.jsonl"]);
+    assert_eq!(workdir.names(), ["in.csv", "out.jsonl", "summary.json"]);
+    // All it could say before it was killed.
+    assert_eq!(summary(&workdir)["outcome"], "running");
 }
 
 #[test]
