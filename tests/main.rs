@@ -102,6 +102,8 @@ mod suite {
     // Random tables and records against a load of one record at a time.
     mod soak_mysql;
 
+    // A disk that fails at random.
+    mod soak_disk;
     // That a run writes its own files only, and says before it what cannot be written.
     mod files_written;
     // The summary for programs: before, at and after the end of a run.

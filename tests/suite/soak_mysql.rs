@@ -5,7 +5,6 @@
 //! says how long.
 
 mod case;
-mod chance;
 mod kind;
 mod oracle;
 mod value;

@@ -3,8 +3,10 @@
 //! Waits in here are bounded watchdogs: they decide how long a broken program may hang, never
 //! whether a working one passes.
 
+pub mod chance;
 pub mod database;
 pub mod exposition;
+pub mod faulty_disk;
 pub mod folder;
 pub mod http;
 pub mod indices;

@@ -1,8 +1,8 @@
 //! One case: a table, what it holds, records, and how they are loaded. All of it follows from a seed.
 
-use super::chance::Chance;
 use super::kind::{self, Kind};
 use super::value::{self, Value, Verdict, json_text};
+use crate::support::chance::Chance;
 
 #[derive(Clone, Debug)]
 pub struct Column {

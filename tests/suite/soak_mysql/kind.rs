@@ -1,7 +1,7 @@
 //! Types of columns, as a server is told of them and as it is asked for what it has.
 
-use super::chance::Chance;
 use super::value::MEMBERS;
+use crate::support::chance::Chance;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {

@@ -3,8 +3,8 @@
 
 use std::fmt::Write as _;
 
-use super::chance::Chance;
 use super::kind::Kind;
+use crate::support::chance::Chance;
 
 /// What the manual of the program says of a value in its column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
