@@ -1,7 +1,7 @@
 //! Parse, settle what is meant, run, exit code.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,20 +10,32 @@ use flowgauge::cli::{self, Asked};
 use flowgauge::command::check;
 use flowgauge::config::{ConfigFile, Mistakes, Settings, Written, from_environment};
 use flowgauge::error::Error;
+use flowgauge::observe::panics;
+use flowgauge::observe::standard_error::{LAST_LINES_MAX, standard_error};
 use flowgauge::outcome::Outcome;
+use flowgauge::signals;
+use flowgauge::sink::file::StandardOutput;
 
 fn main() -> ExitCode {
+    panics::install();
+    let outcome = panics::caught(|| signals::install().map(|()| asked()));
+    let outcome = outcome.unwrap_or_else(|error| {
+        if !panics::was_said(&error) {
+            app::complain(&error);
+        }
+        error.kind.into()
+    });
+    standard_error().finish(LAST_LINES_MAX);
+    ExitCode::from(panics::judged(outcome).exit_code())
+}
+
+fn asked() -> Outcome {
     // Two crates speak TLS and either would choose; a second call, which there is none, would fail.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    std::panic::set_hook(Box::new(|panic| {
-        // A bug is one line like every other error; who closed standard error does not want it.
-        let what = panic.to_string().replace('\n', " ");
-        let _ = writeln!(io::stderr(), "flowgauge: {what}; this is a bug, please report it");
-    }));
     if std::env::args_os().len() <= 1 && !is_told_by_environment() {
-        return ExitCode::from(nothing_asked().exit_code());
+        return nothing_asked();
     }
-    let outcome = match cli::parse(std::env::args_os()) {
+    match cli::parse(std::env::args_os()) {
         Err(complaint) => usage(&complaint),
         Ok(Asked::Run { name, written }) => {
             match settings(std::slice::from_ref(&name), written.clone()) {
@@ -48,8 +60,7 @@ fn main() -> ExitCode {
                 Err(_) => Outcome::Internal,
             }
         }
-    };
-    ExitCode::from(outcome.exit_code())
+    }
 }
 
 /// The environment may name what to read, and all the rest.
@@ -60,27 +71,35 @@ fn is_told_by_environment() -> bool {
 }
 
 fn nothing_asked() -> Outcome {
-    // Who closed standard error does not want to know.
-    let _ = io::stderr().write_all(cli::SHORT_HELP.as_bytes());
+    standard_error().say(cli::SHORT_HELP);
     Outcome::Usage
 }
 
 /// Help and versions go to standard output and are no mistake.
 fn usage(complaint: &clap::Error) -> Outcome {
-    // Who closed both streams does not want to know.
-    let _ = complaint.print();
     if !complaint.use_stderr() {
-        return Outcome::Complete;
+        return printed(complaint.print().and_then(|()| io::stdout().flush()));
     }
-    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
-    let words: Vec<String> = words.collect();
-    let is_run = words.first().is_none_or(|verb| verb == "run" || verb.starts_with('-'));
+    let typed = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let typed: Vec<String> = typed.collect();
+    let is_run = typed.first().is_none_or(|verb| verb == "run" || verb.starts_with('-'));
     let environment = from_environment(|name| std::env::var(name).ok());
-    if is_run && let Some(refusal) = app::Refusal::of_words(&words, &environment) {
+    if is_run && let Some(refusal) = app::Refusal::of_words(&typed, &environment) {
         let told = complaint.to_string();
         refusal.tell(told.lines().next().unwrap_or_default().to_string());
     }
+    let words = complaint.render();
+    standard_error().say(match is_colourful() {
+        true => words.ansi().to_string(),
+        false => words.to_string(),
+    });
     Outcome::Usage
+}
+
+/// Whether standard error takes colours, as far as that can be known.
+fn is_colourful() -> bool {
+    let variable = |name| std::env::var_os(name).unwrap_or_default();
+    io::stderr().is_terminal() && variable("NO_COLOR").is_empty() && variable("TERM") != "dumb"
 }
 
 fn refuse(mistakes: &[Error]) -> Outcome {
@@ -104,10 +123,18 @@ fn refuse_run(name: Option<&str>, flags: Written, mistakes: &[Error]) -> Outcome
 }
 
 fn print(bytes: &[u8]) -> Outcome {
-    match io::stdout().write_all(bytes).and_then(|()| io::stdout().flush()) {
+    printed(StandardOutput.write_all(bytes))
+}
+
+/// A reader that went away has read what it wanted.
+fn printed(written: io::Result<()>) -> Outcome {
+    match written {
         Ok(()) => Outcome::Complete,
         Err(cause) if cause.kind() == io::ErrorKind::BrokenPipe => Outcome::OutputClosed,
-        Err(_) => Outcome::LocalIo,
+        Err(cause) => {
+            app::complain(&Error::local_io("cannot write to standard output", cause));
+            Outcome::LocalIo
+        }
     }
 }
 

@@ -210,11 +210,18 @@ fn line(rejected: &Rejected) -> Value {
 #[derive(Default)]
 pub struct MemoryRejects {
     pub kept: std::sync::Arc<std::sync::Mutex<Vec<Rejected>>>,
+    /// How many it can keep.
+    pub room: Option<usize>,
 }
 
 impl RejectLog for MemoryRejects {
     fn append(&mut self, _interval: &Interval, rejected: &[Rejected]) -> Result<()> {
-        self.kept.lock().expect("no test panics while it holds this").extend_from_slice(rejected);
+        let mut kept = self.kept.lock().expect("no test panics while it holds this");
+        if self.room.is_some_and(|room| kept.len() + rejected.len() > room) {
+            let full = std::io::ErrorKind::StorageFull.into();
+            return Err(Error::local_io("cannot keep rejected records", full));
+        }
+        kept.extend_from_slice(rejected);
         Ok(())
     }
 

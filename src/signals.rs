@@ -1,53 +1,127 @@
-//! The operating system's wishes, turned into the run's own `Stop`.
+//! The operating system's wishes, heard from the first moment on, and turned into a run's own `Stop`.
+//!
+//! They have threads of their own, so that they are heard whatever the others do, and act before
+//! anything is said of them. Until a run has begun there is nothing to put away, and a signal ends the
+//! process at once: whatever leaves something behind has to come after `listen`.
 
-use std::sync::Arc;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::process;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use procfs::process::Process;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal as Arrivals, SignalKind, signal};
 
 use crate::error::{Error, Result};
-use crate::outcome::Signal;
+use crate::observe::logging::complain;
+use crate::observe::standard_error::standard_error;
+use crate::outcome::{Outcome, Signal};
 use crate::pipeline::Stop;
 
 /// A write beyond a file size limit should fail, not kill: `SIGXFSZ`.
 const FILE_SIZE_EXCEEDED: i32 = 25;
 const HANGUP_MASK: u64 = 1;
 
-/// Installs the handlers, on the runtime. SIGINT goes through `ctrlc`; it does not tell which
-/// signal came, so the others go through tokio.
-pub fn listen(stop: &Arc<Stop>) -> Result<()> {
+/// Of descriptors: the runtime has two of its own beside the sockets.
+const PAIRS_NEEDED: usize = 4;
+
+/// For the one line of a process that is stopped before it has begun.
+const SAY_WAIT_MAX: Duration = Duration::from_millis(200);
+
+/// What signals stop, once there is something. A process has one set of handlers.
+static STOP: Mutex<Option<Arc<Stop>>> = Mutex::new(None);
+
+/// Installs the handlers. SIGINT goes through `ctrlc`; it does not tell which signal came, so the
+/// others go through tokio, on a thread of their own.
+pub fn install() -> Result<()> {
     let failed = |cause| Error::local_io("cannot listen to signals", cause);
-    let interrupted = Arc::clone(stop);
-    ctrlc::set_handler(move || received(&interrupted, Signal::Interrupt))
+    ctrlc::set_handler(|| received(Signal::Interrupt))
         .map_err(|cause| Error::internal("cannot listen to signals").because(cause))?;
-    wait_for(stop, SignalKind::terminate(), Signal::Terminate).map_err(failed)?;
-    if !is_hangup_ignored() {
-        wait_for(stop, SignalKind::hangup(), Signal::Hangup).map_err(failed)?;
-    }
-    let mut ignored = signal(SignalKind::from_raw(FILE_SIZE_EXCEEDED)).map_err(failed)?;
-    tokio::spawn(async move { while ignored.recv().await.is_some() {} });
+    has_descriptors().map_err(failed)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(failed)?;
+    let heard = Heard::install(&runtime).map_err(failed)?;
+    thread::Builder::new()
+        .name("signals".to_string())
+        .spawn(move || runtime.block_on(heard.all()))
+        .map_err(failed)?;
     Ok(())
 }
 
-fn wait_for(stop: &Arc<Stop>, kind: SignalKind, meaning: Signal) -> std::io::Result<()> {
-    let mut signals = signal(kind)?;
-    let stop = Arc::clone(stop);
-    tokio::spawn(async move {
-        while signals.recv().await.is_some() {
-            received(&stop, meaning);
+/// tokio takes it for granted that there are enough for its own pair of sockets.
+fn has_descriptors() -> io::Result<()> {
+    let pairs: io::Result<Vec<_>> = (0..PAIRS_NEEDED).map(|_| UnixStream::pair()).collect();
+    pairs.map(drop)
+}
+
+/// From now on signals stop this run.
+pub fn listen(stop: &Arc<Stop>) {
+    *what_stops() = Some(Arc::clone(stop));
+}
+
+/// Waits until what came so far is in the log, which is never waited for.
+pub fn said() {
+    drop(what_stops());
+}
+
+struct Heard {
+    terminate: Arrivals,
+    hangup: Option<Arrivals>,
+    /// Nothing is to be done about them but to let them come.
+    file_size_exceeded: Arrivals,
+}
+
+impl Heard {
+    fn install(runtime: &Runtime) -> io::Result<Heard> {
+        let _inside = runtime.enter();
+        Ok(Heard {
+            terminate: signal(SignalKind::terminate())?,
+            hangup: match is_hangup_ignored() {
+                true => None,
+                false => Some(signal(SignalKind::hangup())?),
+            },
+            file_size_exceeded: signal(SignalKind::from_raw(FILE_SIZE_EXCEEDED))?,
+        })
+    }
+
+    async fn all(self) {
+        let Heard { mut terminate, mut hangup, mut file_size_exceeded } = self;
+        loop {
+            let hung_up = async {
+                match &mut hangup {
+                    Some(hangup) => hangup.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                Some(()) = terminate.recv() => received(Signal::Terminate),
+                Some(()) = hung_up => received(Signal::Hangup),
+                Some(()) = file_size_exceeded.recv() => {}
+                else => return,
+            }
         }
-    });
-    Ok(())
+    }
 }
 
-fn received(stop: &Stop, signal: Signal) {
-    // Noted before it is said, for who reads it may send the second; and said before it takes
-    // effect, for a run may end at once.
-    if !stop.note(signal) {
-        return stop.abandon();
+fn received(signal: Signal) {
+    let stop = what_stops();
+    let Some(stop) = &*stop else { leave(signal) };
+    if stop.signal(signal) {
+        tracing::warn!("{}: finishing what was read; a second signal stops at once", signal.name());
     }
-    tracing::warn!("{}: finishing what was read; a second signal stops at once", signal.name());
-    stop.drain();
+}
+
+fn leave(signal: Signal) -> ! {
+    complain(&format!("{}: stopped before anything was written", signal.name()));
+    standard_error().finish(SAY_WAIT_MAX);
+    process::exit(Outcome::Interrupted(signal).exit_code().into())
+}
+
+fn what_stops() -> MutexGuard<'static, Option<Arc<Stop>>> {
+    STOP.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// `nohup` starts us with SIGHUP ignored, and means it.

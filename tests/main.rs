@@ -102,6 +102,10 @@ mod suite {
     // Random tables and records against a load of one record at a time.
     mod soak_mysql;
 
+    // Standard error and standard output that are full, closed, stopped or gone; panics.
+    mod hostile_terminal;
+    // The same at random, against a run with a good terminal; signals at random moments.
+    mod soak_terminal;
     // A disk that fails at random.
     mod soak_disk;
     // That a run writes its own files only, and says before it what cannot be written.

@@ -12,9 +12,8 @@ mod session;
 mod stream;
 mod summary;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
-use indicatif::{MultiProgress, ProgressDrawTarget};
 use tracing::level_filters::LevelFilter;
 
 pub use self::ends::{Ends, Fitted, Output, intent};
@@ -24,26 +23,27 @@ use self::session::Session;
 use crate::config::{LogFormat, LogLevel, Settings};
 use crate::error::Error;
 use crate::observe::logging::{self, Style};
+use crate::observe::panics;
+use crate::observe::standard_error::standard_error;
 use crate::outcome::Outcome;
+use crate::signals;
 
 /// Runs one sync and says how it ended. Errors are said here, once.
 pub fn run(settings: &Settings) -> Outcome {
-    let screen = MultiProgress::with_draw_target(match show_bar(settings) {
-        true => ProgressDrawTarget::stderr(),
-        false => ProgressDrawTarget::hidden(),
-    });
-    logging::install(style(settings), level(settings), &screen);
+    logging::install(style(settings), level(settings));
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    match check_streams(settings) {
-        Ok(()) => Session::start(settings, &screen).finish(settings),
-        Err(error) => Session::refused(settings, error).finish(settings),
-    }
+    let session = match check_streams(settings) {
+        Ok(()) => Session::start(settings),
+        Err(error) => Session::refused(settings, error),
+    };
+    signals::said();
+    standard_error().begin_to_end();
+    session.finish(settings)
 }
 
 /// A log for a look, which has warnings for whoever looks and nothing to say of its own course.
 pub fn log_warnings(settings: &Settings) {
-    let screen = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
-    logging::install(style(settings), level(settings).min(LevelFilter::WARN), &screen);
+    logging::install(style(settings), level(settings).min(LevelFilter::WARN));
 }
 
 fn style(settings: &Settings) -> Style {
@@ -72,6 +72,9 @@ fn level(settings: &Settings) -> LevelFilter {
 
 /// The one line that says why.
 fn say(settings: &Settings, error: &Error) {
+    if panics::was_said(error) {
+        return;
+    }
     match settings.reporting.log_format {
         LogFormat::Json => tracing::error!("{error}"),
         LogFormat::Text => complain(error),
@@ -80,14 +83,12 @@ fn say(settings: &Settings, error: &Error) {
 
 /// Says an error before there is a log.
 pub fn complain(error: &Error) {
-    // Who closed standard error does not want to know.
-    let _ = writeln!(io::stderr(), "flowgauge: {error}");
+    logging::complain(&error.to_string());
 }
 
 /// Says what was passed over among the settings where there is no log.
 pub fn warn(settings: &Settings) {
     for warning in &settings.warnings {
-        // Who closed standard error does not want to know.
-        let _ = writeln!(io::stderr(), "flowgauge: warning: {warning}");
+        logging::complain(&format!("warning: {warning}"));
     }
 }

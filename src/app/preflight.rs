@@ -5,7 +5,6 @@ use std::io;
 use std::path::Path;
 
 use rustix::fs::{Access, access};
-use rustix::process::{Resource, getrlimit};
 
 use super::keep_apart::keep_apart;
 use super::{stream, summary};
@@ -13,15 +12,8 @@ use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::rejects::RejectFile;
 
-/// What a run with a few servers and a few scrapes has open at once.
-const OPEN_FILES_MIN: u64 = 64;
-
 /// Which files and streams there are. A run looks at the places of files as it takes them.
 pub fn check_streams(settings: &Settings) -> Result<()> {
-    if let Some(open) = getrlimit(Resource::Nofile).current.filter(|open| *open < OPEN_FILES_MIN) {
-        return Err(Error::config(format!("only {open} files may be open at once"))
-            .help(format!("ulimit -n {OPEN_FILES_MIN}, or more")));
-    }
     stream::check(settings)?;
     keep_apart(settings)
 }

@@ -82,6 +82,7 @@ impl Refusal {
             output: Output::File,
             rejects: None,
             unclear: 0,
+            log_lines_dropped: 0,
             run: Stats::new(Arc::new(Vitals::default())).snapshot(),
         };
         if let Err(error) = summary::refused(&report, &summary) {

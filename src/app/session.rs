@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use indicatif::MultiProgress;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use super::ends::{Ends, Output, intent, output};
 use super::keep_apart::lone_summary;
@@ -15,7 +14,8 @@ use crate::error::{Error, Result};
 use crate::event::{Observer, Vitals};
 use crate::observe::logging::EventLog;
 use crate::observe::progress::Progress;
-use crate::observe::{Fanout, Identity, Metrics, Pages, REVISION, Server, Stats, bind};
+use crate::observe::standard_error::standard_error;
+use crate::observe::{Fanout, Identity, Metrics, Pages, REVISION, Server, Stats, bind, panics};
 use crate::outcome::Outcome;
 use crate::part::in_use;
 use crate::pipeline::{self, Ending, ErrorBudget, OnRejected, RetryPolicy, Run, Stop};
@@ -33,6 +33,9 @@ const MARK: MarkPolicy = MarkPolicy { bytes: 64 * 1024 * 1024, age: Duration::fr
 /// Rejected records that are logged; all of them are kept.
 const LOGGED_REJECTED_MAX: u64 = 10;
 
+/// Lines are written in much less, or not soon.
+const COUNT_WAIT_MAX: Duration = Duration::from_millis(100);
+
 /// A run that has ended, with everything that still has to be told or put away.
 pub struct Session {
     stats: Arc<Stats>,
@@ -43,8 +46,6 @@ pub struct Session {
     summary: SummaryFile,
     server: Option<Server>,
     stop: Arc<Stop>,
-    /// Signals are heard as long as it is there.
-    runtime: Option<Runtime>,
 }
 
 /// What is known of where the summary goes.
@@ -72,19 +73,20 @@ impl Session {
             summary: SummaryFile::Writable,
             server: None,
             stop: Arc::default(),
-            runtime: None,
         };
         (session, vitals)
     }
 
-    pub fn start(settings: &Settings, screen: &MultiProgress) -> Session {
+    pub fn start(settings: &Settings) -> Session {
         let (mut session, vitals) = Session::new(settings);
+        // Before there is anything to put away.
+        signals::listen(&session.stop);
         if let Err(error) = summary::begin(&session.report(settings), settings) {
             session.refuse(error);
             session.summary = SummaryFile::Failing;
             return session;
         }
-        match session.run(settings, screen, vitals) {
+        match panics::caught(|| session.run(settings, vitals)) {
             Ok(ending) => session.ending = ending,
             Err(error) => session.refuse(error),
         }
@@ -94,6 +96,7 @@ impl Session {
     /// Nothing was opened, because settings do not go together.
     pub fn refused(settings: &Settings, error: Error) -> Session {
         let (mut session, _) = Session::new(settings);
+        signals::listen(&session.stop);
         session.refuse(error);
         if let Some(path) = lone_summary(settings)
             && let Err(error) = summary::refused(&session.report(settings), path)
@@ -111,36 +114,12 @@ impl Session {
     }
 
     /// Opens everything, in the order in which a mistake costs least, and runs.
-    fn run(
-        &mut self,
-        settings: &Settings,
-        screen: &MultiProgress,
-        vitals: Arc<Vitals>,
-    ) -> Result<Ending> {
-        let serving = serve(settings, &self.run_id, &self.stats)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("lanes")
-            .enable_all()
-            .build()
-            .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
-        let ended = self.run_on(&runtime, settings, screen, vitals, serving);
-        self.runtime = Some(runtime);
-        ended
-    }
-
-    fn run_on(
-        &mut self,
-        runtime: &Runtime,
-        settings: &Settings,
-        screen: &MultiProgress,
-        vitals: Arc<Vitals>,
-        serving: Option<(Arc<Pages>, Server)>,
-    ) -> Result<Ending> {
+    fn run(&mut self, settings: &Settings, vitals: Arc<Vitals>) -> Result<Ending> {
         let started = Instant::now();
         let stats = Arc::clone(&self.stats);
+        let serving = serve(settings, &self.run_id, &stats)?;
+        let runtime = Lanes::start()?;
         let stop = Arc::clone(&self.stop);
-        runtime.block_on(async { signals::listen(&stop) })?;
         let observer: Arc<dyn Observer> = Arc::new(Fanout::new(vec![
             Arc::clone(&stats) as Arc<dyn Observer>,
             Arc::new(EventLog),
@@ -178,13 +157,13 @@ impl Session {
             rows_per_second_max: settings.rows_per_second_max,
             started,
         });
-        let progress = (!settings.reporting.is_quiet)
-            .then(|| Progress::start(stats, screen, show_bar(settings)));
+        let progress =
+            (!settings.reporting.is_quiet).then(|| Progress::start(stats, show_bar(settings)));
         let ending = runtime.block_on(pipeline::run(run, Box::new(rejects)));
         if table.is_some_and(|table| table.is_key_doubtful) {
             say_who_met(&self.stats.snapshot().counts);
         }
-        drop(progress);
+        drop((runtime, progress));
         self.server = serving.map(|(pages, server)| {
             pages.publish(ending.published.is_some());
             server
@@ -192,10 +171,14 @@ impl Session {
         Ok(ending)
     }
 
-    pub fn finish(self, settings: &Settings) -> Outcome {
+    pub fn finish(mut self, settings: &Settings) -> Outcome {
+        let outcome = panics::judged(self.ending.outcome);
+        self.ending.outcome = outcome;
+        self.ending.error = panics::explained(outcome, self.ending.error.take());
+        // What is being written is counted when it could not be.
+        standard_error().finish(COUNT_WAIT_MAX);
         let report = self.report(settings);
-        let Session { ending, is_refused, summary, server, stop, runtime, .. } = self;
-        let outcome = ending.outcome;
+        let Session { ending, is_refused, summary, server, stop, .. } = self;
         if summary == SummaryFile::Writable {
             summary::data_ended(&report, settings);
         }
@@ -214,10 +197,6 @@ impl Session {
         };
         if let Some(server) = server {
             server.stop();
-        }
-        if let Some(runtime) = runtime {
-            // A write, a read or a sync that hangs is not waited for.
-            runtime.shutdown_background();
         }
         match told {
             Ok(()) => outcome,
@@ -243,7 +222,36 @@ impl Session {
             output: output_kind(settings),
             rejects: ending.rejects.as_ref().map(|path| path.display().to_string()),
             unclear: ending.unclear,
+            log_lines_dropped: standard_error().dropped(),
             run: self.stats.snapshot(),
+        }
+    }
+}
+
+/// The runtime of the lanes. Dropping it waits for nobody: a write or sync may hang, and whoever reads
+/// is left reading.
+struct Lanes(Option<Runtime>);
+
+impl Lanes {
+    fn start() -> Result<Lanes> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("lanes")
+            .enable_all()
+            .build()
+            .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
+        Ok(Lanes(Some(runtime)))
+    }
+
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.0.as_ref().expect("it is there until it is dropped").block_on(future)
+    }
+}
+
+impl Drop for Lanes {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
         }
     }
 }

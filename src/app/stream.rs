@@ -18,8 +18,9 @@ use super::keep_apart::text_files;
 use crate::config::{Settings, Summary};
 use crate::error::{Error, Kind, Result};
 use crate::outcome::Outcome;
-use crate::pipeline::Stop;
+use crate::pipeline::{Phase, Stop};
 use crate::record::ErrorType;
+use crate::sink::file::StandardOutput;
 
 /// A named pipe that nobody opens.
 const READER_MAX: Duration = Duration::from_secs(10);
@@ -83,7 +84,7 @@ pub fn pour(path: Option<&Path>, text: String, outcome: Outcome, stop: &Stop) ->
             Err(RecvTimeoutError::Timeout) => {}
         }
         let is_stopped = match outcome {
-            Outcome::Interrupted(_) => stop.is_abandoned(),
+            Outcome::Interrupted(_) => stop.phase() == Phase::Abandoned,
             _ => stop.received().is_some(),
         };
         if is_stopped && began.elapsed() > STOPPED_MAX {
@@ -98,7 +99,7 @@ pub fn pour(path: Option<&Path>, text: String, outcome: Outcome, stop: &Stop) ->
 
 fn write(path: Option<&Path>, bytes: &[u8], is_open: &AtomicBool) -> io::Result<()> {
     let mut stream: Box<dyn Write> = match path {
-        None => Box::new(io::stdout()),
+        None => Box::new(StandardOutput),
         Some(path) => Box::new(OpenOptions::new().write(true).open(path)?),
     };
     is_open.store(true, Ordering::Relaxed);

@@ -4,7 +4,7 @@
 //! come to its end, and when everybody was told. Pipes and devices get the last one only.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::stream;
 use crate::config::{LogFormat, Settings, Summary};
 use crate::error::{Error, Kind, Result};
+use crate::observe::standard_error::standard_error;
 use crate::part::{IfExists, PartFile, PartPolicy};
 use crate::pipeline::Stop;
 use crate::record::ErrorType;
@@ -38,8 +39,7 @@ pub fn show(report: &Report, settings: &Settings) {
     if !reporting.is_quiet {
         match reporting.log_format {
             LogFormat::Text => {
-                // Who closed standard error does not want to know.
-                let _ = write!(io::stderr(), "{}", text::summary(report));
+                standard_error().say(text::summary(report));
             }
             LogFormat::Json => {
                 tracing::info!(summary = %json::summary(report), "run {}", report.outcome.as_str());

@@ -1,21 +1,26 @@
 //! Who listens to a run: the numbers (`stats`), the catalogue of metrics and its exposition
 //! (`catalogue`, `metrics`, `openmetrics`), and the HTTP server that answers scrapes (`pages`,
-//! `server`), the log (`logging`) and the progress of a run (`progress`).
+//! `server`), the log (`logging`) and the progress of a run (`progress`), both of which go through
+//! `standard_error`, and what becomes of panics (`panics`).
 //!
 //! Nothing here touches the data path: it hears events, which cannot fail and do not block, and
-//! reads snapshots. The crate `prometheus` is known in this folder and nowhere else.
+//! reads snapshots. What may have to wait - for a terminal, later for a database or a network - has a
+//! thread of its own behind a `backlog` that is bounded and counts what it leaves out. The crate `prometheus` is known in this folder and nowhere else.
 
+mod backlog;
 pub mod catalogue;
 pub mod latency;
 pub mod logging;
 pub mod metrics;
 pub mod openmetrics;
 pub mod pages;
+pub mod panics;
 pub mod process;
 pub mod progress;
 pub mod reading;
 pub mod server;
 pub mod servers;
+pub mod standard_error;
 pub mod stats;
 
 use std::sync::Arc;

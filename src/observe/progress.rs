@@ -1,12 +1,14 @@
 //! How far a run is, while it runs: a bar on a terminal, a log line now and then elsewhere.
 
-use std::sync::Arc;
+use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
+use super::standard_error::standard_error;
 use crate::observe::Stats;
 use crate::report::{Snapshot, text};
 
@@ -22,11 +24,13 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub fn start(stats: Arc<Stats>, screen: &MultiProgress, is_terminal: bool) -> Progress {
+    pub fn start(stats: Arc<Stats>, is_terminal: bool) -> Progress {
         let (stop, stopped) = mpsc::channel::<()>();
-        let screen = screen.clone();
         let thread = thread::Builder::new().name("progress".to_string()).spawn(move || {
-            let bar = is_terminal.then(|| screen.add(ProgressBar::new(STEPS)));
+            let bar = is_terminal.then(|| {
+                let target = ProgressDrawTarget::term_like(Box::new(BottomLine::default()));
+                ProgressBar::with_draw_target(Some(STEPS), target)
+            });
             let every = if is_terminal { BAR_EVERY } else { LINE_EVERY };
             while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                 let snapshot = stats.snapshot();
@@ -35,8 +39,8 @@ impl Progress {
                     None => tracing::info!("{}", line(&snapshot)),
                 }
             }
-            if let Some(bar) = bar {
-                bar.finish_and_clear();
+            if bar.is_some() {
+                standard_error().draw(String::new());
             }
         });
         // Without a thread there is no progress to see, which is no reason not to run.
@@ -51,6 +55,59 @@ impl Drop for Progress {
             // A panic while drawing is not worth a run.
             drop(thread.join());
         }
+    }
+}
+
+/// The bottom line of the terminal, where the bar is drawn. It is never waited for, so the bar is
+/// handed over as text, and where the cursor is does not matter here.
+#[derive(Debug, Default)]
+struct BottomLine(Mutex<String>);
+
+/// Where a terminal does not say how wide it is.
+const WIDTH: u16 = 80;
+
+impl TermLike for BottomLine {
+    fn width(&self) -> u16 {
+        let size = rustix::termios::tcgetwinsize(io::stderr());
+        size.map(|size| size.ws_col).ok().filter(|width| *width > 0).unwrap_or(WIDTH)
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_str(text);
+        Ok(())
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        self.write_str(text)
+    }
+
+    /// A line that fills its last column may be continued on the next, which nobody would clear.
+    fn flush(&self) -> io::Result<()> {
+        let drawn = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let width = usize::from(self.width().saturating_sub(1));
+        let visible = drawn.trim_matches(['\r', ' ']);
+        standard_error().draw(visible.chars().take(width).collect());
+        Ok(())
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -48,10 +48,6 @@ impl Budget {
         Some(Reservation { budget: Arc::clone(self), id, bytes })
     }
 
-    pub fn is_closed(&self) -> bool {
-        self.lock().is_closed
-    }
-
     /// Nothing is reserved any more; who waits is let go.
     pub fn close(&self) {
         self.lock().is_closed = true;

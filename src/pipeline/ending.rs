@@ -7,11 +7,12 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 
 use super::reader::ReadToEnd;
-use super::sequencer::over_budget;
+use super::sequencer::{Evidence, OverBudget, over_budget};
 use super::settle::Ledger;
+use super::stop::{Failure, Phase, Verdict};
 use super::unclear::clear_up;
-use super::{Failure, Run, let_go_of};
-use crate::error::{Error, Kind};
+use super::{Run, let_go_of};
+use crate::error::Error;
 use crate::event::{Event, Stage};
 use crate::outcome::Outcome;
 use crate::record::{Counts, ErrorType, Published};
@@ -38,50 +39,64 @@ impl Default for Ending {
     }
 }
 
-/// How long a source or sink may take to put away what nobody needs any more.
-const ABANDON_MAX: Duration = Duration::from_secs(3);
+/// How long a source may take to give back what nobody needs any more.
+const CLOSE_MAX: Duration = Duration::from_secs(3);
+
+/// How long sink and rejected records may take to be put away in a run that lets go of everything. With
+/// `SETTLE_MAX` and `ASK_MAX`, what a second signal may take in all.
+const PUT_AWAY_MAX: Duration = Duration::from_secs(2);
 
 /// Closes the books, and publishes or lets go.
-pub async fn finish(
-    run: &Arc<Run>,
-    ledger: &Arc<Ledger>,
-    moved: std::result::Result<Option<ReadToEnd>, Failure>,
-) -> Ending {
+pub async fn finish(run: &Arc<Run>, ledger: &Arc<Ledger>, read: Option<ReadToEnd>) -> Ending {
     // What does not answer is not waited for; nothing was lost by that but some of its memory.
-    let _ = tokio::time::timeout(ABANDON_MAX, run.source.close()).await;
-    let unclear = clear_up(run, ledger).await;
-    let published = match moved {
-        Ok(Some(read)) => tokio::select! {
+    let closing = tokio::time::timeout(CLOSE_MAX, run.source.close());
+    let (_, unclear) = tokio::join!(closing, clear_up(run, ledger));
+    let mut done = None;
+    if let Some(read) = read {
+        tokio::select! {
             // What is done is done, whatever came at the same moment.
             biased;
-            published = publish(run, ledger, read) => published.map(Some),
-            () = run.stop.abandoned() => Err(Failure::from(let_go_of("the output was published"))),
-        },
-        Ok(None) => Ok(None),
-        Err(failure) => Err(failure),
-    };
-    let totals = ledger.totals();
-    let interrupted = run.stop.received().map(Outcome::Interrupted);
-    match published {
-        Ok(Some((published, rejects))) => {
-            let outcome = Outcome::Complete;
-            Ending { outcome, error: None, published: Some(published), rejects, totals, unclear }
-        }
-        Ok(None) => {
-            let (published, rejects) = let_go(run, ledger, false).await;
-            let outcome = interrupted.unwrap_or(Outcome::Internal);
-            Ending { outcome, error: None, published, rejects, totals, unclear }
-        }
-        Err(Failure { error, keeps_rejects }) => {
-            let (published, rejects) = let_go(run, ledger, keeps_rejects).await;
-            // That something was let go is what the signal asked for, not a failure of its own.
-            let outcome = match interrupted {
-                Some(interrupted) if error.kind == Kind::Unavailable => interrupted,
-                _ => Outcome::from(error.kind),
-            };
-            Ending { outcome, error: Some(error), published, rejects, totals, unclear }
+            published = publish(run, ledger, read) => match published {
+                Ok(published) => done = Some(published),
+                Err(failure) => run.stop.fail(failure),
+            },
+            () = run.stop.abandoned() => {}
         }
     }
+    let totals = ledger.totals();
+    if let Some((published, rejects)) = done {
+        let outcome = Outcome::Complete;
+        return Ending {
+            outcome,
+            error: None,
+            published: Some(published),
+            rejects,
+            totals,
+            unclear,
+        };
+    }
+    let is_abandoned = run.stop.phase() == Phase::Abandoned;
+    let Verdict { outcome, error, keeps_rejects, evidence } = run.stop.verdict();
+    let is_let_go = error.is_none() && is_abandoned;
+    let error = error.or_else(|| {
+        let before = match read {
+            Some(_) => "the output was published",
+            None => "everything that was read could be written",
+        };
+        is_abandoned.then(|| let_go_of(before))
+    });
+    if let Some(Evidence { interval, rejected }) = evidence
+        && let Err(error) = ledger.keep(&interval, &rejected)
+    {
+        tracing::error!("{error}");
+    }
+    let (published, rejects) = let_go(run, ledger, keeps_rejects).await;
+    if read.is_some() && is_let_go && published.is_some() {
+        // It took its name at the moment when it was to be let go of.
+        let outcome = Outcome::Complete;
+        return Ending { outcome, error: None, published, rejects, totals, unclear };
+    }
+    Ending { outcome, error, published, rejects, totals, unclear }
 }
 
 /// Nothing is published, or no more than was already. The rejected records are kept where they
@@ -104,10 +119,18 @@ async fn let_go(
         });
         (published, rejects.await.ok().flatten())
     };
+    let too_late = async {
+        run.stop.abandoned().await;
+        tokio::time::sleep(PUT_AWAY_MAX).await;
+    };
     tokio::select! {
         put_away = putting_away => put_away,
-        // What does not answer is not waited for twice.
-        () = tokio::time::sleep(ABANDON_MAX) => (None, None),
+        () = too_late => {
+            tracing::error!(
+                "a disk or a server did not answer in time: the rejected records are not published"
+            );
+            (None, None)
+        }
     }
 }
 
@@ -132,7 +155,7 @@ async fn publish(
     run.source.confirm(read.records)?;
     if run.error_budget.is_exceeded(totals.failed, read.records, true) {
         let error = over_budget(run, totals.failed, None);
-        return Err(Failure { error, keeps_rejects: true });
+        return Err(OverBudget { error, evidence: None }.into());
     }
     let keeper = Arc::clone(ledger);
     let rejects = spawn_blocking(move || keeper.publish_rejects())

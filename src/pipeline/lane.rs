@@ -14,6 +14,7 @@ use super::pool::Pools;
 use super::retry::{Reaction, Tries, persist, reaction};
 use super::sequencer::OverBudget;
 use super::settle::{Durable, Ledger};
+use super::stop::Failure;
 use super::unclear::InHand;
 use super::worker::Prepared;
 use crate::error::{Error, Result};
@@ -22,14 +23,6 @@ use crate::sink::{Allowance, Commit, Lane, Receipt};
 
 /// The lanes share one short queue, so that a slow one is not waited for.
 pub type Ready = Arc<Mutex<mpsc::Receiver<Prepared>>>;
-
-/// Why nothing more is to be written, although there is more.
-pub enum Halt {
-    /// A lane would have to refuse more rows than the run allows.
-    OverBudget(OverBudget),
-    /// A lane or a worker cannot go on.
-    Failed(Error),
-}
 
 /// What the lanes of a run have in common.
 #[derive(Clone)]
@@ -40,8 +33,6 @@ pub struct Lanes {
     pub keys: Arc<KeysInFlight>,
     pub ledger: Arc<Ledger>,
     pub settle: mpsc::Sender<Durable>,
-    /// Where a lane says why no more is to be written.
-    pub halt: mpsc::Sender<Halt>,
 }
 
 pub struct LaneTask {
@@ -79,7 +70,8 @@ impl LaneTask {
         LaneTask { shared, lane, accepted: VecDeque::new(), unmarked_bytes: 0, mark_due }
     }
 
-    pub async fn serve(mut self, ready: Ready) -> Result<()> {
+    /// Writes what the sequencer lets through until there is no more, and has it made durable.
+    pub async fn serve(mut self, ready: Ready) -> std::result::Result<(), Failure> {
         loop {
             let asked = Instant::now();
             let has_accepted = !self.accepted.is_empty();
@@ -99,9 +91,7 @@ impl LaneTask {
             };
             self.waited(Wait::Input, asked.elapsed());
             let Some(segment) = next else { break };
-            if !self.take(segment).await? {
-                return Ok(());
-            }
+            self.take(segment).await?;
             let is_due = tokio::time::Instant::now() >= self.mark_due;
             let is_full = self.accepted.len() >= ACCEPTED_MAX;
             if is_due || is_full || self.unmarked_bytes >= self.shared.run.mark.bytes {
@@ -118,8 +108,7 @@ impl LaneTask {
         Ok(())
     }
 
-    /// False when it would have had to refuse more rows than the run allows.
-    async fn take(&mut self, segment: Prepared) -> Result<bool> {
+    async fn take(&mut self, segment: Prepared) -> std::result::Result<(), Failure> {
         self.wait_while_held_back().await?;
         let committed = Instant::now();
         let allowance = SegmentAllowance::new(&self.shared.account);
@@ -160,15 +149,13 @@ impl LaneTask {
             Commit::OverBudget(refused) => {
                 // What it was allowed at an earlier try, it did not use.
                 allowance.allows(0);
-                let rejected = segment.refused_late(&self.shared.run, refused)?;
+                let run = &self.shared.run;
+                let rejected = segment.refused_late(run, refused)?;
                 let failed = self.shared.account.failed() + rejected.len() as u64;
-                let over = OverBudget::new(&self.shared.run, failed, segment.interval, rejected);
-                // Another lane may have said so already, which is as good.
-                let _ = self.shared.halt.try_send(Halt::OverBudget(over));
-                return Ok(false);
+                return Err(OverBudget::new(run, failed, segment.interval, rejected).into());
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     async fn wait_while_held_back(&mut self) -> Result<()> {
@@ -178,6 +165,7 @@ impl LaneTask {
             match self.lane.is_held_back().await {
                 Ok(false) => return Ok(()),
                 Ok(true) => {
+                    tries.restart();
                     let asked = Instant::now();
                     tokio::time::sleep(HELD_BACK).await;
                     self.waited(Wait::Throttle, asked.elapsed());

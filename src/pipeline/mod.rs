@@ -1,10 +1,12 @@
-//! One run: reader, queue, workers, sequencer, lanes, settling - and the three ways it can end.
+//! One run: reader, queue, workers, sequencer, lanes, settling. How it stops before its end is in
+//! `stop`.
 //!
 //! It knows the traits of source and sink and nothing below them. It tells what happens as events,
 //! and keeps its own books apart from whoever listens.
 
 mod allowance;
 mod budget;
+mod caught;
 mod ending;
 mod lane;
 mod overlap;
@@ -20,7 +22,7 @@ mod stop;
 mod unclear;
 mod worker;
 
-use std::pin::pin;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,17 +31,19 @@ use tokio::task::JoinSet;
 
 use self::allowance::Account;
 pub use self::allowance::ErrorBudget;
+use self::caught::caught;
 pub use self::ending::Ending;
-use self::lane::{Halt, LaneTask, Lanes};
+use self::lane::{LaneTask, Lanes};
 use self::overlap::KeysInFlight;
 use self::pace::Pace;
 use self::reader::ReadToEnd;
 pub use self::retry::{RetryPolicy, persist};
 use self::rooms::Rooms;
 pub use self::sequencer::OnRejected;
-use self::sequencer::{OverBudget, Sequencer};
-use self::settle::Ledger;
-pub use self::stop::Stop;
+use self::sequencer::Sequencer;
+use self::settle::{Durable, Ledger};
+pub use self::stop::{Phase, Stop};
+use self::worker::Prepared;
 pub use self::worker::reject;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, State, Vitals};
@@ -75,7 +79,7 @@ pub struct Run {
 const QUEUE_PER_WORKER: u64 = 2;
 
 /// How long lanes that were let go of may take to be gone, and what they have told to be settled.
-const SETTLE_MAX: Duration = Duration::from_secs(3);
+const SETTLE_MAX: Duration = Duration::from_secs(2);
 
 impl Vitals {
     /// For this many workers and lanes.
@@ -95,12 +99,22 @@ impl Vitals {
 pub async fn run(run: Arc<Run>, rejects: Box<dyn RejectLog>) -> Ending {
     let ledger = Arc::new(Ledger::new(&run, rejects));
     let whole = async {
-        let moved = move_records(&run, &ledger).await;
-        ending::finish(&run, &ledger, moved).await
+        let read = caught(move_records(&run, &ledger)).await.unwrap_or_else(|error| {
+            run.stop.fail(error);
+            None
+        });
+        match caught(ending::finish(&run, &ledger, read)).await {
+            Ok(ending) => ending,
+            Err(error) => {
+                let error = Some(error);
+                let published = run.sink.abandon().await;
+                Ending { error, published, totals: ledger.totals(), ..Ending::default() }
+            }
+        }
     };
     let ending = tokio::select! {
         ending = whole => ending,
-        () = hurry(&run) => unreachable!("it never returns"),
+        never = keep_time(&run) => match never {},
     };
     let state = match ending.outcome {
         Outcome::Complete | Outcome::Interrupted(_) => State::Stopped,
@@ -111,42 +125,37 @@ pub async fn run(run: Arc<Run>, rejects: Box<dyn RejectLog>) -> Ending {
     ending
 }
 
-/// Why nothing is published.
-struct Failure {
-    error: Error,
-    /// The rejected records are the explanation.
-    keeps_rejects: bool,
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
-        Failure { error, keeps_rejects: false }
-    }
-}
-
-/// Says that a drain has begun, and ends it when it takes too long.
-async fn hurry(run: &Run) {
+/// The clock of a run that stops, whatever made it: says that it began, and ends it when it takes too
+/// long.
+async fn keep_time(run: &Run) -> Infallible {
     run.stop.draining().await;
-    if !run.stop.is_abandoned() {
+    if run.stop.phase() < Phase::Abandoned {
         run.observer.notice(&Event::Entered(State::Draining));
     }
     tokio::time::sleep(run.drain_timeout).await;
-    run.stop.abandon();
+    run.stop.time_is_up();
     std::future::pending().await
 }
 
-/// The path itself. Ok with what the source held when it was read to its end, or with None after a
-/// drain.
-async fn move_records(
-    run: &Arc<Run>,
-    ledger: &Arc<Ledger>,
-) -> std::result::Result<Option<ReadToEnd>, Failure> {
-    let lanes = tokio::select! {
-        lanes = open_lanes(run) => lanes?,
-        () = run.stop.abandoned() => return Err(unwritten()),
+/// The path itself: what the source held, when it was read to its end and nothing speaks against
+/// publishing. Each part ends by itself when the one before it does, or when the phase says so
+/// (`stop`), and tells what it cannot go on with.
+async fn move_records(run: &Arc<Run>, ledger: &Arc<Ledger>) -> Option<ReadToEnd> {
+    let stop = &run.stop;
+    let opened = tokio::select! {
+        opened = open_lanes(run) => opened,
+        // Nothing was read, so there is nothing to write.
+        () = stop.draining() => return None,
+    };
+    let lanes = match opened {
+        Ok(lanes) => lanes,
+        Err(error) => {
+            stop.fail(error);
+            return None;
+        }
     };
     run.observer.notice(&Event::Opened(run.source.expected()));
-    if !run.stop.is_stopping() {
+    if !stop.is_stopping() {
         run.observer.notice(&Event::Entered(State::Running));
     }
 
@@ -156,13 +165,8 @@ async fn move_records(
     let (prepared_in, prepared) = mpsc::channel(1);
     let (ready_in, ready) = mpsc::channel(lanes.len());
     let (settle_in, settle) = mpsc::channel(1);
-    let (halt_in, mut halts) = mpsc::channel(1);
-    let halt = halt_in.clone();
-
-    let threads = rooms.work(run, ledger, prepared_in);
     let pace = Pace::new(run.rows_per_second_max);
     let sequencer = Sequencer { run, account: &account, keys: &keys, pace };
-    let sequencing = sequencer.sequence(prepared, ready_in);
     let shared = Lanes {
         run: Arc::clone(run),
         pools: Arc::clone(&rooms.pools),
@@ -170,75 +174,30 @@ async fn move_records(
         keys: Arc::clone(&keys),
         ledger: Arc::clone(ledger),
         settle: settle_in,
-        halt: halt_in,
     };
     let mut settling = settle_all(ledger, settle);
-    let rest = async {
-        let lanes = async {
-            serve_lanes(shared, lanes, ready).await;
-            Ok(())
-        };
-        let threads = async {
-            threads.await.or_else(|error| {
-                // A worker that cannot go on: as with a lane, what is on its way is written first.
-                let _ = halt.try_send(Halt::Failed(error));
-                Ok(Ok(None))
-            })
-        };
-        let settled = settled(&mut settling);
-        let ((), (), read) = tokio::try_join!(lanes, settled, threads)?;
-        // What was read before the source failed has been written by now.
+    let path = async {
+        let (read, ..) = tokio::join!(
+            rooms.read(run, ledger),
+            rooms.work(run, prepared_in),
+            sequence(sequencer, prepared, ready_in),
+            serve_lanes(shared, lanes, ready),
+            settled(&run.stop, &mut settling),
+        );
         read
     };
-    let path = async {
-        let mut rest = pin!(rest);
-        // Boxed, to be dropped before the lanes are waited for: it holds their channel open.
-        let mut sequencing = Box::pin(sequencing);
-        let (mut is_sequenced, mut is_over) = (false, false);
-        let halt = loop {
-            tokio::select! {
-                Some(halt) = halts.recv() => break halt,
-                sequenced = &mut sequencing, if !is_sequenced => match sequenced {
-                    Ok(()) => is_sequenced = true,
-                    Err(over) => break Halt::OverBudget(over),
-                },
-                // A lane says so before it ends, so it cannot have been said later.
-                moved = &mut rest => match halts.try_recv() {
-                    Ok(halt) => {
-                        is_over = true;
-                        break halt;
-                    }
-                    Err(_) => return moved.map_err(Failure::from),
-                },
-            }
-        };
-        // What is on its way in other lanes is written and settled all the same, else nobody would
-        // know of it. Whatever goes wrong with that says less than what came first.
-        rooms.close();
-        drop(sequencing);
-        if !is_over {
-            let _ = tokio::time::timeout(run.drain_timeout, rest).await;
-        }
-        Err(match halt {
-            Halt::Failed(error) => Failure::from(error),
-            Halt::OverBudget(OverBudget { error, interval, evidence }) => {
-                let error = ledger.keep(&interval, &evidence).err().unwrap_or(error);
-                Failure { error, keeps_rejects: true }
-            }
-        })
-    };
-    let moved = tokio::select! {
-        moved = path => moved,
-        () = run.stop.abandoned() => Err(unwritten()),
-        () = rooms.close_when_draining(run) => unreachable!("it never returns"),
+    let read = tokio::select! {
+        read = path => read,
+        () = stop.abandoned() => None,
+        never = rooms.follow(run) => match never {},
     };
     rooms.close();
     if run.sink.is_public_at_commit() {
         // What lanes that were let go of have told is in the books then, and what they had in hand
         // is known to be unclear.
-        let _ = tokio::time::timeout(SETTLE_MAX, settled(&mut settling)).await;
+        let _ = tokio::time::timeout(SETTLE_MAX, settled(&run.stop, &mut settling)).await;
     }
-    moved
+    read.filter(|_| !stop.has_cause())
 }
 
 async fn open_lanes(run: &Run) -> Result<Vec<Box<dyn Lane>>> {
@@ -250,56 +209,60 @@ async fn open_lanes(run: &Run) -> Result<Vec<Box<dyn Lane>>> {
     Ok(lanes)
 }
 
+/// Until the workers have ended, or nothing more may be written. Its ends of the channels go with it,
+/// by which workers and lanes learn of that.
+async fn sequence(
+    sequencer: Sequencer<'_>,
+    prepared: mpsc::Receiver<Prepared>,
+    ready: mpsc::Sender<Prepared>,
+) {
+    let run = sequencer.run;
+    let sequenced = tokio::select! {
+        sequenced = sequencer.sequence(prepared, ready) => sequenced,
+        () = run.stop.halting() => Ok(()),
+    };
+    if let Err(over) = sequenced {
+        run.stop.fail(over);
+    }
+}
+
 /// Each lane is a task of its own: one that is stuck in a write must not keep a second signal, or the
 /// end of the drain, from being heard.
-async fn serve_lanes(
-    shared: Lanes,
-    lanes: Vec<Box<dyn Lane>>,
-    ready: mpsc::Receiver<worker::Prepared>,
-) {
+async fn serve_lanes(shared: Lanes, lanes: Vec<Box<dyn Lane>>, ready: mpsc::Receiver<Prepared>) {
+    let run = Arc::clone(&shared.run);
     let ready = Arc::new(Mutex::new(ready));
     let mut tasks = JoinSet::new();
     for lane in lanes {
         tasks.spawn(LaneTask::new(shared.clone(), lane).serve(Arc::clone(&ready)));
     }
-    let halt = shared.halt.clone();
     // The lanes' own handles on them are what keeps the channels open.
     drop((ready, shared));
     while let Some(served) = tasks.join_next().await {
-        let broken = |cause| Err(Error::internal("a lane broke off").because(cause));
-        if let Err(error) = served.unwrap_or_else(broken) {
-            // The first error is the one to tell; the other lanes finish what they hold.
-            let _ = halt.try_send(Halt::Failed(error));
+        let broken = |cause| Err(Error::internal("a lane broke off").because(cause).into());
+        if let Err(failure) = served.unwrap_or_else(broken) {
+            run.stop.fail(failure);
         }
     }
 }
 
-/// Settles what became durable. A task of its own, because keeping rejected records may meet a disk
-/// that hangs. It ends when there is no lane any more.
-fn settle_all(
-    ledger: &Arc<Ledger>,
-    mut durable: mpsc::Receiver<settle::Durable>,
-) -> JoinSet<Result<()>> {
+/// Settles what became durable, until there is no lane any more. A task of its own, because keeping
+/// rejected records may meet a disk that hangs. It goes on when one cannot be settled as it should:
+/// what others have written is public all the same.
+fn settle_all(ledger: &Arc<Ledger>, mut durable: mpsc::Receiver<Durable>) -> JoinSet<()> {
     let ledger = Arc::clone(ledger);
     let mut task = JoinSet::new();
     task.spawn(async move {
         while let Some(segment) = durable.recv().await {
-            ledger.settle(segment)?;
+            ledger.settle(segment);
         }
-        Ok(())
     });
     task
 }
 
-async fn settled(task: &mut JoinSet<Result<()>>) -> Result<()> {
-    task.join_next()
-        .await
-        .unwrap_or(Ok(Ok(())))
-        .map_err(|cause| Error::internal("settling broke off").because(cause))?
-}
-
-fn unwritten() -> Failure {
-    Failure::from(let_go_of("everything that was read could be written"))
+async fn settled(stop: &Stop, task: &mut JoinSet<()>) {
+    if let Some(Err(cause)) = task.join_next().await {
+        stop.fail(Error::internal("settling broke off").because(cause));
+    }
 }
 
 /// The error of a run that was stopped before something.

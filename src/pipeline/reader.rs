@@ -2,11 +2,10 @@
 //! A source may have several readers, each at a split of its own.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
 
 use super::retry::Tries;
 use super::{Run, pool::Pool};
@@ -28,8 +27,6 @@ pub struct Reader<'a> {
     pub splits: &'a Splits,
     /// For waiting.
     pub runtime: Handle,
-    /// The rooms are closed.
-    pub is_closed: watch::Receiver<bool>,
     pub queue: &'a Queue,
     pub budget: &'a Arc<Budget>,
     pub pool: &'a Pool,
@@ -45,16 +42,11 @@ pub struct Splits {
     next: AtomicUsize,
     /// Bytes of the stored input that were consumed, by all of them.
     stored: AtomicU64,
-    has_failed: AtomicBool,
 }
 
 impl Splits {
     pub fn new() -> Splits {
-        Splits {
-            next: AtomicUsize::new(0),
-            stored: AtomicU64::new(0),
-            has_failed: AtomicBool::new(false),
-        }
+        Splits { next: AtomicUsize::new(0), stored: AtomicU64::new(0) }
     }
 }
 
@@ -66,7 +58,6 @@ impl Reader<'_> {
             let split = self.splits.next.fetch_add(1, Ordering::Relaxed);
             let Some(named) = self.run.source.splits().get(split) else { return Ok(Some(end)) };
             let read = self.read_split(split).inspect_err(|_| {
-                self.splits.has_failed.store(true, Ordering::Relaxed);
                 if named.is_file {
                     self.run.observer.notice(&Event::FileEnded(FileEnd::Failed));
                 }
@@ -103,7 +94,7 @@ impl Reader<'_> {
         let mut tickets = 0;
         let mut stored_before = 0;
         loop {
-            if self.is_over() {
+            if self.run.stop.is_stopping() {
                 return Ok(None);
             }
             let asked = Instant::now();
@@ -118,7 +109,8 @@ impl Reader<'_> {
             let segment = cursor.next(self.pool.take(), host)?;
             let took = started.elapsed().saturating_sub(host.waited);
             let Some(segment) = segment else {
-                return Ok((!self.is_over()).then(|| (cursor.tally(), tickets)));
+                let is_end = !self.run.stop.is_stopping();
+                return Ok(is_end.then(|| (cursor.tally(), tickets)));
             };
             let Some(mut reservation) = host.reservation.take() else { return Ok(None) };
             reservation.shrink(self.footprint(segment.bytes.len(), segment.records));
@@ -136,13 +128,6 @@ impl Reader<'_> {
             self.waited(asked.elapsed());
             tickets = ticket + 1;
         }
-    }
-
-    /// Nothing more is to be read, whoever decided so.
-    fn is_over(&self) -> bool {
-        self.run.stop.is_stopping()
-            || self.budget.is_closed()
-            || self.splits.has_failed.load(Ordering::Relaxed)
     }
 
     /// What a segment needs at worst, all the way: its bytes, its rows, and what is prepared of
@@ -187,19 +172,12 @@ impl Host for ReaderHost<'_> {
         }
         self.waited += asked.elapsed();
         self.reader.waited(asked.elapsed());
-        !self.reader.budget.is_closed()
+        !self.reader.run.stop.is_stopping()
     }
 
     fn stopped(&self) -> Later<'static, ()> {
         let run = Arc::clone(self.reader.run);
-        let mut is_closed = self.reader.is_closed.clone();
-        Box::pin(async move {
-            tokio::select! {
-                () = run.stop.draining() => {}
-                // Closed rooms and rooms that are gone are the same to a reader.
-                _ = is_closed.wait_for(|is_closed| *is_closed) => {}
-            }
-        })
+        Box::pin(async move { run.stop.draining().await })
     }
 
     fn again(&mut self, error: Error) -> Result<()> {

@@ -36,7 +36,7 @@ pub fn reaction(kind: Kind) -> Reaction {
 pub struct RetryPolicy {
     pub wait_min: Duration,
     pub wait_max: Duration,
-    /// For one operation; success starts it anew.
+    /// For one operation, from its first failure; success starts it anew.
     pub elapsed_max: Duration,
 }
 
@@ -68,8 +68,9 @@ pub struct Tries {
     policy: RetryPolicy,
     observer: Arc<dyn Observer>,
     stage: Stage,
-    /// The runtime's clock, which a test may let run ahead.
-    first: Instant,
+    /// When failures began, by the runtime's clock, which a test may let run ahead. Not when the
+    /// operation began: it may wait for something else before it fails.
+    first: Option<Instant>,
     /// When failures began that are worth less patience than others.
     first_hopeless: Option<Instant>,
     attempt: u32,
@@ -78,13 +79,12 @@ pub struct Tries {
 impl Tries {
     pub fn new(policy: RetryPolicy, observer: &Arc<dyn Observer>, stage: Stage) -> Tries {
         let observer = Arc::clone(observer);
-        let first = Instant::now();
-        Tries { policy, observer, stage, first, first_hopeless: None, attempt: 0 }
+        Tries { policy, observer, stage, first: None, first_hopeless: None, attempt: 0 }
     }
 
     /// The next failure is a first one.
     pub fn restart(&mut self) {
-        self.first = Instant::now();
+        self.first = None;
         self.first_hopeless = None;
         self.attempt = 0;
     }
@@ -103,7 +103,8 @@ impl Tries {
         if self.has_no_patience_left(&error) {
             return Err(error);
         }
-        let Some(wait) = self.policy.wait(self.attempt, self.first.elapsed(), chance()) else {
+        let elapsed = self.first.get_or_insert_with(Instant::now).elapsed();
+        let Some(wait) = self.policy.wait(self.attempt, elapsed, chance()) else {
             return Err(error);
         };
         let wait = wait.max(error.wait_min().unwrap_or_default());
@@ -204,7 +205,7 @@ mod tests {
             (failure(), 1, true),
             (failure(), 0, false),
         ] {
-            assert_eq!(tries.next(error).is_ok(), is_tried, "{:?}", tries.first.elapsed());
+            assert_eq!(tries.next(error).is_ok(), is_tried, "{:?}", tries.first);
             tokio::time::advance(Duration::from_secs(seconds)).await;
         }
         tries.restart();

@@ -1,11 +1,12 @@
 //! The threads of a run and what they share: reader, workers, queue, budget, pools.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::thread;
 
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinError, JoinSet};
 
 use super::Run;
 use super::budget::Budget;
@@ -13,6 +14,7 @@ use super::pool::Pools;
 use super::queue::Queue;
 use super::reader::{ReadToEnd, Reader, Splits};
 use super::settle::Ledger;
+use super::stop::Failure;
 use super::worker::{Prepared, Worker};
 use crate::error::{Error, Result};
 
@@ -20,7 +22,6 @@ pub struct Rooms {
     queue: Arc<Queue>,
     budget: Arc<Budget>,
     pub pools: Arc<Pools>,
-    is_closed: watch::Sender<bool>,
 }
 
 /// How a thread ended, once it has.
@@ -37,41 +38,42 @@ impl Rooms {
             queue: Queue::new(vitals.queue_capacity as usize, Arc::clone(vitals)),
             budget: Budget::new(memory, Arc::clone(vitals)),
             pools: Arc::new(Pools::new(memory / POOL_SHARE)),
-            is_closed: watch::Sender::new(false),
         }
     }
 
-    /// Starts all threads. The answer is how they end: a failed worker is an error at once, because
-    /// the sequencer would wait for its ticket for ever; what the reader found comes inside, to be
-    /// looked at when everything it has read went its way. A reader that is stuck in a read nobody
-    /// can interrupt is not waited for once the run is over.
-    pub fn work(
-        &self,
-        run: &Arc<Run>,
-        ledger: &Arc<Ledger>,
-        prepared: mpsc::Sender<Prepared>,
-    ) -> impl Future<Output = Result<Result<Option<ReadToEnd>>>> {
-        let reading = self.start_readers(run, ledger);
-        let mut working = self.start_workers(run, prepared);
-        let run = Arc::clone(run);
-        let mut is_closed = self.is_closed.subscribe();
-        async move {
-            let read = async {
-                Ok(tokio::select! {
-                    read = read_by_all(reading) => read,
-                    () = run.stop.draining() => Ok(None),
-                    // The sender lives as long as the rooms.
-                    _ = is_closed.wait_for(|is_closed| *is_closed) => Ok(None),
-                })
-            };
-            let worked = async {
-                while let Some(worked) = working.join_next().await {
-                    worked
-                        .map_err(|cause| Error::internal("a task broke off").because(cause))??;
+    /// What all readers found together; None where the run was stopped before. A reader that is stuck
+    /// in a read nobody can interrupt is not waited for.
+    pub async fn read(&self, run: &Arc<Run>, ledger: &Arc<Ledger>) -> Option<ReadToEnd> {
+        let mut reading = self.start_readers(run, ledger);
+        let all = async {
+            let mut all = ReadToEnd::default();
+            while let Some(read) = reading.join_next().await {
+                match read.unwrap_or_else(broken_off) {
+                    Ok(Some(one)) => all.records += one.records,
+                    // It stopped because everybody does.
+                    Ok(None) => return None,
+                    Err(error) => {
+                        run.stop.fail(Failure::Source(error));
+                        return None;
+                    }
                 }
-                Ok(())
-            };
-            tokio::try_join!(read, worked).map(|(read, ())| read)
+            }
+            run.stop.read_to_end().then_some(all)
+        };
+        tokio::select! {
+            biased;
+            all = all => all,
+            () = run.stop.draining() => None,
+        }
+    }
+
+    /// Until all workers have ended.
+    pub async fn work(&self, run: &Arc<Run>, prepared: mpsc::Sender<Prepared>) {
+        let mut working = self.start_workers(run, prepared);
+        while let Some(worked) = working.join_next().await {
+            if let Err(error) = worked.unwrap_or_else(broken_off) {
+                run.stop.fail(error);
+            }
         }
     }
 
@@ -79,20 +81,19 @@ impl Rooms {
         &self,
         run: &Arc<Run>,
         ledger: &Arc<Ledger>,
-    ) -> Vec<Reported<Option<ReadToEnd>>> {
+    ) -> JoinSet<Result<Option<ReadToEnd>>> {
         let splits = Arc::new(Splits::new());
         let queue = Arc::new(CloseAtTheEnd(Arc::clone(&self.queue)));
         let start_one = |number| {
             let (run, ledger) = (Arc::clone(run), Arc::clone(ledger));
             let (budget, pools) = (Arc::clone(&self.budget), Arc::clone(&self.pools));
             let (splits, queue) = (Arc::clone(&splits), Arc::clone(&queue));
-            let (runtime, is_closed) = (Handle::current(), self.is_closed.subscribe());
+            let runtime = Handle::current();
             start(format!("reader {number}"), move || {
                 let reader = Reader {
                     run: &run,
                     splits: &splits,
                     runtime,
-                    is_closed,
                     queue: &queue.0,
                     budget: &budget,
                     pool: &pools.segments,
@@ -104,7 +105,7 @@ impl Rooms {
             })
         };
         let count = run.source.readers().clamp(1, run.source.splits().len().max(1));
-        (0..count).map(start_one).collect()
+        (0..count).map(|number| outcome_of(start_one(number))).collect()
     }
 
     fn start_workers(
@@ -124,18 +125,21 @@ impl Rooms {
         workers
     }
 
-    /// The reader may be stuck in a read that nobody can interrupt: the queue is closed without it.
-    pub async fn close_when_draining(&self, run: &Run) {
+    /// Does with the queue and the budget what the phase of the run asks for: those who wait for
+    /// them are threads, which nothing else wakes.
+    pub async fn follow(&self, run: &Run) -> Infallible {
         run.stop.draining().await;
         self.queue.close();
         self.budget.close();
+        run.stop.halting().await;
+        self.queue.abandon();
         std::future::pending().await
     }
 
+    /// Nobody follows any more.
     pub fn close(&self) {
         self.queue.abandon();
         self.budget.close();
-        self.is_closed.send_replace(true);
     }
 }
 
@@ -165,22 +169,10 @@ fn start<T: Send + 'static>(
     receiver
 }
 
-/// What all readers found together. The first failure, but only when all have ended, because what
-/// the others have read is on its way.
-async fn read_by_all(readers: Vec<Reported<Option<ReadToEnd>>>) -> Result<Option<ReadToEnd>> {
-    let mut outcome = Ok(Some(ReadToEnd::default()));
-    for reader in readers {
-        outcome = match (outcome, outcome_of(reader).await) {
-            (Err(error), _) | (_, Err(error)) => Err(error),
-            (Ok(Some(all)), Ok(Some(one))) => {
-                Ok(Some(ReadToEnd { records: all.records + one.records }))
-            }
-            (Ok(_), Ok(_)) => Ok(None),
-        };
-    }
-    outcome
-}
-
 async fn outcome_of<T>(reported: Reported<T>) -> Result<T> {
     reported.await.unwrap_or_else(|_| Err(Error::internal("a thread of the pipeline panicked")))
+}
+
+fn broken_off<T>(cause: JoinError) -> Result<T> {
+    Err(Error::internal("a task broke off").because(cause))
 }

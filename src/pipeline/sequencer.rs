@@ -20,17 +20,25 @@ use crate::record::{ErrorType, Interval, Rejected};
 const REPORTED_MAX: usize = 100;
 
 /// Too many records were rejected.
+#[derive(Debug)]
 pub struct OverBudget {
     pub error: Error,
-    /// Rejected records of the segment that was not let through, to be kept as evidence.
+    /// None where all of them were settled.
+    pub evidence: Option<Evidence>,
+}
+
+/// Rejected records of a segment that was not let through.
+#[derive(Debug)]
+pub struct Evidence {
     pub interval: Interval,
-    pub evidence: Vec<Rejected>,
+    pub rejected: Vec<Rejected>,
 }
 
 impl OverBudget {
-    pub fn new(run: &Run, failed: u64, interval: Interval, mut evidence: Vec<Rejected>) -> Self {
-        evidence.truncate(REPORTED_MAX);
-        OverBudget { error: over_budget(run, failed, evidence.first()), interval, evidence }
+    pub fn new(run: &Run, failed: u64, interval: Interval, mut rejected: Vec<Rejected>) -> Self {
+        rejected.truncate(REPORTED_MAX);
+        let error = over_budget(run, failed, rejected.first());
+        OverBudget { error, evidence: Some(Evidence { interval, rejected }) }
     }
 }
 

@@ -74,21 +74,28 @@ impl Ledger {
         }
     }
 
-    pub fn settle(&self, durable: Durable) -> Result<()> {
+    /// Into the books. They have what the sink has, also when this side cannot keep what was rejected
+    /// beside it; then the run ends.
+    pub fn settle(&self, durable: Durable) {
         let Durable { segment, receipt, insert } = durable;
         let Receipt { mut counts, bytes_written, refused } = receipt;
-        let late = segment.refused_late(&self.run, refused)?;
+        let late = segment.refused_late(&self.run, refused).unwrap_or_else(|error| {
+            self.run.stop.fail(error);
+            Vec::new()
+        });
         let mut rejected = segment.rejected;
         rejected.extend(late);
         counts.failed += rejected.len() as u64;
         if counts.processed() != segment.records {
-            return Err(Error::internal(format!(
+            self.run.stop.fail(Error::internal(format!(
                 "a segment of {} records was settled with {}",
                 segment.records,
                 counts.processed()
             )));
         }
-        self.keep(&segment.interval, &rejected)?;
+        if let Err(error) = self.keep(&segment.interval, &rejected) {
+            self.run.stop.fail(error);
+        }
         let ended = {
             let mut books = self.books();
             books.totals.add(&counts);
@@ -102,7 +109,6 @@ impl Ledger {
             batch: segment.started.elapsed(),
         });
         self.tell_ended(ended);
-        Ok(())
     }
 
     pub fn keep(&self, interval: &Interval, rejected: &[Rejected]) -> Result<()> {

@@ -1,87 +1,323 @@
-//! The end of a run before its end, seen by every room: first a drain, then an abandonment.
+//! How a run stops before its end: one phase, which only rises, and the cause that raised it first.
+//!
+//! | phase | what brings it | reader | queue, budget | workers, sequencer | lanes |
+//! |---|---|---|---|---|---|
+//! | running | | reads | open | work | write |
+//! | draining | a signal; a source that fails | reads nothing more | closed; what waits is handed out | work until the queue is empty | write |
+//! | halting | a lane, a worker or the books that fail; too many rejected records | the same | closed and emptied | end | write what was let through |
+//! | abandoned | a second signal; `--drain-timeout` | is left in its read | the same | are left or dropped | are dropped, and the sink is asked what it has |
+//!
+//! What became durable is settled in every phase, and nothing is published in any but the first. The
+//! clock of `--drain-timeout` begins with the first phase above running, whatever brought it.
+//!
+//! The first cause is the run's outcome. A reader is ahead of everybody, so what it finds stands behind
+//! all that it has read: a failure of something before that takes its place. A signal is a cause only
+//! while there is something left to read, for otherwise it changes nothing.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::watch;
 
-use crate::outcome::Signal;
+use super::sequencer::{Evidence, OverBudget};
+use crate::error::Error;
+use crate::outcome::{Outcome, Signal};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
-enum Level {
+pub enum Phase {
     Running,
-    /// Read nothing more; what is under way is finished.
     Draining,
-    /// Let go of everything.
+    Halting,
     Abandoned,
 }
 
-/// Pulled by signals and deadlines; looked at by everybody at safe points.
+/// What cannot go on.
+#[derive(Debug)]
+pub enum Failure {
+    /// A reader, at the end of what it has read.
+    Source(Error),
+    /// Anything behind it.
+    Path(Error),
+    /// Too many records were rejected.
+    OverBudget(OverBudget),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Path(error)
+    }
+}
+
+impl From<OverBudget> for Failure {
+    fn from(over: OverBudget) -> Failure {
+        Failure::OverBudget(over)
+    }
+}
+
+#[derive(Debug)]
+enum Cause {
+    Signal(Signal),
+    Failure(Failure),
+}
+
+/// Told by whoever has a reason to stop; looked at by everybody at safe points.
 pub struct Stop {
-    level: watch::Sender<Level>,
-    signal: Mutex<Option<Signal>>,
+    phase: watch::Sender<Phase>,
+    causes: Mutex<Causes>,
+}
+
+#[derive(Default)]
+struct Causes {
+    signal: Option<Signal>,
+    /// The source was read to its end.
+    is_read: bool,
+    first: Option<Cause>,
+    /// What failed after a signal: worth telling, and no other outcome.
+    failed_later: Option<Error>,
 }
 
 impl Default for Stop {
     fn default() -> Stop {
-        Stop { level: watch::Sender::new(Level::Running), signal: Mutex::default() }
+        Stop { phase: watch::Sender::new(Phase::Running), causes: Mutex::default() }
     }
 }
 
 impl Stop {
-    /// The first signal drains, the second abandons.
-    pub fn signal(&self, signal: Signal) {
-        if self.note(signal) { self.drain() } else { self.abandon() }
-    }
-
-    /// Keeps a signal if it is the first, and says whether it is. Nothing stops by that.
-    pub fn note(&self, signal: Signal) -> bool {
-        let mut first = self.signal.lock().expect("nobody panics while holding a signal");
-        let is_first = first.is_none();
-        first.get_or_insert(signal);
+    /// The first signal drains, the second abandons. Says whether it was the first.
+    pub fn signal(&self, signal: Signal) -> bool {
+        let mut causes = self.causes();
+        let is_first = causes.signal.is_none();
+        let meant = *causes.signal.get_or_insert(signal);
+        if causes.first.is_none() && !(is_first && causes.is_read) {
+            causes.first = Some(Cause::Signal(meant));
+        }
+        self.raise(if is_first { Phase::Draining } else { Phase::Abandoned });
         is_first
     }
 
-    pub fn drain(&self) {
-        self.raise(Level::Draining);
+    /// Something cannot go on, or may not.
+    pub fn fail(&self, failure: impl Into<Failure>) {
+        let failure = failure.into();
+        let phase = match failure {
+            Failure::Source(_) => Phase::Draining,
+            Failure::Path(_) | Failure::OverBudget(_) => Phase::Halting,
+        };
+        let mut causes = self.causes();
+        match (&causes.first, &failure) {
+            (None, _) => causes.first = Some(Cause::Failure(failure)),
+            (
+                Some(Cause::Failure(Failure::Source(_))),
+                Failure::Path(_) | Failure::OverBudget(_),
+            ) => {
+                causes.first = Some(Cause::Failure(failure));
+            }
+            (Some(Cause::Signal(_)), _) => {
+                causes.failed_later.get_or_insert(failure.into_error());
+            }
+            (Some(Cause::Failure(_)), _) => {}
+        }
+        self.raise(phase);
     }
 
-    pub fn abandon(&self) {
-        self.raise(Level::Abandoned);
+    /// A drain took too long.
+    pub fn time_is_up(&self) {
+        let mut causes = self.causes();
+        if causes.first.is_none() {
+            causes.first = causes.signal.map(Cause::Signal);
+        }
+        self.raise(Phase::Abandoned);
     }
 
+    /// The source was read to its end. False where the run has been stopped before.
+    pub fn read_to_end(&self) -> bool {
+        let mut causes = self.causes();
+        causes.is_read = causes.first.is_none();
+        causes.is_read
+    }
+
+    pub fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    /// Nothing more is to be read.
     pub fn is_stopping(&self) -> bool {
-        *self.level.borrow() >= Level::Draining
+        self.phase() >= Phase::Draining
     }
 
-    pub fn is_abandoned(&self) -> bool {
-        *self.level.borrow() == Level::Abandoned
+    /// There is a reason not to publish.
+    pub fn has_cause(&self) -> bool {
+        self.causes().first.is_some()
     }
 
-    pub async fn draining(&self) {
-        self.reached(Level::Draining).await;
-    }
-
-    pub async fn abandoned(&self) {
-        self.reached(Level::Abandoned).await;
+    #[cfg(test)]
+    pub fn is_read(&self) -> bool {
+        self.causes().is_read
     }
 
     pub fn received(&self) -> Option<Signal> {
-        *self.signal.lock().expect("nobody panics while holding a signal")
+        self.causes().signal
     }
 
-    fn raise(&self, level: Level) {
-        self.level.send_if_modified(|current| {
-            let is_higher = *current < level;
+    pub async fn draining(&self) {
+        self.reached(Phase::Draining).await;
+    }
+
+    pub async fn halting(&self) {
+        self.reached(Phase::Halting).await;
+    }
+
+    pub async fn abandoned(&self) {
+        self.reached(Phase::Abandoned).await;
+    }
+
+    /// Why the run did not get to its end. Asked once, when it is over.
+    pub fn verdict(&self) -> Verdict {
+        let mut causes = self.causes();
+        match causes.first.take() {
+            Some(Cause::Signal(signal)) => Verdict {
+                outcome: Outcome::Interrupted(signal),
+                error: causes.failed_later.take(),
+                keeps_rejects: false,
+                evidence: None,
+            },
+            Some(Cause::Failure(failure)) => failure.into_verdict(),
+            None => {
+                let error = Error::internal("a run ended before its end, and nobody said why");
+                Failure::Path(error).into_verdict()
+            }
+        }
+    }
+
+    /// Under the lock of the causes, so that nobody sees a phase without its cause.
+    fn raise(&self, phase: Phase) {
+        self.phase.send_if_modified(|current| {
+            let is_higher = *current < phase;
             if is_higher {
-                *current = level;
+                *current = phase;
             }
             is_higher
         });
     }
 
-    async fn reached(&self, level: Level) {
-        let mut levels = self.level.subscribe();
+    async fn reached(&self, phase: Phase) {
+        let mut phases = self.phase.subscribe();
         // The sender lives as long as `self`.
-        let _ = levels.wait_for(|current| *current >= level).await;
+        let _ = phases.wait_for(|current| *current >= phase).await;
+    }
+
+    fn causes(&self) -> MutexGuard<'_, Causes> {
+        self.causes.lock().expect("nobody panics while holding the causes")
+    }
+}
+
+/// How a run ended that did not get to its end.
+pub struct Verdict {
+    pub outcome: Outcome,
+    pub error: Option<Error>,
+    /// The rejected records are the explanation.
+    pub keeps_rejects: bool,
+    /// More of them, which were not settled.
+    pub evidence: Option<Evidence>,
+}
+
+impl Failure {
+    fn into_error(self) -> Error {
+        match self {
+            Failure::Source(error) | Failure::Path(error) => error,
+            Failure::OverBudget(over) => over.error,
+        }
+    }
+
+    fn into_verdict(self) -> Verdict {
+        let (error, keeps_rejects, evidence) = match self {
+            Failure::Source(error) | Failure::Path(error) => (error, false, None),
+            Failure::OverBudget(OverBudget { error, evidence }) => (error, true, evidence),
+        };
+        Verdict { outcome: error.kind.into(), error: Some(error), keeps_rejects, evidence }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+    use crate::record::ErrorType;
+
+    #[derive(Clone, Copy)]
+    enum Step {
+        Signal(Signal),
+        ReadToEnd,
+        Source(Kind),
+        Path(Kind),
+        OverBudget,
+        TimeIsUp,
+    }
+
+    fn failed(kind: Kind) -> Error {
+        Error::new(kind, ErrorType::Other, format!("{kind:?}"))
+    }
+
+    /// In which phase a run is after these steps, how it ended if it is not complete, and what it told.
+    #[test]
+    fn the_first_cause_is_the_outcome() {
+        use Phase::{Abandoned, Draining, Halting, Running};
+        use Step::{OverBudget, Path, ReadToEnd, Source, TimeIsUp};
+        let term = Step::Signal(Signal::Terminate);
+        let int = Step::Signal(Signal::Interrupt);
+        let terminated = Outcome::Interrupted(Signal::Terminate);
+        let (disk, away) = (Kind::LocalIo, Kind::Unavailable);
+        let table: &[(&[Step], Phase, Option<(Outcome, &str)>)] = &[
+            (&[], Running, None),
+            (&[ReadToEnd], Running, None),
+            (&[term], Draining, Some((terminated, ""))),
+            (&[term, int], Abandoned, Some((terminated, ""))),
+            (&[term, TimeIsUp], Abandoned, Some((terminated, ""))),
+            (&[term, ReadToEnd], Draining, Some((terminated, ""))),
+            (&[term, Path(disk)], Halting, Some((terminated, "LocalIo"))),
+            (&[term, Path(disk), Path(away)], Halting, Some((terminated, "LocalIo"))),
+            (&[term, Source(away), int], Abandoned, Some((terminated, "Unavailable"))),
+            (&[ReadToEnd, term], Draining, None),
+            (&[ReadToEnd, term, Path(disk)], Halting, Some((Outcome::LocalIo, "LocalIo"))),
+            (&[ReadToEnd, term, int], Abandoned, Some((terminated, ""))),
+            (&[ReadToEnd, term, TimeIsUp], Abandoned, Some((terminated, ""))),
+            (&[Path(disk)], Halting, Some((Outcome::LocalIo, "LocalIo"))),
+            (&[Path(disk), Path(away), term], Halting, Some((Outcome::LocalIo, "LocalIo"))),
+            (&[Path(disk), term, int], Abandoned, Some((Outcome::LocalIo, "LocalIo"))),
+            (&[Path(disk), Source(away), TimeIsUp], Abandoned, Some((Outcome::LocalIo, "LocalIo"))),
+            (&[OverBudget, Path(disk)], Halting, Some((Outcome::Data, "over budget"))),
+            (&[Source(away)], Draining, Some((Outcome::Unavailable, "Unavailable"))),
+            (&[Source(away), Source(disk)], Draining, Some((Outcome::Unavailable, "Unavailable"))),
+            (&[Source(away), term], Draining, Some((Outcome::Unavailable, "Unavailable"))),
+            (&[Source(away), term, int], Abandoned, Some((Outcome::Unavailable, "Unavailable"))),
+            (&[Source(away), TimeIsUp], Abandoned, Some((Outcome::Unavailable, "Unavailable"))),
+            // What the reader found stands behind what it has read.
+            (&[Source(away), OverBudget], Halting, Some((Outcome::Data, "over budget"))),
+            (&[Source(away), Path(disk), OverBudget], Halting, Some((Outcome::LocalIo, "LocalIo"))),
+        ];
+        for (number, (steps, phase, end)) in table.iter().enumerate() {
+            let stop = Stop::default();
+            for step in *steps {
+                match *step {
+                    Step::Signal(signal) => {
+                        stop.signal(signal);
+                    }
+                    ReadToEnd => {
+                        stop.read_to_end();
+                    }
+                    Source(kind) => stop.fail(Failure::Source(failed(kind))),
+                    Path(kind) => stop.fail(failed(kind)),
+                    OverBudget => stop.fail(super::OverBudget {
+                        error: Error::data(ErrorType::Other, "over budget"),
+                        evidence: None,
+                    }),
+                    TimeIsUp => stop.time_is_up(),
+                }
+            }
+            assert_eq!((stop.phase(), stop.has_cause()), (*phase, end.is_some()), "{number}");
+            let Some((outcome, error)) = end else { continue };
+            let verdict = stop.verdict();
+            let told = verdict.error.map(|error| error.to_string()).unwrap_or_default();
+            assert_eq!((verdict.outcome, told.as_str()), (*outcome, *error), "{number}");
+            assert_eq!(verdict.keeps_rejects, told == "over budget", "{number}");
+        }
     }
 }

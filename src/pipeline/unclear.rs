@@ -13,7 +13,7 @@ use super::worker::Prepared;
 use crate::sink::Payload;
 
 /// For all questions together: nobody waits long for a run that was told to let go.
-const ASK_MAX: Duration = Duration::from_secs(5);
+const ASK_MAX: Duration = Duration::from_secs(4);
 
 /// A segment while a lane has it. Dropping it amid a commit leaves it to be asked for.
 pub struct InHand {
@@ -78,7 +78,7 @@ pub async fn clear_up(run: &Arc<Run>, ledger: &Arc<Ledger>) -> u64 {
                 let ledger = Arc::clone(ledger);
                 let settled = spawn_blocking(move || ledger.settle(durable));
                 let is_settled = timeout_at(give_up, settled).await;
-                if !matches!(is_settled, Ok(Ok(Ok(())))) {
+                if !matches!(is_settled, Ok(Ok(()))) {
                     unknown += rows;
                 }
             }

@@ -51,6 +51,7 @@ pub fn summary(report: &Report) -> Value {
         "rejected": rejected,
         "fields_ignored": run.fields_ignored,
         "values_kept": run.values_kept,
+        "log_lines_dropped": report.log_lines_dropped,
         "rejects_file": report.rejects,
         "published": report.published.is_some(),
         "output": report.published.as_ref().and_then(|published| published.name.clone()),

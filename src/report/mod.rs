@@ -31,6 +31,8 @@ pub struct Report {
     pub rejects: Option<String>,
     /// Rows of which nobody knows whether they are in the table.
     pub unclear: u64,
+    /// Lines of the log that could not be written, up to the end of the run.
+    pub log_lines_dropped: u64,
     pub run: Snapshot,
 }
 

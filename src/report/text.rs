@@ -70,6 +70,12 @@ pub fn summary(report: &Report) -> String {
     if let Some(rejects) = &report.rejects {
         line(format!("  rejected records: {rejects}"));
     }
+    if report.log_lines_dropped > 0 {
+        line(format!(
+            "  {} log lines were dropped, as standard error could not be written",
+            count(report.log_lines_dropped)
+        ));
+    }
     if let Some(verdict) = verdict(run) {
         line(format!("  limit: {}", verdict.sentence(report.source, report.sink)));
     }

@@ -3,6 +3,8 @@
 //! durable later.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
@@ -24,8 +26,12 @@ pub enum Fault {
     DoAndVanish,
     /// Does not start before it is released.
     Hold(Arc<Gate>),
+    /// Fails when it is released.
+    HoldAndRefuse(Arc<Gate>, Kind),
     /// Does it, and does not answer before it is released.
     DoAndHold(Arc<Gate>),
+    /// Has a bug.
+    Panic,
 }
 
 /// Where a commit stands until it is let through.
@@ -44,6 +50,16 @@ pub struct MemorySink {
     pub faults: Mutex<HashMap<u64, VecDeque<Fault>>>,
     /// A segment is public as soon as it is stored.
     pub is_public: bool,
+    /// Answers that it wants to be left alone, before it does not.
+    pub held_back: AtomicUsize,
+    /// Asking that fails, once, behind those.
+    pub throttle_fails: AtomicBool,
+    /// Where lanes wait to be opened.
+    pub opening: Option<Arc<Gate>>,
+    /// Where publishing waits before it fails.
+    pub publishing: Option<Arc<Gate>>,
+    /// Has a bug where it would be published.
+    pub panics_at_the_end: bool,
     /// A row with this text is refused when it is prepared.
     pub refuses: Option<String>,
     /// A row with this text is refused by the lane.
@@ -137,6 +153,10 @@ impl Sink for MemorySink {
 
     fn open(self: Arc<Self>) -> Later<'static, Result<Box<dyn Lane>>> {
         Box::pin(async {
+            if let Some(gate) = &self.opening {
+                gate.reached.notify_one();
+                gate.released.notified().await;
+            }
             Ok(Box::new(MemoryLane {
                 sink: self,
                 accepted: Vec::new(),
@@ -148,6 +168,12 @@ impl Sink for MemorySink {
 
     fn publish(&self) -> Later<'_, Result<Published>> {
         Box::pin(async {
+            assert!(!self.panics_at_the_end, "the memory sink was told to panic");
+            if let Some(gate) = &self.publishing {
+                gate.reached.notify_one();
+                gate.released.notified().await;
+                return Err(lost(Kind::LocalIo));
+            }
             *self.stored.is_published.lock().expect(CALM) = true;
             Ok(Published::default())
         })
@@ -220,6 +246,7 @@ impl Lane for MemoryLane {
             match self.next_fault(payload.ticket) {
                 Some(Fault::Refuse(kind)) => return Err(lost(kind)),
                 Some(Fault::LoseRequest) => return Err(lost(Kind::Unknown)),
+                Some(Fault::Panic) => panic!("the memory sink was told to panic"),
                 Some(Fault::DoAndFail) => {
                     self.store(payload, allowance);
                     return Err(lost(Kind::Unknown));
@@ -235,6 +262,11 @@ impl Lane for MemoryLane {
                     gate.released.notified().await;
                     return Ok(stored);
                 }
+                Some(Fault::HoldAndRefuse(gate, kind)) => {
+                    gate.reached.notify_one();
+                    gate.released.notified().await;
+                    return Err(lost(kind));
+                }
                 Some(Fault::Hold(gate)) => {
                     gate.reached.notify_one();
                     gate.released.notified().await;
@@ -249,6 +281,14 @@ impl Lane for MemoryLane {
                 stored => Ok(stored),
             }
         })
+    }
+
+    fn is_held_back(&mut self) -> Later<'_, Result<bool>> {
+        let less = |left: usize| left.checked_sub(1);
+        let is_held_back = self.sink.held_back.fetch_update(Relaxed, Relaxed, less).is_ok();
+        let fails = !is_held_back && self.sink.throttle_fails.swap(false, Relaxed);
+        let answer = if fails { Err(lost(Kind::Unavailable)) } else { Ok(is_held_back) };
+        Box::pin(std::future::ready(answer))
     }
 
     fn mark(&mut self) -> Later<'_, Result<bool>> {

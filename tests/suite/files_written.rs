@@ -310,20 +310,6 @@ fn a_file_that_is_mounted_cannot_be_replaced_and_that_is_known_before_the_run() 
     }
 }
 
-#[test]
-fn too_few_open_files_are_said_and_are_no_bug() {
-    for command in ["run", "check"] {
-        let workdir = workdir!();
-        workdir.write("in.csv", "a,b\n1,x\n");
-        let args = format!("{command} --csv-file in.csv --output-file out.jsonl");
-        let finished = through_shell(&workdir, "ulimit -n 6; exec \"$0\" \"$@\"", &args).run();
-        finished
-            .assert_code(2)
-            .assert_stderr("flowgauge: only 6 files may be open at once; ulimit -n 64, or more\n");
-        assert_eq!(workdir.names(), ["in.csv"]);
-    }
-}
-
 /// A name may have 255 bytes, and the hidden ones are longer.
 #[test]
 fn the_longest_names_are_written() {

@@ -111,14 +111,15 @@ impl Client {
         done.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(sql)));
     }
 
-    /// Rows of cells as text. What may hold other bytes is to be asked for by HEX().
+    /// Rows of cells as text. What may hold other bytes is to be asked for by HEX(); a list of
+    /// processes has the statements of others, cut anywhere.
     #[track_caller]
     pub fn rows(&self, sql: &str) -> Vec<Vec<Option<String>>> {
         let rows = self.runtime.block_on(self.conn.borrow_mut().query::<Row, _>(sql));
         let rows = rows.unwrap_or_else(|error| panic!("{error}: {sql}"));
         let cell = |value| match value {
             Value::NULL => None,
-            Value::Bytes(bytes) => Some(String::from_utf8(bytes).unwrap()),
+            Value::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
             other => Some(other.as_sql(false)),
         };
         rows.into_iter().map(|row| row.unwrap().into_iter().map(cell).collect()).collect()

@@ -5,6 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, ErrorKind, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -23,6 +24,8 @@ pub struct Flowgauge {
     is_stdin_open: bool,
     stdout_is_held: bool,
     is_stdout_full: bool,
+    stderr: Option<Stdio>,
+    terminal: Option<OwnedFd>,
 }
 
 impl Flowgauge {
@@ -40,6 +43,8 @@ impl Flowgauge {
             is_stdin_open: false,
             stdout_is_held: false,
             is_stdout_full: false,
+            stderr: None,
+            terminal: None,
         }
     }
 
@@ -89,6 +94,18 @@ impl Flowgauge {
         self
     }
 
+    /// Standard error leads there, and is not seen by the test.
+    pub fn stderr(mut self, stderr: impl Into<Stdio>) -> Flowgauge {
+        self.stderr = Some(stderr.into());
+        self
+    }
+
+    /// Standard input and standard error are a terminal.
+    pub fn terminal(mut self, terminal: OwnedFd) -> Flowgauge {
+        self.terminal = Some(terminal);
+        self
+    }
+
     /// Runs it to its end.
     #[track_caller]
     pub fn run(self) -> Finished {
@@ -99,13 +116,23 @@ impl Flowgauge {
     pub fn spawn(mut self) -> Running {
         let typed = typed(&self.command);
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if let Some(stderr) = self.stderr {
+            self.command.stderr(stderr);
+        }
+        if let Some(terminal) = self.terminal {
+            self.is_stdin_open = true;
+            self.command.stdin(terminal.try_clone().unwrap()).stderr(terminal);
+        }
         let mut full = None;
         if self.is_stdout_full {
             let (reader, mut writer) = std::io::pipe().unwrap();
             full = Some(Full { filling: fill(&mut writer), reader });
             self.command.stdout(writer);
         }
-        let mut child = match self.command.spawn() {
+        let spawned = self.command.spawn();
+        // It holds the ends of pipes that only the child is to hold.
+        drop(self.command);
+        let mut child = match spawned {
             Ok(child) => child,
             Err(error) => panic!("cannot start {typed}: {error}"),
         };
@@ -128,7 +155,7 @@ impl Flowgauge {
             Some(pipe) => lines_of(pipe),
             None => mpsc::channel().1,
         };
-        let stderr = lines_of(child.stderr.take().unwrap());
+        let stderr = child.stderr.take().map_or_else(|| mpsc::channel().1, lines_of);
         let (out, err) = (Vec::new(), Vec::new());
         Running { typed, child, close_stdin, held, full, stdout, stderr, out, err }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::task::{JoinHandle, block_in_place, spawn_blocking};
 
+use super::standard_output::StandardOutput;
 use crate::error::{Error, Kind, Later, Result};
 use crate::part::PartFile;
 use crate::record::{Counts, ErrorType};
@@ -92,8 +93,7 @@ impl Lane for StdoutLane {
 }
 
 fn write(bytes: &[u8]) -> Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|cause| {
+    StandardOutput.write_all(bytes).map_err(|cause| {
         if cause.kind() == io::ErrorKind::BrokenPipe {
             let message = "the reader of standard output went away";
             return Error::new(Kind::OutputClosed, ErrorType::Other, message);

@@ -7,6 +7,7 @@ mod compress;
 mod csv;
 mod json;
 mod lane;
+mod standard_output;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub use self::compress::Compression;
 use self::csv::CsvEncoder;
 use self::json::JsonEncoder;
 use self::lane::{FileLane, StdoutLane};
+pub use self::standard_output::StandardOutput;
 use super::{Lane, Payload, Refused, Sink};
 use crate::error::{Error, Later, Result};
 use crate::part::{IfExists, PartFile, PartPolicy};

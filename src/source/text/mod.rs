@@ -5,6 +5,7 @@
 mod cursor;
 mod input;
 mod kept;
+mod standard_input;
 mod stream;
 mod transcode;
 

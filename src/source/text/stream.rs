@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::input::Input;
+use super::standard_input::StandardInput;
 use super::transcode::{Encoding, NotDecodable, Transcode};
 use crate::error::{Error, Result};
 use crate::record::{ErrorType, Place};
@@ -74,7 +75,7 @@ impl Compression {
 impl Stream {
     pub fn open(input: &Input, settings: &StreamSettings) -> Result<Stream> {
         let (file, reader): (Option<File>, Box<dyn Read + Send>) = match &input.path {
-            None => (None, Box::new(io::stdin())),
+            None => (None, Box::new(StandardInput)),
             Some(path) => {
                 let file = File::open(path).map_err(|cause| {
                     Error::config(format!("cannot open '{}'", input.name)).because(cause)

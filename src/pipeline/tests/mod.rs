@@ -12,6 +12,32 @@ use crate::sink::memory::{Fault, Gate, MemorySink, Stored};
 use crate::source::Wanted;
 use crate::source::memory::MemorySource;
 
+/// Time passes by itself when everybody waits, so retries cost none. Not for a run that drains: its
+/// clock would run ahead of the threads that have something to do.
+macro_rules! paused {
+    ($body:expr) => {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap()
+            .block_on($body)
+    };
+}
+
+macro_rules! real {
+    ($body:expr) => {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on($body)
+    };
+}
+
+mod stopping;
+
 /// Keeps what happened.
 #[derive(Default)]
 struct Recorder(SyncMutex<Vec<Event>>);
@@ -114,8 +140,11 @@ impl Scene {
     }
 
     async fn play_until(self, stop: &Arc<Stop>) -> Played {
+        self.play_with(stop, MemoryRejects::default()).await
+    }
+
+    async fn play_with(self, stop: &Arc<Stop>, rejects: MemoryRejects) -> Played {
         let (run, recorder, stored) = self.run(stop);
-        let rejects = MemoryRejects::default();
         let kept = Arc::clone(&rejects.kept);
         let ending = super::run(run, Box::new(rejects)).await;
         let events = recorder.0.lock().unwrap().iter().filter_map(words).collect();
@@ -147,18 +176,6 @@ impl Played {
     fn count(&self, word: &str) -> usize {
         self.events.iter().filter(|event| *event == word).count()
     }
-}
-
-/// Time passes by itself when everybody waits, so retries cost none.
-macro_rules! paused {
-    ($body:expr) => {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .unwrap()
-            .block_on($body)
-    };
 }
 
 #[test]
@@ -230,20 +247,6 @@ fn a_lost_answer_is_looked_for_until_the_other_side_is_back() {
 }
 
 #[test]
-fn a_worker_that_breaks_ends_the_run() {
-    let text = format!("*\n{}", "line\n".repeat(500));
-    let played = paused!(Scene::new(&[&text]).play());
-    played.assert_outcome(Outcome::Internal, false);
-}
-
-#[test]
-fn a_reader_that_breaks_ends_the_run() {
-    let played = paused!(Scene::new(&["a\nb\n**\nc\n"]).play());
-    played.assert_outcome(Outcome::Internal, false);
-    played.assert_lines(&["a", "b"]);
-}
-
-#[test]
 fn rows_refused_at_commit_count_against_the_budget() {
     let text = "a\nb\n".repeat(300);
     let scene = Scene::new(&[&text])
@@ -293,72 +296,6 @@ fn splits_that_are_read_together_all_arrive() {
     lines.sort_unstable();
     assert!(lines.into_iter().eq(0..250));
     assert_eq!(played.count("split done"), 5);
-}
-
-#[test]
-fn one_split_that_fails_stops_the_others() {
-    let long = "x\n".repeat(10_000);
-    let mut scene = Scene::new(&[&long, "a\n?\n"]);
-    scene.source = MemorySource::new(&[&long, "a\nb\n?\n"], 2);
-    scene.source.readers = 2;
-    let played = paused!(scene.play());
-    played.assert_outcome(Outcome::Data, false);
-    assert_eq!(played.count("split failed"), 1);
-    assert_eq!(played.count("failed other"), 1);
-}
-
-/// One lane fails for good while another waits for its answer: that answer still counts.
-#[test]
-fn what_other_lanes_have_under_way_is_settled_when_one_fails() {
-    let gate = Arc::new(Gate::default());
-    let text = "line\n".repeat(100);
-    let scene = Scene::new(&[&text]).sink(|_| {
-        MemorySink::new(2)
-            .fault(0, Fault::Hold(Arc::clone(&gate)))
-            .fault(1, Fault::Refuse(Kind::LocalIo))
-    });
-    let played = paused!(async {
-        let stop = Arc::default();
-        let played = scene.play_until(&stop);
-        let releasing = async {
-            gate.reached.notified().await;
-            // The clock of the test runs ahead only when nobody has anything to do: the other lane
-            // has failed by then.
-            tokio::time::sleep(Duration::from_secs(5)).await;
-            gate.released.notify_one();
-        };
-        tokio::join!(played, releasing).0
-    });
-    played.assert_outcome(Outcome::LocalIo, false);
-    assert_eq!(played.ending.totals.inserted, played.stored.lines().len() as u64);
-    assert!(played.ending.totals.inserted >= 2, "{:?}", played.events);
-}
-
-/// The same where not a lane but a worker finds that the run cannot go on.
-#[test]
-fn what_lanes_have_under_way_is_settled_when_a_worker_ends_the_run() {
-    let gate = Arc::new(Gate::default());
-    let scene = Scene::new(&["a\nb\n#\nc\n"])
-        .sink(|_| MemorySink::new(2).fault(0, Fault::Hold(Arc::clone(&gate))));
-    let (ending, stored) = paused!(async {
-        let (run, recorder, stored) = scene.run(&Arc::default());
-        let has_failed = || {
-            recorder.0.lock().unwrap().iter().filter_map(words).any(|event| event == "failed parse")
-        };
-        let running = super::run(run, Box::<MemoryRejects>::default());
-        let releasing = async {
-            gate.reached.notified().await;
-            while !has_failed() {
-                tokio::task::yield_now().await;
-            }
-            tokio::time::sleep(Duration::from_secs(5)).await;
-            gate.released.notify_one();
-        };
-        (tokio::join!(running, releasing).0, stored.lines())
-    });
-    assert_eq!(ending.outcome, Outcome::Data, "{:?}", ending.error);
-    assert_eq!(stored, ["a", "b"]);
-    assert_eq!(ending.totals.inserted, 2);
 }
 
 /// The first segment stands at a gate; the second has a key of its own, the third one of the first.
@@ -414,15 +351,6 @@ fn trying_again_has_an_end() {
 }
 
 #[test]
-fn a_final_error_is_not_tried_again() {
-    let scene = Scene::new(&["a\n"]).sink(|sink| sink.fault(0, Fault::Refuse(Kind::LocalIo)));
-    let played = paused!(scene.play());
-    played.assert_outcome(Outcome::LocalIo, false);
-    assert_eq!(played.count("retry 1"), 0);
-    assert_eq!(played.events.last().unwrap(), "ended local_io");
-}
-
-#[test]
 fn rejected_records_within_the_budget_are_kept_and_counted() {
     let scene = Scene::new(&["a\n!b\nc\nd\n"])
         .max_errors(2)
@@ -462,24 +390,6 @@ fn over_budget_the_segments_before_are_written_and_the_one_that_is_too_much_is_n
 }
 
 #[test]
-fn a_source_that_fails_leaves_what_it_read_written_and_unpublished() {
-    let played = paused!(Scene::new(&["a\nb\n?\n"]).play());
-    played.assert_outcome(Outcome::Data, false);
-    played.assert_lines(&["a", "b"]);
-    assert_eq!(played.count("split failed"), 1);
-}
-
-#[test]
-fn a_balance_that_does_not_close_fails_the_run() {
-    let mut scene = Scene::new(&["a\nb\n"]);
-    scene.source.miscount = 1;
-    let played = paused!(scene.play());
-    played.assert_outcome(Outcome::Data, false);
-    let error = played.ending.error.unwrap().to_string();
-    assert!(error.starts_with("the balance does not close: 3 records were read and 2"), "{error}");
-}
-
-#[test]
 fn accepted_segments_are_settled_when_they_are_durable() {
     let scene = Scene::new(&["a\nb\nc\n"]).sink(|sink| MemorySink { accepts_first: true, ..sink });
     let played = paused!(scene.play());
@@ -487,76 +397,6 @@ fn accepted_segments_are_settled_when_they_are_durable() {
     played.assert_lines(&["a", "b", "c"]);
     assert_eq!(played.count("settled 2 failed 0"), 1);
     assert_eq!(played.count("settled 1 failed 0"), 1);
-}
-
-/// Stops a run whose first segment stands at a gate while more is to be read than the path can
-/// hold, so that neither the lane nor the reader is at its end.
-async fn stop_at_the_gate(signals: usize, is_released: bool) -> Played {
-    let gate = Arc::new(Gate::default());
-    let text = "line\n".repeat(1000);
-    let scene = Scene::new(&[&text]).sink(|sink| sink.fault(0, Fault::Hold(Arc::clone(&gate))));
-    let stop = Arc::new(Stop::default());
-    let played = scene.play_until(&stop);
-    let stopping = async {
-        gate.reached.notified().await;
-        for _ in 0..signals {
-            stop.signal(Signal::Terminate);
-        }
-        if is_released {
-            gate.released.notify_one();
-        }
-    };
-    tokio::join!(played, stopping).0
-}
-
-#[test]
-fn a_signal_lets_what_is_under_way_finish_and_publishes_nothing() {
-    let played = paused!(stop_at_the_gate(1, true));
-    played.assert_outcome(Outcome::Interrupted(Signal::Terminate), false);
-    played.assert_events(&["draining", "stopped", "ended terminated"]);
-}
-
-#[test]
-fn a_second_signal_lets_go_at_once() {
-    let played = paused!(stop_at_the_gate(2, false));
-    played.assert_outcome(Outcome::Interrupted(Signal::Terminate), false);
-    played.assert_lines(&[]);
-}
-
-/// What was stored while nobody heard the answer is asked for; what was not is not in the books.
-#[test]
-fn what_is_let_go_of_amid_a_commit_counts_where_it_is_public() {
-    for (fault, is_public, inserted) in [
-        (Fault::DoAndHold as fn(Arc<Gate>) -> Fault, true, 2),
-        (Fault::DoAndHold, false, 0),
-        (Fault::Hold, true, 0),
-    ] {
-        let played = paused!(async {
-            let gate = Arc::new(Gate::default());
-            let text = "line\n".repeat(1000);
-            let scene = Scene::new(&[&text])
-                .sink(|sink| MemorySink { is_public, ..sink }.fault(0, fault(Arc::clone(&gate))));
-            let stop = Arc::new(Stop::default());
-            let played = scene.play_until(&stop);
-            let stopping = async {
-                gate.reached.notified().await;
-                stop.signal(Signal::Terminate);
-                stop.signal(Signal::Terminate);
-            };
-            tokio::join!(played, stopping).0
-        });
-        played.assert_outcome(Outcome::Interrupted(Signal::Terminate), false);
-        assert_eq!((played.ending.totals.inserted, played.ending.unclear), (inserted, 0));
-        assert_eq!(played.count("settled 2 failed 0") as u64, inserted / 2);
-    }
-}
-
-/// The clock of the test runs ahead when everybody waits: nobody waits for twenty seconds.
-#[test]
-fn a_drain_has_a_deadline() {
-    let played = paused!(stop_at_the_gate(1, false));
-    played.assert_outcome(Outcome::Interrupted(Signal::Terminate), false);
-    played.assert_lines(&[]);
 }
 
 #[test]
@@ -569,4 +409,27 @@ fn two_lanes_commit_everything_once() {
     let expected: Vec<String> = (0..100).map(|line| line.to_string()).collect();
     assert_eq!(lines, expected);
     assert_eq!(played.ending.totals.inserted, 100);
+}
+
+/// In a lane, in the future of the run itself, and where it would be published.
+#[test]
+fn a_panic_ends_the_run_and_nothing_is_published() {
+    for (place, panics_at_the_end) in [("lane", false), ("run", false), ("end", true)] {
+        let played = paused!(async {
+            let scene = Scene::new(&["a\nb\nbad\nc\n"]).max_errors(1).sink(|sink| {
+                let sink = MemorySink { panics_at_the_end, refuses: Some("bad".into()), ..sink };
+                if place == "lane" { sink.fault(1, Fault::Panic) } else { sink }
+            });
+            let (run, _, stored) = scene.run(&Arc::default());
+            let mut run = Arc::into_inner(run).unwrap();
+            if place == "run" {
+                run.on_rejected = Arc::new(|_| panic!("told to"));
+            }
+            let ending = super::run(Arc::new(run), Box::new(MemoryRejects::default())).await;
+            Played { ending, stored, events: Vec::new(), rejected: Vec::new() }
+        });
+        played.assert_outcome(Outcome::Internal, false);
+        let expected = if place == "end" { 3..=3 } else { 0..=2 };
+        assert!(expected.contains(&played.ending.totals.inserted), "{place}");
+    }
 }
