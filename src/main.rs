@@ -1,5 +1,6 @@
 //! Parse, settle what is meant, run, exit code.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -38,11 +39,10 @@ fn asked() -> Outcome {
     if arguments.len() <= 1 && !is_told_by_environment() {
         return nothing_asked();
     }
-    let asks_for_json = cli::asks_for_json(&arguments);
-    match cli::parse(arguments) {
-        Err(complaint) => usage(&complaint, asks_for_json),
+    match cli::parse(arguments.clone()) {
+        Err(complaint) => usage(&complaint, &arguments),
         Ok(Asked::Run { name, written }) => match config::resolve(written, &which(name, false)) {
-            Err(refusal) => app::refuse(&refusal),
+            Err(refusal) => app::refuse_run(&refusal),
             Ok(settings) => app::run(&settings[0]),
         },
         Ok(Asked::Check { name, all, ddl_only, written }) => {
@@ -81,11 +81,18 @@ fn nothing_asked() -> Outcome {
 }
 
 /// Help and versions go to standard output and are no mistake.
-fn usage(complaint: &clap::Error, asks_for_json: bool) -> Outcome {
-    if complaint.use_stderr() {
-        return app::refuse_usage(&complaint.render().to_string(), asks_for_json);
+fn usage(complaint: &clap::Error, arguments: &[OsString]) -> Outcome {
+    if !complaint.use_stderr() {
+        return printed(complaint.print().and_then(|()| io::stdout().flush()));
     }
-    printed(complaint.print().and_then(|()| io::stdout().flush()))
+    let complaint = complaint.render().to_string();
+    let outcome = app::refuse_usage(&complaint, cli::asks_for_json(arguments));
+    let words = arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let words: Vec<String> = words.collect();
+    if words.first().is_none_or(|verb| verb == "run" || verb.starts_with('-')) {
+        app::tell_refused_line(&words, &complaint);
+    }
+    outcome
 }
 
 fn print(bytes: &[u8]) -> Outcome {

@@ -3,8 +3,7 @@
 //! Written to a hidden file and published by rename before the sink is, so that a record that is
 //! not in the output is in the rejects, whatever happens in between.
 
-use std::fs::{self, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -12,18 +11,21 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::part::{IfExists, PartFile, PartPolicy, directory};
+use crate::part::{self, IfExists, PartFile, PartPolicy, directory, sweep};
 use crate::record::{Interval, Rejected};
 
 /// Keeps rejected records.
 ///
 /// `append` is called in the order of settling, by one task, with the rejected records of one
 /// interval. What was appended may only be relied upon after `publish`.
+///
+/// Records of which `append` failed are kept all the same, and the file never ends within one: their
+/// neighbours may be public.
 pub trait RejectLog: Send {
     fn append(&mut self, interval: &Interval, rejected: &[Rejected]) -> Result<()>;
 
     /// The place where they can be found, if there is anything to find. A second call answers the
-    /// same.
+    /// same. After a failure it publishes what there is room for, and says how much that is not.
     fn publish(&mut self) -> Result<Option<PathBuf>>;
 
     /// Removes what was not published; the place of what was, is the answer.
@@ -46,6 +48,8 @@ pub struct RejectFile {
     lines: Vec<u8>,
     keep: Keep,
     count: u64,
+    /// Lines could not be written once. What was then not written is still in `lines`.
+    has_failed: bool,
 }
 
 /// Lines are written together up to this.
@@ -53,7 +57,9 @@ const LINES_BYTES: usize = 64 * 1024;
 
 /// It holds raw records, which are nobody else's business.
 const POLICY: PartPolicy =
-    PartPolicy { flag: "rejects", if_exists: IfExists::Replace, mode: 0o600 };
+    PartPolicy { flag: FLAG, if_exists: IfExists::Replace, mode: 0o600, loss: "" };
+
+pub const FLAG: &str = "rejects";
 
 impl RejectFile {
     /// Creates the hidden file, so that a place that cannot be written is known before anything is
@@ -69,51 +75,84 @@ impl RejectFile {
         }
         let part = PartFile::create(path, POLICY)?;
         if keep == Keep::WhenNeeded {
-            sweep(directory(path));
+            sweep(directory(path), is_of_a_run);
         }
-        Ok(RejectFile { path: path.to_path_buf(), part, lines: Vec::new(), keep, count: 0 })
+        let (path, lines) = (path.to_path_buf(), Vec::new());
+        Ok(RejectFile { path, part, lines, keep, count: 0, has_failed: false })
+    }
+
+    /// Everything that can be found out without writing.
+    pub fn check(path: &Path) -> Result<()> {
+        PartFile::check(path, POLICY)
     }
 
     fn write(&mut self) -> Result<()> {
-        self.part.append(&self.lines)?;
-        self.lines.clear();
-        // A large record is no reason to keep as much memory.
-        self.lines.shrink_to(LINES_BYTES);
-        Ok(())
+        let written = self.part.append(&self.lines);
+        match written.is_ok() {
+            true => {
+                self.lines.clear();
+                // A large record is no reason to keep as much memory.
+                self.lines.shrink_to(LINES_BYTES);
+            }
+            false => self.has_failed = true,
+        }
+        written
+    }
+
+    /// As many whole lines as there is room for. What cannot be kept is said.
+    fn write_what_fits(&mut self) {
+        let lines = std::mem::take(&mut self.lines);
+        let mut lines = lines.split_inclusive(|byte| *byte == b'\n');
+        let failed = lines.by_ref().find_map(|line| self.part.append(line).err());
+        if let Some(error) = failed {
+            let lost = 1 + lines.count() as u64;
+            self.count -= lost;
+            tracing::error!("{lost} rejected records are in no file: {error}");
+        }
     }
 }
 
-/// Removes what killed runs left, which nothing else ever would: their files have names of their
-/// own. Those of runs that go on are locked.
-fn sweep(directory: &Path) {
-    let Ok(entries) = fs::read_dir(directory) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !name.starts_with('.') || !name.ends_with(".part") {
-            continue;
-        }
-        let path = entry.path();
-        let is_left = OpenOptions::new()
-            .write(true)
-            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
-            .open(&path)
-            .is_ok_and(|file| file.try_lock().is_ok() && fs::remove_file(&path).is_ok());
-        if is_left {
-            tracing::warn!("'{}' was left by a run that was killed and is removed", path.display());
-        }
+/// The name of a run's own file in a directory of such.
+pub fn name_of_a_run(pipeline_id: &str, run_id: &str) -> String {
+    format!("{}-{run_id}.jsonl", file_name(pipeline_id))
+}
+
+/// What a new file in a directory of such would remove: it was left by killed runs.
+pub fn left_in(directory: &Path) -> Vec<Metadata> {
+    part::left_in(directory, is_of_a_run)
+}
+
+/// Longer ones leave no room for the rest of the name.
+const PIPELINE_BYTES_MAX: usize = 100;
+
+/// A name as part of a file name.
+fn file_name(name: &str) -> String {
+    let is_safe = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    let mut safe: String = name.chars().map(|c| if is_safe(c) { c } else { '_' }).collect();
+    while safe.len() > PIPELINE_BYTES_MAX {
+        safe.pop();
     }
+    safe
+}
+
+fn is_of_a_run(name: &str) -> bool {
+    const UUID_BYTES: usize = 36;
+    let Some(name) = name.strip_suffix(".jsonl") else { return false };
+    let run_id = name.len().checked_sub(UUID_BYTES).and_then(|start| name.get(start..));
+    run_id.is_some_and(|run_id| uuid::Uuid::try_parse(run_id).is_ok())
 }
 
 impl RejectLog for RejectFile {
     fn append(&mut self, _interval: &Interval, rejected: &[Rejected]) -> Result<()> {
+        let mut failure = None;
         for record in rejected {
             write_line(record, &mut self.lines)?;
             self.count += 1;
-            if self.lines.len() >= LINES_BYTES {
-                self.write()?;
+            if self.lines.len() >= LINES_BYTES && failure.is_none() {
+                failure = self.write().err();
             }
         }
-        Ok(())
+        failure.map_or(Ok(()), Err)
     }
 
     fn publish(&mut self) -> Result<Option<PathBuf>> {
@@ -123,7 +162,17 @@ impl RejectLog for RejectFile {
         if self.count == 0 && self.keep == Keep::WhenNeeded {
             return Ok(self.discard());
         }
-        self.write()?;
+        let had_failed = self.has_failed;
+        if let Err(error) = self.write() {
+            if !had_failed {
+                return Err(error);
+            }
+            // There may be room again, or for some.
+            self.write_what_fits();
+            if self.count == 0 && self.keep == Keep::WhenNeeded {
+                return Ok(self.discard());
+            }
+        }
         self.part.publish()?;
         Ok(Some(self.path.clone()))
     }
@@ -210,6 +259,22 @@ impl RejectLog for MemoryRejects {
 mod tests {
     use super::*;
     use crate::record::{ErrorType, Place};
+
+    #[test]
+    fn files_of_runs_are_known_by_their_names() {
+        let run_id = "0190f5e0-1c2d-7abc-8def-0123456789ab";
+        for (pipeline_id, name) in [
+            ("default", format!("default-{run_id}.jsonl")),
+            ("a/b ü", format!("a_b_ü-{run_id}.jsonl")),
+            (&"漢".repeat(100), format!("{}-{run_id}.jsonl", "漢".repeat(33))),
+        ] {
+            assert_eq!(name_of_a_run(pipeline_id, run_id), name);
+            assert!(is_of_a_run(&name));
+        }
+        for name in ["out.jsonl", "default-0190f5e0.jsonl", "", run_id, "ä.jsonl"] {
+            assert!(!is_of_a_run(name), "{name}");
+        }
+    }
 
     #[test]
     fn a_line_says_where_why_and_what() {

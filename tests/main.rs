@@ -118,4 +118,10 @@ mod suite {
     mod soak_csv;
     // Memory and work that follow what rows need, however wide they are.
     mod memory;
+    // A disk that fails at random.
+    mod soak_disk;
+    // That a run writes its own files only, and says before it what cannot be written.
+    mod files_written;
+    // The summary for programs: before, at and after the end of a run.
+    mod summaries;
 }

@@ -360,3 +360,7 @@ pub fn output(settings: &Settings) -> Option<&Path> {
         SinkSettings::Mysql(_) => None,
     }
 }
+
+pub fn is_to_stdout(settings: &Settings) -> bool {
+    matches!(&settings.sink, SinkSettings::File(file) if file.path.is_none())
+}

@@ -1,50 +1,193 @@
-//! What is written must not be what is read.
+//! What is written must not be what is read, nor what else is written.
 
-use std::path::Path;
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
-use super::ends::output;
+use rustix::fs::{FileType, fstat};
+
+use super::ends::{is_to_stdout, output};
+use super::summary::FLAG as SUMMARY_FLAG;
 use crate::config::{Settings, SourceSettings, Summary};
 use crate::error::{Error, Result};
-use crate::part::is_same_file;
-use crate::source::text::{Input, find};
+use crate::part::{is_hidden_of, is_same_place, left_of};
+use crate::rejects::{FLAG as REJECTS_FLAG, left_in};
+use crate::sink::file::FLAG as OUTPUT_FLAG;
+use crate::source::text::find;
+
+/// A file whatever its name is: device and inode.
+type Identity = (u64, u64);
+
+struct Read {
+    what: String,
+    identity: Identity,
+}
+
+struct Written<'a> {
+    flag: &'static str,
+    path: &'a Path,
+}
 
 /// Every file of a run must be a file of its own: what is written would destroy what is read.
 pub fn keep_apart(settings: &Settings) -> Result<()> {
-    let inputs = match &settings.source {
-        SourceSettings::Csv(csv) => find(&csv.files, "csv-file", &csv.written)?.inputs,
-        SourceSettings::Jsonl(jsonl) => find(&jsonl.files, "jsonl-file", &jsonl.written)?.inputs,
-        SourceSettings::Elastic(_) => Vec::new(),
+    let read = read(settings)?;
+    let written = written(settings);
+    for (index, one) in written.iter().enumerate() {
+        apart_from_read(one, &read)?;
+        written[..index].iter().try_for_each(|other| apart(one, other))?;
+    }
+    apart_from_left(settings, &read)?;
+    let is_used = is_to_stdout(settings) || settings.reporting.summary == Summary::Stdout;
+    match is_used.then(|| identity_of(io::stdout())).flatten() {
+        Some(stdout) => apart_from_stdout(stdout, &read, &written),
+        None => Ok(()),
+    }
+}
+
+fn apart_from_stdout(stdout: Identity, read: &[Read], written: &[Written<'_>]) -> Result<()> {
+    let is_stdout = |path| fs::metadata(path).is_ok_and(|found| identity(&found) == stdout);
+    let read = read.iter().find(|read| read.identity == stdout).map(|read| read.what.clone());
+    let written = written.iter().find(|written| is_stdout(written.path));
+    let written = written.map(|written| format!("the file of --{}", written.flag));
+    match read.or(written) {
+        Some(what) => Err(Error::config(format!("standard output is {what} itself"))
+            .help("redirect it to a file of its own")),
+        None => Ok(()),
+    }
+}
+
+/// Where the summary goes, if that is certainly no other file of the run, as far as can be seen of a
+/// run that is refused.
+pub fn lone_summary(settings: &Settings) -> Option<&Path> {
+    let written = written(settings);
+    let summary = written.iter().find(|written| written.flag == SUMMARY_FLAG)?;
+    let read = read(settings).unwrap_or_default();
+    let is_lone = apart_from_read(summary, &read).is_ok()
+        && written.iter().all(|other| other.flag == SUMMARY_FLAG || apart(summary, other).is_ok())
+        && !found(text_files(settings).names).iter().any(|path| is_same_place(path, summary.path));
+    is_lone.then_some(summary.path)
+}
+
+/// What names the files of the source.
+pub struct TextFiles<'a> {
+    pub names: &'a [String],
+    pub flag: &'static str,
+    /// Files of the run that no pattern stands for.
+    written: &'a [PathBuf],
+}
+
+pub fn text_files(settings: &Settings) -> TextFiles<'_> {
+    let (names, flag, written): (&[String], _, &[PathBuf]) = match &settings.source {
+        SourceSettings::Csv(csv) => (&csv.files, "csv-file", &csv.written),
+        SourceSettings::Jsonl(jsonl) => (&jsonl.files, "jsonl-file", &jsonl.written),
+        SourceSettings::Elastic(_) => (&[], "", &[]),
     };
+    TextFiles { names, flag, written }
+}
+
+/// The files that names and patterns stand for, whatever is wrong with some of them.
+pub fn found(names: &[String]) -> Vec<PathBuf> {
+    let found = names.iter().filter_map(|name| find(std::slice::from_ref(name), "", &[]).ok());
+    found.flat_map(|found| found.inputs).filter_map(|input| input.path).collect()
+}
+
+fn read(settings: &Settings) -> Result<Vec<Read>> {
+    let mut all = Vec::new();
+    let TextFiles { names, flag, written } = text_files(settings);
+    for input in find(names, flag, written)?.inputs {
+        let identity = match &input.path {
+            Some(path) => fs::metadata(path).ok().as_ref().map(identity),
+            None => identity_of(io::stdin()),
+        };
+        let what = format!("the input '{}'", input.name);
+        all.extend(identity.map(|identity| Read { what, identity }));
+    }
+    for file in &settings.files_read {
+        let what = format!("the file of {}", file.what);
+        let identity = fs::metadata(&file.path).ok().as_ref().map(identity);
+        all.extend(identity.map(|identity| Read { what, identity }));
+    }
+    Ok(all)
+}
+
+fn written(settings: &Settings) -> Vec<Written<'_>> {
     let summary = match &settings.reporting.summary {
         Summary::File(path) => Some(path.as_path()),
         Summary::None | Summary::Stdout => None,
     };
-    let written = [
-        ("output-file", output(settings)),
-        ("rejects", settings.rejects.as_deref()),
-        ("summary-json", summary),
+    let files = [
+        (OUTPUT_FLAG, output(settings)),
+        (REJECTS_FLAG, settings.rejects.as_deref()),
+        (SUMMARY_FLAG, summary),
     ];
-    let written: Vec<_> =
-        written.into_iter().filter_map(|(flag, path)| Some((flag, path?))).collect();
-    for (index, (flag, path)) in written.iter().enumerate() {
-        let shown = path.display();
-        let is_same =
-            |input: &&Input| input.path.as_deref().is_some_and(|of| is_same_file(of, path));
-        if let Some(input) = inputs.iter().find(is_same) {
-            return Err(Error::config(format!("'{shown}' is the input '{}' itself", input.name))
-                .help(format!("choose another --{flag}")));
-        }
-        let other = written[..index].iter().find(|(_, other)| is_same_place(other, path));
-        if let Some((other, _)) = other {
-            return Err(Error::config(format!("--{flag} and --{other} are both '{shown}'"))
-                .help(format!("choose another --{flag}")));
+    files.into_iter().filter_map(|(flag, path)| Some(Written { flag, path: path? })).collect()
+}
+
+fn apart_from_read(written: &Written<'_>, read: &[Read]) -> Result<()> {
+    let Written { flag, path } = written;
+    let shown = path.display();
+    let same = |found: &Metadata| {
+        let identity = identity(found);
+        read.iter().find(|read| read.identity == identity)
+    };
+    if let Some(Read { what, .. }) = fs::metadata(path).ok().as_ref().and_then(same) {
+        return Err(Error::config(format!("'{shown}' is {what} itself"))
+            .help(format!("choose another --{flag}")));
+    }
+    match left_of(path, flag).as_ref().and_then(same) {
+        Some(Read { what, .. }) => Err(Error::config(format!(
+            "{what} is what a killed run left of '{shown}', and would be removed"
+        ))
+        .help(format!("give it another name, or choose another --{flag}"))),
+        None => Ok(()),
+    }
+}
+
+/// What killed runs left of their rejected records is removed with the next that are kept beside it.
+fn apart_from_left(settings: &Settings, read: &[Read]) -> Result<()> {
+    let (None, Some(directory)) = (&settings.rejects, &settings.state_dir) else { return Ok(()) };
+    let left: Vec<_> = left_in(&directory.join("rejects")).iter().map(identity).collect();
+    match read.iter().find(|read| left.contains(&read.identity)) {
+        Some(Read { what, .. }) => Err(Error::config(format!(
+            "{what} was left by a run that was killed, and would be removed"
+        ))
+        .help("give it another name")),
+        None => Ok(()),
+    }
+}
+
+fn apart(one: &Written<'_>, other: &Written<'_>) -> Result<()> {
+    let shown = one.path.display();
+    if is_same_place(other.path, one.path) {
+        return Err(Error::config(format!(
+            "--{} and --{} are both '{shown}'",
+            one.flag, other.flag
+        ))
+        .help(format!("choose another --{}", one.flag)));
+    }
+    for (hidden, whole) in [(one, other), (other, one)] {
+        if is_hidden_of(hidden.path, whole.path) {
+            return Err(Error::config(format!(
+                "--{} '{}' is a name of the hidden files of --{}",
+                hidden.flag,
+                hidden.path.display(),
+                whole.flag
+            ))
+            .help(format!("choose another --{}", hidden.flag)));
         }
     }
     Ok(())
 }
 
-/// Also where nothing is yet.
-fn is_same_place(one: &Path, other: &Path) -> bool {
-    let absolute = |path| std::path::absolute(path).ok();
-    is_same_file(one, other) || absolute(one) == absolute(other)
+fn identity(found: &Metadata) -> Identity {
+    (found.dev(), found.ino())
+}
+
+/// Of a standard stream that is a file: two may well be one terminal.
+fn identity_of(stream: impl AsFd) -> Option<Identity> {
+    let found = fstat(stream).ok()?;
+    let is_file = FileType::from_raw_mode(found.st_mode).is_file();
+    is_file.then_some((found.st_dev, found.st_ino))
 }

@@ -1,11 +1,15 @@
 //! The wiring: the only place where concrete sources and sinks meet the pipeline.
 //!
 //! `ends` opens what a run moves records between, `session` is one run, `summary` is what is told
-//! at its end.
+//! of it, `preflight` what can be known before it: `keep_apart` that no file is used for two things,
+//! `stream` that standard streams are there. `refusal` is told where not even the settings are known.
 
 mod ends;
 mod keep_apart;
+mod preflight;
+mod refusal;
 mod session;
+mod stream;
 mod summary;
 
 use std::io::{self, IsTerminal};
@@ -13,9 +17,12 @@ use std::io::{self, IsTerminal};
 use tracing::level_filters::LevelFilter;
 
 pub use self::ends::{Ends, Fitted, Output, intent};
-pub use self::keep_apart::keep_apart;
+pub use self::preflight::{check_files, check_streams};
+use self::refusal::RefusedRun;
 use self::session::Session;
-use crate::config::{LogFormat, LogLevel, Refusal, Settings, log_format_of_environment};
+use crate::config::{
+    LogFormat, LogLevel, Refusal, Settings, environment, log_format_of_environment,
+};
 use crate::error::Error;
 use crate::observe::logging::{self, Style};
 use crate::observe::panics;
@@ -28,11 +35,10 @@ use crate::signals;
 pub fn run(settings: &Settings) -> Outcome {
     logging::install(style(settings), level(settings));
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    if let Err(error) = keep_apart(settings) {
-        complain(&error);
-        return error.kind.into();
-    }
-    let session = Session::start(settings);
+    let session = match check_streams(settings) {
+        Ok(()) => Session::start(settings),
+        Err(error) => Session::refused(settings, error),
+    };
     signals::said();
     standard_error().begin_to_end();
     session.finish(settings)
@@ -70,6 +76,23 @@ pub fn refuse(refusal: &Refusal) -> Outcome {
     refusal.warnings.iter().for_each(|warning| warn(warning));
     refusal.mistakes.iter().for_each(complain);
     Outcome::Usage
+}
+
+/// The same of a run: whoever looks into its summary must not find the run before.
+pub fn refuse_run(refusal: &Refusal) -> Outcome {
+    let outcome = refuse(refusal);
+    let mistakes: Vec<_> = refusal.mistakes.iter().map(ToString::to_string).collect();
+    if let Some(run) = RefusedRun::of_settings(&refusal.written, refusal.pipeline.as_deref()) {
+        run.tell(mistakes.join("; "));
+    }
+    outcome
+}
+
+/// The same of a run whose command line makes no sense.
+pub fn tell_refused_line(words: &[String], complaint: &str) {
+    if let Some(run) = RefusedRun::of_words(words, &environment()) {
+        run.tell(complaint.lines().next().unwrap_or_default().to_string());
+    }
 }
 
 /// Says what is wrong with the command line, in the words of what read it.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use tokio::runtime::{Builder, Runtime};
 
 use super::ends::{Ends, Output, intent, output};
+use super::keep_apart::lone_summary;
 use super::{complain, show_bar, summary};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
@@ -19,7 +20,7 @@ use crate::outcome::Outcome;
 use crate::part::in_use;
 use crate::pipeline::{self, Ending, ErrorBudget, OnRejected, RetryPolicy, Run, Stop};
 use crate::record::{Counts, Rejected};
-use crate::rejects::{Keep, RejectFile};
+use crate::rejects::{Keep, RejectFile, name_of_a_run};
 use crate::report::{Output as OutputKind, Report};
 use crate::signals;
 use crate::sink::MarkPolicy;
@@ -42,29 +43,74 @@ pub struct Session {
     ending: Ending,
     /// Nothing was moved, not even begun to be.
     is_refused: bool,
+    summary: SummaryFile,
     server: Option<Server>,
+    stop: Arc<Stop>,
+}
+
+/// What is known of where the summary goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SummaryFile {
+    Writable,
+    /// It could not be written at the start, which was said.
+    Failing,
+    /// It may be another file of the run.
+    Unknown,
 }
 
 impl Session {
-    pub fn start(settings: &Settings) -> Session {
-        let run_id = uuid::Uuid::now_v7().to_string();
+    fn new(settings: &Settings) -> (Session, Arc<Vitals>) {
         let vitals = Arc::new(Vitals::sized(
             settings.worker_count,
             settings.lane_count,
             settings.memory_limit,
         ));
-        let stats = Arc::new(Stats::new(Arc::clone(&vitals)));
-        let mut session =
-            Session { stats, run_id, ending: Ending::default(), is_refused: false, server: None };
+        let session = Session {
+            stats: Arc::new(Stats::new(Arc::clone(&vitals))),
+            run_id: uuid::Uuid::now_v7().to_string(),
+            ending: Ending::default(),
+            is_refused: false,
+            summary: SummaryFile::Writable,
+            server: None,
+            stop: Arc::default(),
+        };
+        (session, vitals)
+    }
+
+    pub fn start(settings: &Settings) -> Session {
+        let (mut session, vitals) = Session::new(settings);
+        // Before there is anything to put away.
+        signals::listen(&session.stop);
+        if let Err(error) = summary::begin(&session.report(settings), settings) {
+            session.refuse(error);
+            session.summary = SummaryFile::Failing;
+            return session;
+        }
         match panics::caught(|| session.run(settings, vitals)) {
             Ok(ending) => session.ending = ending,
-            Err(error) => {
-                session.is_refused = true;
-                let outcome = error.kind.into();
-                session.ending = Ending { outcome, error: Some(error), ..Ending::default() };
-            }
+            Err(error) => session.refuse(error),
         }
         session
+    }
+
+    /// Nothing was opened, because settings do not go together.
+    pub fn refused(settings: &Settings, error: Error) -> Session {
+        let (mut session, _) = Session::new(settings);
+        signals::listen(&session.stop);
+        session.refuse(error);
+        if let Some(path) = lone_summary(settings)
+            && let Err(error) = summary::refused(&session.report(settings), path)
+        {
+            complain(&error);
+        }
+        session.summary = SummaryFile::Unknown;
+        session
+    }
+
+    fn refuse(&mut self, error: Error) {
+        self.is_refused = true;
+        let outcome = error.kind.into();
+        self.ending = Ending { outcome, error: Some(error), ..Ending::default() };
     }
 
     /// Opens everything, in the order in which a mistake costs least, and runs.
@@ -73,8 +119,7 @@ impl Session {
         let stats = Arc::clone(&self.stats);
         let serving = serve(settings, &self.run_id, &stats)?;
         let runtime = Lanes::start()?;
-        let stop = Arc::new(Stop::default());
-        signals::listen(&stop);
+        let stop = Arc::clone(&self.stop);
         let observer: Arc<dyn Observer> = Arc::new(Fanout::new(vec![
             Arc::clone(&stats) as Arc<dyn Observer>,
             Arc::new(EventLog),
@@ -126,45 +171,59 @@ impl Session {
         Ok(ending)
     }
 
-    pub fn finish(self, settings: &Settings) -> Outcome {
-        let Session { stats, run_id, ending, is_refused, server } = self;
-        let outcome = panics::judged(ending.outcome);
-        let error = panics::explained(outcome, ending.error);
+    pub fn finish(mut self, settings: &Settings) -> Outcome {
+        let outcome = panics::judged(self.ending.outcome);
+        self.ending.outcome = outcome;
+        self.ending.error = panics::explained(outcome, self.ending.error.take());
         // What is being written is counted when it could not be.
         standard_error().finish(COUNT_WAIT_MAX);
-        let started = stats.started_at().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let report = Report {
-            pipeline_id: settings.pipeline_id.clone(),
-            run_id,
-            started_at_seconds: started.as_secs_f64(),
-            outcome,
-            error: error.as_ref().map(ToString::to_string),
-            published: ending.published,
-            source: settings.source.kind().0,
-            sink: settings.sink.kind().0,
-            output: output_kind(settings),
-            rejects: ending.rejects.map(|path| path.display().to_string()),
-            unclear: ending.unclear,
-            log_lines_dropped: standard_error().dropped(),
-            run: stats.snapshot(),
-        };
+        let report = self.report(settings);
+        let Session { ending, is_refused, summary, server, stop, .. } = self;
+        if summary == SummaryFile::Writable {
+            summary::data_ended(&report, settings);
+        }
         if !is_refused {
             summary::show(&report, settings);
         }
         // Before the summary: nobody may be reading that.
-        if let Some(error) = &error {
+        if let Some(error) = &ending.error {
             complain(error);
         }
-        let written = summary::write(&report, settings);
+        let told = match summary {
+            SummaryFile::Writable => summary::told(&report, settings, &stop),
+            // There may be room again. Why not was said.
+            SummaryFile::Failing => summary::told(&report, settings, &stop).or(Ok(())),
+            SummaryFile::Unknown => Ok(()),
+        };
         if let Some(server) = server {
             server.stop();
         }
-        match written {
+        match told {
             Ok(()) => outcome,
             Err(error) => {
                 complain(&error);
                 if outcome == Outcome::Complete { error.kind.into() } else { outcome }
             }
+        }
+    }
+
+    fn report(&self, settings: &Settings) -> Report {
+        let started = self.stats.started_at().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let ending = &self.ending;
+        Report {
+            pipeline_id: settings.pipeline_id.clone(),
+            run_id: self.run_id.clone(),
+            started_at_seconds: started.as_secs_f64(),
+            outcome: ending.outcome,
+            error: ending.error.as_ref().map(ToString::to_string),
+            published: ending.published.clone(),
+            source: settings.source.kind().0,
+            sink: settings.sink.kind().0,
+            output: output_kind(settings),
+            rejects: ending.rejects.as_ref().map(|path| path.display().to_string()),
+            unclear: ending.unclear,
+            log_lines_dropped: standard_error().dropped(),
+            run: self.stats.snapshot(),
         }
     }
 }
@@ -273,15 +332,8 @@ fn open_rejects(settings: &Settings, run_id: &str) -> Result<RejectFile> {
         return Err(Error::config("there is no place for rejected records: HOME is not set")
             .help("set --state-dir or --rejects"));
     };
-    let id = file_name(&settings.pipeline_id);
-    let path = directory.join("rejects").join(format!("{id}-{run_id}.jsonl"));
+    let path = directory.join("rejects").join(name_of_a_run(&settings.pipeline_id, run_id));
     RejectFile::create(&path, Keep::WhenNeeded)
-}
-
-/// A name as part of a file name.
-fn file_name(name: &str) -> String {
-    let is_safe = |c: char| c.is_alphanumeric() || "-_.".contains(c);
-    name.chars().map(|c| if is_safe(c) { c } else { '_' }).take(100).collect()
 }
 
 /// Where none is put up with, the error that ends the run says it; otherwise the log shows the

@@ -1,16 +1,34 @@
-//! What is told at the end of a run.
+//! What is told of a run, to people and to programs.
+//!
+//! A summary in a file never shows the run before: it is replaced when a run begins, when its data has
+//! come to its end, and when everybody was told. Pipes and devices get the last one only.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use super::stream;
 use crate::config::{LogFormat, Settings, Summary};
 use crate::error::{Error, Kind, Result};
 use crate::observe::standard_error::standard_error;
+use crate::part::{IfExists, PartFile, PartPolicy};
+use crate::pipeline::Stop;
 use crate::record::ErrorType;
-use crate::report::{Report, json, text};
+use crate::report::json::{self, Progress};
+use crate::report::{Report, text};
 use crate::shown::Json;
-use crate::sink::file::StandardOutput;
+
+/// Of the file it is written to.
+const POLICY: PartPolicy =
+    PartPolicy { flag: FLAG, if_exists: IfExists::Replace, mode: 0o666, loss: "" };
+
+pub const FLAG: &str = "summary-json";
+
+/// Another run with the same summary writes it in a moment.
+const HELD_MAX: Duration = Duration::from_secs(2);
+const HELD_PAUSE: Duration = Duration::from_millis(10);
 
 pub fn show(report: &Report, settings: &Settings) {
     if let Some(published) = &report.published
@@ -31,38 +49,95 @@ pub fn show(report: &Report, settings: &Settings) {
     }
 }
 
-pub fn write(report: &Report, settings: &Settings) -> Result<()> {
-    let document = || format!("{}\n", Json(format!("{:#}", json::summary(report))));
+/// Whether it could be written, without doing so.
+pub fn check(settings: &Settings) -> Result<()> {
+    let Summary::File(path) = &settings.reporting.summary else { return Ok(()) };
+    if !is_stream(path) {
+        return PartFile::check(path, POLICY);
+    }
+    rustix::fs::access(path, rustix::fs::Access::WRITE_OK).map_err(|cause| {
+        Error::config(format!("cannot write '{}'", path.display()))
+            .because(io::Error::from(cause))
+            .help(format!("check --{FLAG}"))
+    })
+}
+
+/// The run is on, and the one before is no longer the last.
+pub fn begin(report: &Report, settings: &Settings) -> Result<()> {
+    check(settings)?;
     match &settings.reporting.summary {
-        Summary::None => Ok(()),
-        Summary::Stdout => {
-            StandardOutput.write_all(document().as_bytes()).map_err(|cause| match cause.kind() {
-                io::ErrorKind::BrokenPipe => Error::new(
-                    Kind::OutputClosed,
-                    ErrorType::Other,
-                    "the reader of standard output went away before the summary",
-                ),
-                _ => Error::local_io("cannot write the summary", cause),
-            })
-        }
-        Summary::File(path) => replace(path, &document()).map_err(|cause| {
-            Error::local_io(format!("cannot write the summary '{}'", path.display()), cause)
-                .help("check --summary-json")
-        }),
+        Summary::File(path) if !is_stream(path) => replace(path, report, Progress::Running),
+        _ => Ok(()),
     }
 }
 
-/// Writes a small file whole or not at all; into what is no file, such as a pipe, as it comes.
-fn replace(path: &Path, content: &str) -> io::Result<()> {
-    let resolved = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    let is_other = fs::metadata(&resolved).is_ok_and(|found| !found.is_file());
-    if is_other {
-        return fs::OpenOptions::new().write(true).open(&resolved)?.write_all(content.as_bytes());
+/// The data is as it will stay, whatever becomes of telling it. Whether that can be written is seen
+/// again at the end.
+pub fn data_ended(report: &Report, settings: &Settings) {
+    if let Summary::File(path) = &settings.reporting.summary
+        && !is_stream(path)
+        && let Err(error) = replace(path, report, Progress::Ended)
+    {
+        tracing::debug!("{error}");
     }
-    let name = resolved.file_name().unwrap_or_default().to_string_lossy();
-    let part = resolved.with_file_name(format!(".{name}.{}.part", std::process::id()));
-    fs::write(&part, content).and_then(|()| fs::rename(&part, &resolved)).inspect_err(|_| {
-        // The first error is the one to tell.
-        let _ = fs::remove_file(&part);
+}
+
+/// Everybody was told but who reads this.
+pub fn told(report: &Report, settings: &Settings, stop: &Stop) -> Result<()> {
+    let text = || render(report, Progress::Told);
+    let written = match &settings.reporting.summary {
+        Summary::None => Ok(()),
+        Summary::Stdout => stream::pour(None, text(), report.outcome, stop),
+        Summary::File(path) if is_stream(path) => {
+            stream::pour(Some(path), text(), report.outcome, stop)
+        }
+        Summary::File(path) => replace(path, report, Progress::Told),
+    };
+    written.map_err(|error| match error.kind {
+        Kind::OutputClosed => error,
+        // The run is over, so it is not the settings that are refused.
+        _ => Error::new(Kind::LocalIo, ErrorType::Disk, format!("the summary is missing: {error}")),
     })
+}
+
+/// A run that was refused before its settings were known to go together. Only a summary is replaced
+/// then: what else has the name may be an input.
+pub fn refused(report: &Report, path: &Path) -> Result<()> {
+    let is_free = match fs::symlink_metadata(path) {
+        Err(cause) => cause.kind() == io::ErrorKind::NotFound,
+        Ok(found) => {
+            found.is_file()
+                && found.len() < SUMMARY_BYTES_MAX
+                && fs::read(path).is_ok_and(|text| json::is_document(&text))
+        }
+    };
+    if is_free { replace(path, report, Progress::Told) } else { Ok(()) }
+}
+
+/// Far more than one has.
+const SUMMARY_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// What is no file is written to, and not replaced by one.
+fn is_stream(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
+}
+
+/// Whoever reads it finds one whole summary, this or the one before.
+fn replace(path: &Path, report: &Report, progress: Progress) -> Result<()> {
+    let give_up = Instant::now() + HELD_MAX;
+    let part = loop {
+        match PartFile::create(path, POLICY) {
+            Err(error) if error.kind == Kind::Locked && Instant::now() < give_up => {
+                thread::sleep(HELD_PAUSE);
+            }
+            created => break created?,
+        }
+    };
+    part.append(render(report, progress).as_bytes())?;
+    part.publish()?;
+    Ok(())
+}
+
+fn render(report: &Report, progress: Progress) -> String {
+    format!("{}\n", Json(format!("{:#}", json::document(report, progress))))
 }

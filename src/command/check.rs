@@ -15,7 +15,7 @@ use crate::shown::Line;
 use crate::signals;
 use crate::sink::mysql::{Findings, Known, MysqlSettings, State, findings};
 use crate::sink::{Refused, Sink};
-use crate::source::{Host, SegmentLimit, Source};
+use crate::source::{Host, Onlooker, SegmentLimit, Source};
 
 /// Rows that are shown as they would be written.
 const SHOWN_ROWS: usize = 3;
@@ -25,7 +25,7 @@ const SHOWN_VALUE_CHARS: usize = 24;
 
 /// Writes what there is to know. An error where a run would end with one at its start.
 pub fn check(settings: &Settings, out: &mut String) -> Result<()> {
-    app::keep_apart(settings)?;
+    app::check_files(settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -134,24 +134,24 @@ fn first_segment(
     limit: SegmentLimit,
     stop: &Arc<Stop>,
 ) -> Result<Option<Segment>> {
-    let mut onlooker = Onlooker { stop: Arc::clone(stop) };
+    let mut host = Listening { stop: Arc::clone(stop) };
     for split in 0..source.splits().len() {
         let mut cursor = source.open(split, limit)?;
-        if let Some(segment) = cursor.next(Vec::new(), &mut onlooker)? {
+        if let Some(segment) = cursor.next(Vec::new(), &mut host)? {
             return Ok(Some(segment));
         }
     }
     Ok(None)
 }
 
-/// A host that has all the memory there is and no second try.
-struct Onlooker {
+/// An onlooker that hears signals.
+struct Listening {
     stop: Arc<Stop>,
 }
 
-impl Host for Onlooker {
-    fn room(&mut self, _bytes: usize, _records: u64) -> bool {
-        true
+impl Host for Listening {
+    fn room(&mut self, bytes: usize, records: u64) -> bool {
+        Onlooker.room(bytes, records)
     }
 
     fn stopped(&self) -> Later<'static, ()> {
@@ -160,7 +160,7 @@ impl Host for Onlooker {
     }
 
     fn again(&mut self, error: Error) -> Result<()> {
-        Err(error)
+        Onlooker.again(error)
     }
 
     fn succeeded(&mut self) {}

@@ -18,6 +18,8 @@ pub struct ConfigFile {
     pub path: PathBuf,
     /// All files could be read and understood, whatever is wrong with what they say.
     pub is_whole: bool,
+    /// With those that are included.
+    files: Vec<PathBuf>,
     defaults: Written,
     connections: BTreeMap<String, Connection>,
     pipelines: BTreeMap<String, Pipeline>,
@@ -72,10 +74,12 @@ impl ConfigFile {
             }
         }
         layer.fall_back_on(self.defaults.clone());
+        layer.files.clone_from(&self.files);
         layer
     }
 
     fn read_into(&mut self, path: &Path, includes: &mut Includes, mistakes: &mut Mistakes) {
+        self.files.push(path.to_path_buf());
         match includes.enter(path) {
             Ok(None) => {}
             Ok(Some(text)) => {

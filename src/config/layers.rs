@@ -27,6 +27,9 @@ pub struct Refusal {
     pub warnings: Vec<String>,
     /// As far as that can be told from settings that are wrong.
     pub log_format: LogFormat,
+    /// What was written for the pipeline that was meant, as far as it could be read.
+    pub written: Written,
+    pub pipeline: Option<String>,
 }
 
 /// The settings that are meant by flags, by this process's environment and by a file.
@@ -41,10 +44,17 @@ pub fn resolve(flags: Written, which: &Which) -> Result<Vec<Settings>, Refusal> 
             all.extend(Settings::resolve(&written, name.as_deref(), state_home(), &mut mistakes));
         }
     }
-    let log_format = layers.log_format();
     mistakes.into_result().map(|()| all).map_err(|mistakes| {
         warnings.dedup();
-        Refusal { mistakes, warnings, log_format }
+        let pipeline = match which {
+            Which::Named(name) => Some(name.clone()),
+            Which::Unnamed | Which::All => None,
+        };
+        // What is wrong with it has been found.
+        let mut again = Mistakes::default();
+        let written = layers.of(pipeline.as_deref(), &mut again);
+        let written = written.unwrap_or_else(|| layers.typed.clone());
+        Refusal { mistakes, warnings, log_format: layers.log_format(), written, pipeline }
     })
 }
 
@@ -56,9 +66,14 @@ pub fn is_told_by_environment() -> bool {
     mistakes.into_result().is_err() || telling.iter().any(|name| written.get(name).is_some())
 }
 
+/// What this process's environment says, whatever is wrong with it.
+pub fn environment() -> Written {
+    from_environment(std::env::vars_os(), &mut Mistakes::default())
+}
+
 /// How log lines are wanted by the environment, for what is said before flags are understood.
 pub fn log_format_of_environment() -> LogFormat {
-    log_format_of(&from_environment(std::env::vars_os(), &mut Mistakes::default()))
+    log_format_of(&environment())
 }
 
 struct Layers {

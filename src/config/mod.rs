@@ -15,10 +15,12 @@ mod small_file;
 mod units;
 mod written;
 
-pub use layers::{Refusal, Which, is_told_by_environment, log_format_of_environment, resolve};
+pub use layers::{
+    Refusal, Which, environment, is_told_by_environment, log_format_of_environment, resolve,
+};
 pub use mistakes::Mistakes;
 pub use settings::{
-    LogFormat, LogLevel, MetricsSettings, Reporting, Selection, Settings, SinkSettings,
-    SourceSettings, Summary,
+    FileRead, LogFormat, LogLevel, MetricsSettings, PIPELINE_ID, Reporting, Selection, Settings,
+    SinkSettings, SourceSettings, Summary,
 };
 pub use written::{Origin, Written};

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
+use std::path::PathBuf;
 
 use super::options::Opt;
 
@@ -39,6 +40,8 @@ pub struct Written {
     texts: BTreeMap<&'static str, Text>,
     /// What was passed over, to be said once there is a log.
     pub warnings: Vec<String>,
+    /// Configuration files that were read.
+    pub files: Vec<PathBuf>,
 }
 
 impl Written {
@@ -53,6 +56,7 @@ impl Written {
             self.texts.entry(name).or_insert(text);
         }
         self.warnings.extend(lower.warnings);
+        self.files.extend(lower.files);
     }
 
     /// Adds what the same layer says elsewhere: lists add up, of anything else there is one.

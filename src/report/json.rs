@@ -78,6 +78,36 @@ pub fn summary(report: &Report) -> Value {
     })
 }
 
+/// How far a run has come that is told in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    Running,
+    /// Its data is as it will stay; others are still being told.
+    Ended,
+    Told,
+}
+
+/// The summary as a file that is replaced while the run goes on.
+pub fn document(report: &Report, progress: Progress) -> Value {
+    let mut document = summary(report);
+    if progress == Progress::Running {
+        document["outcome"] = json!(RUNNING);
+        document["exit_code"] = Value::Null;
+    }
+    document["final"] = json!(progress == Progress::Told);
+    document
+}
+
+/// The outcome of a run that has none yet, or was killed.
+const RUNNING: &str = "running";
+
+/// Whether a text is the document of a run.
+pub fn is_document(text: &[u8]) -> bool {
+    let names = ["pipeline_id", "run_id", "outcome", "exit_code", "records"];
+    serde_json::from_slice::<Value>(text)
+        .is_ok_and(|value| names.iter().all(|name| value.get(name).is_some()))
+}
+
 fn latency(latencies: &Latencies) -> Value {
     if latencies.count == 0 {
         return json!({ "count": 0 });
@@ -89,4 +119,19 @@ fn latency(latencies: &Latencies) -> Value {
         "p95": latencies.p95.as_secs_f64(),
         "p99": latencies.p99.as_secs_f64(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_summary_is_taken_for_one() {
+        let summary =
+            r#"{"pipeline_id":"a","run_id":"b","outcome":"running","exit_code":null,"records":{}}"#;
+        assert!(is_document(summary.as_bytes()));
+        for other in ["", "{}", "[]", "yesterday", r#"{"run_id":"b","outcome":"complete"}"#] {
+            assert!(!is_document(other.as_bytes()), "{other}");
+        }
+    }
 }

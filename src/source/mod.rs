@@ -140,6 +140,25 @@ pub trait Host {
     fn succeeded(&mut self);
 }
 
+/// A host that has all the memory there is and no second try, for a look at a source without a run.
+pub struct Onlooker;
+
+impl Host for Onlooker {
+    fn room(&mut self, _bytes: usize, _records: u64) -> bool {
+        true
+    }
+
+    fn stopped(&self) -> Later<'static, ()> {
+        Box::pin(std::future::pending())
+    }
+
+    fn again(&mut self, error: Error) -> Result<()> {
+        Err(error)
+    }
+
+    fn succeeded(&mut self) {}
+}
+
 /// A source's own count of what it found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {

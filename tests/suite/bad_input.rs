@@ -361,15 +361,6 @@ fn a_link_is_followed_to_the_input_and_to_the_output_and_stays() {
     assert!(link.is_symlink());
 }
 
-/// row 41
-#[test]
-fn a_link_in_the_place_of_the_part_file_is_not_followed() {
-    let workdir = workdir!();
-    workdir.write("victim", "precious\n");
-    symlink("victim", workdir.path(".out.jsonl.part")).unwrap();
-    Trial::csv(workdir, "a,b\n1,x\n").run().ends_with(2).says("cannot write 'out.jsonl'");
-}
-
 /// row 42
 #[test]
 fn a_pipe_is_read_once_and_to_its_end() {

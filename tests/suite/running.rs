@@ -251,17 +251,6 @@ fn every_failure_writes_the_summary() {
 }
 
 #[test]
-fn a_summary_that_cannot_be_written_is_said_and_fails_the_run() {
-    Trial::csv(workdir!(), "a\n1\n")
-        .with("--summary-json gone/summary.json")
-        .run()
-        .ends_with(5)
-        .says("cannot write the summary 'gone/summary.json'")
-        .says("check --summary-json")
-        .writes(&[r#"{"a":"1"}"#]);
-}
-
-#[test]
 fn a_json_log_is_json_line_by_line() {
     for (text, code) in [("a,b\n1,x\n\n2\n", 0), ("a,b\n1\n2\n", 3), ("", 3)] {
         let mut verdict = Trial::csv(workdir!(), text)

@@ -194,23 +194,9 @@ fn what_a_killed_run_left_is_taken_over_and_that_is_said() {
     // Its rejected records are nobody's, too.
     finished.assert_stderr_has(".part' was left by a run that was killed and is removed");
     workdir.assert_file("out.jsonl", "{\"a\":\"1\"}\n");
-    assert_eq!(workdir.names(), ["in.csv", "out.jsonl"]);
-}
-
-/// Only that of the same name: other part files may belong to runs that go on.
-#[test]
-fn what_a_killed_run_left_beside_named_rejects_is_taken_over() {
-    let workdir = workdir!();
-    workdir.write("in.csv", "a\n1\n");
-    for left in [".bad.jsonl.part", ".bad.jsonl.gz.part", ".bad.part"] {
-        workdir.write(left, "x");
-    }
-    let args = "--csv-file in.csv --output-file out.jsonl --rejects bad.jsonl";
-    let finished = workdir.flowgauge().args(args.split(' ')).run();
-    finished.assert_code(0).assert_stderr_has("'.bad.jsonl.part' was left by a run");
-    let names = [".bad.jsonl.gz.part", ".bad.part", "bad.jsonl", "in.csv", "out.jsonl"];
-    assert_eq!(workdir.names(), names);
-    workdir.assert_file("bad.jsonl", "");
+    assert_eq!(workdir.names(), ["in.csv", "out.jsonl", "summary.json"]);
+    // All it could say before it was killed.
+    assert_eq!(summary(&workdir)["outcome"], "running");
 }
 
 #[test]

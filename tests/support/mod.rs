@@ -6,6 +6,7 @@
 pub mod chance;
 pub mod database;
 pub mod exposition;
+pub mod faulty_disk;
 pub mod folder;
 pub mod http;
 pub mod indices;

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod elastic;
+mod files_read;
 mod mysql;
 mod output_file;
 mod secrets;
 mod text_files;
 mod typing;
 
+pub use self::files_read::FileRead;
 use super::mistakes::Mistakes;
 use super::options::{Theme, parted};
 use super::reading::Reading;
@@ -41,6 +43,8 @@ pub struct Settings {
     pub rejects: Option<PathBuf>,
     /// None where the environment names no place for it.
     pub state_dir: Option<PathBuf>,
+    /// Beside those of the source.
+    pub files_read: Vec<FileRead>,
     pub drain_timeout: Duration,
     pub rows_per_second_max: Option<u64>,
     pub metrics: MetricsSettings,
@@ -147,7 +151,7 @@ pub enum LogLevel {
 }
 
 /// A record of JSON that names no pipeline still has one label.
-const PIPELINE_ID: &str = "default";
+pub const PIPELINE_ID: &str = "default";
 
 /// Below this the commits cost more than the records; far above, a segment no longer fits a cache
 /// and a rejected one is a lot to do again.
@@ -226,10 +230,12 @@ impl Reading<'_> {
             self.wrong("rejects", "rejected records go to a file; name one");
         }
         // Only now may something be missing: a mistake that was not read would be found tomorrow.
+        let (source, sink) = (source?, sink?);
         Some(Settings {
+            files_read: self.files_read(&source, &sink),
             pipeline_id,
-            source: source?,
-            sink: sink?,
+            source,
+            sink,
             selection,
             worker_count,
             lane_count,
@@ -412,6 +418,10 @@ impl Reading<'_> {
                     self.wrong("summary-json", "standard output is taken by --output-file");
                 }
                 Summary::Stdout
+            }
+            Some("") => {
+                self.wrong("summary-json", "name a file, or - for standard output");
+                Summary::None
             }
             Some(path) => Summary::File(PathBuf::from(path)),
         };

@@ -58,7 +58,8 @@ pub const FLAG: &str = "output-file";
 
 impl FileSettings {
     fn policy(&self) -> PartPolicy {
-        PartPolicy { flag: FLAG, if_exists: self.if_exists, mode: 0o666 }
+        let loss = "nothing was published; ";
+        PartPolicy { flag: FLAG, if_exists: self.if_exists, mode: 0o666, loss }
     }
 }
 

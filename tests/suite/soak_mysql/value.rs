@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use super::kind::Kind;
+use crate::support::chance::Chance;
 
 /// What the manual of the program says of a value in its column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +103,6 @@ pub fn sql_bytes(bytes: &[u8]) -> String {
     hex + "'"
 }
 
-use crate::support::chance::Chance;
 use Verdict::{Rejected, Taken, Unsaid};
 
 /// A value for a column: mostly one that fits, often a borderline one, now and then a wrong one.

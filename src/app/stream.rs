@@ -1,0 +1,120 @@
+//! Standard input and output, pipes and devices: whether they are there, and writing to one that may
+//! have no reader.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{OFlags, fcntl_getfl, fstat, major, minor};
+
+use super::ends::is_to_stdout;
+use super::keep_apart::{TextFiles, text_files};
+use crate::config::{Settings, Summary};
+use crate::error::{Error, Kind, Result};
+use crate::outcome::Outcome;
+use crate::pipeline::{Phase, Stop};
+use crate::record::ErrorType;
+use crate::sink::file::StandardOutput;
+
+/// A named pipe that nobody opens.
+const READER_MAX: Duration = Duration::from_secs(10);
+/// Once a signal has come.
+const STOPPED_MAX: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Refuses standard streams that are closed: what is written would be lost, and what is read would
+/// seem to be empty.
+pub fn check(settings: &Settings) -> Result<()> {
+    let TextFiles { names, flag, .. } = text_files(settings);
+    if names.iter().any(|file| file == "-") && is_closed(io::stdin()) {
+        return Err(Error::config(
+            "standard input is closed, or /dev/null opened for writing, too",
+        )
+        .help(format!("give it something to read, or name a file in --{flag}")));
+    }
+    let told = match (is_to_stdout(settings), &settings.reporting.summary) {
+        (true, _) => Some("output-file"),
+        (false, Summary::Stdout) => Some("summary-json"),
+        _ => None,
+    };
+    match told {
+        Some(flag) if is_closed(io::stdout()) => Err(Error::config(format!(
+            "standard output is closed, or /dev/null opened for reading, too, and --{flag} is '-'"
+        ))
+        .help("what is written there would be lost; say > /dev/null where that is meant")),
+        _ => Ok(()),
+    }
+}
+
+/// Before `main` begins, /dev/null is opened in the place of a standard stream that is closed, for
+/// reading and writing. A shell opens it for one of them.
+fn is_closed(stream: impl AsFd) -> bool {
+    const NULL: (u32, u32) = (1, 3);
+    let is_both = fcntl_getfl(&stream).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR);
+    let is_null =
+        fstat(&stream).is_ok_and(|found| (major(found.st_rdev), minor(found.st_rdev)) == NULL);
+    is_both && is_null
+}
+
+/// Writes to a file that is none, or to standard output. A reader may take its time, and may stop
+/// reading: then a signal ends it, the second one where the first has ended the run.
+pub fn pour(path: Option<&Path>, text: String, outcome: Outcome, stop: &Stop) -> Result<()> {
+    let (done, written) = channel();
+    let is_open = Arc::new(AtomicBool::new(false));
+    let opened = Arc::clone(&is_open);
+    let owned: Option<PathBuf> = path.map(Path::to_path_buf);
+    // It is left there when it does not end.
+    thread::spawn(move || {
+        let result = write(owned.as_deref(), text.as_bytes(), &opened);
+        // Nobody listens any more who gave up.
+        let _ = done.send(result);
+    });
+    let began = Instant::now();
+    let why = loop {
+        match written.recv_timeout(LOOK_EVERY) {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(cause)) => return Err(unwritten(path, cause)),
+            Err(RecvTimeoutError::Disconnected) => break "writing broke off",
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        let is_stopped = match outcome {
+            Outcome::Interrupted(_) => stop.phase() == Phase::Abandoned,
+            _ => stop.received().is_some(),
+        };
+        if is_stopped && began.elapsed() > STOPPED_MAX {
+            break "stopped by a signal before its reader took all of it";
+        }
+        if !is_open.load(Ordering::Relaxed) && began.elapsed() > READER_MAX {
+            break "nobody reads it";
+        }
+    };
+    Err(unwritten(path, io::Error::other(why)))
+}
+
+fn write(path: Option<&Path>, bytes: &[u8], is_open: &AtomicBool) -> io::Result<()> {
+    let mut stream: Box<dyn Write> = match path {
+        None => Box::new(StandardOutput),
+        Some(path) => Box::new(OpenOptions::new().write(true).open(path)?),
+    };
+    is_open.store(true, Ordering::Relaxed);
+    stream.write_all(bytes)?;
+    stream.flush()
+}
+
+fn unwritten(path: Option<&Path>, cause: io::Error) -> Error {
+    let shown = path.map_or("standard output".to_string(), |path| format!("'{}'", path.display()));
+    match (path, cause.kind()) {
+        (None, io::ErrorKind::BrokenPipe) => Error::new(
+            Kind::OutputClosed,
+            ErrorType::Other,
+            "the reader of standard output went away before the summary",
+        ),
+        _ => Error::local_io(format!("cannot write to {shown}"), cause),
+    }
+}

@@ -1,0 +1,335 @@
+//! A hidden file beside its target that takes the target's name when it is whole: for the output,
+//! for rejected records and for the summary.
+//!
+//! A lock (`claim`) keeps two runs with the same output apart, and knows what a killed run left. The
+//! part file itself is always a new one, under a name that nobody had (`hidden`), so no file of
+//! somebody else is opened; `place` is about the file that is to be replaced.
+
+mod claim;
+mod hidden;
+mod place;
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use rustix::fs::{Access, AtFlags, CWD, RenameFlags};
+
+use self::claim::{Claim, Taken, is_in_place};
+use self::hidden::Hidden;
+pub use self::hidden::directory;
+use self::place::Place;
+pub use self::place::{is_hidden_of, is_same_file, is_same_place};
+use crate::error::{Error, Kind, Result};
+use crate::record::{ErrorType, Published};
+
+/// What to do with a file that has the output's name already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfExists {
+    Replace,
+    Refuse,
+}
+
+/// How one kind of output is treated, and what messages call it.
+#[derive(Clone, Copy, Debug)]
+pub struct PartPolicy {
+    /// The option that names it.
+    pub flag: &'static str,
+    pub if_exists: IfExists,
+    /// Permissions of a new file, before the umask.
+    pub mode: u32,
+    /// What a failure means, before what to do about it.
+    pub loss: &'static str,
+}
+
+pub struct PartFile {
+    policy: PartPolicy,
+    file: File,
+    path: PathBuf,
+    /// What the user calls it.
+    target: PathBuf,
+    /// Where that really is, behind symbolic links.
+    resolved: PathBuf,
+    /// Bytes that were written whole.
+    length: AtomicU64,
+    /// There are bytes behind them that could not be taken away.
+    is_torn: AtomicBool,
+    /// Held while it changes, so that a run that was told to let go cannot publish afterwards.
+    state: Mutex<State>,
+}
+
+enum State {
+    Hidden(Claim),
+    Published(Published),
+    Removed,
+}
+
+/// Whatever ends a run, nothing is left behind.
+impl Drop for PartFile {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+impl PartFile {
+    /// Everything that can be found out without writing.
+    pub fn check(target: &Path, policy: PartPolicy) -> Result<()> {
+        let place = Place::find(target, policy)?;
+        let directory = place.directory();
+        let found =
+            fs::metadata(directory).map_err(|cause| unwritable(target, policy.flag, cause))?;
+        if !found.is_dir() {
+            return Err(unwritable(target, policy.flag, io::ErrorKind::NotADirectory.into()));
+        }
+        // Reading it is needed to make the name durable.
+        let rights = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+        rustix::fs::access(directory, rights)
+            .map_err(|cause| unwritable(target, policy.flag, cause.into()))?;
+        match claim::is_foreign(&place.hidden) {
+            true => Err(in_the_way(&place.hidden, policy.flag)),
+            false => Ok(()),
+        }
+    }
+
+    /// Takes the lock, so that a second run with the same output stops here.
+    pub fn create(target: &Path, policy: PartPolicy) -> Result<PartFile> {
+        PartFile::check(target, policy)?;
+        let failed = |cause| unwritable(target, policy.flag, cause);
+        let Place { resolved, hidden, before } = Place::find(target, policy)?;
+        let claim = match Claim::take(&hidden).map_err(failed)? {
+            Taken::Ours(claim) => claim,
+            Taken::Held => return Err(held(target, policy.flag)),
+            Taken::Foreign => return Err(in_the_way(&hidden, policy.flag)),
+        };
+        let (file, path) = claim.make_part(&hidden, policy.mode).map_err(failed)?;
+        // From here on, dropping it removes what was made.
+        let part = PartFile {
+            policy,
+            file,
+            path,
+            target: target.to_path_buf(),
+            resolved,
+            length: AtomicU64::new(0),
+            is_torn: AtomicBool::new(false),
+            state: Mutex::new(State::Hidden(claim)),
+        };
+        // Who could read what is replaced can read what replaces it.
+        if let Some(before) = before {
+            part.file.set_permissions(before.permissions()).map_err(failed)?;
+        }
+        Ok(part)
+    }
+
+    /// All of it, or nothing.
+    pub fn append(&self, bytes: &[u8]) -> Result<()> {
+        match (&self.file).write_all(bytes) {
+            Ok(()) => {
+                self.length.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(cause) => {
+                self.cut_back();
+                let what_to_do = if is_full(cause.kind()) {
+                    "make room and run again"
+                } else {
+                    "check the disk"
+                };
+                Err(Error::local_io(format!("cannot write '{}'", self.target.display()), cause)
+                    .help(format!("{}{what_to_do}", self.policy.loss)))
+            }
+        }
+    }
+
+    /// A file may end before a record, and not in one.
+    fn cut_back(&self) {
+        let whole = self.length.load(Ordering::Relaxed);
+        let cut = self.file.set_len(whole).and_then(|()| (&self.file).seek(SeekFrom::Start(whole)));
+        if cut.is_err() {
+            self.is_torn.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub fn append_if_empty(&self, bytes: &[u8]) -> Result<()> {
+        if self.length.load(Ordering::Relaxed) == 0 { self.append(bytes) } else { Ok(()) }
+    }
+
+    /// An error is final: the kernel may have dropped what it could not write, and would then
+    /// report success the next time.
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_all().map_err(|cause| {
+            Error::local_io(format!("cannot make '{}' durable", self.target.display()), cause)
+                .help(format!("{}check the disk", self.policy.loss))
+        })
+    }
+
+    /// Where it was published, if it was.
+    pub fn published(&self) -> Option<Published> {
+        match &*self.state() {
+            State::Published(published) => Some(published.clone()),
+            State::Hidden(_) | State::Removed => None,
+        }
+    }
+
+    pub fn publish(&self) -> Result<Published> {
+        self.sync()?;
+        self.rename()?;
+        let directory = directory(&self.resolved);
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(|cause| {
+            let shown = self.target.display();
+            Error::local_io(format!("'{shown}' is there, but may not survive a power cut"), cause)
+                .help("check the disk")
+        })?;
+        self.published().ok_or_else(|| Error::internal("what was published was let go"))
+    }
+
+    /// The moment in which readers find it.
+    fn rename(&self) -> Result<()> {
+        let shown = self.target.display();
+        let mut state = self.state();
+        let State::Hidden(claim) = &*state else {
+            return Err(Error::internal(format!("'{shown}' was let go, or published before")));
+        };
+        if self.is_torn.load(Ordering::Relaxed) {
+            return Err(self.unpublished("its end is torn, and could not be cut off"));
+        }
+        if !is_in_place(&self.file, &self.path) || !claim.is_in_place() {
+            return Err(
+                self.unpublished("its hidden file was removed or replaced by somebody else")
+            );
+        }
+        let replaced_bytes = fs::metadata(&self.resolved).ok().map(|metadata| metadata.len());
+        let renamed = match self.policy.if_exists {
+            IfExists::Replace => fs::rename(&self.path, &self.resolved),
+            IfExists::Refuse => rename_to_nothing(&self.path, &self.resolved),
+        };
+        renamed.map_err(|cause| {
+            if cause.kind() == io::ErrorKind::AlreadyExists {
+                return exists(&self.target, self.policy.flag);
+            }
+            Error::local_io(format!("cannot publish '{shown}'"), cause)
+                .help(format!("{}check --{}", self.policy.loss, self.policy.flag))
+        })?;
+        // The claim goes: the name is free for the next run.
+        *state = State::Published(Published { name: Some(shown.to_string()), replaced_bytes });
+        Ok(())
+    }
+
+    fn unpublished(&self, why: &str) -> Error {
+        let message = format!("cannot publish '{}': {why}", self.target.display());
+        Error::new(Kind::LocalIo, ErrorType::Disk, message)
+            .help(format!("{}run again", self.policy.loss))
+    }
+
+    /// Removes it, unless it was published: what that was, is the answer.
+    pub fn remove(&self) -> Option<Published> {
+        let mut state = self.state();
+        match std::mem::replace(&mut *state, State::Removed) {
+            State::Hidden(claim) => {
+                // What has its name now may be of another run.
+                if is_in_place(&self.file, &self.path)
+                    && let Err(cause) = fs::remove_file(&self.path)
+                {
+                    tracing::warn!("cannot remove '{}': {cause}", self.path.display());
+                }
+                drop(claim);
+                None
+            }
+            State::Published(published) => {
+                *state = State::Published(published.clone());
+                Some(published)
+            }
+            State::Removed => None,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nobody panics between a file's two ends")
+    }
+}
+
+fn is_full(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(kind, StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+fn rename_to_nothing(from: &Path, to: &Path) -> io::Result<()> {
+    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // Some network file systems know no flags: a hard link refuses an existing name as well.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+            rustix::fs::linkat(CWD, from, CWD, to, AtFlags::empty())?;
+            fs::remove_file(from)
+        }
+        result => Ok(result?),
+    }
+}
+
+fn held(target: &Path, flag: &str) -> Error {
+    let message = format!("another run is writing '{}'", target.display());
+    Error::new(Kind::Locked, ErrorType::Other, message)
+        .help(format!("wait for it, or choose another --{flag}"))
+}
+
+fn in_the_way(hidden: &Hidden, flag: &str) -> Error {
+    let shown = hidden.lock();
+    Error::config(format!("'{}' is in the way and was not made by flowgauge", shown.display()))
+        .help(format!("give it another name, or choose another --{flag}"))
+}
+
+/// The error of a second run, if a run is writing this output now.
+pub fn in_use(target: &Path, flag: &'static str) -> Option<Error> {
+    let policy = PartPolicy { flag, if_exists: IfExists::Replace, mode: 0, loss: "" };
+    let place = Place::find(target, policy).ok()?;
+    claim::is_held(&place.hidden).then(|| held(target, flag))
+}
+
+/// What a killed run left of this output, which the next one removes.
+pub fn left_of(target: &Path, flag: &'static str) -> Option<Metadata> {
+    let policy = PartPolicy { flag, if_exists: IfExists::Replace, mode: 0, loss: "" };
+    claim::left(&Place::find(target, policy).ok()?.hidden)
+}
+
+/// Removes what killed runs left, which nothing else ever would: their files have names of their
+/// own, which `is_own` knows.
+pub fn sweep(directory: &Path, is_own: impl Fn(&str) -> bool) {
+    for hidden in hidden_in(directory, is_own) {
+        if let Some(left) = claim::sweep(&hidden) {
+            tracing::warn!("'{}' was left by a run that was killed and is removed", left.display());
+        }
+    }
+}
+
+/// What `sweep` may remove.
+pub fn left_in(directory: &Path, is_own: impl Fn(&str) -> bool) -> Vec<Metadata> {
+    hidden_in(directory, is_own).iter().filter_map(claim::left).collect()
+}
+
+fn hidden_in(directory: &Path, is_own: impl Fn(&str) -> bool) -> Vec<Hidden> {
+    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    let hidden = entries.flatten().filter_map(|entry| {
+        let name = entry.file_name();
+        let target = name.to_str()?.strip_prefix('.')?.strip_suffix(".lock")?;
+        is_own(target).then(|| Hidden::beside(&directory.join(target)))?
+    });
+    hidden.collect()
+}
+
+fn exists(target: &Path, flag: &str) -> Error {
+    Error::config(format!("'{}' exists", target.display()))
+        .help(format!("--if-exists refuse leaves it alone; remove it, or choose another --{flag}"))
+}
+
+fn unwritable(target: &Path, flag: &str, cause: io::Error) -> Error {
+    /// What a broken disk answers.
+    const INPUT_OUTPUT_ERROR: i32 = 5;
+    let is_disk = is_full(cause.kind()) || cause.raw_os_error() == Some(INPUT_OUTPUT_ERROR);
+    let kind = if is_disk { Kind::LocalIo } else { Kind::Config };
+    let what_to_do = match is_full(cause.kind()) {
+        true => "make room and run again".to_string(),
+        false => format!("check that the directory of --{flag} exists and can be written"),
+    };
+    Error::new(kind, ErrorType::Disk, format!("cannot write '{}'", target.display()))
+        .because(cause)
+        .help(what_to_do)
+}
