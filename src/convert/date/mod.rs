@@ -160,6 +160,10 @@ impl DateFormat {
                 }
             }
         }
+        if self.text.contains("strict_date_") && has_long_offset(text) {
+            let reason = "an offset of six digits, which servers read differently".to_string();
+            return Err(Unfit { error_type: ErrorType::OutOfRange, reason });
+        }
         let reason = format!("not a date by the format '{}'", shown(&self.text));
         Err(Unfit { error_type: ErrorType::TypeMismatch, reason })
     }
@@ -275,6 +279,14 @@ fn nanos_of(digits: &[u8]) -> u32 {
     (0..9).fold(0, |nanos, place| {
         nanos * 10 + digits.get(place).map_or(0, |digit| u32::from(digit - b'0'))
     })
+}
+
+/// `+025300`: Elasticsearch 9 takes it in its commonest formats, and others do not.
+fn has_long_offset(text: &[u8]) -> bool {
+    let Some(at) = text.len().checked_sub(7).filter(|at| text[..*at].contains(&b'T')) else {
+        return false;
+    };
+    matches!(text[at], b'+' | b'-') && text[at + 1..].iter().all(u8::is_ascii_digit)
 }
 
 /// More digits than a year of `strict_` formats has.

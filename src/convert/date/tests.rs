@@ -141,6 +141,13 @@ fn numbers_are_read_by_the_format_and_not_guessed() {
             ("-1.", Ok("1969-12-31T23:59:59Z")),
         ],
     );
+    check(
+        "strict_date_time_no_millis",
+        &[
+            ("2024-01-31T12:34:56+025300", ODD),
+            ("2024-01-31T12:34:56+0230", Ok("2024-01-31T12:34:56+2.5")),
+        ],
+    );
     check("epoch_second", &[("-170.00000", ODD), ("170.00000", Ok("1970-01-01T00:02:50Z"))]);
     check(
         "epoch_millis||basic_date",

@@ -218,7 +218,7 @@ impl<'a> Oracle<'a> {
             Mode::Skip => return Done::Duplicate,
             Mode::Upsert => {}
         }
-        if self.key.is_some() && case.keys.len() > 1 && !self.meets_key() {
+        if self.key.is_some() && case.keys.len() > 1 && !self.meets_key(record) {
             return Done::Refused(
                 "it meets a row only by another key than the one that counts".into(),
             );
@@ -302,8 +302,18 @@ impl<'a> Oracle<'a> {
         key.parts.iter().map(equal).collect::<Vec<_>>().join(" AND ")
     }
 
-    fn meets_key(&self) -> bool {
+    /// The number in table `s` is not the one that the row would have.
+    fn has_number(&self, key: &Key, record: &Record) -> bool {
+        key.parts.iter().all(|(at, _)| {
+            !self.case.columns[*at].is_counter || record.iter().any(|(there, _)| there == at)
+        })
+    }
+
+    fn meets_key(&self, record: &Record) -> bool {
         let Some(key) = self.key else { return true };
+        if !self.has_number(&self.case.keys[key], record) {
+            return false;
+        }
         let equal = self.equal(&self.case.keys[key]);
         self.client.number(&format!("SELECT COUNT(*) FROM o, s WHERE {equal}")) > 0
     }
@@ -311,15 +321,12 @@ impl<'a> Oracle<'a> {
     /// A row that is not the one of the key that counts.
     fn meets_another(&self, record: &Record) -> bool {
         let Some(own) = self.key else { return true };
-        let own_equal = self.equal(&self.case.keys[own]);
-        // The number in table `s` is not the one that the row would have.
-        let has_number = |key: &Key| {
-            key.parts.iter().all(|(at, _)| {
-                !self.case.columns[*at].is_counter || record.iter().any(|(there, _)| there == at)
-            })
+        let own_equal = match self.has_number(&self.case.keys[own], record) {
+            true => self.equal(&self.case.keys[own]),
+            false => "0".to_string(),
         };
         let others = self.case.keys.iter().enumerate();
-        let others = others.filter(|(at, key)| *at != own && has_number(key));
+        let others = others.filter(|(at, key)| *at != own && self.has_number(key, record));
         let mut others = others.map(|(_, key)| self.equal(key));
         others.any(|equal| {
             let sql =

@@ -100,7 +100,8 @@ impl Statements {
         let columns: Vec<Written> = plan.columns.iter().enumerate().map(written).collect();
         let key = columns.iter().find(|column| column.is_key).or(columns.first());
         // An update of no row that is met changes: of two in different keys one may have NULL there.
-        let certain = columns.iter().find(|column| !column.is_miscounted);
+        let mut certain = columns.iter().filter(|column| !column.is_miscounted);
+        let certain = certain.clone().find(|column| column.is_key).or_else(|| certain.next());
         let has_one_key = plan.key.is_some() && plan.other_keys.is_empty();
         let kept = match plan.mode {
             Mode::Skip if !has_one_key => certain,
