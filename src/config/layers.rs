@@ -33,7 +33,7 @@ pub struct Refusal {
 }
 
 /// The settings that are meant by flags, by this process's environment and by a file.
-pub fn resolve(flags: Written, which: &Which) -> Result<Vec<Settings>, Refusal> {
+pub fn resolve(flags: Written, which: &Which) -> Result<Vec<Settings>, Box<Refusal>> {
     let mut mistakes = Mistakes::default();
     let layers = Layers::read(flags, &mut mistakes);
     let mut warnings = layers.typed.warnings.clone();
@@ -54,7 +54,8 @@ pub fn resolve(flags: Written, which: &Which) -> Result<Vec<Settings>, Refusal> 
         let mut again = Mistakes::default();
         let written = layers.of(pipeline.as_deref(), &mut again);
         let written = written.unwrap_or_else(|| layers.typed.clone());
-        Refusal { mistakes, warnings, log_format: layers.log_format(), written, pipeline }
+        let log_format = layers.log_format();
+        Box::new(Refusal { mistakes, warnings, log_format, written, pipeline })
     })
 }
 

@@ -229,6 +229,9 @@ mod tests {
         TimeIsUp,
     }
 
+    /// Steps, the phase behind them, and how such a run ended, if not well.
+    type Row<'a> = (&'a [Step], Phase, Option<(Outcome, &'a str)>);
+
     fn failed(kind: Kind) -> Error {
         Error::new(kind, ErrorType::Other, format!("{kind:?}"))
     }
@@ -242,7 +245,7 @@ mod tests {
         let int = Step::Signal(Signal::Interrupt);
         let terminated = Outcome::Interrupted(Signal::Terminate);
         let (disk, away) = (Kind::LocalIo, Kind::Unavailable);
-        let table: &[(&[Step], Phase, Option<(Outcome, &str)>)] = &[
+        let table: &[Row] = &[
             (&[], Running, None),
             (&[ReadToEnd], Running, None),
             (&[term], Draining, Some((terminated, ""))),

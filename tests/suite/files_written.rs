@@ -157,7 +157,11 @@ fn no_file_that_is_read_is_written() {
     for (args, what) in [
         (format!("{csv} --config sync.toml --rejects FILE"), "--config"),
         (format!("{csv} --config other.toml --summary-json FILE"), "--config"),
-        ("--csv-file in.csv --config sync.toml --output-file FILE".to_string(), "--config"),
+        (
+            "--csv-file in.csv --config sync.toml --output-format csv --output-file FILE"
+                .to_string(),
+            "--config",
+        ),
         (format!("{elastic} --es-ca sync.toml --rejects FILE"), "--es-ca"),
         (format!("{elastic} --es-api-key-file sync.toml --summary-json FILE"), "--es-api-key-file"),
         (

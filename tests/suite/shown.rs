@@ -69,7 +69,7 @@ fn a_run_shows_names_and_settings_harmless() {
 fn mistakes_show_names_and_settings_harmless() {
     for option in ["--csv-encoding", "--select", "--max-errors", "--memory-limit", "--config"] {
         for json in ["", "--log-format json"] {
-            let trial = hostile().arg(option).arg(&format!("{HOSTILE}={HOSTILE}"));
+            let trial = hostile().arg(option).arg(&format!("{HOSTILE}=no{HOSTILE}"));
             let verdict = trial.with(json).run().ends_with(2);
             assert_harmless(&verdict.finished);
         }
