@@ -4,13 +4,14 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{FileType, fstat};
 
 use super::ends::{is_to_stdout, output};
 use super::summary::FLAG as SUMMARY_FLAG;
-use crate::config::{Settings, SourceSettings, Summary};
+use super::text_files::{TextFiles, found, text_files};
+use crate::config::{Settings, Summary};
 use crate::error::{Error, Result};
 use crate::part::{is_hidden_of, is_same_place, left_of};
 use crate::rejects::{FLAG as REJECTS_FLAG, left_in};
@@ -68,29 +69,6 @@ pub fn lone_summary(settings: &Settings) -> Option<&Path> {
         && written.iter().all(|other| other.flag == SUMMARY_FLAG || apart(summary, other).is_ok())
         && !found(text_files(settings).names).iter().any(|path| is_same_place(path, summary.path));
     is_lone.then_some(summary.path)
-}
-
-/// What names the files of the source.
-pub struct TextFiles<'a> {
-    pub names: &'a [String],
-    pub flag: &'static str,
-    /// Files of the run that no pattern stands for.
-    written: &'a [PathBuf],
-}
-
-pub fn text_files(settings: &Settings) -> TextFiles<'_> {
-    let (names, flag, written): (&[String], _, &[PathBuf]) = match &settings.source {
-        SourceSettings::Csv(csv) => (&csv.files, "csv-file", &csv.written),
-        SourceSettings::Jsonl(jsonl) => (&jsonl.files, "jsonl-file", &jsonl.written),
-        SourceSettings::Elastic(_) => (&[], "", &[]),
-    };
-    TextFiles { names, flag, written }
-}
-
-/// The files that names and patterns stand for, whatever is wrong with some of them.
-pub fn found(names: &[String]) -> Vec<PathBuf> {
-    let found = names.iter().filter_map(|name| find(std::slice::from_ref(name), "", &[]).ok());
-    found.flat_map(|found| found.inputs).filter_map(|input| input.path).collect()
 }
 
 fn read(settings: &Settings) -> Result<Vec<Read>> {

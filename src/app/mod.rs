@@ -11,6 +11,7 @@ mod refusal;
 mod session;
 mod stream;
 mod summary;
+mod text_files;
 
 use std::io::{self, IsTerminal};
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::keep_apart::found;
+use super::text_files::found;
 use super::{complain, summary};
 use crate::config::{PIPELINE_ID, Written};
 use crate::event::Vitals;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{OFlags, fcntl_getfl, fstat, major, minor};
 
 use super::ends::is_to_stdout;
-use super::keep_apart::{TextFiles, text_files};
+use super::text_files::{TextFiles, text_files};
 use crate::config::{Settings, Summary};
 use crate::error::{Error, Kind, Result};
 use crate::outcome::Outcome;

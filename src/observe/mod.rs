@@ -10,6 +10,7 @@
 mod backlog;
 pub mod catalogue;
 pub mod latency;
+mod line;
 pub mod logging;
 pub mod metrics;
 pub mod openmetrics;

@@ -10,31 +10,23 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::shown::{Json, Line};
 
-/// A format of lines of text.
-pub struct SafeText<F>(pub F);
+/// A format whose lines are made safe as text, or as JSON.
+pub struct Safe<F> {
+    format: F,
+    is_json: bool,
+}
 
-/// A format of lines of JSON.
-pub struct SafeJson<F>(pub F);
+impl<F> Safe<F> {
+    pub fn text(format: F) -> Safe<F> {
+        Safe { format, is_json: false }
+    }
 
-impl<S, N, F> FormatEvent<S, N> for SafeText<F>
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-    F: FormatEvent<S, N>,
-{
-    fn format_event(
-        &self,
-        context: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let mut line = String::new();
-        self.0.format_event(context, Writer::new(&mut line), event)?;
-        writeln!(writer, "{}", Line(line.strip_suffix('\n').unwrap_or(&line)))
+    pub fn json(format: F) -> Safe<F> {
+        Safe { format, is_json: true }
     }
 }
 
-impl<S, N, F> FormatEvent<S, N> for SafeJson<F>
+impl<S, N, F> FormatEvent<S, N> for Safe<F>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -47,7 +39,11 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let mut line = String::new();
-        self.0.format_event(context, Writer::new(&mut line), event)?;
-        write!(writer, "{}", Json(line))
+        self.format.format_event(context, Writer::new(&mut line), event)?;
+        let line = line.strip_suffix('\n').unwrap_or(&line);
+        match self.is_json {
+            true => writeln!(writer, "{}", Json(line)),
+            false => writeln!(writer, "{}", Line(line)),
+        }
     }
 }

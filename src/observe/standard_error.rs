@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::backlog::{Backlog, Entry};
-use super::logging::{Style, dropped_line};
+use super::line::{Style, dropped_line};
 
 /// What is left when the process has nothing more to do than to tell of it: for a reader that is
 /// slow. One that has stopped reading is not waited for.

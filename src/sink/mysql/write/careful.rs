@@ -4,6 +4,7 @@
 
 use super::counts;
 use super::given::Given;
+use super::literal::{STATEMENT_BYTES_MAX, append_value};
 use super::portion::{Portion, Sent};
 use super::present;
 use super::search::Search;
@@ -11,15 +12,11 @@ use super::statement::{DIVISION_BY_ZERO, MET, MET_RESET, Place, Statements};
 use super::text::{Field, TextRows, fields};
 use crate::error::{Error, Kind};
 use crate::record::{Counts, ErrorType};
-use crate::sink::mysql::column::{self, Column};
 use crate::sink::mysql::plan::{Bound, Plan};
 use crate::sink::mysql::session::connection::{Done, Session};
 use crate::sink::mysql::settings::Mode;
 use crate::sink::mysql::trouble::{RowTrouble, Tried, Trouble};
 use crate::sink::{Allowance, Refused};
-
-/// About 2,000 rows of ten columns. Longer statements cost both sides more memory and no less time.
-pub const STATEMENT_BYTES_MAX: usize = 256 << 10;
 
 /// The server's number for it.
 const NULL_IN_COLUMN: u16 = 1048;
@@ -323,22 +320,6 @@ fn append_row(sql: &mut Vec<u8>, row: &[u8], columns: &[Bound], is_uniform: bool
     }
     sql.push(b')');
     left
-}
-
-/// As digits where it is a number: in quotes the server would take it for text first.
-pub fn append_value(sql: &mut Vec<u8>, column: &Column, text: &[u8]) {
-    match is_number(column, text) {
-        true => sql.extend_from_slice(text),
-        false => column.literal(sql, text),
-    }
-}
-
-fn is_number(column: &Column, text: &[u8]) -> bool {
-    matches!(
-        column.kind,
-        column::Kind::Integer { .. } | column::Kind::Bool | column::Kind::Decimal { .. }
-    ) && !text.is_empty()
-        && text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'.'))
 }
 
 /// Only triggers that the account may see are known when the table is looked at.

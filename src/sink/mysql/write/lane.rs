@@ -7,7 +7,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::careful::{Inserting, Outcome, STATEMENT_BYTES_MAX};
+use super::careful::{Inserting, Outcome};
+use super::literal::STATEMENT_BYTES_MAX;
 use super::portion::Sent;
 use super::prepare::Detail;
 use super::sink::MysqlSink;

@@ -12,6 +12,7 @@ mod heartbeat;
 mod info;
 mod job;
 mod lane;
+mod literal;
 mod load;
 mod locks;
 mod order;

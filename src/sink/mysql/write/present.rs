@@ -1,7 +1,7 @@
 //! Whether rows are in the table, asked by the keys that they bring. Where triggers run, the server's
 //! word is not enough: a trigger's own statement may meet a key, in a table of the same name perhaps.
 
-use super::careful::{STATEMENT_BYTES_MAX, append_value};
+use super::literal::{STATEMENT_BYTES_MAX, append_value};
 use super::text::{Field, TextRows, fields};
 use crate::sink::mysql::column::{Column, Kind, Preset};
 use crate::sink::mysql::plan::{Bound, Key, Plan};

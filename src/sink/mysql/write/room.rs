@@ -7,7 +7,7 @@ use std::sync::Arc;
 use memchr::{memchr, memchr_iter, memchr2_iter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::careful::STATEMENT_BYTES_MAX;
+use super::literal::STATEMENT_BYTES_MAX;
 use super::text::ROW_END;
 use crate::sink::mysql::column::Kind;
 use crate::sink::mysql::plan::Plan;
