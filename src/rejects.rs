@@ -16,8 +16,8 @@ use crate::record::{Interval, Rejected};
 
 /// Keeps rejected records.
 ///
-/// `append` is called in the order of settling, by one task, with the rejected records of one
-/// interval. What was appended may only be relied upon after `publish`.
+/// `append` is called by one thread at a time, mostly in the order of settling, with the rejected
+/// records of one interval. What was appended may only be relied upon after `publish`.
 ///
 /// Records of which `append` failed are kept all the same, and the file never ends within one: their
 /// neighbours may be public.
@@ -233,10 +233,22 @@ pub struct MemoryRejects {
     pub kept: std::sync::Arc<std::sync::Mutex<Vec<Rejected>>>,
     /// How many it can keep.
     pub room: Option<usize>,
+    pub hang: Option<Hang>,
+}
+
+/// A disk that does not answer.
+pub struct Hang {
+    pub reached: std::sync::Arc<tokio::sync::Notify>,
+    /// It answers when the other end is gone.
+    pub released: std::sync::mpsc::Receiver<()>,
 }
 
 impl RejectLog for MemoryRejects {
     fn append(&mut self, _interval: &Interval, rejected: &[Rejected]) -> Result<()> {
+        if let Some(hang) = &self.hang {
+            hang.reached.notify_one();
+            let _ = hang.released.recv();
+        }
         let mut kept = self.kept.lock().expect("no test panics while it holds this");
         if self.room.is_some_and(|room| kept.len() + rejected.len() > room) {
             let full = std::io::ErrorKind::StorageFull.into();

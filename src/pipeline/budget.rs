@@ -91,10 +91,6 @@ impl Reservation {
         held.reservations.insert(self.id, self.bytes);
     }
 
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     /// What is needed from here on, as is known now. Should it be more than was thought, it is taken
     /// already, and whoever comes next waits for it.
     pub fn settle(&mut self, bytes: usize) {

@@ -90,10 +90,12 @@ pub fn fit(
 ) -> Result<SegmentLimit> {
     let footprint = Footprint::new(decoder, sink, limit, error_budget);
     let row = footprint.row_bytes();
-    if row.saturating_add(footprint.width * COLUMN_BYTES) > memory / ROW_SHARE_MAX {
+    let need = row.saturating_add(footprint.width * COLUMN_BYTES);
+    let most = memory / ROW_SHARE_MAX;
+    if need > most {
         let width = footprint.width;
         return Err(Error::config(format!(
-            "a row of {width} columns may need {row} bytes of memory, and the limit is {memory}"
+            "a row of {width} columns may need {need} bytes of memory, and may have {most}, which is half of the limit"
         ))
         .help("raise --memory-limit, or choose fewer columns with --select"));
     }

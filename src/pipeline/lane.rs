@@ -9,7 +9,6 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::Run;
 use super::allowance::{Account, SegmentAllowance};
-use super::budget::Reservation;
 use super::overlap::KeysInFlight;
 use super::pool::Pools;
 use super::retry::{Reaction, Tries, persist, reaction};
@@ -161,17 +160,19 @@ impl LaneTask {
             Commit::Accepted => {
                 // A segment of which nothing is written counts, too, else it would never be marked.
                 self.unmarked_bytes += bytes.max(1);
-                if segment.rejected.is_empty() && segment.origin.is_none() {
-                    segment.reservation = None;
+                let kept = segment.kept_bytes();
+                match &mut segment.reservation {
+                    Some(reservation) if kept > 0 => reservation.settle(kept),
+                    reservation => *reservation = None,
                 }
-                self.kept_bytes += segment.reservation.as_ref().map_or(0, Reservation::bytes);
+                self.kept_bytes += kept;
                 self.accepted.push_back(Accepted { segment, committed });
             }
             Commit::OverBudget(refused) => {
                 // What it was allowed at an earlier try, it did not use.
                 allowance.allows(0);
                 let late = segment.refused_late(&self.shared.run, refused)?;
-                self.shared.ledger.keep_evidence(&segment, &late)?;
+                self.shared.ledger.keep_evidence(segment, late).await?;
                 return Err(Failure::OverBudget);
             }
         }

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, mpsc};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 
 use self::allowance::Account;
 use self::caught::caught;
@@ -248,15 +248,23 @@ async fn serve_lanes(shared: Lanes, lanes: Vec<Box<dyn Lane>>, ready: mpsc::Rece
     }
 }
 
-/// Settles what became durable, until there is no lane any more. A task of its own, because keeping
-/// rejected records may meet a disk that hangs. It goes on when one cannot be settled as it should:
-/// what others have written is public all the same.
+/// Settles what became durable, until there is no lane any more. It goes on when one cannot be settled
+/// as it should: what others have written is public all the same. Keeping rejected records may meet a
+/// disk that hangs, for which neither this runtime nor a signal may wait.
 fn settle_all(ledger: &Arc<Ledger>, mut durable: mpsc::Receiver<Durable>) -> JoinSet<()> {
     let ledger = Arc::clone(ledger);
     let mut task = JoinSet::new();
     task.spawn(async move {
         while let Some(segment) = durable.recv().await {
-            ledger.settle(segment);
+            if !segment.waits_for_disk() {
+                ledger.settle(segment);
+                continue;
+            }
+            let settling = Arc::clone(&ledger);
+            if let Err(cause) = spawn_blocking(move || settling.settle(segment)).await {
+                let error = Error::internal("settling broke off").because(cause);
+                ledger.give_up(error);
+            }
         }
     });
     task

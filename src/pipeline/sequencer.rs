@@ -20,7 +20,7 @@ use crate::record::Rejected;
 /// What a segment has to get past.
 pub struct Sequencer<'a> {
     pub run: &'a Run,
-    pub ledger: &'a Ledger,
+    pub ledger: &'a Arc<Ledger>,
     pub account: &'a Account,
     pub keys: &'a KeysInFlight,
     pub pace: Pace,
@@ -37,9 +37,9 @@ impl Sequencer<'_> {
         let mut next_ticket = 0;
         while let Some(arrived) = prepared.recv().await {
             early.insert(arrived.ticket, arrived);
-            while let Some(mut next) = early.remove(&next_ticket) {
+            while let Some(next) = early.remove(&next_ticket) {
                 next_ticket += 1;
-                self.judge(&mut next)?;
+                let mut next = self.judge(next).await?;
                 self.wait_for_turn(&next).await;
                 self.keys.enter(next.ticket, std::mem::take(&mut next.payload.keys)).await;
                 if lanes.send(next).await.is_err() {
@@ -50,13 +50,13 @@ impl Sequencer<'_> {
         Ok(())
     }
 
-    fn judge(&self, next: &mut Prepared) -> Result<(), Failure> {
+    async fn judge(&self, next: Prepared) -> Result<Prepared, Failure> {
         next.rejected.iter().for_each(|rejected| (self.run.on_rejected)(rejected));
         if self.account.let_pass(next.records, next.rejected.len() as u64) {
-            return Ok(());
+            return Ok(next);
         }
         // Its rejected records are kept, because they are the reason that there is no more.
-        self.ledger.keep_evidence(next, &[])?;
+        self.ledger.keep_evidence(next, Vec::new()).await?;
         Err(Failure::OverBudget)
     }
 

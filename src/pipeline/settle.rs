@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
+
 use super::Run;
 use super::error_budget::ErrorBudget;
 use super::worker::Prepared;
@@ -21,6 +23,13 @@ pub struct Durable {
     pub receipt: Receipt,
     /// From the start of its commit.
     pub insert: Duration,
+}
+
+impl Durable {
+    /// It has rejected records, so that settling it waits for a disk.
+    pub fn waits_for_disk(&self) -> bool {
+        !self.segment.rejected.is_empty() || !self.receipt.refused.is_empty()
+    }
 }
 
 /// The books: what became of the records, and which tickets are closed.
@@ -80,7 +89,8 @@ impl Books {
     }
 }
 
-/// Shared by the room that settles and the reader, who says where splits end.
+/// Shared by the room that settles, by those who keep evidence, and by the reader, who says where splits
+/// end.
 pub struct Ledger {
     run: Arc<Run>,
     books: Mutex<Books>,
@@ -117,10 +127,11 @@ impl Ledger {
                 counts.processed()
             )));
         }
-        if let Err(error) = self.keep(&segment, &late) {
+        let (kept, outcome) = self.keep(&segment, &late);
+        if let Err(error) = outcome {
             self.run.stop.fail(error);
-            counts.failed -= rejected;
         }
+        counts.failed -= rejected - kept;
         let ended = {
             let mut books = self.books();
             books.totals.add(&counts);
@@ -137,25 +148,47 @@ impl Ledger {
     }
 
     /// Keeps the rejected records of a segment that is not written, because they are too many. They
-    /// are counted like all that are kept, so that the numbers say what the file holds.
-    pub fn keep_evidence(&self, segment: &Prepared, late: &[Rejected]) -> Result<()> {
-        let records = (segment.rejected.len() + late.len()) as u64;
-        self.keep(segment, late)?;
-        self.books().totals.failed += records;
-        self.run.observer.notice(&Event::Evidence { records });
-        Ok(())
+    /// are counted like all that are kept, so that the numbers say what the file holds. On a thread of
+    /// its own, because the disk may hang.
+    pub async fn keep_evidence(
+        self: &Arc<Self>,
+        segment: Prepared,
+        late: Vec<Rejected>,
+    ) -> Result<()> {
+        let ledger = Arc::clone(self);
+        let keeping = spawn_blocking(move || {
+            let (records, outcome) = ledger.keep(&segment, &late);
+            ledger.books().totals.failed += records;
+            ledger.run.observer.notice(&Event::Evidence { records });
+            outcome
+        });
+        keeping.await.unwrap_or_else(|cause| {
+            Err(Error::internal("keeping rejected records broke off").because(cause))
+        })
     }
 
-    /// `late` are those that a lane refused.
-    fn keep(&self, segment: &Prepared, late: &[Rejected]) -> Result<()> {
+    /// How many were kept, and what kept the others from it. `late` are those that a lane refused.
+    fn keep(&self, segment: &Prepared, late: &[Rejected]) -> (u64, Result<()>) {
+        let mut kept = 0;
         for (stage, rejected) in [(Stage::Convert, &segment.rejected[..]), (Stage::Insert, late)] {
-            self.rejects().append(&segment.interval, rejected)?;
+            if rejected.is_empty() {
+                continue;
+            }
+            if let Err(error) = self.rejects().append(&segment.interval, rejected) {
+                return (kept, Err(error));
+            }
+            kept += rejected.len() as u64;
             self.books().accuse(segment.ticket, rejected);
             for error_type in rejected.iter().map(|rejected| rejected.error_type) {
                 self.run.observer.notice(&Event::Rejected { stage, error_type });
             }
         }
-        Ok(())
+        (kept, Ok(()))
+    }
+
+    /// The books cannot be kept any more.
+    pub fn give_up(&self, error: Error) {
+        self.run.stop.fail(error);
     }
 
     /// The error of a run that rejected more than it may.

@@ -151,6 +151,14 @@ impl Prepared {
         self.origin.take().map(|origin| origin.segment.bytes)
     }
 
+    /// The memory of what is kept of it once its payload is gone.
+    pub fn kept_bytes(&self) -> usize {
+        let source = self.origin.as_ref().map_or(0, |origin| origin.segment.bytes.capacity());
+        let order = self.origin.as_ref().and_then(|origin| origin.order.as_deref());
+        let rejected = self.rejected.iter().map(|rejected| rejected.raw.len() + REJECTED_BYTES);
+        source + order.map_or(0, std::mem::size_of_val) + rejected.sum::<usize>()
+    }
+
     /// What the sink refused of the payload, told and with its places.
     pub fn refused_late(&self, run: &Run, mut refused: Vec<Refused>) -> Result<Vec<Rejected>> {
         if refused.is_empty() {

@@ -7,7 +7,7 @@ use crate::error::Kind;
 use crate::event::FileEnd;
 use crate::outcome::Signal;
 use crate::record::Rejected;
-use crate::rejects::MemoryRejects;
+use crate::rejects::{Hang, MemoryRejects};
 use crate::sink::memory::{Fault, Gate, MemorySink, Stored};
 use crate::source::Wanted;
 use crate::source::memory::MemorySource;

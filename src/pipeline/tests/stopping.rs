@@ -344,3 +344,31 @@ fn a_disk_too_full_for_rejected_records_ends_the_run_as_that() {
     assert_eq!(played.rejected.len(), 3);
     assert_eq!(played.ending.totals.inserted, played.stored.lines().len() as u64);
 }
+
+/// A disk for rejected records that hangs, whoever waits for it, keeps no signal from being heard.
+#[test]
+fn a_disk_that_hangs_keeps_no_signal_from_being_heard() {
+    for (max_errors, is_public) in [(0, false), (1000, true)] {
+        let reached = Arc::new(tokio::sync::Notify::new());
+        let (release, released) = std::sync::mpsc::channel();
+        let hang = Hang { reached: Arc::clone(&reached), released };
+        let text = "a\n!b\n".repeat(200);
+        let scene = Scene::new(&[&text])
+            .max_errors(max_errors)
+            .sink(|_| MemorySink { is_public, ..MemorySink::new(2) });
+        let stop = Arc::new(Stop::default());
+        let played = real!(async {
+            let rejects = MemoryRejects { hang: Some(hang), ..MemoryRejects::default() };
+            let played = scene.play_with(&stop, rejects);
+            let signals = async {
+                reached.notified().await;
+                stop.signal(Signal::Terminate);
+                stop.signal(Signal::Terminate);
+            };
+            let played = tokio::join!(played, signals).0;
+            drop(release);
+            played
+        });
+        assert_eq!(played.ending.outcome, Outcome::Interrupted(Signal::Terminate));
+    }
+}

@@ -335,7 +335,7 @@ fn given_already(counter: &Bound) -> RowTrouble {
         row: None,
         column: Some(counter.column.name.clone()),
         key: None,
-        reason: "the server gave this number to another record of this run".to_string(),
+        reason: "the server may have given this number to another record of this run".to_string(),
     }
 }
 

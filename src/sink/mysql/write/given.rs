@@ -5,8 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::text::{Field, fields};
 
-/// More ranges than this are put together, and hold numbers then that nobody was given: rows are asked
-/// for in the table before they are refused.
+/// More ranges than this are put together, and hold numbers then that nobody was given. So do those of a
+/// server that counts in steps. A record that says one of them and meets a row is refused all the same: it
+/// cannot be told whose row that is.
 const RANGES_MAX: usize = 4096;
 
 /// Of all lanes.
