@@ -40,15 +40,6 @@ fn soak_of_a_failing_disk() {
     assert_ne!(hit, 0, "the disk did not fail");
 }
 
-/// As the tests above want it: a case that the seed found is kept here by its number.
-#[test]
-fn cases_that_failed_once() {
-    let disk = FaultyDisk::new(&needs!("cc"));
-    for seed in [] {
-        Case::new(seed).run(&disk, workdir!());
-    }
-}
-
 struct Case {
     seed: u64,
     /// Of each record, whether it is one.
