@@ -9,8 +9,9 @@ mod claim;
 mod hidden;
 mod place;
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -117,7 +118,9 @@ impl PartFile {
         };
         // Who could read what is replaced can read what replaces it.
         if let Some(before) = before {
-            part.file.set_permissions(before.permissions()).map_err(failed)?;
+            // But a program of somebody else's is no reason to make one of ours.
+            let mode = before.permissions().mode() & 0o777;
+            part.file.set_permissions(Permissions::from_mode(mode)).map_err(failed)?;
         }
         Ok(part)
     }

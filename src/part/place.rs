@@ -2,7 +2,6 @@
 //! anything is written.
 
 use std::fs::{self, Metadata};
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -24,6 +23,9 @@ pub struct Place {
     pub before: Option<Metadata>,
 }
 
+/// Of all common file systems of Linux.
+const NAME_BYTES_MAX: usize = 255;
+
 impl Place {
     pub fn find(target: &Path, policy: PartPolicy) -> Result<Place> {
         let flag = policy.flag;
@@ -35,6 +37,12 @@ impl Place {
             Error::config(format!("'{shown}' is the name of a directory"))
                 .help(format!("name a file, such as --{flag} '{}'", example(target)))
         })?;
+        if resolved.file_name().is_some_and(|name| name.len() > NAME_BYTES_MAX) {
+            return Err(Error::config(format!(
+                "the name of '{shown}' is longer than the {NAME_BYTES_MAX} bytes that a file system takes"
+            ))
+            .help(format!("choose a shorter --{flag}")));
+        }
         Ok(Place { resolved, hidden, before })
     }
 
@@ -126,17 +134,13 @@ pub fn is_same_file(one: &Path, other: &Path) -> bool {
     identity(one).is_some_and(|one| Some(one) == identity(other))
 }
 
-/// The same, also where nothing is yet.
+/// The same, also where nothing is yet: a name in a directory, whatever that is called.
 pub fn is_same_place(one: &Path, other: &Path) -> bool {
-    let absolute = |path: &Path| -> io::Result<PathBuf> {
-        let name = path.file_name().unwrap_or_default();
-        Ok(fs::canonicalize(directory(path))?.join(name))
-    };
-    let is_same_name = match (absolute(one), absolute(other)) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => std::path::absolute(one).ok() == std::path::absolute(other).ok(),
-    };
-    is_same_name || is_same_file(one, other)
+    let is_same_name = one.file_name().is_some() && one.file_name() == other.file_name();
+    let is_same = std::path::absolute(one).ok() == std::path::absolute(other).ok();
+    is_same
+        || is_same_name && is_same_file(directory(one), directory(other))
+        || is_same_file(one, other)
 }
 
 /// Whether one could be taken by a hidden file of the other.

@@ -62,9 +62,8 @@ pub async fn finish(run: &Arc<Run>, ledger: &Arc<Ledger>, read: Option<ReadToEnd
             () = run.stop.abandoned() => {}
         }
     }
-    let totals = ledger.totals();
     if let Some((published, rejects)) = done {
-        let outcome = Outcome::Complete;
+        let (outcome, totals) = (Outcome::Complete, ledger.totals());
         return Ending {
             outcome,
             error: None,
@@ -78,6 +77,7 @@ pub async fn finish(run: &Arc<Run>, ledger: &Arc<Ledger>, read: Option<ReadToEnd
     let Verdict { outcome, error, is_over_budget } = run.stop.verdict();
     let is_let_go = is_abandoned && error.is_none() && !is_over_budget;
     let (published, rejects) = let_go(run, ledger, is_over_budget).await;
+    let totals = ledger.totals();
     if read.is_some() && is_let_go && published.is_some() {
         // It took its name at the moment when it was to be let go of.
         let outcome = Outcome::Complete;
@@ -102,32 +102,41 @@ pub async fn finish(run: &Arc<Run>, ledger: &Arc<Ledger>, read: Option<ReadToEnd
 async fn let_go(
     run: &Run,
     ledger: &Arc<Ledger>,
-    keeps_rejects: bool,
+    is_over_budget: bool,
 ) -> (Option<Published>, Option<PathBuf>) {
-    let keeps_rejects = keeps_rejects || run.sink.is_public_at_commit();
+    let keeps_rejects = is_over_budget || run.sink.is_public_at_commit();
     let ledger = Arc::clone(ledger);
-    let putting_away = async {
-        let published = run.sink.abandon().await;
-        let rejects = spawn_blocking(move || match keeps_rejects {
+    let rejects = spawn_blocking(move || {
+        if is_over_budget && let Err(error) = ledger.keep_evidence() {
+            tracing::error!("{error}");
+        }
+        match keeps_rejects {
             true => ledger.publish_rejects().unwrap_or_else(|error| {
                 tracing::error!("{error}");
                 None
             }),
             false => ledger.discard_rejects(),
-        });
-        (published, rejects.await.ok().flatten())
-    };
+        }
+    });
+    let rejects = async { rejects.await.ok().flatten() };
+    // One of them may hang where the other does not.
+    tokio::join!(
+        in_time(run, "the output", run.sink.abandon()),
+        in_time(run, "the file of rejected records", rejects),
+    )
+}
+
+/// None where the run lets go of everything and a disk or a server does not answer.
+async fn in_time<T>(run: &Run, what: &str, put_away: impl Future<Output = Option<T>>) -> Option<T> {
     let too_late = async {
         run.stop.abandoned().await;
         tokio::time::sleep(PUT_AWAY_MAX).await;
     };
     tokio::select! {
-        put_away = putting_away => put_away,
+        put_away = put_away => put_away,
         () = too_late => {
-            tracing::error!(
-                "a disk or a server did not answer in time: the rejected records are not published"
-            );
-            (None, None)
+            tracing::error!("a disk or a server did not answer in time: what became of {what} is not known");
+            None
         }
     }
 }

@@ -172,7 +172,7 @@ impl LaneTask {
                 // What it was allowed at an earlier try, it did not use.
                 allowance.allows(0);
                 let late = segment.refused_late(&self.shared.run, refused)?;
-                self.shared.ledger.keep_evidence(segment, late).await?;
+                self.shared.ledger.leave_evidence(segment, late);
                 return Err(Failure::OverBudget);
             }
         }

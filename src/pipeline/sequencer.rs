@@ -20,7 +20,7 @@ use crate::record::Rejected;
 /// What a segment has to get past.
 pub struct Sequencer<'a> {
     pub run: &'a Run,
-    pub ledger: &'a Arc<Ledger>,
+    pub ledger: &'a Ledger,
     pub account: &'a Account,
     pub keys: &'a KeysInFlight,
     pub pace: Pace,
@@ -39,7 +39,7 @@ impl Sequencer<'_> {
             early.insert(arrived.ticket, arrived);
             while let Some(next) = early.remove(&next_ticket) {
                 next_ticket += 1;
-                let mut next = self.judge(next).await?;
+                let mut next = self.judge(next)?;
                 self.wait_for_turn(&next).await;
                 self.keys.enter(next.ticket, std::mem::take(&mut next.payload.keys)).await;
                 if lanes.send(next).await.is_err() {
@@ -50,13 +50,13 @@ impl Sequencer<'_> {
         Ok(())
     }
 
-    async fn judge(&self, next: Prepared) -> Result<Prepared, Failure> {
+    fn judge(&self, next: Prepared) -> Result<Prepared, Failure> {
         next.rejected.iter().for_each(|rejected| (self.run.on_rejected)(rejected));
         if self.account.let_pass(next.records, next.rejected.len() as u64) {
             return Ok(next);
         }
         // Its rejected records are kept, because they are the reason that there is no more.
-        self.ledger.keep_evidence(next, Vec::new()).await?;
+        self.ledger.leave_evidence(next, Vec::new());
         Err(Failure::OverBudget)
     }
 

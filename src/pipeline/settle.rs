@@ -6,8 +6,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::task::spawn_blocking;
-
 use super::Run;
 use super::error_budget::ErrorBudget;
 use super::worker::Prepared;
@@ -89,14 +87,16 @@ impl Books {
     }
 }
 
-/// Shared by the room that settles, by those who keep evidence, and by the reader, who says where splits
-/// end.
+/// Shared by the room that settles, by those who leave something for the end, and by the reader, who says
+/// where splits end.
 pub struct Ledger {
     run: Arc<Run>,
     books: Mutex<Books>,
     rejects: Mutex<Box<dyn RejectLog>>,
     /// Let go of amid a commit.
     unclear: Mutex<Vec<Prepared>>,
+    /// Not written, because their rejected records are too many: those, and the ones that a lane refused.
+    evidence: Mutex<Vec<(Prepared, Vec<Rejected>)>>,
 }
 
 impl Ledger {
@@ -106,6 +106,7 @@ impl Ledger {
             books: Mutex::default(),
             rejects: Mutex::new(rejects),
             unclear: Mutex::default(),
+            evidence: Mutex::default(),
         }
     }
 
@@ -147,24 +148,23 @@ impl Ledger {
         self.tell_ended(ended);
     }
 
-    /// Keeps the rejected records of a segment that is not written, because they are too many. They
-    /// are counted like all that are kept, so that the numbers say what the file holds. On a thread of
-    /// its own, because the disk may hang.
-    pub async fn keep_evidence(
-        self: &Arc<Self>,
-        segment: Prepared,
-        late: Vec<Rejected>,
-    ) -> Result<()> {
-        let ledger = Arc::clone(self);
-        let keeping = spawn_blocking(move || {
-            let (records, outcome) = ledger.keep(&segment, &late);
-            ledger.books().totals.failed += records;
-            ledger.run.observer.notice(&Event::Evidence { records });
-            outcome
-        });
-        keeping.await.unwrap_or_else(|cause| {
-            Err(Error::internal("keeping rejected records broke off").because(cause))
-        })
+    /// A segment that is not written, because its rejected records are too many.
+    pub fn leave_evidence(&self, segment: Prepared, late: Vec<Rejected>) {
+        self.evidence().push((segment, late));
+    }
+
+    /// Keeps the rejected records that were too many, behind all others. They are counted like all that
+    /// are kept, so that the numbers say what the file holds.
+    pub fn keep_evidence(&self) -> Result<()> {
+        let mut evidence = std::mem::take(&mut *self.evidence());
+        evidence.sort_by_key(|(segment, _)| segment.ticket);
+        for (segment, late) in evidence {
+            let (records, outcome) = self.keep(&segment, &late);
+            self.books().totals.failed += records;
+            self.run.observer.notice(&Event::Evidence { records });
+            outcome?;
+        }
+        Ok(())
     }
 
     /// How many were kept, and what kept the others from it. `late` are those that a lane refused.
@@ -254,6 +254,10 @@ impl Ledger {
 
     fn unclear(&self) -> std::sync::MutexGuard<'_, Vec<Prepared>> {
         self.unclear.lock().expect("nobody panics while holding segments")
+    }
+
+    fn evidence(&self) -> std::sync::MutexGuard<'_, Vec<(Prepared, Vec<Rejected>)>> {
+        self.evidence.lock().expect("nobody panics while holding evidence")
     }
 
     fn rejects(&self) -> std::sync::MutexGuard<'_, Box<dyn RejectLog>> {

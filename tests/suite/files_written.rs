@@ -2,6 +2,7 @@
 //! renamed over, and what cannot be written is known before the run.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
@@ -544,4 +545,26 @@ fn rejected_records_that_found_room_are_kept_whole_when_the_disk_is_full() {
         assert_eq!(names.iter().filter(|name| Path::new(name).is_absolute()).count(), 0);
         assert_eq!(names.len(), 2, "{names:?}");
     }
+}
+
+#[test]
+fn a_name_that_is_too_long_is_known_before_the_run() {
+    let workdir = workdir!();
+    workdir.write("in.csv", "a,b\n1,x\n");
+    let name = format!("{}.jsonl", "x".repeat(250));
+    let finished = run(&workdir, &format!("--csv-file in.csv --output-file {name}"));
+    finished.assert_code(2).assert_stderr_has("is longer than the 255 bytes");
+    assert_eq!(workdir.names(), ["in.csv"]);
+}
+
+/// A program that ran as its owner is replaced by data, which is to run as nobody.
+#[test]
+fn bits_that_change_the_user_are_not_kept() {
+    let workdir = workdir!();
+    workdir.write("in.csv", "a,b\n1,x\n");
+    workdir.write("out.jsonl", "old");
+    let path = workdir.path("out.jsonl");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o6750)).unwrap();
+    run(&workdir, "--csv-file in.csv --output-file out.jsonl").assert_code(0);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o750);
 }

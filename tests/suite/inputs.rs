@@ -1,5 +1,7 @@
 //! Which files are read, what they may be packed in, and names: of files, of columns, of fields.
 
+use std::os::unix::ffi::OsStrExt;
+
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
@@ -584,4 +586,16 @@ fn fields_that_no_document_has_end_the_run() {
         finished.assert_code(code).assert_stderr_has(words);
         assert!(!words.is_empty() || !finished.stderr.contains("WARN"), "{finished}");
     }
+}
+
+/// A name that is no UTF-8 is a name: leaving its file out would be a loss without a word.
+#[test]
+fn a_pattern_stands_for_names_that_are_no_utf8_too() {
+    let workdir = workdir!();
+    workdir.write("a.csv", "n\n1\n");
+    let odd = std::ffi::OsStr::from_bytes(b"b\xff.csv");
+    std::fs::write(workdir.path("").join(odd), "n\n2\n").unwrap();
+    let args = ["--csv-file", "*.csv", "--output-file", "out.jsonl"];
+    workdir.flowgauge().args(args).run().assert_code(0);
+    workdir.assert_file("out.jsonl", "{\"n\":\"1\"}\n{\"n\":\"2\"}\n");
 }

@@ -348,7 +348,8 @@ fn a_disk_too_full_for_rejected_records_ends_the_run_as_that() {
 /// A disk for rejected records that hangs, whoever waits for it, keeps no signal from being heard.
 #[test]
 fn a_disk_that_hangs_keeps_no_signal_from_being_heard() {
-    for (max_errors, is_public) in [(0, false), (1000, true)] {
+    let interrupted = Outcome::Interrupted(Signal::Terminate);
+    for (max_errors, is_public, outcome) in [(0, false, Outcome::Data), (1000, true, interrupted)] {
         let reached = Arc::new(tokio::sync::Notify::new());
         let (release, released) = std::sync::mpsc::channel();
         let hang = Hang { reached: Arc::clone(&reached), released };
@@ -369,6 +370,16 @@ fn a_disk_that_hangs_keeps_no_signal_from_being_heard() {
             drop(release);
             played
         });
-        assert_eq!(played.ending.outcome, Outcome::Interrupted(Signal::Terminate));
+        assert_eq!(played.ending.outcome, outcome);
     }
+}
+
+/// Those of the segment that was too much come behind the others, whoever is faster.
+#[test]
+fn rejected_records_are_kept_in_the_order_of_the_source() {
+    let text = "a\n!b\n".repeat(50);
+    let played = real!(Scene::new(&[&text]).max_errors(9).play());
+    played.assert_outcome(Outcome::Data, false);
+    let records: Vec<_> = played.rejected.iter().map(|rejected| rejected.place.record).collect();
+    assert_eq!(records, (1..=10).map(|segment| Some(2 * segment)).collect::<Vec<_>>());
 }

@@ -5,6 +5,7 @@
 //! them out as well, but then also those of which the dot was said.
 
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 pub struct Pattern {
     text: String,
@@ -20,26 +21,53 @@ impl Pattern {
         Ok(Pattern { text: text.to_string(), names })
     }
 
-    /// What there is, sorted, without folders.
-    pub fn files(&self) -> Result<Vec<PathBuf>, Box<dyn std::error::Error + Send + Sync>> {
+    /// What there is, sorted, without folders. The crate `glob` would pass over names that are no UTF-8
+    /// without a word, so the folders are read here.
+    pub fn files(&self) -> io::Result<Vec<PathBuf>> {
         let mut paths = Vec::new();
-        for found in glob::glob(&self.text)? {
-            match found {
-                Ok(path) if self.is_meant(&path) && !path.is_dir() => paths.push(path),
-                Ok(_) => {}
-                // What is not meant need not be open to us.
-                Err(cause) if !self.may_lead_on(cause.path()) => {}
-                Err(cause) => return Err(cause.into()),
-            }
+        if !self.text.ends_with('/') {
+            let wild = self.text.find(['*', '?', '[']).unwrap_or(self.text.len());
+            let plain = self.text[..wild].rfind('/').map_or("", |end| &self.text[..=end]);
+            self.look_into(Path::new(plain), &mut paths)?;
         }
         paths.sort();
         Ok(paths)
     }
 
+    fn look_into(&self, folder: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
+        let open = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let entries = match fs::read_dir(open) {
+            Ok(entries) => entries,
+            Err(cause) if is_nothing(&cause) => return Ok(()),
+            Err(cause) => {
+                let folder = open.display();
+                return Err(io::Error::new(cause.kind(), format!("'{folder}': {cause}")));
+            }
+        };
+        for entry in entries {
+            let entry = entry?;
+            let path = folder.join(entry.file_name());
+            if !path.is_dir() {
+                if self.is_meant(&path) {
+                    paths.push(path);
+                }
+            } else if self.may_lead_on(&path) && !(self.is_deep() && path.is_symlink()) {
+                self.look_into(&path, paths)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// It goes down as far as there are folders, which links could make a circle.
+    fn is_deep(&self) -> bool {
+        self.names.iter().any(|name| name.as_str() == "**")
+    }
+
     /// Part files are never meant, whose ever they are.
     fn is_meant(&self, path: &Path) -> bool {
-        let Some(text) = path.to_str() else { return false };
-        let path: Vec<&str> = names(text).collect();
+        // A name that is no UTF-8 is a name; what stands for its letters matches no letter.
+        let text = path.to_string_lossy();
+        let path: Vec<&str> = names(&text).collect();
         let is_part =
             path.last().is_some_and(|name| name.starts_with('.') && name.ends_with(".part"));
         !is_part && fits(&self.names, &path, false)
@@ -47,9 +75,13 @@ impl Pattern {
 
     /// Whether what is meant could be in this folder.
     fn may_lead_on(&self, folder: &Path) -> bool {
-        let Some(text) = folder.to_str() else { return true };
-        fits(&self.names, &names(text).collect::<Vec<_>>(), true)
+        let text = folder.to_string_lossy();
+        fits(&self.names, &names(&text).collect::<Vec<_>>(), true)
     }
+}
+
+fn is_nothing(cause: &io::Error) -> bool {
+    matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn names(path: &str) -> impl Iterator<Item = &str> {
