@@ -207,13 +207,27 @@ fn redirected_files_are_kept_apart_too() {
             "--csv-file - --output-file - --rejects bad.jsonl",
             "standard output is the file of --rejects itself",
         ),
+        (
+            "2>> bad.jsonl",
+            "--csv-file in.csv --output-file bad.jsonl",
+            "standard error is the file of --output-file itself; redirect it",
+        ),
+        (
+            "2>> in.csv",
+            "--csv-file in.csv --output-file out.jsonl",
+            "standard error is the input 'in.csv' itself",
+        ),
     ] {
         workdir.write("in.csv", text);
         workdir.write("bad.jsonl", "");
         let script = format!("exec \"$0\" \"$@\" {redirected}");
         let finished = through_shell(&workdir, &script, args).run();
-        finished.assert_code(2).assert_stderr_has(words);
-        workdir.assert_file("in.csv", text);
+        finished.assert_code(2);
+        // Where standard error leads to one of the files, it says so there.
+        let said = ["in.csv", "bad.jsonl"].map(|name| workdir.read(name)).concat();
+        assert!(finished.stderr.contains(words) || said.contains(words), "{finished}");
+        assert!(workdir.read("in.csv").starts_with(text));
+        assert_eq!(workdir.read("in.csv") == text, redirected != "2>> in.csv");
         assert_eq!(workdir.names(), ["bad.jsonl", "in.csv"]);
     }
 }
