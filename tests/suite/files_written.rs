@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -70,6 +71,28 @@ fn an_input_that_is_called_like_a_hidden_file_is_read_and_stays() {
         .says(
             "'.out.jsonl.lock' is in the way and was not made by flowgauge; give it another name",
         );
+}
+
+/// Of a killed run, or of somebody who uses the name for a lock of his own: as old as it is, nobody
+/// knows. It is in no run's way, and stays.
+#[test]
+fn an_old_empty_file_with_the_name_of_the_lock_stays() {
+    let workdir = workdir!();
+    workdir.write("in.csv", "a,b\n1,x\n");
+    let lock = workdir.write(".out.jsonl.lock", "");
+    let long_ago = SystemTime::now() - Duration::from_secs(7_200);
+    fs::File::options().write(true).open(&lock).unwrap().set_modified(long_ago).unwrap();
+    let before = fs::metadata(&lock).unwrap();
+    // Not only the first one leaves it.
+    for _ in 0..2 {
+        run(&workdir, "--csv-file in.csv --output-file out.jsonl").assert_code(0);
+        let after = fs::metadata(&lock).unwrap();
+        assert_eq!((before.ino(), 0), (after.ino(), after.len()));
+    }
+    // What was made a moment ago may be a run's that was killed.
+    workdir.write(".other.jsonl.lock", "");
+    run(&workdir, "--csv-file in.csv --output-file other.jsonl").assert_code(0);
+    assert!(!workdir.exists(".other.jsonl.lock"));
 }
 
 /// By a link, a second link or a pipe, which would block whoever opens it.

@@ -272,8 +272,9 @@ fn a_second_run_with_the_same_output_is_refused_while_the_first_goes_on() {
     for name in ["out.jsonl", "./out.jsonl"] {
         let refused = second(&format!("--csv-file in.csv --output-file {name}"));
         refused.assert_code(75).assert_stderr_has(&format!(
-            "another run is writing '{name}'; wait for it, or choose another --output-file"
+            "another run is writing '{name}'; wait for it, or choose another --output-file; it has locked '"
         ));
+        refused.assert_stderr_has(".out.jsonl.lock'");
     }
     second("--csv-file in.csv --output-file other.jsonl").assert_code(0);
     first.close_stdin();
