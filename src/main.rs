@@ -83,7 +83,7 @@ fn nothing_asked() -> Outcome {
 /// Help and versions go to standard output and are no mistake.
 fn usage(complaint: &clap::Error, arguments: &[OsString]) -> Outcome {
     if !complaint.use_stderr() {
-        return printed(complaint.print().and_then(|()| io::stdout().flush()));
+        return print(complaint.render().to_string().as_bytes());
     }
     let complaint = complaint.render().to_string();
     let outcome = app::refuse_usage(&complaint, cli::asks_for_json(arguments));
@@ -95,13 +95,9 @@ fn usage(complaint: &clap::Error, arguments: &[OsString]) -> Outcome {
     outcome
 }
 
-fn print(bytes: &[u8]) -> Outcome {
-    printed(StandardOutput.write_all(bytes))
-}
-
 /// A reader that went away has read what it wanted.
-fn printed(written: io::Result<()>) -> Outcome {
-    match written {
+fn print(bytes: &[u8]) -> Outcome {
+    match StandardOutput.write_all(bytes) {
         Ok(()) => Outcome::Complete,
         Err(cause) if cause.kind() == io::ErrorKind::BrokenPipe => Outcome::OutputClosed,
         Err(cause) => {
@@ -127,10 +123,10 @@ fn report_check(settings: &[Settings]) -> Outcome {
 }
 
 fn print_ddl(settings: &[Settings]) -> Outcome {
+    app::begin_look(settings);
     let mut text = String::new();
     for settings in settings {
         if let Err(error) = check::ddl(settings, &mut text) {
-            app::begin_look(std::slice::from_ref(settings));
             app::complain(&error);
             return error.kind.into();
         }

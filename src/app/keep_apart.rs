@@ -2,13 +2,10 @@
 
 use std::fs::{self, Metadata};
 use std::io;
-use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fs::{FileType, fstat};
-
 use super::ends::{is_to_stdout, output};
+use super::identity::{Identity, identity, identity_at, identity_of};
 use super::summary::FLAG as SUMMARY_FLAG;
 use super::text_files::{TextFiles, found, text_files};
 use crate::config::{Settings, Summary};
@@ -17,9 +14,6 @@ use crate::part::{is_hidden_of, is_same_place, left_of};
 use crate::rejects::{FLAG as REJECTS_FLAG, left_in};
 use crate::sink::file::FLAG as OUTPUT_FLAG;
 use crate::source::text::find;
-
-/// A file whatever its name is: device and inode.
-type Identity = (u64, u64);
 
 struct Read {
     what: String,
@@ -41,19 +35,28 @@ pub fn keep_apart(settings: &Settings) -> Result<()> {
     }
     apart_from_left(settings, &read)?;
     let is_used = is_to_stdout(settings) || settings.reporting.summary == Summary::Stdout;
-    match is_used.then(|| identity_of(io::stdout())).flatten() {
-        Some(stdout) => apart_from_stdout(stdout, &read, &written),
+    if let Some(stdout) = is_used.then(|| identity_of(io::stdout())).flatten() {
+        apart_from_stream("standard output", stdout, &read, written.iter())?;
+    }
+    // A summary may well stand at the end of the log.
+    let replacing = written.iter().filter(|written| written.flag != SUMMARY_FLAG);
+    match identity_of(io::stderr()) {
+        Some(stderr) => apart_from_stream("standard error", stderr, &read, replacing),
         None => Ok(()),
     }
 }
 
-fn apart_from_stdout(stdout: Identity, read: &[Read], written: &[Written<'_>]) -> Result<()> {
-    let is_stdout = |path| fs::metadata(path).is_ok_and(|found| identity(&found) == stdout);
-    let read = read.iter().find(|read| read.identity == stdout).map(|read| read.what.clone());
-    let written = written.iter().find(|written| is_stdout(written.path));
+fn apart_from_stream<'a>(
+    name: &str,
+    stream: Identity,
+    read: &[Read],
+    mut written: impl Iterator<Item = &'a Written<'a>>,
+) -> Result<()> {
+    let read = read.iter().find(|read| read.identity == stream).map(|read| read.what.clone());
+    let written = written.find(|written| identity_at(written.path) == Some(stream));
     let written = written.map(|written| format!("the file of --{}", written.flag));
     match read.or(written) {
-        Some(what) => Err(Error::config(format!("standard output is {what} itself"))
+        Some(what) => Err(Error::config(format!("{name} is {what} itself"))
             .help("redirect it to a file of its own")),
         None => Ok(()),
     }
@@ -76,7 +79,7 @@ fn read(settings: &Settings) -> Result<Vec<Read>> {
     let TextFiles { names, flag, written } = text_files(settings);
     for input in find(names, flag, written)?.inputs {
         let identity = match &input.path {
-            Some(path) => fs::metadata(path).ok().as_ref().map(identity),
+            Some(path) => identity_at(path),
             None => identity_of(io::stdin()),
         };
         let what = format!("the input '{}'", input.name);
@@ -84,7 +87,7 @@ fn read(settings: &Settings) -> Result<Vec<Read>> {
     }
     for file in &settings.files_read {
         let what = format!("the file of {}", file.what);
-        let identity = fs::metadata(&file.path).ok().as_ref().map(identity);
+        let identity = identity_at(&file.path);
         all.extend(identity.map(|identity| Read { what, identity }));
     }
     Ok(all)
@@ -157,15 +160,4 @@ fn apart(one: &Written<'_>, other: &Written<'_>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn identity(found: &Metadata) -> Identity {
-    (found.dev(), found.ino())
-}
-
-/// Of a standard stream that is a file: two may well be one terminal.
-fn identity_of(stream: impl AsFd) -> Option<Identity> {
-    let found = fstat(stream).ok()?;
-    let is_file = FileType::from_raw_mode(found.st_mode).is_file();
-    is_file.then_some((found.st_dev, found.st_ino))
 }

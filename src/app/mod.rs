@@ -2,9 +2,10 @@
 //!
 //! `ends` opens what a run moves records between, `session` is one run, `summary` is what is told
 //! of it, `preflight` what can be known before it: `keep_apart` that no file is used for two things,
-//! `stream` that standard streams are there. `refusal` is told where not even the settings are known.
+//! `stream` that standard streams are there, `identity` tells files that have several names. `refusal` is told where not even the settings are known.
 
 mod ends;
+mod identity;
 mod keep_apart;
 mod preflight;
 mod refusal;

@@ -1,7 +1,7 @@
 //! Standard input and output, pipes and devices: whether they are there, and writing to one that may
 //! have no reader.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{OFlags, fcntl_getfl, fstat, major, minor};
 
 use super::ends::is_to_stdout;
+use super::identity::is_at;
 use super::text_files::{TextFiles, text_files};
 use crate::config::{Settings, Summary};
 use crate::error::{Error, Kind, Result};
@@ -27,6 +28,8 @@ const READER_MAX: Duration = Duration::from_secs(10);
 /// Once a signal has come.
 const STOPPED_MAX: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// As many as the kernel follows.
+const LINKS_MAX: usize = 40;
 
 /// Refuses standard streams that are closed: what is written would be lost, and what is read would
 /// seem to be empty.
@@ -62,6 +65,29 @@ fn is_closed(stream: impl AsFd) -> bool {
     is_both && is_null
 }
 
+/// What is no file, or is open to whoever started us, is written to: a file that takes its name would
+/// be one that nobody else has open.
+pub fn is_stream(path: &Path) -> bool {
+    let is_other =
+        |found: fs::Metadata| !found.is_dir() && (!found.is_file() || is_descriptor(path));
+    fs::metadata(path).is_ok_and(is_other) || is_at(io::stdout(), path) || is_at(io::stderr(), path)
+}
+
+/// Whether it leads through the open files of a process, as `/dev/stdout` and `/dev/fd/3` do.
+fn is_descriptor(path: &Path) -> bool {
+    let mut path = path.to_path_buf();
+    for _ in 0..LINKS_MAX {
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        let Ok(folder) = fs::canonicalize(folder.unwrap_or(Path::new("."))) else { return false };
+        let Ok(leads_to) = fs::read_link(&path) else { return false };
+        if folder.starts_with("/proc") && folder.ends_with("fd") {
+            return true;
+        }
+        path = folder.join(leads_to);
+    }
+    false
+}
+
 /// Writes to a file that is none, or to standard output. A reader may take its time, and may stop
 /// reading: then a signal ends it, the second one where the first has ended the run.
 pub fn pour(path: Option<&Path>, text: String, outcome: Outcome, stop: &Stop) -> Result<()> {
@@ -70,11 +96,12 @@ pub fn pour(path: Option<&Path>, text: String, outcome: Outcome, stop: &Stop) ->
     let opened = Arc::clone(&is_open);
     let owned: Option<PathBuf> = path.map(Path::to_path_buf);
     // It is left there when it does not end.
-    thread::spawn(move || {
+    let writing = thread::Builder::new().name("summary".to_string()).spawn(move || {
         let result = write(owned.as_deref(), text.as_bytes(), &opened);
         // Nobody listens any more who gave up.
         let _ = done.send(result);
     });
+    writing.map_err(|cause| unwritten(path, cause))?;
     let began = Instant::now();
     let why = loop {
         match written.recv_timeout(LOOK_EVERY) {
@@ -100,7 +127,10 @@ pub fn pour(path: Option<&Path>, text: String, outcome: Outcome, stop: &Stop) ->
 fn write(path: Option<&Path>, bytes: &[u8], is_open: &AtomicBool) -> io::Result<()> {
     let mut stream: Box<dyn Write> = match path {
         None => Box::new(StandardOutput),
-        Some(path) => Box::new(OpenOptions::new().write(true).open(path)?),
+        // Opened anew, it would be written from its beginning, over what went there before.
+        Some(path) if is_at(io::stdout(), path) => Box::new(StandardOutput),
+        Some(path) if is_at(io::stderr(), path) => Box::new(io::stderr()),
+        Some(path) => Box::new(OpenOptions::new().append(true).open(path)?),
     };
     is_open.store(true, Ordering::Relaxed);
     stream.write_all(bytes)?;

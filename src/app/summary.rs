@@ -1,7 +1,8 @@
 //! What is told of a run, to people and to programs.
 //!
 //! A summary in a file never shows the run before: it is replaced when a run begins, when its data has
-//! come to its end, and when everybody was told. Pipes and devices get the last one only.
+//! come to its end, and when everybody was told. Pipes, devices and files that are open already get the
+//! last one only.
 
 use std::fs;
 use std::io;
@@ -9,7 +10,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::stream;
+use super::stream::{self, is_stream};
 use crate::config::{LogFormat, Settings, Summary};
 use crate::error::{Error, Kind, Result};
 use crate::observe::standard_error::standard_error;
@@ -107,6 +108,7 @@ pub fn refused(report: &Report, path: &Path) -> Result<()> {
         Err(cause) => cause.kind() == io::ErrorKind::NotFound,
         Ok(found) => {
             found.is_file()
+                && !is_stream(path)
                 && found.len() < SUMMARY_BYTES_MAX
                 && fs::read(path).is_ok_and(|text| json::is_document(&text))
         }
@@ -116,11 +118,6 @@ pub fn refused(report: &Report, path: &Path) -> Result<()> {
 
 /// Far more than one has.
 const SUMMARY_BYTES_MAX: u64 = 16 * 1024 * 1024;
-
-/// What is no file is written to, and not replaced by one.
-fn is_stream(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
-}
 
 /// Whoever reads it finds one whole summary, this or the one before.
 fn replace(path: &Path, report: &Report, progress: Progress) -> Result<()> {

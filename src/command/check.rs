@@ -3,6 +3,11 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use crate::app::{self, Ends, Fitted, Output};
 use crate::config::{Settings, SinkSettings};
@@ -23,6 +28,9 @@ const SHOWN_ROWS: usize = 3;
 const SHOWN_REJECTED: usize = 10;
 const SHOWN_VALUE_CHARS: usize = 24;
 
+/// For a reader to see that nothing more is wanted, before what it reads from is closed.
+const LET_GO_MAX: Duration = Duration::from_millis(500);
+
 /// Writes what there is to know. An error where a run would end with one at its start.
 pub fn check(settings: &Settings, out: &mut String) -> Result<()> {
     app::check_files(settings)?;
@@ -33,28 +41,15 @@ pub fn check(settings: &Settings, out: &mut String) -> Result<()> {
         .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
     let stop = Arc::new(Stop::default());
     signals::listen(&stop);
-    let looking = async {
-        let nobody: Arc<dyn Observer> = Arc::new(Nobody);
-        let output = Output::look(settings, &nobody).await?;
-        Ends::look(settings, output, &nobody).await
-    };
-    // A snapshot that is let go of is closed.
-    let ends = runtime.block_on(async {
-        tokio::select! {
-            ends = looking => ends.map(Some),
-            () = stop.draining() => Ok(None),
-        }
-    })?;
-    let Some(ends) = ends else { signals::obey(&stop) };
-    let mut rows = Rows::new(ends.decoder.shape());
-    let segment = first_segment(&*ends.source, ends.limit, &stop);
-    runtime.block_on(ends.source.close());
+    let looked = look(settings, &runtime, &stop);
+    // From here on nothing would be left behind.
+    signals::listen_no_more();
+    // One that came until now was taken for this look.
     if stop.is_stopping() {
         signals::obey(&stop);
     }
-    // From here on nothing would be left behind.
-    signals::listen_no_more();
-    let segment = segment?;
+    let (ends, segment) = looked?;
+    let mut rows = Rows::new(ends.decoder.shape());
     let findings = match &ends.table {
         Some(table) => Some(runtime.block_on(look_at_table(table, ends.source.fields()))?),
         None => None,
@@ -96,6 +91,39 @@ pub fn check(settings: &Settings, out: &mut String) -> Result<()> {
     }
     Err(Error::config(format!("the account lacks a right: {}", missing.join("; ")))
         .help("docs/mysql.md has a table of the rights for each mode"))
+}
+
+/// Opens both ends and reads the first segment, unless a signal comes: then nothing is kept open.
+fn look(
+    settings: &Settings,
+    runtime: &Runtime,
+    stop: &Arc<Stop>,
+) -> Result<(Ends, Option<Segment>)> {
+    let opening = async {
+        let nobody: Arc<dyn Observer> = Arc::new(Nobody);
+        let output = Output::look(settings, &nobody).await?;
+        Ends::look(settings, output, &nobody).await
+    };
+    runtime.block_on(async {
+        // A snapshot that is let go of is closed.
+        let ends = tokio::select! {
+            ends = opening => ends?,
+            () = stop.draining() => signals::obey(stop),
+        };
+        let (source, limit, host) = (Arc::clone(&ends.source), ends.limit, Arc::clone(stop));
+        let mut reading = spawn_blocking(move || first_segment(&*source, limit, &host));
+        let read = tokio::select! {
+            read = &mut reading => Some(read),
+            // A server is let go of at once; a pipe that brings nothing is left in its read.
+            () = stop.draining() => timeout(LET_GO_MAX, &mut reading).await.ok(),
+        };
+        ends.source.close().await;
+        let Some(read) = read else { signals::obey(stop) };
+        let segment = read.map_err(|cause| {
+            Error::internal("reading the first segment broke off").because(cause)
+        })?;
+        Ok((ends, segment?))
+    })
 }
 
 /// A run would end at its first segment.

@@ -53,8 +53,8 @@ pub fn resolve(flags: Written, which: &Which) -> Result<Vec<Settings>, Box<Refus
         // What is wrong with it has been found.
         let mut again = Mistakes::default();
         let written = layers.of(pipeline.as_deref(), &mut again);
+        let log_format = written.as_ref().map_or_else(|| layers.log_format(), log_format_of);
         let written = written.unwrap_or_else(|| layers.typed.clone());
-        let log_format = layers.log_format();
         Box::new(Refusal { mistakes, warnings, log_format, written, pipeline })
     })
 }

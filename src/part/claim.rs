@@ -8,7 +8,7 @@ use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::OFlags;
 
@@ -20,11 +20,13 @@ const BYTES_MAX: u64 = 1024;
 /// Nobody takes so long from making a lock to saying what it is.
 const BIRTH_MAX: Duration = Duration::from_secs(3600);
 
-/// Held until it is dropped, and then removed.
+/// Held until it is dropped, and then removed, or left as it was found.
 #[derive(Debug)]
 pub struct Claim {
     file: File,
     path: PathBuf,
+    /// It was found empty, and so long ago that no run may have made it: such as a file for `flock`.
+    empty_since: Option<SystemTime>,
 }
 
 pub enum Taken {
@@ -99,7 +101,9 @@ impl Claim {
                 Locked::Gone => continue,
                 Locked::Held => return Ok(Taken::Held),
                 Locked::Foreign => return Ok(Taken::Foreign),
-                Locked::Ours(claim, left) => {
+                Locked::Ours(mut claim, left) => {
+                    // Whatever the clock of its file system says.
+                    claim.empty_since.take_if(|_| is_new);
                     if let Some(part) = left.and_then(|left| left.remove(hidden)) {
                         tracing::warn!(
                             "'{}' was left by a run that was killed and is started anew",
@@ -163,9 +167,14 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if self.is_in_place()
-            && let Err(cause) = fs::remove_file(&self.path)
-        {
+        if !self.is_in_place() {
+            return;
+        }
+        let ended = match self.empty_since {
+            Some(since) => self.file.set_len(0).and_then(|()| self.file.set_modified(since)),
+            None => fs::remove_file(&self.path),
+        };
+        if let Err(cause) = ended {
             tracing::warn!("cannot remove '{}': {cause}", self.path.display());
         }
     }
@@ -221,7 +230,8 @@ pub fn sweep(hidden: &Hidden) -> Option<PathBuf> {
         return None;
     }
     let file = reopen(&path, inode).ok()??;
-    let Ok(Locked::Ours(_claim, left)) = lock(file, &path) else { return None };
+    let Ok(Locked::Ours(mut claim, left)) = lock(file, &path) else { return None };
+    claim.empty_since = None;
     Some(left.and_then(|left| left.remove(hidden)).unwrap_or(path))
 }
 
@@ -294,7 +304,12 @@ fn lock(file: File, path: &Path) -> io::Result<Locked> {
     let length = file.read_at(&mut bytes, 0)?;
     Ok(match read(&bytes[..length]) {
         // Not before here: what becomes a claim is removed when it is dropped.
-        Some(left) => Locked::Ours(Claim { file, path: path.to_path_buf() }, left),
+        Some(left) => {
+            let modified = file.metadata().and_then(|found| found.modified()).ok();
+            let is_old = |at: &SystemTime| at.elapsed().is_ok_and(|age| age >= BIRTH_MAX);
+            let empty_since = modified.filter(|at| length == 0 && is_old(at));
+            Locked::Ours(Claim { file, path: path.to_path_buf(), empty_since }, left)
+        }
         None => Locked::Foreign,
     })
 }

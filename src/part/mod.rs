@@ -101,7 +101,7 @@ impl PartFile {
         let Place { resolved, hidden, before } = Place::find(target, policy)?;
         let claim = match Claim::take(&hidden).map_err(failed)? {
             Taken::Ours(claim) => claim,
-            Taken::Held => return Err(held(target, policy.flag)),
+            Taken::Held => return Err(held(target, &hidden, policy.flag)),
             Taken::Foreign => return Err(in_the_way(&hidden, policy.flag)),
         };
         let (file, path) = claim.make_part(&hidden, policy.mode).map_err(failed)?;
@@ -268,10 +268,12 @@ fn rename_to_nothing(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-fn held(target: &Path, flag: &str) -> Error {
+fn held(target: &Path, hidden: &Hidden, flag: &str) -> Error {
     let message = format!("another run is writing '{}'", target.display());
-    Error::new(Kind::Locked, ErrorType::Other, message)
-        .help(format!("wait for it, or choose another --{flag}"))
+    Error::new(Kind::Locked, ErrorType::Other, message).help(format!(
+        "wait for it, or choose another --{flag}; it has locked '{}'",
+        hidden.lock().display()
+    ))
 }
 
 fn in_the_way(hidden: &Hidden, flag: &str) -> Error {
@@ -284,7 +286,7 @@ fn in_the_way(hidden: &Hidden, flag: &str) -> Error {
 pub fn in_use(target: &Path, flag: &'static str) -> Option<Error> {
     let policy = PartPolicy { flag, if_exists: IfExists::Replace, mode: 0, loss: "" };
     let place = Place::find(target, policy).ok()?;
-    claim::is_held(&place.hidden).then(|| held(target, flag))
+    claim::is_held(&place.hidden).then(|| held(target, &place.hidden, flag))
 }
 
 /// What a killed run left of this output, which the next one removes.

@@ -33,8 +33,11 @@ impl ErrorBudget {
                 Percent::parse(percent.trim_end_matches(' ')).map(ErrorBudget::Percent)
             }
             None => {
-                let is_number = text.starts_with(|c: char| c.is_ascii_digit());
-                let number = text.replace('_', "").parse().ok().filter(|_| is_number);
+                let are_digits = |group: &str| {
+                    !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit())
+                };
+                let is_number = text.split('_').all(are_digits);
+                let number = is_number.then(|| text.replace('_', "").parse().ok()).flatten();
                 number.map(ErrorBudget::Count)
             }
         }
@@ -136,6 +139,8 @@ mod tests {
             "-1",
             "+5",
             "_1",
+            "1_",
+            "1__0",
             " 5",
             "5 ",
             "1e3",

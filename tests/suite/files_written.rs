@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -71,6 +72,28 @@ fn an_input_that_is_called_like_a_hidden_file_is_read_and_stays() {
         .says(
             "'.out.jsonl.lock' is in the way and was not made by flowgauge; give it another name",
         );
+}
+
+/// Of a killed run, or of somebody who uses the name for a lock of his own: as old as it is, nobody
+/// knows. It is in no run's way, and stays.
+#[test]
+fn an_old_empty_file_with_the_name_of_the_lock_stays() {
+    let workdir = workdir!();
+    workdir.write("in.csv", "a,b\n1,x\n");
+    let lock = workdir.write(".out.jsonl.lock", "");
+    let long_ago = SystemTime::now() - Duration::from_secs(7_200);
+    fs::File::options().write(true).open(&lock).unwrap().set_modified(long_ago).unwrap();
+    let before = fs::metadata(&lock).unwrap();
+    // Not only the first one leaves it.
+    for _ in 0..2 {
+        run(&workdir, "--csv-file in.csv --output-file out.jsonl").assert_code(0);
+        let after = fs::metadata(&lock).unwrap();
+        assert_eq!((before.ino(), 0), (after.ino(), after.len()));
+    }
+    // What was made a moment ago may be a run's that was killed.
+    workdir.write(".other.jsonl.lock", "");
+    run(&workdir, "--csv-file in.csv --output-file other.jsonl").assert_code(0);
+    assert!(!workdir.exists(".other.jsonl.lock"));
 }
 
 /// By a link, a second link or a pipe, which would block whoever opens it.
@@ -208,13 +231,27 @@ fn redirected_files_are_kept_apart_too() {
             "--csv-file - --output-file - --rejects bad.jsonl",
             "standard output is the file of --rejects itself",
         ),
+        (
+            "2>> bad.jsonl",
+            "--csv-file in.csv --output-file bad.jsonl",
+            "standard error is the file of --output-file itself; redirect it",
+        ),
+        (
+            "2>> in.csv",
+            "--csv-file in.csv --output-file out.jsonl",
+            "standard error is the input 'in.csv' itself",
+        ),
     ] {
         workdir.write("in.csv", text);
         workdir.write("bad.jsonl", "");
         let script = format!("exec \"$0\" \"$@\" {redirected}");
         let finished = through_shell(&workdir, &script, args).run();
-        finished.assert_code(2).assert_stderr_has(words);
-        workdir.assert_file("in.csv", text);
+        finished.assert_code(2);
+        // Where standard error leads to one of the files, it says so there.
+        let said = ["in.csv", "bad.jsonl"].map(|name| workdir.read(name)).concat();
+        assert!(finished.stderr.contains(words) || said.contains(words), "{finished}");
+        assert!(workdir.read("in.csv").starts_with(text));
+        assert_eq!(workdir.read("in.csv") == text, redirected != "2>> in.csv");
         assert_eq!(workdir.names(), ["bad.jsonl", "in.csv"]);
     }
 }

@@ -254,6 +254,16 @@ fn streams_that_do_not_block_are_waited_for() {
     taken.read_to_string(&mut text).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert_eq!(text.lines().count(), 60_000);
+    // Full before it begins.
+    let (mut taken, mut output) = std::io::pipe().unwrap();
+    fcntl_setfl(&output, fcntl_getfl(&output).unwrap() | OFlags::NONBLOCK).unwrap();
+    while output.write(&[b' '; 4096]).is_ok() {}
+    let mut child = Command::new(BINARY).arg("--help").stdout(output).spawn().unwrap();
+    let mut text = String::new();
+    taken.read_to_string(&mut text).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let whole = workdir.flowgauge().arg("--help").run();
+    assert_eq!(text.trim_start(), whole.stdout.trim_start());
 }
 
 /// With too few descriptors for what has to be opened.

@@ -103,6 +103,13 @@ fn a_glob_does_not_stand_for_what_the_run_writes() {
         .run()
         .ends_with(2)
         .says("no file matches 'd/*'");
+    // The lock is there before the names are looked for.
+    Trial::new(workdir!())
+        .file("d/.in.jsonl", "{\"a\":\"1\"}\n")
+        .with("--jsonl-file d/.* --output-file d/o.jsonl")
+        .run()
+        .completes()
+        .writes_file("d/o.jsonl", "{\"a\":\"1\"}\n");
 }
 
 #[test]

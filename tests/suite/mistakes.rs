@@ -190,6 +190,9 @@ fn under_json_mistakes_are_lines_of_the_log() {
         trial().env("FLOWGAUGE_LOG_FORMAT", "json"),
         trial().file("s.toml", "log_format = 'json'\n").with("--config s.toml"),
         trial().with("--log-format json check"),
+        trial()
+            .file("s.toml", "[pipelines.x]\nlog_format = 'json'\n")
+            .with("check x --config s.toml"),
     ] {
         let verdict = trial.with("--csv-file in.csv --output-file out.jsonl").run().ends_with(2);
         let said: Vec<_> = json_lines(&verdict.finished);
@@ -369,6 +372,7 @@ db_ssl_mode = 'disabled'
     let trial = || one_row().file("s.toml", config).with("check --all --config s.toml");
     let verdict = trial().env("FLOWGAUGE_WORKER", "2").with("--print-ddl").run().completes();
     verdict.finished.assert_stdout_has("CREATE TABLE");
+    verdict.finished.assert_stderr_has("did you mean FLOWGAUGE_WORKERS?");
     let words = "two: --db-ca is not looked at with --db-ssl-mode disabled";
     for trial in [trial(), trial().with("--log-format json")] {
         let verdict = trial.env("FLOWGAUGE_WORKER", "2").run().ends_with(2);

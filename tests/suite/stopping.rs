@@ -1,6 +1,7 @@
 //! Runs that end before their end: by a signal, killed, beside another run, or without a reader.
 
 use std::fs;
+use std::io::Write;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -243,6 +244,24 @@ fn a_header_that_cannot_be_written_keeps_no_signal_from_being_heard() {
     assert_eq!(summary(&workdir)["outcome"], "terminated");
 }
 
+/// A pipe that stalls behind its beginning, while `check` reads its first records.
+#[test]
+fn a_check_hears_signals_while_it_reads() {
+    for (signal, _, code, _) in signals() {
+        let workdir = workdir!();
+        let args = "check --csv-file - --output-file out.jsonl --batch-bytes 16MiB";
+        let mut running = workdir.flowgauge().args(args.split(' ')).stdin_open().spawn();
+        let mut stdin = running.stdin();
+        // More than is read before it begins, and more than a pipe holds.
+        let row = format!("{}\n", "x".repeat(1024));
+        stdin.write_all(format!("a\n{}", row.repeat(1024)).as_bytes()).unwrap();
+        running.signal(signal);
+        running.finish().assert_code(code);
+        drop(stdin);
+        assert!(workdir.names().is_empty());
+    }
+}
+
 #[test]
 fn a_second_run_with_the_same_output_is_refused_while_the_first_goes_on() {
     let workdir = workdir!();
@@ -253,8 +272,9 @@ fn a_second_run_with_the_same_output_is_refused_while_the_first_goes_on() {
     for name in ["out.jsonl", "./out.jsonl"] {
         let refused = second(&format!("--csv-file in.csv --output-file {name}"));
         refused.assert_code(75).assert_stderr_has(&format!(
-            "another run is writing '{name}'; wait for it, or choose another --output-file"
+            "another run is writing '{name}'; wait for it, or choose another --output-file; it has locked '"
         ));
+        refused.assert_stderr_has(".out.jsonl.lock'");
     }
     second("--csv-file in.csv --output-file other.jsonl").assert_code(0);
     first.close_stdin();

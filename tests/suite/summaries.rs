@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{Trial, Workdir, eventually, workdir};
+use crate::support::{Flowgauge, Trial, Workdir, eventually, workdir};
 
 /// What the run before said.
 const BEFORE: &str = r#"{"pipeline_id":"default","run_id":"b","outcome":"complete","exit_code":0,"records":{},"final":true}"#;
@@ -192,4 +193,43 @@ fn a_full_standard_output_leaves_the_run_open_to_signals() {
     running.wait_for_line("the summary is missing: cannot write to standard output");
     running.finish().assert_code(5);
     workdir.assert_file("out.jsonl", "{\"a\":\"1\"}\n");
+}
+
+/// A file that is open already is not replaced: whoever has it open would never see the summary. What
+/// was written to it before stays.
+#[test]
+fn a_file_that_is_open_already_gets_one_summary_at_its_end() {
+    for (redirected, name, before) in [
+        ("> f", "/dev/stdout", ""),
+        (">> f", "/dev/stdout", "before\n"),
+        ("2> f", "/dev/stderr", ""),
+        ("2>> f", "/proc/self/fd/2", "before\n"),
+        ("> f 2>&1", "/dev/fd/1", ""),
+        ("3> f", "/dev/fd/3", ""),
+        ("3>> f", "link", "before\n"),
+        ("> f", "f", ""),
+        ("2>> f", "./f", "before\n"),
+    ] {
+        let workdir = workdir!();
+        workdir.write("in.csv", "a\n1\n");
+        workdir.write("f", before);
+        symlink("/dev/fd/3", workdir.path("link")).unwrap();
+        let script = format!("exec \"$0\" \"$@\" {redirected}");
+        let args = format!("--csv-file in.csv --output-file o.jsonl --summary-json {name}");
+        let shell = Flowgauge::new("/bin/bash", &workdir);
+        let shell = shell.args(["-c", &script, env!("CARGO_BIN_EXE_flowgauge")]);
+        let inode = fs::metadata(workdir.path("f")).unwrap().ino();
+        shell.args(args.split(' ')).run().assert_code(0);
+        assert_eq!(fs::metadata(workdir.path("f")).unwrap().ino(), inode, "{redirected}");
+        let text = workdir.read("f");
+        assert!(text.starts_with(before), "{redirected} {name}: {text}");
+        let begin = text.find("{\n").unwrap_or_else(|| panic!("{redirected} {name}: {text}"));
+        let mut values = serde_json::Deserializer::from_str(&text[begin..]).into_iter::<Value>();
+        let told = values.next().unwrap().unwrap();
+        assert_eq!((&told["outcome"], &told["final"]), (&json!("complete"), &json!(true)));
+        assert_eq!(text.matches("\"run_id\"").count(), 1, "{redirected} {name}: {text}");
+        // For the test itself it leads somewhere else.
+        fs::remove_file(workdir.path("link")).unwrap();
+        assert_eq!(workdir.names(), ["f", "in.csv", "o.jsonl"]);
+    }
 }

@@ -1,7 +1,7 @@
 //! Names with `*`, `?` and `[…]` in them, and the files that these stand for.
 //!
 //! As for a shell, a name that begins with a dot is meant only where the pattern says the dot: such
-//! files are nobody's data, and the part files of runs are among them. The crate `glob` can leave
+//! files are nobody's data, and the part files and locks of runs are among them. The crate `glob` can leave
 //! them out as well, but then also those of which the dot was said.
 
 use std::path::{Path, PathBuf};
@@ -63,14 +63,15 @@ impl Pattern {
         self.names.iter().any(|name| name.as_str() == "**")
     }
 
-    /// Part files are never meant, whose ever they are.
+    /// Part files and locks are never meant, whose ever they are.
     fn is_meant(&self, path: &Path) -> bool {
         // A name that is no UTF-8 is a name; what stands for its letters matches no letter.
         let text = path.to_string_lossy();
         let path: Vec<&str> = names(&text).collect();
-        let is_part =
-            path.last().is_some_and(|name| name.starts_with('.') && name.ends_with(".part"));
-        !is_part && fits(&self.names, &path, false)
+        let is_own = path.last().is_some_and(|name| {
+            name.starts_with('.') && (name.ends_with(".part") || name.ends_with(".lock"))
+        });
+        !is_own && fits(&self.names, &path, false)
     }
 
     /// Whether what is meant could be in this folder.
@@ -116,6 +117,8 @@ mod tests {
             (".*", ".a", true),
             (".a*", ".ab", true),
             (".*", ".a.jsonl.part", false),
+            (".*", ".a.jsonl.lock", false),
+            ("*.lock", "a.lock", true),
             ("*.part", "a.part", true),
             ("d/*", "d/.a", false),
             ("./d/*", "d/a", true),
