@@ -321,6 +321,8 @@ mod tests {
 
     /// Does with each write what it is told, and keeps what was written.
     struct Device {
+        /// Told that it has been asked to write.
+        asked: Sender<()>,
         script: Receiver<Answer>,
         written: Arc<Mutex<Vec<u8>>>,
     }
@@ -336,6 +338,8 @@ mod tests {
 
     impl Write for Device {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            // Nobody may want to know.
+            let _ = self.asked.send(());
             // Without further orders everything is taken.
             let taken = match self.script.recv().unwrap_or(Answer::Take) {
                 Answer::Take => bytes.len(),
@@ -354,6 +358,7 @@ mod tests {
 
     struct Scene {
         stderr: Arc<StandardError>,
+        asked: Receiver<()>,
         script: Option<Sender<Answer>>,
         written: Arc<Mutex<Vec<u8>>>,
     }
@@ -361,9 +366,10 @@ mod tests {
     impl Scene {
         fn new() -> Scene {
             let (orders, script) = mpsc::channel();
+            let (asking, asked) = mpsc::channel();
             let written = Arc::default();
-            let device = Device { script, written: Arc::clone(&written) };
-            Scene { stderr: StandardError::start(device), script: Some(orders), written }
+            let device = Device { asked: asking, script, written: Arc::clone(&written) };
+            Scene { stderr: StandardError::start(device), asked, script: Some(orders), written }
         }
 
         fn tell(&self, answers: &[Answer]) {
@@ -397,7 +403,10 @@ mod tests {
         let scene = Scene::new();
         // The device answers nothing: nobody reads.
         let lines = 10_000;
-        (0..lines).for_each(|number| scene.stderr.log(format!("{number}\n").into_bytes()));
+        log(&scene, &["0\n"]);
+        // It has the first line in its hands, so that no other makes room.
+        scene.asked.recv().unwrap();
+        (1..lines).for_each(|number| scene.stderr.log(format!("{number}\n").into_bytes()));
         scene.stderr.say("verdict\n");
         let dropped = scene.stderr.dropped();
         assert!(dropped > 5000, "{dropped}");
