@@ -178,7 +178,7 @@ async fn move_records(run: &Arc<Run>, ledger: &Arc<Ledger>) -> Option<ReadToEnd>
         ledger: Arc::clone(ledger),
         settle: settle_in,
     };
-    let mut settling = settle_all(ledger, settle);
+    let mut settling = settle_all(run, ledger, settle);
     let path = async {
         let (read, ..) = tokio::join!(
             rooms.read(run, ledger),
@@ -251,8 +251,12 @@ async fn serve_lanes(shared: Lanes, lanes: Vec<Box<dyn Lane>>, ready: mpsc::Rece
 /// Settles what became durable, until there is no lane any more. It goes on when one cannot be settled
 /// as it should: what others have written is public all the same. Keeping rejected records may meet a
 /// disk that hangs, for which neither this runtime nor a signal may wait.
-fn settle_all(ledger: &Arc<Ledger>, mut durable: mpsc::Receiver<Durable>) -> JoinSet<()> {
-    let ledger = Arc::clone(ledger);
+fn settle_all(
+    run: &Arc<Run>,
+    ledger: &Arc<Ledger>,
+    mut durable: mpsc::Receiver<Durable>,
+) -> JoinSet<()> {
+    let (run, ledger) = (Arc::clone(run), Arc::clone(ledger));
     let mut task = JoinSet::new();
     task.spawn(async move {
         while let Some(segment) = durable.recv().await {
@@ -262,8 +266,7 @@ fn settle_all(ledger: &Arc<Ledger>, mut durable: mpsc::Receiver<Durable>) -> Joi
             }
             let settling = Arc::clone(&ledger);
             if let Err(cause) = spawn_blocking(move || settling.settle(segment)).await {
-                let error = Error::internal("settling broke off").because(cause);
-                ledger.give_up(error);
+                run.stop.fail(Error::internal("settling broke off").because(cause));
             }
         }
     });

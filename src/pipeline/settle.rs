@@ -186,11 +186,6 @@ impl Ledger {
         (kept, Ok(()))
     }
 
-    /// The books cannot be kept any more.
-    pub fn give_up(&self, error: Error) {
-        self.run.stop.fail(error);
-    }
-
     /// The error of a run that rejected more than it may.
     pub fn over_budget(&self) -> Error {
         let books = self.books();

@@ -13,10 +13,10 @@ use crate::support::{Workdir, workdir};
 const TRIALS: u64 = 40;
 
 /// Numbers that follow from a seed.
-struct Chance(u64);
+pub struct Chance(pub u64);
 
 impl Chance {
-    fn below(&mut self, limit: usize) -> usize {
+    pub fn below(&mut self, limit: usize) -> usize {
         // The generator of Knuth's MMIX; its high bits are the good ones.
         let Chance(state) = self;
         *state =
@@ -24,11 +24,11 @@ impl Chance {
         ((*state >> 33) as usize) % limit
     }
 
-    fn is_one_in(&mut self, count: usize) -> bool {
+    pub fn is_one_in(&mut self, count: usize) -> bool {
         self.below(count) == 0
     }
 
-    fn of<T: Clone>(&mut self, choices: &[T]) -> T {
+    pub fn of<T: Clone>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())].clone()
     }
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 
+use super::elastic_hostile::Chance;
 use super::stopping::signals;
 use crate::support::{Outlet, Workdir, workdir};
 
@@ -19,26 +20,7 @@ const TRIALS_AT_ONCE: u64 = 12;
 const TRIALS: u64 = 60;
 const SIGNAL_TRIALS: u64 = 80;
 
-/// Numbers that follow from a seed.
-struct Chance(u64);
-
 impl Chance {
-    fn below(&mut self, limit: usize) -> usize {
-        // The generator of Knuth's MMIX; its high bits are the good ones.
-        let Chance(state) = self;
-        *state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((*state >> 33) as usize) % limit
-    }
-
-    fn is_one_in(&mut self, count: usize) -> bool {
-        self.below(count) == 0
-    }
-
-    fn of<T: Clone>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())].clone()
-    }
-
     fn outlet(&mut self) -> Outlet {
         let bytes = if self.is_one_in(3) { 0 } else { self.below(2_000) };
         self.of(&[
