@@ -15,6 +15,7 @@ use flowgauge::outcome::Outcome;
 use flowgauge::shown::Block;
 use flowgauge::signals;
 use flowgauge::sink::file::StandardOutput;
+use flowgauge::sink::mysql::session::driver_buffers;
 
 /// The allocator of glibc keeps what was given back of large blocks, and puts no bound to it.
 #[cfg(all(feature = "jemalloc", target_os = "linux", target_env = "gnu"))]
@@ -22,6 +23,7 @@ use flowgauge::sink::file::StandardOutput;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
+    driver_buffers::limit();
     panics::install();
     let outcome = panics::caught(|| signals::install().map(|()| asked()));
     let outcome = outcome.unwrap_or_else(|error| {

@@ -26,7 +26,7 @@ const STATEMENTS_KEPT: usize = 16;
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// Twice what an ordinary INSERT of rows has.
-const SENT_BYTES_KEPT: usize = 512 << 10;
+pub(super) const SENT_BYTES_KEPT: usize = 512 << 10;
 
 /// One piece of LOAD DATA text is a packet with a flush of its own.
 const INFILE_PIECE_BYTES: usize = 256 << 10;

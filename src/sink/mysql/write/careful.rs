@@ -7,6 +7,7 @@ use super::given::Given;
 use super::literal::{STATEMENT_BYTES_MAX, append_value};
 use super::portion::{Portion, Sent};
 use super::present;
+use super::room::longest_literal;
 use super::search::Search;
 use super::statement::{DIVISION_BY_ZERO, MET, MET_RESET, Place, Statements};
 use super::text::{Field, TextRows, fields};
@@ -24,6 +25,9 @@ const DUPLICATE_KEY: u16 = 1062;
 
 /// MariaDB's number for where in a trigger or procedure something failed.
 const IN_A_PROGRAM: u16 = 4094;
+
+/// More than the punctuation of a row of large values takes.
+const VALUES_BYTES: usize = 4 << 10;
 
 pub struct Inserting<'a> {
     pub session: &'a mut Session,
@@ -240,7 +244,12 @@ impl Inserting<'_> {
         let mut count = 0;
         while count < limit {
             let start = sql.len();
-            let left_too = append_row(sql, rows.row(first + count), self.columns, is_uniform);
+            let row = rows.row(first + count);
+            if row.len() > STATEMENT_BYTES_MAX {
+                // Growing by doubling it would take up to twice as much.
+                sql.reserve_exact(longest_literal(row) + tail.len() + VALUES_BYTES);
+            }
+            let left_too = append_row(sql, row, self.columns, is_uniform);
             let is_other = is_uniform && count > 0 && !left_too.iter().eq(&left);
             if is_other || (sql.len() > bytes_max && count > 0) {
                 sql.truncate(start);

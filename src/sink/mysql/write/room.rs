@@ -84,7 +84,7 @@ fn longest_row(text: &[u8]) -> usize {
 }
 
 /// The same, each quote counted twice.
-fn longest_literal(text: &[u8]) -> usize {
+pub fn longest_literal(text: &[u8]) -> usize {
     let (mut start, mut quotes, mut longest) = (0, 0, 0);
     for at in memchr2_iter(ROW_END, b'\'', text) {
         if text[at] == b'\'' {
@@ -94,7 +94,7 @@ fn longest_literal(text: &[u8]) -> usize {
         longest = longest.max(at + 1 - start + quotes);
         (start, quotes) = (at + 1, 0);
     }
-    longest
+    longest.max(text.len() - start + quotes)
 }
 
 #[cfg(test)]
@@ -103,9 +103,13 @@ mod tests {
 
     #[test]
     fn the_longest_row_is_found() {
-        for (text, row, literal) in
-            [("", 0, 0), ("a\n", 2, 2), ("a\nb'\tc\n'''\n", 5, 7), ("abcdef\n'\n", 7, 7)]
-        {
+        for (text, row, literal) in [
+            ("", 0, 0),
+            ("a\n", 2, 2),
+            ("a\nb'\tc\n'''\n", 5, 7),
+            ("abcdef\n'\n", 7, 7),
+            ("a\nb'c", 2, 4),
+        ] {
             let found = (longest_row(text.as_bytes()), longest_literal(text.as_bytes()));
             assert_eq!(found, (row, literal), "{text:?}");
         }
