@@ -3,8 +3,9 @@
 //! CSV has only text, and text it stays unless somebody said otherwise. Nothing is cut, rounded or
 //! guessed here: a number keeps its exact words, and a value that does not fit rejects its record.
 
+pub mod amount;
 pub mod date;
-mod number;
+pub mod number;
 
 use std::collections::HashMap;
 
