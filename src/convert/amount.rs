@@ -128,7 +128,11 @@ impl<'a> Number<'a> {
     /// Whether there is a double that is this number, to all of its digits.
     pub fn is_double(&self, text: &[u8]) -> bool {
         let value = str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok());
-        value.is_some_and(|value| value.is_finite() && self.is_printed_by(value))
+        value.is_some_and(|value| {
+            // All doubles but the smallest have so many digits.
+            let is_short = self.stated_digits() <= 15 && value.abs() >= f64::MIN_POSITIVE;
+            value.is_finite() && (is_short || self.is_printed_by(value))
+        })
     }
 
     /// Where the point stands, counted in digits from the first that is written.

@@ -48,6 +48,22 @@ fn of_texts(texts: &Texts, origin: Origin) -> ColumnType {
     }
 }
 
+/// Types for a column that turned out not to take a value, the best first.
+pub fn remedies(shape: &Shape) -> Vec<ColumnType> {
+    let mut remedies = Vec::new();
+    let is_number = shape.texts.is_none_or(|texts| texts.all.amount);
+    let numbers = shape.numbers.or(shape.texts.map(|texts| texts.numbers));
+    if let Some(numbers) = numbers.filter(|_| is_number) {
+        remedies.push(of_numbers(&Numbers { has_point: true, ..numbers }));
+        if numbers.are_doubles {
+            remedies.push(ColumnType::Double);
+        }
+        remedies.extend(decimal(&numbers));
+    }
+    remedies.push(if shape.has_json { ColumnType::Json } else { ColumnType::Text });
+    remedies
+}
+
 pub(super) fn of_numbers(numbers: &Numbers) -> ColumnType {
     if !numbers.has_point {
         return match numbers {

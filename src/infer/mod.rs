@@ -14,7 +14,7 @@ mod shape;
 mod tests;
 mod widen;
 
-pub use choice::{Origin, column_type};
+pub use choice::{Origin, column_type, remedies};
 pub use sample::{Sample, Seen, Value};
 pub use shape::Shape;
 pub use widen::{Dated, widened};

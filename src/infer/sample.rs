@@ -47,6 +47,11 @@ impl Sample {
         self.field(name).see(value);
     }
 
+    /// By the order in which fields first came.
+    pub fn see_at(&mut self, place: usize, value: Value<'_>) {
+        self.fields[place].see(value);
+    }
+
     pub fn fields(&self) -> &[Seen] {
         &self.fields
     }
