@@ -1,5 +1,7 @@
 //! What is known of a source's fields before the first record is read.
 
+use super::ColumnType;
+
 /// A field, by its name in the records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
@@ -11,6 +13,12 @@ pub struct Field {
     pub is_beside: bool,
     /// How its times are written, where it holds such.
     pub dates: Dates,
+    /// What a column is to be that is made for it; without it `kind` decides.
+    pub column_type: Option<ColumnType>,
+    /// The user said so. Else it is a guess.
+    pub is_declared: bool,
+    /// The longest text that a sample has of it, in characters.
+    pub characters_seen: u64,
 }
 
 /// What a field's values are, as far as the source says. A value may still be something else.
@@ -64,6 +72,9 @@ impl Field {
             origin: origin.into(),
             is_beside: false,
             dates: Dates::Iso,
+            column_type: None,
+            is_declared: false,
+            characters_seen: 0,
         }
     }
 }

@@ -49,6 +49,7 @@ fn jsonl_source(path: &Path) -> JsonlSource {
         limit: LIMIT,
         flatten: false,
         dates: Vec::new(),
+        types: Vec::new(),
         asked: Vec::new(),
     })
     .unwrap()

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Selection;
+use super::typing::DocumentTypes;
+use super::{Selection, SinkSettings};
 use crate::config::reading::Reading;
 use crate::config::small_file;
 use crate::source::SegmentLimit;
@@ -32,7 +33,9 @@ impl Reading<'_> {
         memory: u64,
         table: Option<&str>,
         selection: Option<&Selection>,
+        sink: Option<&SinkSettings>,
     ) -> Option<ElasticSettings> {
+        let DocumentTypes { dates, columns: types } = self.document_types(sink);
         let urls = self.list("es-url").filter(|urls| !urls.is_empty());
         if urls.is_none() {
             self.missing("es-url", "the address of Elasticsearch, such as localhost:9200");
@@ -60,7 +63,8 @@ impl Reading<'_> {
             slices: self.number("es-slices", 1, SLICES_MAX).map(|slices| slices as usize),
             beside: self.beside(),
             flatten: self.switch("flatten"),
-            dates: self.dates(),
+            dates,
+            types,
             asked,
             keep_alive: self.some_time("es-keep-alive").unwrap_or(KEEP_ALIVE),
             request_timeout: self.some_time("es-timeout").unwrap_or(REQUEST_TIMEOUT),

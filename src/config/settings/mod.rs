@@ -354,15 +354,15 @@ impl Reading<'_> {
         match kind.as_str() {
             "csv" => {
                 self.refuse(&["flatten"], &when);
-                self.csv_source(limit).map(SourceSettings::Csv)
+                self.csv_source(limit, sink).map(SourceSettings::Csv)
             }
-            "jsonl" => self.jsonl_source(limit, selection).map(SourceSettings::Jsonl),
+            "jsonl" => self.jsonl_source(limit, sink, selection).map(SourceSettings::Jsonl),
             _ => {
                 let table = match sink {
                     Some(SinkSettings::Mysql(mysql)) => Some(mysql.table.table.as_str()),
                     _ => None,
                 };
-                self.elastic_source(limit, memory_limit, table, selection)
+                self.elastic_source(limit, memory_limit, table, selection, sink)
                     .map(SourceSettings::Elastic)
             }
         }

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use super::Selection;
+use super::typing::DocumentTypes;
+use super::{Selection, SinkSettings};
 use crate::config::reading::Reading;
 use crate::source::SegmentLimit;
 use crate::source::asked::Naming;
@@ -15,15 +16,20 @@ use crate::source::text::{Encoding, StreamSettings};
 const EXPANSION_MAX: u64 = 1000;
 
 impl Reading<'_> {
-    pub fn csv_source(&mut self, limit: SegmentLimit) -> Option<CsvSettings> {
+    pub fn csv_source(
+        &mut self,
+        limit: SegmentLimit,
+        sink: Option<&SinkSettings>,
+    ) -> Option<CsvSettings> {
         let files = self.files("csv-file");
-        let csv = self.csv(files.clone().unwrap_or_default(), limit);
+        let csv = self.csv(files.clone().unwrap_or_default(), limit, sink);
         files.map(|_| csv)
     }
 
     pub fn jsonl_source(
         &mut self,
         limit: SegmentLimit,
+        sink: Option<&SinkSettings>,
         selection: Option<&Selection>,
     ) -> Option<JsonlSettings> {
         let encoding = match self.encoding("jsonl-encoding") {
@@ -33,13 +39,15 @@ impl Reading<'_> {
         };
         let stream = self.stream(encoding, "jsonl-encoding");
         let flatten = self.switch("flatten");
-        let dates = self.dates();
-        let dated = dates.iter().map(|(name, _)| name.clone()).collect();
+        let DocumentTypes { dates, columns: types } = self.document_types(sink);
+        let dated = dates.iter().map(|(name, _)| name);
+        let typed = types.iter().map(|(name, _)| name);
+        let dated = dated.chain(typed).cloned().collect();
         let mut asked: Vec<Naming> = selection.map(Selection::naming).into_iter().collect();
         asked.push(Naming { flag: "types", names: dated, are_patterns: false });
         let files = self.files("jsonl-file")?;
         let written = self.written_files();
-        Some(JsonlSettings { files, written, stream, limit, flatten, dates, asked })
+        Some(JsonlSettings { files, written, stream, limit, flatten, dates, types, asked })
     }
 
     /// The files that the run writes, as far as they are named.
@@ -60,7 +68,12 @@ impl Reading<'_> {
         Some(files)
     }
 
-    fn csv(&mut self, files: Vec<String>, limit: SegmentLimit) -> CsvSettings {
+    fn csv(
+        &mut self,
+        files: Vec<String>,
+        limit: SegmentLimit,
+        sink: Option<&SinkSettings>,
+    ) -> CsvSettings {
         let encoding = self.encoding("csv-encoding");
         let dialect = self.dialect();
         let columns = self.list("csv-columns");
@@ -94,7 +107,7 @@ impl Reading<'_> {
                 _ => InvalidText::Reject,
             },
             allow_empty: self.switch("allow-empty"),
-            typing: self.typing(),
+            typing: self.typing(sink),
             stream: self.stream(encoding, "csv-encoding"),
             limit,
         }

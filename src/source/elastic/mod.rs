@@ -27,6 +27,7 @@ mod page;
 mod pinning;
 mod poison;
 mod reading;
+mod sampling;
 mod slice;
 mod snapshot;
 mod taking;
@@ -43,10 +44,12 @@ use self::decode::{BESIDE, HitDecode};
 use self::reading::Reading;
 use super::asked::{Asked, Naming};
 use super::document::Picker;
+use super::sample::Sampled;
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::error::{Error, Kind, Later, Result};
 use crate::event::{Expected, Observer};
-use crate::record::{Dates, ErrorType, Field};
+use crate::infer::Sample;
+use crate::record::{ColumnType, Dates, ErrorType, Field};
 use crate::secret::Secret;
 
 #[derive(Clone, Debug)]
@@ -70,6 +73,8 @@ pub struct ElasticSettings {
     pub flatten: bool,
     /// Fields whose dates are not written as the mapping says.
     pub dates: Vec<(String, Dates)>,
+    /// What columns are to be that are made for these.
+    pub types: Vec<(String, ColumnType)>,
     /// Fields that the user named.
     pub asked: Vec<Naming>,
     /// As long as the server keeps a snapshot that nobody asks for.
@@ -121,7 +126,9 @@ pub struct ElasticSource {
     flatten: bool,
     /// Hits when the snapshot was taken.
     total: u64,
-    index_count: usize,
+    /// Names of the indices.
+    indices: Vec<String>,
+    types: Vec<(String, ColumnType)>,
     /// Documents with a routing of their own, where there are several shards.
     routed: u64,
     keeper: Mutex<Option<Keeper>>,
@@ -146,6 +153,7 @@ impl ElasticSource {
     ) -> Result<ElasticSource> {
         let beside = settings.beside.clone();
         let flatten = settings.flatten;
+        let types = settings.types.clone();
         let asked = Asked::new(&settings.asked);
         let opened = opening::open(settings, observer).await?;
         let names: Vec<String> = match opened.is_nothing {
@@ -163,7 +171,8 @@ impl ElasticSource {
             beside,
             flatten,
             total: opened.total,
-            index_count: opened.index_count,
+            indices: opened.indices,
+            types,
             routed: opened.routed,
             keeper: Mutex::new(keeper),
             asked,
@@ -191,18 +200,33 @@ impl Source for ElasticSource {
         &self.fields
     }
 
+    fn sample(&self) -> Result<Sampled> {
+        let taken = async {
+            match self.splits.is_empty() {
+                true => Ok(Sample::default()),
+                false => {
+                    sampling::take(&self.reading, &self.indices, &self.fields, self.flatten).await
+                }
+            }
+        };
+        // Names that a server gives may be anything, too.
+        let hidden = |error| self.reading.client.hidden().error(error);
+        let sample = self.reading.runtime.block_on(taken).map_err(hidden)?;
+        sampling::fitted(&self.fields, &sample, self.flatten, &self.types)
+    }
+
     fn key(&self) -> &[&str] {
-        if self.index_count > 1 { &["_index", "_id"] } else { &["_id"] }
+        if self.indices.len() > 1 { &["_index", "_id"] } else { &["_id"] }
     }
 
     fn doubts(&self, key: &[&str]) -> Vec<String> {
         let is_name = key.contains(&"_id") && key.iter().all(|field| BESIDE.contains(field));
         let mut doubts = Vec::new();
-        if is_name && self.index_count > 1 && !key.contains(&"_index") {
+        if is_name && self.indices.len() > 1 && !key.contains(&"_index") {
             doubts.push(format!(
                 "'{}' is {} indices, and documents of several that share an _id share the key ({}), so that only one of them stays; a key with _index keeps them all",
                 self.reading.title,
-                self.index_count,
+                self.indices.len(),
                 key.join(", ")
             ));
         }

@@ -177,6 +177,7 @@ impl Snapshot {
     async fn renew(&self) -> Result<()> {
         let point = self.point();
         let search = Search {
+            from: 0,
             size: 0,
             query: None,
             pit: Some(Pit { id: &point, keep_alive: &self.keep_alive }),

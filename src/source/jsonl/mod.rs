@@ -10,11 +10,15 @@ use std::sync::Arc;
 use self::decode::JsonDecode;
 use super::asked::{Asked, Naming};
 use super::document::Picker;
-use super::text::{Boundaries, FileCursor, Input, Kept, Scan, Start, Stream, StreamSettings, find};
+use super::sample::{Sampled, declare, records_of, share};
+use super::text::{
+    Boundaries, FileCursor, Input, Kept, Scan, Start, Stream, StreamSettings, find, read_ahead,
+};
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::error::Result;
 use crate::event::Expected;
-use crate::record::{Dates, Field};
+use crate::infer::Sample;
+use crate::record::{ColumnType, Dates, Field, FieldKind};
 
 #[derive(Clone, Debug)]
 pub struct JsonlSettings {
@@ -27,6 +31,8 @@ pub struct JsonlSettings {
     pub flatten: bool,
     /// Fields that hold times, and how these are written.
     pub dates: Vec<(String, Dates)>,
+    /// What columns are to be that are made for these.
+    pub types: Vec<(String, ColumnType)>,
     /// Fields that the user named.
     pub asked: Vec<Naming>,
 }
@@ -108,6 +114,31 @@ impl Source for JsonlSource {
 
     fn fields(&self) -> &[Field] {
         &self.fields
+    }
+
+    fn sample(&self) -> Result<Sampled> {
+        let (flatten, stream) = (self.settings.flatten, &self.settings.stream);
+        let mut sample = Sample::default();
+        let (records_max, bytes_max) =
+            (share(self.files.len()), self.settings.limit.record_bytes / self.files.len().max(1));
+        for file in &self.files {
+            file.kept.look(&file.input, stream, |stream, ahead| {
+                let end = read_ahead(stream, ahead, 0, &Lines, records_max, bytes_max)?;
+                sample::note(&ahead[..end], flatten, &mut sample);
+                Ok(())
+            })?;
+        }
+        let mut fields = super::sample::fields(&sample, flatten);
+        let notes = super::sample::fold(&mut fields, &sample);
+        let notes = notes.iter().map(|name| super::sample::folded(name)).collect();
+        let mut fields = sample::with_dates(fields, &self.settings.dates);
+        for name in declare(&mut fields, &self.settings.types) {
+            // One that the sample lacks may still come.
+            fields.push(Field::new(name, FieldKind::Unknown, "declared"));
+        }
+        declare(&mut fields, &self.settings.types);
+        let of = records_of(sample.records, "first");
+        Ok(Sampled { fields, of, notes })
     }
 
     fn decoder(&self, wanted: &Wanted) -> Result<Arc<dyn Decode>> {
