@@ -1,10 +1,13 @@
 //! Rows into a table of MySQL or MariaDB.
 
 pub mod column;
+pub mod committing;
 pub mod ddl;
+pub mod encoding;
 pub mod escape;
 pub mod findings;
 mod guess;
+pub mod job;
 pub mod plan;
 mod rights;
 pub mod rules;
@@ -18,13 +21,15 @@ pub mod target;
 pub mod trouble;
 pub mod url;
 pub mod value;
-pub mod write;
 pub mod zone;
 
 pub use column::{Column, Definition, Kind, Preset, Transfer};
+pub use committing::sink::MysqlSink;
 pub use ddl::NewTable;
 pub use findings::{Findings, findings};
 pub use guess::Guesses;
+pub use job::guard::Guard;
+pub use job::state::State;
 pub use plan::{Absent, Bound, Key, OtherFields, Plan, WritePath};
 pub use rules::Rules;
 pub use session::connection::{Done, Session, connect};
@@ -36,7 +41,4 @@ pub use target::{Known, Planning, Target};
 pub use trouble::{During, RowTrouble, Tried, Trouble};
 pub use url::UrlParts;
 pub use value::Put;
-pub use write::guard::Guard;
-pub use write::sink::MysqlSink;
-pub use write::state::State;
 pub use zone::Zone;

@@ -3,20 +3,20 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::definition::Definition;
-use super::given::Given;
-use super::guard::Guard;
+use super::assigned_numbers::Given;
+use super::definition_check::Definition;
 use super::lane::MysqlLane;
 use super::portion::Portion;
-use super::prepare::Preparer;
-use super::room::StatementRoom;
-use super::state::State;
-use super::statement::Statements;
+use super::statement_memory::StatementRoom;
 use super::throttle::Throttle;
 use crate::error::{Error, Later, Result};
 use crate::event::Observer;
 use crate::record::{Published, Rows};
+use crate::sink::mysql::encoding::prepare::Preparer;
+use crate::sink::mysql::encoding::statement::Statements;
 use crate::sink::mysql::guess::Guesses;
+use crate::sink::mysql::job::guard::Guard;
+use crate::sink::mysql::job::state::State;
 use crate::sink::mysql::plan::{Plan, WritePath};
 use crate::sink::mysql::session::connection::{Session, connect};
 use crate::sink::mysql::session::server::Server;

@@ -1,9 +1,9 @@
 //! Whether rows are in the table, asked by the keys that they bring. Where triggers run, the server's
 //! word is not enough: a trigger's own statement may meet a key, in a table of the same name perhaps.
 
-use super::literal::{STATEMENT_BYTES_MAX, append_value};
-use super::text::{Field, TextRows, fields};
 use crate::sink::mysql::column::{Column, Kind, Preset};
+use crate::sink::mysql::encoding::literal::{STATEMENT_BYTES_MAX, append_value};
+use crate::sink::mysql::encoding::text::{Field, TextRows, fields};
 use crate::sink::mysql::plan::{Bound, Key, Plan};
 use crate::sink::mysql::session::connection::Session;
 use crate::sink::mysql::table_name::quoted;

@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::text::{Field, fields};
+use crate::sink::mysql::encoding::text::{Field, fields};
 
 /// More ranges than this are put together, and hold numbers then that nobody was given. So do those of a
 /// server that counts in steps. A record that says one of them and meets a row is refused all the same: it

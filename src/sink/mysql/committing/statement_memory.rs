@@ -7,9 +7,9 @@ use std::sync::Arc;
 use memchr::{memchr, memchr_iter, memchr2_iter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::literal::STATEMENT_BYTES_MAX;
-use super::text::ROW_END;
 use crate::sink::mysql::column::Kind;
+use crate::sink::mysql::encoding::literal::STATEMENT_BYTES_MAX;
+use crate::sink::mysql::encoding::text::ROW_END;
 use crate::sink::mysql::plan::Plan;
 
 /// How often a statement is in memory while it is sent.

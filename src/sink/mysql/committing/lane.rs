@@ -7,14 +7,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::careful::{Inserting, Outcome};
-use super::literal::STATEMENT_BYTES_MAX;
+use super::insert::{Inserting, Outcome};
 use super::portion::Sent;
-use super::prepare::Detail;
 use super::sink::MysqlSink;
 use crate::error::{Error, Kind, Later, Result};
 use crate::event::Event;
 use crate::record::{Counts, ErrorType};
+use crate::sink::mysql::encoding::literal::STATEMENT_BYTES_MAX;
+use crate::sink::mysql::encoding::prepare::Detail;
 use crate::sink::mysql::session::connection::{Session, try_connect};
 use crate::sink::mysql::settings::Mode;
 use crate::sink::mysql::trouble::{Tried, Trouble};

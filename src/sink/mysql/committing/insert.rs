@@ -2,17 +2,19 @@
 //! something does not fit: here the server is strict, and a row that it does not take is found and
 //! left out.
 
+use super::assigned_numbers::Given;
 use super::counts;
-use super::given::Given;
-use super::literal::{STATEMENT_BYTES_MAX, append_value};
 use super::portion::{Portion, Sent};
 use super::present;
-use super::room::longest_literal;
-use super::search::Search;
-use super::statement::{DIVISION_BY_ZERO, MET, MET_RESET, Place, Statements};
-use super::text::{Field, TextRows, fields};
+use super::row_search::Search;
+use super::statement_memory::longest_literal;
 use crate::error::{Error, Kind};
 use crate::record::{Counts, ErrorType};
+use crate::sink::mysql::encoding::literal::{STATEMENT_BYTES_MAX, append_value};
+use crate::sink::mysql::encoding::statement::{
+    DIVISION_BY_ZERO, MET, MET_RESET, Place, Statements,
+};
+use crate::sink::mysql::encoding::text::{Field, TextRows, fields};
 use crate::sink::mysql::plan::{Bound, Plan};
 use crate::sink::mysql::session::connection::{Done, Session};
 use crate::sink::mysql::settings::Mode;

@@ -2,15 +2,15 @@
 //! keys that matter.
 
 use super::counts;
-use super::group::Group;
 use super::info;
 use super::lane::MysqlLane;
-use super::prepare::Detail;
-use super::statement::{MET, MET_RESET, Place};
-use super::text::TextRows;
 use crate::error::Error;
 use crate::record::Counts;
 use crate::sink::Payload;
+use crate::sink::mysql::encoding::group::Group;
+use crate::sink::mysql::encoding::prepare::Detail;
+use crate::sink::mysql::encoding::statement::{MET, MET_RESET, Place};
+use crate::sink::mysql::encoding::text::TextRows;
 use crate::sink::mysql::session::connection::Session;
 use crate::sink::mysql::settings::Mode;
 use crate::sink::mysql::trouble::{Tried, Trouble};

@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::record::Shape;
+use crate::sink::mysql::encoding::text::{Field, TextRows, fields};
 use crate::sink::mysql::rules::JsonDoubles;
 use crate::sink::mysql::samples;
-use crate::sink::mysql::write::text::{Field, TextRows, fields};
 
 fn rows(values: &[&[Value<'_>]]) -> Rows {
     let names: Vec<String> = (0..values[0].len()).map(|index| format!("f{index}")).collect();

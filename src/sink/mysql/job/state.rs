@@ -7,8 +7,8 @@
 
 use std::time::Instant;
 
-use super::job::JobName;
 use super::locks::{RELEASE_SECONDS, get_lock, holder, kill};
+use super::name::JobName;
 use super::token;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, SchemaOperation};

@@ -7,14 +7,14 @@
 use bytes::Bytes;
 
 use super::counts;
-use super::group::Group;
 use super::lane::MysqlLane;
-use super::prepare::Detail;
 use super::present::are_there;
-use super::statement::Place;
-use super::text::TextRows;
 use crate::record::Counts;
 use crate::sink::Payload;
+use crate::sink::mysql::encoding::group::Group;
+use crate::sink::mysql::encoding::prepare::Detail;
+use crate::sink::mysql::encoding::statement::Place;
+use crate::sink::mysql::encoding::text::TextRows;
 use crate::sink::mysql::session::connection::Session;
 use crate::sink::mysql::settings::Mode;
 use crate::sink::mysql::trouble::{Tried, Trouble};
