@@ -8,8 +8,8 @@ use crate::config::written::Origin;
 use crate::sink::mysql::rules::{BinaryText, Fraction, JsonDoubles};
 use crate::sink::mysql::settings::{PORT, STATE_TABLE};
 use crate::sink::mysql::{
-    Address, Job, Missing, Mode, MysqlSettings, NewFields, Rules, TableName, Tls, TlsMode,
-    UrlParts, Zone,
+    Address, Missing, Mode, MysqlSettings, NewFields, Rules, TableName, Tls, TlsMode, UrlParts,
+    Zone,
 };
 
 /// A server that takes longer to answer at all is not there.
@@ -80,8 +80,6 @@ impl Reading<'_> {
             throttle: self.text("throttle-query"),
             throttle_every: THROTTLE_EVERY,
             state_table: self.text("state-table").unwrap_or_else(|| STATE_TABLE.to_string()),
-            // Set when the pipeline and the source are known.
-            job: Job { pipeline_id: String::new(), source: String::new(), run_id: String::new() },
             load_data: !self.switch("no-load-data"),
             non_transactional: self.switch("allow-non-transactional"),
         })

@@ -28,7 +28,6 @@ pub fn settings() -> MysqlSettings {
         throttle: None,
         throttle_every: Duration::from_secs(5),
         state_table: STATE_TABLE.to_string(),
-        job: Job { pipeline_id: "p".to_string(), source: "s".to_string(), run_id: "r".to_string() },
         load_data: true,
         non_transactional: false,
     }

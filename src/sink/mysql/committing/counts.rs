@@ -6,7 +6,7 @@
 
 use super::info;
 use crate::record::Counts;
-use crate::sink::mysql::session::connection::Done;
+use crate::sink::mysql::session::Done;
 use crate::sink::mysql::settings::Mode;
 
 /// What LOAD DATA did with the rows, or none where the segment has to be gone through with care.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::error::Error;
 use crate::record::ErrorType;
 use crate::sink::mysql::plan::Plan;
-use crate::sink::mysql::session::connection::Session;
+use crate::sink::mysql::session::Session;
 use crate::sink::mysql::table::{self, Table};
 use crate::sink::mysql::target::Planning;
 use crate::sink::mysql::trouble::{Tried, Trouble};

@@ -16,7 +16,7 @@ use crate::sink::mysql::encoding::statement::{
 };
 use crate::sink::mysql::encoding::text::{Field, TextRows, fields};
 use crate::sink::mysql::plan::{Bound, Plan};
-use crate::sink::mysql::session::connection::{Done, Session};
+use crate::sink::mysql::session::{Done, Session};
 use crate::sink::mysql::settings::Mode;
 use crate::sink::mysql::trouble::{RowTrouble, Tried, Trouble};
 use crate::sink::{Allowance, Refused};

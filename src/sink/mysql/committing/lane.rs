@@ -9,19 +9,21 @@ use std::sync::atomic::Ordering;
 
 use super::insert::{Inserting, Outcome};
 use super::portion::Sent;
-use super::sink::MysqlSink;
+use super::shared::Shared;
 use crate::error::{Error, Kind, Later, Result};
 use crate::event::Event;
 use crate::record::{Counts, ErrorType};
 use crate::sink::mysql::encoding::literal::STATEMENT_BYTES_MAX;
 use crate::sink::mysql::encoding::prepare::Detail;
-use crate::sink::mysql::session::connection::{Session, try_connect};
+use crate::sink::mysql::job::state::State;
+use crate::sink::mysql::session::{Session, try_connect};
 use crate::sink::mysql::settings::Mode;
 use crate::sink::mysql::trouble::{Tried, Trouble};
 use crate::sink::{Allowance, Commit, Lane, Payload, Receipt, Refused};
 
 pub struct MysqlLane {
-    pub(super) sink: Arc<MysqlSink>,
+    pub(super) shared: Arc<Shared>,
+    state: Arc<State>,
     number: usize,
     session: Option<Session>,
     /// The session has the staging table.
@@ -46,15 +48,17 @@ const STATEMENT_BYTES_MIN: usize = 16 << 10;
 
 impl Drop for MysqlLane {
     fn drop(&mut self) {
-        self.sink.give_lane_number(self.number);
+        self.shared.give_lane_number(self.number);
     }
 }
 
 impl MysqlLane {
-    pub async fn open(sink: Arc<MysqlSink>) -> Result<MysqlLane> {
-        let number = sink.take_lane_number();
+    pub async fn open(shared: Arc<Shared>) -> Result<MysqlLane> {
+        let state = shared.guard()?.state()?;
+        let number = shared.take_lane_number();
         let mut lane = MysqlLane {
-            sink,
+            shared,
+            state,
             number,
             session: None,
             has_staging: false,
@@ -71,7 +75,7 @@ impl MysqlLane {
 
     /// The session, or a new one that has the lane's lock.
     async fn session(&mut self) -> Tried<Session> {
-        let table_version = self.sink.table_version();
+        let table_version = self.shared.table_version();
         match self.session.take() {
             Some(session) if self.table_version == table_version => return Ok(session),
             // What was made of the table that was goes with the session.
@@ -80,10 +84,10 @@ impl MysqlLane {
         }
         self.table_version = table_version;
         self.has_staging = false;
-        let mut session = try_connect(&self.sink.settings).await?;
+        let mut session = try_connect(&self.shared.settings).await?;
         // First: whoever was taken over must not end connections of the new run.
         self.compare_epoch(&mut session).await?;
-        self.sink.state.lock_lane(&mut session, self.number).await?;
+        self.state.lock_lane(&mut session, self.number).await?;
         if self.asks_why() {
             self.warnings_kept = session.keep_warnings().await?;
         }
@@ -91,10 +95,10 @@ impl MysqlLane {
     }
 
     async fn compare_epoch(&self, session: &mut Session) -> Tried<()> {
-        let epoch = self.sink.epoch().map_err(Trouble::Stop)?;
-        match self.sink.state.is_ours(session, epoch).await? {
+        let epoch = self.shared.epoch().map_err(Trouble::Stop)?;
+        match self.state.is_ours(session, epoch).await? {
             true => Ok(()),
-            false => Err(Trouble::Stop(self.sink.state.taken_over())),
+            false => Err(Trouble::Stop(self.state.taken_over())),
         }
     }
 
@@ -112,10 +116,10 @@ impl MysqlLane {
         let Some(detail) = detail(payload) else {
             return Err(Trouble::Stop(Error::internal("a payload of another sink")));
         };
-        if !self.sink.plan.is_transactional {
+        if !self.shared.plan.is_transactional {
             return self.write_openly(session, payload, allowance).await;
         }
-        let counts = match self.sink.plan.mode {
+        let counts = match self.shared.plan.mode {
             _ if payload.rows == 0 => {
                 self.begin(session).await?;
                 Some(Counts::default())
@@ -127,16 +131,16 @@ impl MysqlLane {
             // What an earlier try was granted is given back.
             allowance.allows(0);
             if payload.rows > 0 {
-                self.sink.check_definition(session).await?;
+                self.shared.check_definition(session).await?;
             }
             return self.finish(session, payload, counts, Vec::new()).await;
         }
-        let _room = self.sink.room.enter(&payload.bytes).await;
+        let _room = self.shared.room.enter(&payload.bytes).await;
         self.begin(session).await?;
         match self.insert(session, payload, allowance).await? {
             Outcome::Inserted(counts, refused) => {
                 let count = refused.len() as u64;
-                self.sink.check_definition(session).await?;
+                self.shared.check_definition(session).await?;
                 if !allowance.allows(count) && count > 0 {
                     session.run("ROLLBACK").await?;
                     return Ok(Commit::OverBudget(refused));
@@ -144,7 +148,7 @@ impl MysqlLane {
                 self.finish(session, payload, counts, refused).await
             }
             Outcome::OverBudget(refused) => {
-                self.sink.check_definition(session).await?;
+                self.shared.check_definition(session).await?;
                 session.run("ROLLBACK").await?;
                 Ok(Commit::OverBudget(refused))
             }
@@ -152,7 +156,7 @@ impl MysqlLane {
     }
 
     pub(super) fn loads_data(&self) -> bool {
-        self.sink.loads_data() && !self.avoids_load && !self.sink.portion.is_cut()
+        self.shared.loads_data() && !self.avoids_load && !self.shared.portion.is_cut()
     }
 
     async fn insert(
@@ -165,17 +169,17 @@ impl MysqlLane {
     }
 
     pub(super) fn inserting<'a>(&'a self, session: &'a mut Session) -> Inserting<'a> {
-        let plan = &self.sink.plan;
+        let plan = &self.shared.plan;
         Inserting {
             session,
-            statements: &self.sink.statements,
+            statements: &self.shared.statements,
             plan,
             columns: &plan.columns,
             mode: plan.mode,
             bytes_max: self.bytes_max,
             rows_max: if plan.is_transactional { usize::MAX } else { 1 },
-            portion: &self.sink.portion,
-            given: &self.sink.given,
+            portion: &self.shared.portion,
+            given: &self.shared.given,
             sent: &self.sent,
         }
     }
@@ -190,8 +194,8 @@ impl MysqlLane {
     ) -> Tried<Commit> {
         let bytes_written = payload.bytes.len() as u64;
         let receipt = Receipt { counts, bytes_written, refused };
-        let epoch = self.sink.epoch().map_err(Trouble::Stop)?;
-        let (state, ticket) = (&self.sink.state, payload.ticket);
+        let epoch = self.shared.epoch().map_err(Trouble::Stop)?;
+        let (state, ticket) = (&self.state, payload.ticket);
         let interval = payload.interval.as_ref();
         session.check_transaction().await?;
         match state.put_token(session, epoch, ticket, interval, &receipt).await {
@@ -217,10 +221,10 @@ impl MysqlLane {
         payload: &Payload,
         allowance: &dyn Allowance,
     ) -> Tried<Commit> {
-        let _room = self.sink.room.enter(&payload.bytes).await;
+        let _room = self.shared.room.enter(&payload.bytes).await;
         self.compare_epoch(session).await?;
         let written = match self.insert(session, payload, allowance).await {
-            Ok(outcome) => self.sink.check_definition(session).await.map(|()| outcome),
+            Ok(outcome) => self.shared.check_definition(session).await.map(|()| outcome),
             Err(trouble) => Err(trouble),
         };
         match written {
@@ -235,15 +239,15 @@ impl MysqlLane {
 
     fn note_values(&self, payload: &Payload) {
         let Some(detail) = detail(payload) else { return };
-        self.sink.near.fetch_add(detail.near, Ordering::Relaxed);
+        self.shared.near.fetch_add(detail.near, Ordering::Relaxed);
         let values = detail.kept;
         if values > 0 {
-            self.sink.observer.notice(&Event::ValuesKept { values });
+            self.shared.observer.notice(&Event::ValuesKept { values });
         }
     }
 
     fn maybe_twice(&self, cause: Error) -> Error {
-        let table = &self.sink.plan.table;
+        let table = &self.shared.plan.table;
         let message = format!("table {table} cannot roll back, and a segment was written in part");
         Error::new(Kind::Data, cause.error_type, message)
             .because(cause)
@@ -255,7 +259,7 @@ impl MysqlLane {
         if error.kind != Kind::Config || session.run("ROLLBACK").await.is_err() {
             return error;
         }
-        match self.sink.check_definition(&mut session).await {
+        match self.shared.check_definition(&mut session).await {
             Err(Trouble::Stop(changed)) if changed.kind == Kind::Data => changed.because(error),
             _ => error,
         }
@@ -283,7 +287,7 @@ impl MysqlLane {
             let bytes = self.bytes_max.unwrap_or(STATEMENT_BYTES_MAX) / 2;
             if bytes >= STATEMENT_BYTES_MIN {
                 self.bytes_max = Some(bytes);
-                self.sink.stop_loading_data(&error);
+                self.shared.stop_loading_data(&error);
                 error.kind = Kind::Unavailable;
             }
             return error;
@@ -304,7 +308,7 @@ impl Lane for MysqlLane {
     ) -> Later<'a, Result<Commit>> {
         Box::pin(async move {
             let mut session = self.session().await?;
-            self.sink.guard()?.beat_if_late(&mut session).await?;
+            self.shared.guard()?.beat_if_late(&mut session).await?;
             let tried = Box::pin(self.try_commit(&mut session, payload, allowance)).await;
             match tried {
                 Ok(commit) => {
@@ -327,8 +331,8 @@ impl Lane for MysqlLane {
 
     fn is_held_back(&mut self) -> Later<'_, Result<bool>> {
         Box::pin(async move {
-            let sink = Arc::clone(&self.sink);
-            let Some(throttle) = &sink.throttle else { return Ok(false) };
+            let shared = Arc::clone(&self.shared);
+            let Some(throttle) = &shared.throttle else { return Ok(false) };
             if let Some(is_held_back) = throttle.fresh() {
                 return Ok(is_held_back);
             }
@@ -346,8 +350,8 @@ impl Lane for MysqlLane {
         Box::pin(async move {
             self.session = None;
             let mut session = self.session().await?;
-            let epoch = self.sink.epoch()?;
-            let receipt = self.sink.state.token(&mut session, epoch, payload.ticket).await?;
+            let epoch = self.shared.epoch()?;
+            let receipt = self.state.token(&mut session, epoch, payload.ticket).await?;
             self.session = Some(session);
             if receipt.is_some() {
                 self.note_values(payload);

@@ -15,7 +15,7 @@ use crate::sink::mysql::encoding::group::Group;
 use crate::sink::mysql::encoding::prepare::Detail;
 use crate::sink::mysql::encoding::statement::Place;
 use crate::sink::mysql::encoding::text::TextRows;
-use crate::sink::mysql::session::connection::Session;
+use crate::sink::mysql::session::Session;
 use crate::sink::mysql::settings::Mode;
 use crate::sink::mysql::trouble::{Tried, Trouble};
 
@@ -67,8 +67,9 @@ impl MysqlLane {
 
     /// Some rows that are skipped may not be there.
     pub(super) fn asks_why(&self) -> bool {
-        let plan = &self.sink.plan;
-        plan.mode == Mode::Skip && (!plan.careful.is_empty() || self.sink.statements.counts_keys())
+        let plan = &self.shared.plan;
+        plan.mode == Mode::Skip
+            && (!plan.careful.is_empty() || self.shared.statements.counts_keys())
     }
 
     /// In a transaction, which is rolled back where it does not do. So many rows are loaded at once.
@@ -101,7 +102,7 @@ impl MysqlLane {
             }
         }
         let are_there = !has_met
-            || (keys_differ && are_there(session, &self.sink.plan, &payload.bytes).await?);
+            || (keys_differ && are_there(session, &self.shared.plan, &payload.bytes).await?);
         if !are_there {
             session.run("ROLLBACK").await?;
             return Ok(Loaded::Not);
@@ -116,7 +117,7 @@ impl MysqlLane {
         text: Bytes,
         rows: u64,
     ) -> Tried<Loaded> {
-        let (plan, statements) = (&self.sink.plan, &self.sink.statements);
+        let (plan, statements) = (&self.shared.plan, &self.shared.statements);
         let sql = statements.load(Place::Target, &group.left);
         self.sent.rows(rows as usize);
         let loaded = session.load(&sql, text).await;
@@ -149,7 +150,7 @@ impl MysqlLane {
                 Ok(None)
             }
             Trouble::NoLocalInfile(error) => {
-                self.sink.stop_loading_data(&error);
+                self.shared.stop_loading_data(&error);
                 Ok(None)
             }
             trouble => Err(trouble),
@@ -159,7 +160,7 @@ impl MysqlLane {
     /// What was sent took too long.
     pub(super) fn was_slow(&self) {
         if let Some(rows) = self.sent.take() {
-            self.sink.portion.was_slow(rows);
+            self.shared.portion.was_slow(rows);
         }
     }
 }

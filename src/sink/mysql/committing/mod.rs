@@ -11,6 +11,7 @@ mod load;
 mod portion;
 mod present;
 mod row_search;
+mod shared;
 pub mod sink;
 mod staging;
 mod statement_memory;

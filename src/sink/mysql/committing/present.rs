@@ -5,7 +5,7 @@ use crate::sink::mysql::column::{Column, Kind, Preset};
 use crate::sink::mysql::encoding::literal::{STATEMENT_BYTES_MAX, append_value};
 use crate::sink::mysql::encoding::text::{Field, TextRows, fields};
 use crate::sink::mysql::plan::{Bound, Key, Plan};
-use crate::sink::mysql::session::connection::Session;
+use crate::sink::mysql::session::Session;
 use crate::sink::mysql::table_name::quoted;
 use crate::sink::mysql::trouble::Tried;
 

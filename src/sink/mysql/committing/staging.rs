@@ -11,7 +11,7 @@ use crate::sink::mysql::encoding::group::Group;
 use crate::sink::mysql::encoding::prepare::Detail;
 use crate::sink::mysql::encoding::statement::{MET, MET_RESET, Place};
 use crate::sink::mysql::encoding::text::TextRows;
-use crate::sink::mysql::session::connection::Session;
+use crate::sink::mysql::session::Session;
 use crate::sink::mysql::settings::Mode;
 use crate::sink::mysql::trouble::{Tried, Trouble};
 
@@ -28,7 +28,7 @@ impl MysqlLane {
         if self.says_given(payload) {
             return Ok(None);
         }
-        if !self.sink.stages() || !self.make_staging(session).await? {
+        if !self.shared.stages() || !self.make_staging(session).await? {
             return Ok(None);
         }
         let Some(firsts) = self.fill_staging(session, payload, groups).await? else {
@@ -51,15 +51,15 @@ impl MysqlLane {
 
     /// Whether some record says a number that the server gave to another one of this run.
     fn says_given(&self, payload: &Payload) -> bool {
-        let Some(counter) = self.sink.plan.upserts_by_number() else { return false };
+        let Some(counter) = self.shared.plan.upserts_by_number() else { return false };
         let rows = TextRows::new(&payload.bytes);
         let all = (0..rows.len()).map(|row| rows.row(row));
-        self.sink.given.before(counter, all) < rows.len()
+        self.shared.given.before(counter, all) < rows.len()
     }
 
     /// None where rows have to go into the target one after another.
     fn groups_to_stage<'a>(&self, detail: &'a Detail) -> Option<&'a [Group]> {
-        let plan = &self.sink.plan;
+        let plan = &self.shared.plan;
         // Only the last of equal rows is merged: what the others did may not be seen.
         let shows_others = plan.shows_updates || !plan.other_keys.is_empty();
         if !detail.keys_differ && shows_others {
@@ -72,10 +72,10 @@ impl MysqlLane {
         if !self.loads_data() && (detail.keys_differ || !is_whole) {
             return None;
         }
-        if self.sink.portion.is_cut() {
+        if self.shared.portion.is_cut() {
             return None;
         }
-        groups.iter().all(|group| self.sink.statements.can_merge(&group.left)).then_some(groups)
+        groups.iter().all(|group| self.shared.statements.can_merge(&group.left)).then_some(groups)
     }
 
     async fn merge(
@@ -86,8 +86,8 @@ impl MysqlLane {
         from: u64,
         to: Option<u64>,
     ) -> Tried<Option<Counts>> {
-        let sql = self.sink.statements.merge(&group.left, keys_differ, from, to);
-        let counts_met = self.sink.statements.counts_met();
+        let sql = self.shared.statements.merge(&group.left, keys_differ, from, to);
+        let counts_met = self.shared.statements.counts_met();
         if counts_met {
             session.run(MET_RESET).await?;
         }
@@ -121,7 +121,7 @@ impl MysqlLane {
 
     /// An empty staging table. False where there can be none.
     async fn make_staging(&mut self, session: &mut Session) -> Tried<bool> {
-        let statements = &self.sink.statements;
+        let statements = &self.shared.statements;
         if self.has_staging {
             session.run(&statements.empty_staging()).await?;
             return Ok(true);
@@ -132,12 +132,12 @@ impl MysqlLane {
                 Ok(true)
             }
             Err(Trouble::Stop(error)) => {
-                self.sink.stop_staging(&error);
+                self.shared.stop_staging(&error);
                 Ok(false)
             }
             // The target is as wide as a row may be, and the staging table has a number more.
             Err(trouble) if trouble.is_row_too_large() => {
-                self.sink.stop_staging(&trouble.into());
+                self.shared.stop_staging(&trouble.into());
                 Ok(false)
             }
             Err(trouble) => Err(trouble),
@@ -152,7 +152,7 @@ impl MysqlLane {
         groups: &[Group],
     ) -> Tried<Option<Vec<u64>>> {
         if !self.loads_data() {
-            let _room = self.sink.room.enter(&payload.bytes).await;
+            let _room = self.shared.room.enter(&payload.bytes).await;
             return match self.inserting(session).fill_staging(&payload.bytes).await {
                 Ok(()) => Ok(Some(vec![0])),
                 Err(Trouble::Row(_)) => Ok(None),
@@ -168,7 +168,7 @@ impl MysqlLane {
         for group in groups {
             let text = payload.bytes.slice(start..group.end);
             start = group.end;
-            let sql = self.sink.statements.load(Place::Staging, &group.left);
+            let sql = self.shared.statements.load(Place::Staging, &group.left);
             self.sent.rows(group.rows as usize);
             let loaded = session.load(&sql, text).await;
             let counts = match loaded.inspect(|_| self.sent.answered()) {

@@ -7,7 +7,7 @@ use mysql_async::{Row, Value};
 
 use crate::error::{Error, Result};
 use crate::record::Place;
-use crate::sink::mysql::session::connection::Session;
+use crate::sink::mysql::session::Session;
 
 /// Shared by all lanes, so that more of them do not ask more often.
 #[derive(Debug)]

@@ -15,12 +15,13 @@ use tokio::task::JoinHandle;
 
 use super::heartbeat::{Heard, SILENCE_SECONDS};
 use super::locks::{RELEASE_SECONDS, get_lock, holder, holders, kill};
+use super::name::JobIdentity;
 use super::state::{State, earlier_stays};
 use crate::error::{Error, Kind, Result};
 use crate::event::Observer;
 use crate::record::ErrorType;
 use crate::sink::mysql::plan::LANES_MAX;
-use crate::sink::mysql::session::connection::{Session, connect, try_connect};
+use crate::sink::mysql::session::{Session, connect, try_connect};
 use crate::sink::mysql::settings::MysqlSettings;
 use crate::sink::mysql::table_name::TableName;
 use crate::sink::mysql::trouble::{Tried, Trouble};
@@ -48,6 +49,7 @@ const NO_PANIC: &str = "nobody panics while holding it";
 
 pub struct Guard {
     settings: Arc<MysqlSettings>,
+    job: JobIdentity,
     state: OnceCell<Arc<State>>,
     held: tokio::sync::Mutex<Option<Held>>,
     /// The job's epoch, once it was taken.
@@ -75,9 +77,10 @@ struct Keeping {
 
 impl Guard {
     /// Holds nothing yet.
-    pub fn new(settings: MysqlSettings) -> Guard {
+    pub fn new(settings: MysqlSettings, job: JobIdentity) -> Guard {
         Guard {
             settings: Arc::new(settings),
+            job,
             state: OnceCell::new(),
             held: tokio::sync::Mutex::new(None),
             epoch: OnceCell::new(),
@@ -182,7 +185,7 @@ impl Guard {
         // Another connection, because raising may wait long, and the run is to be heard of meanwhile.
         let mut session = connect(&self.settings).await?;
         let begun = async {
-            state.create(&mut session, observer).await?;
+            state.tables.create(&mut session, observer).await?;
             state.claim(&mut session, holder).await?;
             state.take_over(&mut session).await
         };
@@ -221,7 +224,7 @@ impl Guard {
                 table: table.to_lowercase(),
             },
         };
-        State::new(&self.settings, &target).map(Arc::new).map_err(Trouble::Stop)
+        State::new(&self.settings, &self.job, &target).map(Arc::new).map_err(Trouble::Stop)
     }
 
     async fn lock(&self, state: &State, session: &mut Session) -> Tried<bool> {

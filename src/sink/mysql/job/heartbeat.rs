@@ -5,7 +5,7 @@
 //! taken by the server's clock.
 
 use super::state::State;
-use crate::sink::mysql::session::connection::Session;
+use crate::sink::mysql::session::Session;
 use crate::sink::mysql::table_name::quoted_text;
 use crate::sink::mysql::trouble::{Tried, Trouble};
 
@@ -28,18 +28,6 @@ impl Heard {
 }
 
 impl State {
-    pub fn heartbeats_definition(&self, end: &str) -> String {
-        format!(
-            "CREATE TABLE IF NOT EXISTS {} (\n  \
-             job CHAR(32) NOT NULL,\n  \
-             generation VARCHAR(64) NOT NULL,\n  \
-             connection BIGINT UNSIGNED NOT NULL,\n  \
-             beat_at DATETIME(6) NULL,\n  \
-             PRIMARY KEY (job)\n) {end}",
-            self.heartbeats.quoted()
-        )
-    }
-
     /// From here on it is this run that is heard of. `connection` has the job's lock.
     pub async fn claim(&self, session: &mut Session, connection: u32) -> Tried<()> {
         let (job, generation) = (quoted_text(&self.job.hash), quoted_text(&self.run_id));
@@ -48,7 +36,7 @@ impl State {
              VALUES ({job}, {generation}, {connection}, UTC_TIMESTAMP(6)) \
              ON DUPLICATE KEY UPDATE generation = {generation}, connection = {connection}, \
              beat_at = UTC_TIMESTAMP(6)",
-            self.heartbeats.quoted()
+            self.tables.heartbeats.quoted()
         );
         session.run(&sql).await.map(drop)
     }
@@ -71,7 +59,7 @@ impl State {
     async fn set_heartbeat(&self, session: &mut Session, what: &str) -> Tried<()> {
         let sql = format!(
             "UPDATE {} SET {what} WHERE job = {} AND generation = {}",
-            self.heartbeats.quoted(),
+            self.tables.heartbeats.quoted(),
             quoted_text(&self.job.hash),
             quoted_text(&self.run_id)
         );
@@ -83,7 +71,7 @@ impl State {
         let sql = format!(
             "SELECT connection, TIMESTAMPDIFF(SECOND, beat_at, UTC_TIMESTAMP(6)) FROM {} \
              WHERE job = {}",
-            self.heartbeats.quoted(),
+            self.tables.heartbeats.quoted(),
             quoted_text(&self.job.hash)
         );
         match session.rows::<(u64, Option<i64>)>(&sql).await {

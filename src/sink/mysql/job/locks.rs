@@ -1,6 +1,6 @@
 //! Locks of the server that belong to a connection: one of the job, and one of each lane.
 
-use crate::sink::mysql::session::connection::Session;
+use crate::sink::mysql::session::Session;
 use crate::sink::mysql::table_name::quoted_text;
 use crate::sink::mysql::trouble::{Tried, Trouble};
 

@@ -1,9 +1,10 @@
 //! Which run may write: the job's lock and heartbeat (`guard`, `heartbeat`, `locks`), its epoch and the
-//! tokens of committed batches (`state`, `token`).
+//! tokens of committed batches (`state`, `state_tables`, `token`).
 
 pub mod guard;
 mod heartbeat;
 mod locks;
-mod name;
+pub mod name;
 pub mod state;
+pub mod state_tables;
 mod token;

@@ -1,7 +1,15 @@
 //! Which job a run belongs to: (pipeline id, source, target). Locks and tokens carry its hash. Pure.
 
-use crate::sink::mysql::settings::Job;
 use crate::sink::mysql::table_name::TableName;
+
+/// Whose locks and tokens it is about, together with the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobIdentity {
+    pub pipeline_id: String,
+    /// The source in words that stay the same from run to run.
+    pub source: String,
+    pub run_id: String,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobName {
@@ -15,7 +23,7 @@ pub struct JobName {
 const TEXT_CHARS_MAX: usize = 255;
 
 impl JobName {
-    pub fn new(job: &Job, target: &TableName) -> JobName {
+    pub fn new(job: &JobIdentity, target: &TableName) -> JobName {
         let target = target.quoted();
         let parts = [&job.pipeline_id, &job.source, &target];
         let text = format!("{}: {} to {target}", job.pipeline_id, job.source);
@@ -53,7 +61,7 @@ mod tests {
     use super::*;
 
     fn job(pipeline_id: &str, source: &str) -> JobName {
-        let job = Job {
+        let job = JobIdentity {
             pipeline_id: pipeline_id.to_string(),
             source: source.to_string(),
             run_id: "r".to_string(),

@@ -5,17 +5,15 @@
 //! before, however late it wakes, compares it and stops. It holds the row shared until it commits,
 //! so the takeover waits for whoever has compared already.
 
-use std::time::Instant;
-
 use super::locks::{RELEASE_SECONDS, get_lock, holder, kill};
-use super::name::JobName;
+use super::name::{JobIdentity, JobName};
+use super::state_tables::StateTables;
 use super::token;
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, Observer, SchemaOperation};
 use crate::record::{Counts, ErrorType, Interval};
 use crate::sink::Receipt;
-use crate::sink::mysql::session::connection::{Done, Session};
-use crate::sink::mysql::settings::{MysqlSettings, STATE_TABLES};
+use crate::sink::mysql::session::{Done, Session};
+use crate::sink::mysql::settings::MysqlSettings;
 use crate::sink::mysql::table_name::{TableName, quoted_text};
 use crate::sink::mysql::trouble::{Tried, Trouble};
 
@@ -23,123 +21,19 @@ use crate::sink::mysql::trouble::{Tried, Trouble};
 const FORGOTTEN_AT_ONCE: u64 = 10_000;
 
 pub struct State {
-    jobs: TableName,
-    segments: TableName,
-    pub(super) heartbeats: TableName,
+    pub(super) tables: StateTables,
     pub job: JobName,
     pub(super) run_id: String,
 }
 
 impl State {
-    /// `target` with its database: that is where the tables are, unless their name says otherwise.
-    pub fn new(settings: &MysqlSettings, target: &TableName) -> Result<State> {
-        let prefix = TableName::parse(&settings.state_table)?;
-        let database = prefix.database.clone().or_else(|| target.database.clone());
-        let named = |what| TableName {
-            database: database.clone(),
-            table: format!("{}_{what}", prefix.table),
-        };
-        let [jobs, segments, heartbeats] = STATE_TABLES.map(named);
+    /// `target` with its database.
+    pub fn new(settings: &MysqlSettings, job: &JobIdentity, target: &TableName) -> Result<State> {
         Ok(State {
-            jobs,
-            segments,
-            heartbeats,
-            job: JobName::new(&settings.job, target),
-            run_id: settings.job.run_id.clone(),
+            tables: StateTables::new(&settings.state_table, target)?,
+            job: JobName::new(job, target),
+            run_id: job.run_id.clone(),
         })
-    }
-
-    /// Statements that an administrator may run instead of us.
-    pub fn definitions(&self) -> [String; 3] {
-        let end = "ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET ascii COLLATE ascii_bin";
-        [
-            format!(
-                "CREATE TABLE IF NOT EXISTS {} (\n  \
-                 job CHAR(32) NOT NULL,\n  \
-                 epoch BIGINT UNSIGNED NOT NULL,\n  \
-                 generation VARCHAR(64) NOT NULL,\n  \
-                 name VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,\n  \
-                 taken_at DATETIME NOT NULL,\n  \
-                 PRIMARY KEY (job)\n) {end}",
-                self.jobs.quoted()
-            ),
-            format!(
-                "CREATE TABLE IF NOT EXISTS {} (\n  \
-                 job CHAR(32) NOT NULL,\n  \
-                 generation VARCHAR(64) NOT NULL,\n  \
-                 epoch BIGINT UNSIGNED NOT NULL,\n  \
-                 ticket BIGINT UNSIGNED NOT NULL,\n  \
-                 split BIGINT UNSIGNED NULL,\n  \
-                 position_from BLOB NULL,\n  \
-                 position_to BLOB NULL,\n  \
-                 inserted BIGINT UNSIGNED NOT NULL,\n  \
-                 updated BIGINT UNSIGNED NOT NULL,\n  \
-                 duplicate BIGINT UNSIGNED NOT NULL,\n  \
-                 unchanged BIGINT UNSIGNED NOT NULL,\n  \
-                 bytes BIGINT UNSIGNED NOT NULL,\n  \
-                 refused LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,\n  \
-                 PRIMARY KEY (job, generation, epoch, ticket)\n) {end}",
-                self.segments.quoted()
-            ),
-            self.heartbeats_definition(end),
-        ]
-    }
-
-    /// Creates the tables where they are not there. Asks first, because creating needs a right even
-    /// where nothing is to be created.
-    pub async fn create(&self, session: &mut Session, observer: &dyn Observer) -> Result<()> {
-        let database = match &self.jobs.database {
-            Some(database) => quoted_text(database),
-            None => "DATABASE()".to_string(),
-        };
-        let sql = format!(
-            "SELECT TABLE_NAME, COALESCE(ENGINE, TABLE_TYPE) FROM information_schema.TABLES \
-             WHERE TABLE_SCHEMA = {database} AND TABLE_NAME IN ({}, {}, {})",
-            quoted_text(&self.jobs.table),
-            quoted_text(&self.segments.table),
-            quoted_text(&self.heartbeats.table)
-        );
-        let tables = session.rows::<(String, String)>(&sql).await?;
-        if let Some((name, engine)) =
-            tables.iter().find(|(_, engine)| !engine.eq_ignore_ascii_case("InnoDB"))
-        {
-            return Err(not_innodb(name, engine));
-        }
-        if tables.len() == 3 {
-            return Ok(());
-        }
-        let begun = Instant::now();
-        let created = self.define(session).await;
-        let (operation, is_done) = (SchemaOperation::CreateStateTables, created.is_ok());
-        observer.notice(&Event::SchemaChanged { operation, is_done, took: begun.elapsed() });
-        created
-    }
-
-    async fn define(&self, session: &mut Session) -> Result<()> {
-        for definition in self.definitions() {
-            match session.run(&definition).await {
-                Ok(_) => {}
-                Err(Trouble::Stop(error)) => return Err(self.not_created(error)),
-                Err(trouble) => return Err(trouble.into()),
-            }
-        }
-        Ok(())
-    }
-
-    fn not_created(&self, cause: Error) -> Error {
-        Error::new(
-            cause.kind,
-            cause.error_type,
-            format!(
-                "the state tables {}, {} and {} cannot be created",
-                self.jobs, self.segments, self.heartbeats
-            ),
-        )
-        .because(cause)
-        .help(
-            "grant CREATE, SELECT, INSERT, UPDATE and DELETE on them, or have what 'flowgauge check \
-             --print-ddl' prints run by an administrator",
-        )
     }
 
     /// Gives the job's lock back. Where that fails, the end of the connection does it.
@@ -168,7 +62,7 @@ impl State {
                  VALUES ({job}, LAST_INSERT_ID(1), {generation}, {name}, UTC_TIMESTAMP()) \
                  ON DUPLICATE KEY UPDATE epoch = LAST_INSERT_ID(epoch + 1), \
                  generation = {generation}, name = {name}, taken_at = UTC_TIMESTAMP()",
-                self.jobs.quoted()
+                self.tables.jobs.quoted()
             ))
             .await
     }
@@ -182,7 +76,7 @@ impl State {
         let job = quoted_text(&self.job.hash);
         let sql = format!(
             "DELETE FROM {} WHERE job = {job} AND {which} LIMIT {FORGOTTEN_AT_ONCE}",
-            self.segments.quoted()
+            self.tables.segments.quoted()
         );
         while session.run(&sql).await?.affected >= FORGOTTEN_AT_ONCE {}
         Ok(())
@@ -192,7 +86,7 @@ impl State {
     pub async fn is_ours(&self, session: &mut Session, epoch: u64) -> Tried<bool> {
         let sql = format!(
             "SELECT epoch FROM {} WHERE job = {} LOCK IN SHARE MODE",
-            self.jobs.quoted(),
+            self.tables.jobs.quoted(),
             quoted_text(&self.job.hash)
         );
         Ok(session.rows::<u64>(&sql).await?.first() == Some(&epoch))
@@ -239,7 +133,7 @@ impl State {
         let sql = format!(
             "INSERT INTO {} (job, generation, epoch, ticket, {}) \
              VALUES ({}, {}, {epoch}, {ticket}, {values})",
-            self.segments.quoted(),
+            self.tables.segments.quoted(),
             token::COLUMNS,
             quoted_text(&self.job.hash),
             quoted_text(&self.run_id)
@@ -259,7 +153,7 @@ impl State {
             "SELECT inserted, updated, duplicate, unchanged, bytes, refused FROM {} \
              WHERE job = {} AND generation = {} AND epoch = {epoch} AND ticket = {ticket} \
              LOCK IN SHARE MODE",
-            self.segments.quoted(),
+            self.tables.segments.quoted(),
             quoted_text(&self.job.hash),
             quoted_text(&self.run_id)
         );
@@ -281,14 +175,4 @@ pub fn earlier_stays(session: &Session) -> Trouble {
         ErrorType::LockTimeout,
         format!("mysql server {}: an earlier connection of this run stays", session.address()),
     ))
-}
-
-/// A token has to be there exactly when the rows are.
-fn not_innodb(name: &str, engine: &str) -> Error {
-    Error::config(format!(
-        "the state table '{}' is {}, and has to be InnoDB",
-        name.escape_debug(),
-        engine.escape_debug()
-    ))
-    .help("ALTER TABLE … ENGINE=InnoDB, or name other tables with --state-table")
 }
