@@ -23,7 +23,7 @@ pub mod url;
 pub mod value;
 pub mod zone;
 
-pub use column::{Column, Definition, Kind, Preset, Transfer};
+pub use column::{Column, ColumnDefinition, ColumnKind, Preset, Transfer};
 pub use committing::sink::MysqlSink;
 pub use ddl::NewTable;
 pub use findings::{Findings, findings};
@@ -31,7 +31,7 @@ pub use guess::Guesses;
 pub use job::guard::Guard;
 pub use job::name::JobIdentity;
 pub use job::state_tables::StateTables;
-pub use plan::{Absent, Bound, Key, OtherFields, Plan, WritePath};
+pub use plan::{Absent, BoundColumn, Key, OtherFields, Plan, WritePath};
 pub use rules::Rules;
 pub use session::server::Server;
 pub use session::{Done, Session, connect};

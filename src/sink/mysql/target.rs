@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::ddl::{NewTable, Wish, new_table};
-use super::plan::{Given, Plan, plan};
+use super::plan::{Plan, PlanInput, plan};
 use super::session::connect;
 use super::{MysqlSettings, Server, Table, Trouble, table};
 use crate::error::{Error, Result};
@@ -47,7 +47,7 @@ pub struct Planning {
 impl Planning {
     pub fn plan(&self, table: &Table) -> Result<Plan> {
         let selection = self.selection.as_ref();
-        plan(&Given {
+        plan(&PlanInput {
             settings: &self.settings,
             server: &self.server,
             table,

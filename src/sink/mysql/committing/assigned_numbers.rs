@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::sink::mysql::encoding::text::{Field, fields};
+use crate::sink::mysql::encoding::text::{EncodedField, fields};
 
 /// More ranges than this are put together, and hold numbers then that nobody was given. So do those of a
 /// server that counts in steps. A record that says one of them and meets a row is refused all the same: it
@@ -12,13 +12,13 @@ const RANGES_MAX: usize = 4096;
 
 /// Of all lanes.
 #[derive(Debug, Default)]
-pub struct Given(Mutex<Ranges>);
+pub struct AssignedNumbers(Mutex<Ranges>);
 
 /// From and to, ascending, with numbers between them that were not given.
 #[derive(Debug, Default)]
 struct Ranges(Vec<(u64, u64)>);
 
-impl Given {
+impl AssignedNumbers {
     fn ranges(&self) -> MutexGuard<'_, Ranges> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -60,7 +60,7 @@ impl Ranges {
     }
 
     fn is_said(&self, column: usize, row: &[u8]) -> bool {
-        let Some(Field::Text(text)) = fields(row).nth(column) else { return false };
+        let Some(EncodedField::Text(text)) = fields(row).nth(column) else { return false };
         let text = str::from_utf8(&text).unwrap_or_default();
         match text.parse::<u64>() {
             Ok(number) => self.has(number),
@@ -82,9 +82,9 @@ mod tests {
 
     #[test]
     fn rows_are_looked_at_up_to_the_first_that_says_a_number_that_was_given() {
-        let given = Given::default();
+        let given = AssignedNumbers::default();
         let rows: [&[u8]; 5] = [b"a\t5", b"a\t-7", b"a\t\\N", b"a\t\\D", b"a\t7"];
-        let before = |given: &Given| given.before(1, rows.iter().copied());
+        let before = |given: &AssignedNumbers| given.before(1, rows.iter().copied());
         assert_eq!(before(&given), 5);
         given.add(6, 8);
         assert_eq!(before(&given), 4);

@@ -20,7 +20,7 @@ const TRIGGERS_EVERY: Duration = Duration::from_secs(60);
 const NO_PANIC: &str = "nobody panics while holding it";
 
 /// What the plan was made of, for all lanes.
-pub struct Definition {
+pub struct DefinitionCheck {
     planning: Planning,
     /// The table that the plan was made of.
     first: Arc<Table>,
@@ -34,12 +34,12 @@ struct Known {
     version: u64,
 }
 
-impl Definition {
-    pub fn new(planning: Planning, table: Table) -> Definition {
+impl DefinitionCheck {
+    pub fn new(planning: Planning, table: Table) -> DefinitionCheck {
         let first = Arc::new(table);
         let table = Arc::clone(&first);
         let known = Known { table, triggers_seen_at: Instant::now(), version: 0 };
-        Definition { planning, first, known: Mutex::new(known) }
+        DefinitionCheck { planning, first, known: Mutex::new(known) }
     }
 
     pub fn version(&self) -> u64 {

@@ -2,20 +2,20 @@
 //! something does not fit: here the server is strict, and a row that it does not take is found and
 //! left out.
 
-use super::assigned_numbers::Given;
+use super::assigned_numbers::AssignedNumbers;
 use super::counts;
 use super::portion::{Portion, Sent};
 use super::present;
-use super::row_search::Search;
+use super::row_search::RowSearch;
 use super::statement_memory::longest_literal;
 use crate::error::{Error, Kind};
 use crate::record::{Counts, ErrorType};
 use crate::sink::mysql::encoding::literal::{STATEMENT_BYTES_MAX, append_value};
 use crate::sink::mysql::encoding::statement::{
-    DIVISION_BY_ZERO, MET, MET_RESET, Place, Statements,
+    DIVISION_BY_ZERO, MET, MET_RESET, RowDestination, Statements,
 };
-use crate::sink::mysql::encoding::text::{Field, TextRows, fields};
-use crate::sink::mysql::plan::{Bound, Plan};
+use crate::sink::mysql::encoding::text::{EncodedField, TextRows, fields};
+use crate::sink::mysql::plan::{BoundColumn, Plan};
 use crate::sink::mysql::session::{Done, Session};
 use crate::sink::mysql::settings::Mode;
 use crate::sink::mysql::trouble::{RowTrouble, Tried, Trouble};
@@ -35,7 +35,7 @@ pub struct Inserting<'a> {
     pub session: &'a mut Session,
     pub statements: &'a Statements,
     pub plan: &'a Plan,
-    pub columns: &'a [Bound],
+    pub columns: &'a [BoundColumn],
     pub mode: Mode,
     /// Lower than usual where the server refused a statement for its size.
     pub bytes_max: Option<usize>,
@@ -43,20 +43,20 @@ pub struct Inserting<'a> {
     pub rows_max: usize,
     pub portion: &'a Portion,
     pub sent: &'a Sent,
-    pub given: &'a Given,
+    pub given: &'a AssignedNumbers,
 }
 
 #[derive(Debug)]
-pub enum Outcome {
+pub enum InsertOutcome {
     Inserted(Counts, Vec<Refused>),
     OverBudget(Vec<Refused>),
 }
 
 impl Inserting<'_> {
     /// Inserts what it can into the target, in the order of the rows.
-    pub async fn insert(&mut self, text: &[u8], allowance: &dyn Allowance) -> Tried<Outcome> {
+    pub async fn insert(&mut self, text: &[u8], allowance: &dyn Allowance) -> Tried<InsertOutcome> {
         let rows = TextRows::new(text);
-        let mut search = Search::new(self.window_max());
+        let mut search = RowSearch::new(self.window_max());
         let mut sql = Vec::new();
         while search.next < rows.len() {
             let mut limit = search.limit().min(rows.len() - search.next);
@@ -65,13 +65,13 @@ impl Inserting<'_> {
                 let before = self.given.before(counter, next);
                 if before == 0 && self.meets_given(rows.row(search.next)).await? {
                     if search.refuse(given_already(&self.columns[counter]), allowance) {
-                        return Ok(Outcome::OverBudget(search.refused));
+                        return Ok(InsertOutcome::OverBudget(search.refused));
                     }
                     continue;
                 }
                 limit = before.max(1);
             }
-            let count = self.compose(Place::Target, &rows, search.next, limit, &mut sql);
+            let count = self.compose(RowDestination::Target, &rows, search.next, limit, &mut sql);
             let outcome = match self.is_too_large(&sql) {
                 true if count == 1 => Err(Trouble::Row(too_large())),
                 _ => self.count_and_send(count, &sql).await,
@@ -115,7 +115,7 @@ impl Inserting<'_> {
                 }
                 Err(Trouble::Row(trouble)) if count == 1 => {
                     if search.refuse(self.explained(trouble), allowance) {
-                        return Ok(Outcome::OverBudget(search.refused));
+                        return Ok(InsertOutcome::OverBudget(search.refused));
                     }
                 }
                 Err(Trouble::Row(trouble)) => search.suspect(count, trouble.row),
@@ -126,7 +126,7 @@ impl Inserting<'_> {
                 Err(trouble) => return Err(trouble),
             }
         }
-        Ok(Outcome::Inserted(search.counts, search.refused))
+        Ok(InsertOutcome::Inserted(search.counts, search.refused))
     }
 
     async fn meets_given(&mut self, row: &[u8]) -> Tried<bool> {
@@ -138,7 +138,7 @@ impl Inserting<'_> {
 
     /// Keeps in mind which numbers so many rows got, where they left that to the server.
     async fn note_given(&mut self, row: &[u8], count: usize) -> Tried<()> {
-        let is_left = |counter: &usize| fields(row).nth(*counter) == Some(Field::Default);
+        let is_left = |counter: &usize| fields(row).nth(*counter) == Some(EncodedField::Default);
         if self.plan.upserts_by_number().filter(is_left).is_none() {
             return Ok(());
         }
@@ -214,7 +214,7 @@ impl Inserting<'_> {
         let mut sql = Vec::new();
         while next < rows.len() {
             let limit = rows.len() - next;
-            let count = self.compose(Place::Staging, &rows, next, limit, &mut sql);
+            let count = self.compose(RowDestination::Staging, &rows, next, limit, &mut sql);
             self.send_rows(count, &sql).await?;
             next += count;
         }
@@ -224,14 +224,17 @@ impl Inserting<'_> {
     /// The columns that a row leaves to the server.
     fn left_by(&self, row: &[u8]) -> Vec<usize> {
         let fields = fields(row).enumerate();
-        fields.filter(|(_, field)| *field == Field::Default).map(|(index, _)| index).collect()
+        fields
+            .filter(|(_, field)| *field == EncodedField::Default)
+            .map(|(index, _)| index)
+            .collect()
     }
 
     /// A statement of up to `limit` rows from `first` on, and how many it has: at least one. Where that
     /// matters, all of them leave out the same columns.
     fn compose(
         &self,
-        place: Place,
+        place: RowDestination,
         rows: &TextRows<'_>,
         first: usize,
         limit: usize,
@@ -271,9 +274,9 @@ impl Inserting<'_> {
         if !self.session.has_loaded() || trouble.code != NULL_IN_COLUMN {
             return false;
         }
-        let is_it = |bound: &Bound| Some(&bound.column.name) == trouble.column.as_ref();
+        let is_it = |bound: &BoundColumn| Some(&bound.column.name) == trouble.column.as_ref();
         let column = self.columns.iter().position(is_it);
-        column.is_some_and(|column| fields(rows.row(row)).nth(column) != Some(Field::Null))
+        column.is_some_and(|column| fields(rows.row(row)).nth(column) != Some(EncodedField::Null))
     }
 
     fn window_max(&self) -> usize {
@@ -307,23 +310,30 @@ impl Inserting<'_> {
 
 /// Gives the columns that the row leaves to the server. They are not among the values where the
 /// statement does not name them.
-fn append_row(sql: &mut Vec<u8>, row: &[u8], columns: &[Bound], is_uniform: bool) -> Vec<usize> {
+fn append_row(
+    sql: &mut Vec<u8>,
+    row: &[u8],
+    columns: &[BoundColumn],
+    is_uniform: bool,
+) -> Vec<usize> {
     let mut left = Vec::new();
     let start = sql.len();
     for (index, (field, bound)) in fields(row).zip(columns).enumerate() {
-        if field == Field::Default {
+        if field == EncodedField::Default {
             left.push(index);
         }
         sql.push(if sql.len() == start { b'(' } else { b',' });
         match field {
-            Field::Null => sql.extend_from_slice(b"NULL"),
-            Field::Default if is_uniform => {
+            EncodedField::Null => sql.extend_from_slice(b"NULL"),
+            EncodedField::Default if is_uniform => {
                 sql.pop();
             }
             // DEFAULT would be 0: the mode NO_AUTO_VALUE_ON_ZERO is on.
-            Field::Default if bound.column.is_auto_increment => sql.extend_from_slice(b"NULL"),
-            Field::Default => sql.extend_from_slice(b"DEFAULT"),
-            Field::Text(text) => append_value(sql, &bound.column, &text),
+            EncodedField::Default if bound.column.is_auto_increment => {
+                sql.extend_from_slice(b"NULL")
+            }
+            EncodedField::Default => sql.extend_from_slice(b"DEFAULT"),
+            EncodedField::Text(text) => append_value(sql, &bound.column, &text),
         }
     }
     if sql.len() == start {
@@ -339,7 +349,7 @@ fn changed_by_trigger() -> Error {
         .help("grant TRIGGER on the table, so that such rows are passed over without an update")
 }
 
-fn given_already(counter: &Bound) -> RowTrouble {
+fn given_already(counter: &BoundColumn) -> RowTrouble {
     RowTrouble {
         error_type: ErrorType::DuplicateKey,
         code: DUPLICATE_KEY,

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::insert::{Inserting, Outcome};
+use super::insert::{InsertOutcome, Inserting};
 use super::portion::Sent;
 use super::shared::Shared;
 use crate::error::{Error, Kind, Later, Result};
@@ -15,7 +15,7 @@ use crate::event::Event;
 use crate::record::{Counts, ErrorType};
 use crate::sink::mysql::encoding::literal::STATEMENT_BYTES_MAX;
 use crate::sink::mysql::encoding::prepare::Detail;
-use crate::sink::mysql::job::state::State;
+use crate::sink::mysql::job::state::JobState;
 use crate::sink::mysql::session::{Session, try_connect};
 use crate::sink::mysql::settings::Mode;
 use crate::sink::mysql::trouble::{Tried, Trouble};
@@ -23,7 +23,7 @@ use crate::sink::{Allowance, Commit, Lane, Payload, Receipt, Refused};
 
 pub struct MysqlLane {
     pub(super) shared: Arc<Shared>,
-    state: Arc<State>,
+    state: Arc<JobState>,
     number: usize,
     session: Option<Session>,
     /// The session has the staging table.
@@ -138,7 +138,7 @@ impl MysqlLane {
         let _room = self.shared.room.enter(&payload.bytes).await;
         self.begin(session).await?;
         match self.insert(session, payload, allowance).await? {
-            Outcome::Inserted(counts, refused) => {
+            InsertOutcome::Inserted(counts, refused) => {
                 let count = refused.len() as u64;
                 self.shared.check_definition(session).await?;
                 if !allowance.allows(count) && count > 0 {
@@ -147,7 +147,7 @@ impl MysqlLane {
                 }
                 self.finish(session, payload, counts, refused).await
             }
-            Outcome::OverBudget(refused) => {
+            InsertOutcome::OverBudget(refused) => {
                 self.shared.check_definition(session).await?;
                 session.run("ROLLBACK").await?;
                 Ok(Commit::OverBudget(refused))
@@ -164,7 +164,7 @@ impl MysqlLane {
         session: &mut Session,
         payload: &Payload,
         allowance: &dyn Allowance,
-    ) -> Tried<Outcome> {
+    ) -> Tried<InsertOutcome> {
         self.inserting(session).insert(&payload.bytes, allowance).await
     }
 
@@ -228,11 +228,11 @@ impl MysqlLane {
             Err(trouble) => Err(trouble),
         };
         match written {
-            Ok(Outcome::Inserted(counts, refused)) => {
+            Ok(InsertOutcome::Inserted(counts, refused)) => {
                 let bytes_written = payload.bytes.len() as u64;
                 Ok(Commit::Durable(Receipt { counts, bytes_written, refused }))
             }
-            Ok(Outcome::OverBudget(refused)) => Ok(Commit::OverBudget(refused)),
+            Ok(InsertOutcome::OverBudget(refused)) => Ok(Commit::OverBudget(refused)),
             Err(trouble) => Err(Trouble::Stop(self.maybe_twice(trouble.into()))),
         }
     }

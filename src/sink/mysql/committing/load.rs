@@ -13,7 +13,7 @@ use crate::record::Counts;
 use crate::sink::Payload;
 use crate::sink::mysql::encoding::group::Group;
 use crate::sink::mysql::encoding::prepare::Detail;
-use crate::sink::mysql::encoding::statement::Place;
+use crate::sink::mysql::encoding::statement::RowDestination;
 use crate::sink::mysql::encoding::text::TextRows;
 use crate::sink::mysql::session::Session;
 use crate::sink::mysql::settings::Mode;
@@ -118,7 +118,7 @@ impl MysqlLane {
         rows: u64,
     ) -> Tried<Loaded> {
         let (plan, statements) = (&self.shared.plan, &self.shared.statements);
-        let sql = statements.load(Place::Target, &group.left);
+        let sql = statements.load(RowDestination::Target, &group.left);
         self.sent.rows(rows as usize);
         let loaded = session.load(&sql, text).await;
         let counts = match loaded.inspect(|_| self.sent.answered()) {

@@ -1,10 +1,10 @@
 //! Whether rows are in the table, asked by the keys that they bring. Where triggers run, the server's
 //! word is not enough: a trigger's own statement may meet a key, in a table of the same name perhaps.
 
-use crate::sink::mysql::column::{Column, Kind, Preset};
+use crate::sink::mysql::column::{Column, ColumnKind, Preset};
 use crate::sink::mysql::encoding::literal::{STATEMENT_BYTES_MAX, append_value};
-use crate::sink::mysql::encoding::text::{Field, TextRows, fields};
-use crate::sink::mysql::plan::{Bound, Key, Plan};
+use crate::sink::mysql::encoding::text::{EncodedField, TextRows, fields};
+use crate::sink::mysql::plan::{BoundColumn, Key, Plan};
 use crate::sink::mysql::session::Session;
 use crate::sink::mysql::table_name::quoted;
 use crate::sink::mysql::trouble::Tried;
@@ -59,7 +59,7 @@ pub async fn is_there_by(session: &mut Session, plan: &Plan, key: &Key, row: &[u
         return Ok(false);
     }
     // Their equality is not that of the words that were written.
-    let is_float = |at: &usize| matches!(plan.columns[*at].column.kind, Kind::Float { .. });
+    let is_float = |at: &usize| matches!(plan.columns[*at].column.kind, ColumnKind::Float { .. });
     if key.columns.iter().any(is_float) {
         return Ok(true);
     }
@@ -87,16 +87,16 @@ pub async fn is_there_by(session: &mut Session, plan: &Plan, key: &Key, row: &[u
 }
 
 /// The values of the key's columns in SQL; none where one is NULL, or different for each row.
-fn values(key: &Key, columns: &[Bound], row: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let fields: Vec<Field<'_>> = fields(row).collect();
+fn values(key: &Key, columns: &[BoundColumn], row: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let fields: Vec<EncodedField<'_>> = fields(row).collect();
     let value = |at: &usize| match &fields[*at] {
-        Field::Text(text) => {
+        EncodedField::Text(text) => {
             let mut literal = Vec::new();
             append_value(&mut literal, &columns[*at].column, text);
             Some(literal)
         }
-        Field::Default => default(&columns[*at].column),
-        Field::Null => None,
+        EncodedField::Default => default(&columns[*at].column),
+        EncodedField::Null => None,
     };
     key.columns.iter().map(value).collect()
 }

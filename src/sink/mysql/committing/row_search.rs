@@ -12,7 +12,7 @@ use crate::sink::{Allowance, Refused};
 const MORE_REFUSED: usize = 100;
 
 /// How far it has come.
-pub struct Search {
+pub struct RowSearch {
     pub next: usize,
     /// Rows to try at once.
     pub window: usize,
@@ -27,9 +27,9 @@ pub struct Search {
     denied_at: Option<usize>,
 }
 
-impl Search {
-    pub fn new(window: usize) -> Search {
-        Search {
+impl RowSearch {
+    pub fn new(window: usize) -> RowSearch {
+        RowSearch {
             next: 0,
             window,
             taken: 0,
@@ -128,7 +128,7 @@ mod tests {
     /// Goes through rows, of which some are bad, and gives those that were refused and how many
     /// statements that took.
     fn search(rows: usize, bad: &[usize], names: Option<u64>) -> (Vec<usize>, usize) {
-        let mut search = Search::new(usize::MAX);
+        let mut search = RowSearch::new(usize::MAX);
         let mut statements = 0;
         while search.next < rows {
             statements += 1;
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn what_is_too_slow_is_tried_with_fewer_rows_whatever_is_suspected() {
         for (fast, names) in [(1, true), (1, false), (3, true), (3, false)] {
-            let mut search = Search::new(usize::MAX);
+            let mut search = RowSearch::new(usize::MAX);
             search.suspect(100, names.then_some(100));
             let mut statements = 0;
             while search.next < 100 {
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_run_that_will_stop_looks_for_a_hundred_more() {
-        let mut search = Search::new(usize::MAX);
+        let mut search = RowSearch::new(usize::MAX);
         let found = (0..999).position(|_| search.refuse(trouble(None), &Allows(3)));
         assert_eq!(found, Some(103));
         assert_eq!(search.denied_at, Some(4));

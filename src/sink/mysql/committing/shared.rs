@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::assigned_numbers::Given;
-use super::definition_check::Definition;
+use super::assigned_numbers::AssignedNumbers;
+use super::definition_check::DefinitionCheck;
 use super::portion::Portion;
 use super::statement_memory::StatementRoom;
 use super::throttle::Throttle;
@@ -25,9 +25,9 @@ pub struct Shared {
     pub throttle: Option<Throttle>,
     /// Ends the run where the table is altered so that this plan is not what would be made of it. None
     /// where the table is not there yet, and this is only a look.
-    definition: Option<Definition>,
+    definition: Option<DefinitionCheck>,
     pub portion: Portion,
-    pub given: Given,
+    pub given: AssignedNumbers,
     /// Numbers in JSON that MySQL made others of.
     pub near: AtomicU64,
     pub room: StatementRoom,
@@ -55,10 +55,10 @@ impl Shared {
         let throttle = settings.throttle.clone();
         Shared {
             statements: Statements::new(&plan, server.is_mariadb, server.version),
-            definition: target.table.clone().map(|table| Definition::new(planning, table)),
+            definition: target.table.clone().map(|table| DefinitionCheck::new(planning, table)),
             throttle: throttle.map(|query| Throttle::new(query, settings.throttle_every)),
             portion: Portion::default(),
-            given: Given::default(),
+            given: AssignedNumbers::default(),
             near: AtomicU64::new(0),
             room: StatementRoom::new(&plan),
             guard,
@@ -107,7 +107,7 @@ impl Shared {
 
     /// How often the table was altered.
     pub fn table_version(&self) -> u64 {
-        self.definition.as_ref().map_or(0, Definition::version)
+        self.definition.as_ref().map_or(0, DefinitionCheck::version)
     }
 
     pub fn loads_data(&self) -> bool {

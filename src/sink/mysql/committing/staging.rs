@@ -9,7 +9,7 @@ use crate::record::Counts;
 use crate::sink::Payload;
 use crate::sink::mysql::encoding::group::Group;
 use crate::sink::mysql::encoding::prepare::Detail;
-use crate::sink::mysql::encoding::statement::{MET, MET_RESET, Place};
+use crate::sink::mysql::encoding::statement::{MET, MET_RESET, RowDestination};
 use crate::sink::mysql::encoding::text::TextRows;
 use crate::sink::mysql::session::Session;
 use crate::sink::mysql::settings::Mode;
@@ -168,7 +168,7 @@ impl MysqlLane {
         for group in groups {
             let text = payload.bytes.slice(start..group.end);
             start = group.end;
-            let sql = self.shared.statements.load(Place::Staging, &group.left);
+            let sql = self.shared.statements.load(RowDestination::Staging, &group.left);
             self.sent.rows(group.rows as usize);
             let loaded = session.load(&sql, text).await;
             let counts = match loaded.inspect(|_| self.sent.answered()) {

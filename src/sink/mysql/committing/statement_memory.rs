@@ -7,7 +7,7 @@ use std::sync::Arc;
 use memchr::{memchr, memchr_iter, memchr2_iter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::sink::mysql::column::Kind;
+use crate::sink::mysql::column::ColumnKind;
 use crate::sink::mysql::encoding::literal::STATEMENT_BYTES_MAX;
 use crate::sink::mysql::encoding::text::ROW_END;
 use crate::sink::mysql::plan::Plan;
@@ -31,7 +31,8 @@ pub struct StatementRoom {
 
 impl StatementRoom {
     pub fn new(plan: &Plan) -> StatementRoom {
-        let is_hex = |kind: &Kind| matches!(kind, Kind::Binary { .. } | Kind::Bit { .. });
+        let is_hex =
+            |kind: &ColumnKind| matches!(kind, ColumnKind::Binary { .. } | ColumnKind::Bit { .. });
         StatementRoom {
             free: Arc::new(Semaphore::new(ROOM_BYTES / UNIT)),
             has_hex: plan.columns.iter().any(|bound| is_hex(&bound.column.kind)),

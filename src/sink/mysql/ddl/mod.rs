@@ -13,7 +13,7 @@ use super::session::server::Server;
 use super::settings::MysqlSettings;
 use super::table::{KeyPart, UniqueKey};
 use super::table_name::{TableName, fault_of, quoted, quoted_list};
-use super::{Column, Definition, Table};
+use super::{Column, ColumnDefinition, Table};
 use crate::error::{Error, Result};
 use crate::record::{ColumnType, Field};
 
@@ -38,7 +38,7 @@ pub struct NewTable {
     pub sql: String,
     pub warnings: Vec<String>,
     /// What the server will say of it.
-    pub columns: Vec<Definition>,
+    pub columns: Vec<ColumnDefinition>,
     pub key: Vec<String>,
     /// Columns whose type nobody said.
     pub guessed: Vec<String>,
@@ -151,7 +151,7 @@ pub fn new_table(wish: &Wish<'_>) -> Result<NewTable> {
         name.quoted(),
         lines.join(",\n")
     );
-    let definition = |(ordinal, column): (u32, &NewColumn<'_>)| Definition {
+    let definition = |(ordinal, column): (u32, &NewColumn<'_>)| ColumnDefinition {
         name: column.name.to_string(),
         ordinal,
         ..column.data_type.definition(column.is_key, wish.server)

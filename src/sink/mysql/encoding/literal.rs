@@ -16,7 +16,9 @@ pub fn append_value(sql: &mut Vec<u8>, column: &Column, text: &[u8]) {
 fn is_number(column: &Column, text: &[u8]) -> bool {
     matches!(
         column.kind,
-        column::Kind::Integer { .. } | column::Kind::Bool | column::Kind::Decimal { .. }
+        column::ColumnKind::Integer { .. }
+            | column::ColumnKind::Bool
+            | column::ColumnKind::Decimal { .. }
     ) && !text.is_empty()
         && text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'.'))
 }

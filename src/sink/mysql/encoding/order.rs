@@ -8,7 +8,7 @@
 use std::cmp::Ordering;
 
 use crate::record::{Rows, Value};
-use crate::sink::mysql::column::Kind;
+use crate::sink::mysql::column::ColumnKind;
 use crate::sink::mysql::plan::Plan;
 
 pub struct KeyOrder {
@@ -22,8 +22,10 @@ impl KeyOrder {
     /// None where the rows stay in the order of the source.
     pub fn new(plan: &Plan) -> Option<KeyOrder> {
         let key = plan.key.as_ref().filter(|key| key.is_binary && key.is_primary)?;
-        let compare = |kind: &Kind| match kind {
-            Kind::Integer { .. } | Kind::Bool | Kind::Decimal { .. } => by_number as Compare,
+        let compare = |kind: &ColumnKind| match kind {
+            ColumnKind::Integer { .. } | ColumnKind::Bool | ColumnKind::Decimal { .. } => {
+                by_number as Compare
+            }
             _ => by_bytes,
         };
         let part = |at: &usize| (*at, compare(&plan.columns[*at].column.kind));

@@ -16,7 +16,7 @@ pub const DEFAULT: &[u8] = b"\\D";
 
 /// One field of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Field<'a> {
+pub enum EncodedField<'a> {
     Null,
     Default,
     Text(Cow<'a, [u8]>),
@@ -53,7 +53,7 @@ impl<'a> TextRows<'a> {
 }
 
 /// The fields of a row, left to right.
-pub fn fields(row: &[u8]) -> impl Iterator<Item = Field<'_>> {
+pub fn fields(row: &[u8]) -> impl Iterator<Item = EncodedField<'_>> {
     let mut rest = Some(row);
     std::iter::from_fn(move || {
         let text = rest?;
@@ -71,15 +71,15 @@ pub fn fields(row: &[u8]) -> impl Iterator<Item = Field<'_>> {
     })
 }
 
-fn field_of(field: &[u8]) -> Field<'_> {
+fn field_of(field: &[u8]) -> EncodedField<'_> {
     if field == escape::NULL {
-        Field::Null
+        EncodedField::Null
     } else if field == DEFAULT {
-        Field::Default
+        EncodedField::Default
     } else if memchr(b'\\', field).is_none() {
-        Field::Text(Cow::Borrowed(field))
+        EncodedField::Text(Cow::Borrowed(field))
     } else {
-        Field::Text(Cow::Owned(escape::unescape(field)))
+        EncodedField::Text(Cow::Owned(escape::unescape(field)))
     }
 }
 
@@ -91,14 +91,14 @@ mod tests {
     fn what_was_written_is_read_back() {
         let text = b"1\t\\N\ta\\tb\n\t\\D\t\\\\N\n";
         let rows = TextRows::new(text);
-        let found: Vec<Vec<Field>> =
+        let found: Vec<Vec<EncodedField>> =
             (0..rows.len()).map(|row| fields(rows.row(row)).collect()).collect();
-        let text = |text: &'static [u8]| Field::Text(Cow::Borrowed(text));
+        let text = |text: &'static [u8]| EncodedField::Text(Cow::Borrowed(text));
         assert_eq!(
             found,
             [
-                vec![text(b"1"), Field::Null, text(b"a\tb")],
-                vec![text(b""), Field::Default, text(b"\\N")],
+                vec![text(b"1"), EncodedField::Null, text(b"a\tb")],
+                vec![text(b""), EncodedField::Default, text(b"\\N")],
             ]
         );
         assert_eq!(TextRows::new(b"").len(), 0);

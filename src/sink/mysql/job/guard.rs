@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use super::heartbeat::{Heard, SILENCE_SECONDS};
 use super::locks::{RELEASE_SECONDS, get_lock, holder, holders, kill};
 use super::name::JobIdentity;
-use super::state::{State, earlier_stays};
+use super::state::{JobState, earlier_stays};
 use crate::error::{Error, Kind, Result};
 use crate::event::Observer;
 use crate::record::ErrorType;
@@ -50,8 +50,8 @@ const NO_PANIC: &str = "nobody panics while holding it";
 pub struct Guard {
     settings: Arc<MysqlSettings>,
     job: JobIdentity,
-    state: OnceCell<Arc<State>>,
-    held: tokio::sync::Mutex<Option<Held>>,
+    state: OnceCell<Arc<JobState>>,
+    connection: tokio::sync::Mutex<Option<LockConnection>>,
     /// The job's epoch, once it was taken.
     epoch: OnceCell<u64>,
     /// The server has no GET_LOCK: then the epoch alone keeps two runs apart.
@@ -63,7 +63,7 @@ pub struct Guard {
 }
 
 /// The connection that does nothing else.
-struct Held {
+struct LockConnection {
     session: Session,
     /// It has the job's lock.
     is_locked: bool,
@@ -82,7 +82,7 @@ impl Guard {
             settings: Arc::new(settings),
             job,
             state: OnceCell::new(),
-            held: tokio::sync::Mutex::new(None),
+            connection: tokio::sync::Mutex::new(None),
             epoch: OnceCell::new(),
             lacks_locks: AtomicBool::new(false),
             asked_for_lock: AtomicU32::new(0),
@@ -112,7 +112,7 @@ impl Guard {
     }
 
     /// What the job keeps at the server, once it was taken.
-    pub fn state(&self) -> Result<Arc<State>> {
+    pub fn state(&self) -> Result<Arc<JobState>> {
         let state = self.state.get().map(Arc::clone);
         state.ok_or_else(|| Error::internal("a job that nobody has taken"))
     }
@@ -136,17 +136,17 @@ impl Guard {
 
     /// Makes sure that the lock is there.
     async fn hold(&self) -> Result<()> {
-        let mut place = self.held.lock().await;
-        if let Some(mut held) = place.take()
-            && self.still_holds(&mut held.session).await.is_ok_and(|holds| holds)
+        let mut place = self.connection.lock().await;
+        if let Some(mut connection) = place.take()
+            && self.still_holds(&mut connection.session).await.is_ok_and(|holds| holds)
         {
-            *place = Some(held);
+            *place = Some(connection);
             return Ok(());
         }
         let mut session = connect(&self.settings).await?;
         match self.acquire(&mut session).await {
             Ok(is_locked) => {
-                *place = Some(Held { session, is_locked });
+                *place = Some(LockConnection { session, is_locked });
                 Ok(())
             }
             // Another try must not find the lock of this one.
@@ -173,8 +173,8 @@ impl Guard {
     async fn try_begin(&self, observer: &dyn Observer) -> Result<u64> {
         self.hold().await?;
         let state = self.state()?;
-        let (holder, is_locked) = match &*self.held.lock().await {
-            Some(held) => (held.session.id(), held.is_locked),
+        let (holder, is_locked) = match &*self.connection.lock().await {
+            Some(connection) => (connection.session.id(), connection.is_locked),
             None => (0, false),
         };
         if !is_locked {
@@ -211,7 +211,7 @@ impl Guard {
     }
 
     /// The job is named by its target, whose name has one spelling here.
-    async fn find_state(&self, session: &mut Session) -> Tried<Arc<State>> {
+    async fn find_state(&self, session: &mut Session) -> Tried<Arc<JobState>> {
         let TableName { database, table } = self.settings.full_table();
         let database = match database {
             Some(database) => Some(database),
@@ -224,10 +224,10 @@ impl Guard {
                 table: table.to_lowercase(),
             },
         };
-        State::new(&self.settings, &self.job, &target).map(Arc::new).map_err(Trouble::Stop)
+        JobState::new(&self.settings, &self.job, &target).map(Arc::new).map_err(Trouble::Stop)
     }
 
-    async fn lock(&self, state: &State, session: &mut Session) -> Tried<bool> {
+    async fn lock(&self, state: &JobState, session: &mut Session) -> Tried<bool> {
         let name = state.job.lock();
         let before = self.asked_for_lock.swap(session.id(), Ordering::Relaxed);
         match get_lock(session, &name, LOCK_SECONDS).await {
@@ -255,7 +255,7 @@ impl Guard {
     }
 
     /// Lanes of another run, that may be gone or alive.
-    async fn clear_the_way(&self, state: &State, session: &mut Session) -> Tried<()> {
+    async fn clear_the_way(&self, state: &JobState, session: &mut Session) -> Tried<()> {
         let names: Vec<String> = (0..LANES_MAX).map(|lane| state.job.lane_lock(lane)).collect();
         let asked = Instant::now();
         loop {
@@ -286,32 +286,36 @@ impl Guard {
                 () = self.tend() => {}
             }
         }
-        let held = self.held.lock().await.take();
-        if let (Some(mut held), Some(state)) = (held, self.state.get()) {
-            drop(state.say_goodbye(&mut held.session).await);
-            held.session.close().await;
+        let connection = self.connection.lock().await.take();
+        if let (Some(mut connection), Some(state)) = (connection, self.state.get()) {
+            drop(state.say_goodbye(&mut connection.session).await);
+            connection.session.close().await;
         }
     }
 
     async fn tend(&self) {
-        let mut place = self.held.lock().await;
+        let mut place = self.connection.lock().await;
         let looked = tokio::time::timeout(TEND_MAX, self.look(place.take())).await;
         *place = looked.ok().flatten();
     }
 
     /// Says that the run is alive. Takes the lock again where it was lost, unless the job is another
     /// run's by now.
-    async fn look(&self, held: Option<Held>) -> Option<Held> {
-        let mut held = match held {
-            Some(held) => held,
-            None => Held { session: try_connect(&self.settings).await.ok()?, is_locked: false },
+    async fn look(&self, connection: Option<LockConnection>) -> Option<LockConnection> {
+        let mut connection = match connection {
+            Some(connection) => connection,
+            None => LockConnection {
+                session: try_connect(&self.settings).await.ok()?,
+                is_locked: false,
+            },
         };
-        if !held.is_locked && !self.lacks_locks.load(Ordering::Relaxed) {
-            held.is_locked = self.lock_again(&mut held.session).await.is_ok_and(|locked| locked);
+        if !connection.is_locked && !self.lacks_locks.load(Ordering::Relaxed) {
+            connection.is_locked =
+                self.lock_again(&mut connection.session).await.is_ok_and(|locked| locked);
         }
-        let lock_holder = held.is_locked.then(|| held.session.id());
-        self.beat(&mut held.session, lock_holder).await.ok()?;
-        Some(held)
+        let lock_holder = connection.is_locked.then(|| connection.session.id());
+        self.beat(&mut connection.session, lock_holder).await.ok()?;
+        Some(connection)
     }
 
     async fn lock_again(&self, session: &mut Session) -> Tried<bool> {

@@ -4,7 +4,7 @@
 //! A row of its own, because lanes hold the one of the epoch shared as long as they write. Ages are
 //! taken by the server's clock.
 
-use super::state::State;
+use super::state::JobState;
 use crate::sink::mysql::session::Session;
 use crate::sink::mysql::table_name::quoted_text;
 use crate::sink::mysql::trouble::{Tried, Trouble};
@@ -27,7 +27,7 @@ impl Heard {
     }
 }
 
-impl State {
+impl JobState {
     /// From here on it is this run that is heard of. `connection` has the job's lock.
     pub async fn claim(&self, session: &mut Session, connection: u32) -> Tried<()> {
         let (job, generation) = (quoted_text(&self.job.hash), quoted_text(&self.run_id));

@@ -20,16 +20,20 @@ use crate::sink::mysql::trouble::{Tried, Trouble};
 /// Tokens removed by one statement, so that none of them takes long or holds much.
 const FORGOTTEN_AT_ONCE: u64 = 10_000;
 
-pub struct State {
+pub struct JobState {
     pub(super) tables: StateTables,
     pub job: JobName,
     pub(super) run_id: String,
 }
 
-impl State {
+impl JobState {
     /// `target` with its database.
-    pub fn new(settings: &MysqlSettings, job: &JobIdentity, target: &TableName) -> Result<State> {
-        Ok(State {
+    pub fn new(
+        settings: &MysqlSettings,
+        job: &JobIdentity,
+        target: &TableName,
+    ) -> Result<JobState> {
+        Ok(JobState {
             tables: StateTables::new(&settings.state_table, target)?,
             job: JobName::new(job, target),
             run_id: job.run_id.clone(),

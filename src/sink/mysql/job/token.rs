@@ -24,7 +24,7 @@ const NOT_EXPLAINED: &str = "the server refused it; the reason was not kept";
 
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Written<'a> {
+enum StoredRefusal<'a> {
     Explained {
         row: usize,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,9 +50,9 @@ pub fn refused_to_json(refused: &[Refused], packet_bytes: u64) -> Result<Option<
     };
     let explained = refused.iter().take_while(|one| is_explained(one)).count();
     let (explained, others) = refused.split_at(explained);
-    let mut written: Vec<Written<'_>> = explained
+    let mut written: Vec<StoredRefusal<'_>> = explained
         .iter()
-        .map(|one| Written::Explained {
+        .map(|one| StoredRefusal::Explained {
             row: one.row,
             column: one.column.as_deref().map(Into::into),
             error_type: one.error_type.as_str().into(),
@@ -66,12 +66,12 @@ pub fn refused_to_json(refused: &[Refused], packet_bytes: u64) -> Result<Option<
 }
 
 pub fn refused_from_json(json: &str) -> Result<Vec<Refused>> {
-    let written: Vec<Written<'_>> = serde_json::from_str(json)
+    let written: Vec<StoredRefusal<'_>> = serde_json::from_str(json)
         .map_err(|cause| Error::internal("a token's refused rows cannot be read").because(cause))?;
     let mut refused = Vec::with_capacity(written.len());
     for one in written {
         match one {
-            Written::Explained { row, column, error_type, reason } => {
+            StoredRefusal::Explained { row, column, error_type, reason } => {
                 let mut all = ErrorType::ALL.into_iter();
                 let found = all.find(|one| one.as_str() == error_type);
                 refused.push(Refused {
@@ -81,13 +81,13 @@ pub fn refused_from_json(json: &str) -> Result<Vec<Refused>> {
                     reason: reason.into(),
                 });
             }
-            Written::Others { from, rows } => refused.extend(others_read(from, &rows)),
+            StoredRefusal::Others { from, rows } => refused.extend(others_read(from, &rows)),
         }
     }
     Ok(refused)
 }
 
-fn others_written(others: &[Refused]) -> Option<Written<'static>> {
+fn others_written(others: &[Refused]) -> Option<StoredRefusal<'static>> {
     let from = others.iter().map(|one| one.row).min()?;
     let mut digits = Vec::new();
     for one in others {
@@ -98,7 +98,7 @@ fn others_written(others: &[Refused]) -> Option<Written<'static>> {
         digits[at / 4] |= 8 >> (at % 4);
     }
     let digits = digits.into_iter().filter_map(|digit| char::from_digit(digit.into(), 16));
-    Some(Written::Others { from, rows: digits.collect::<String>().into() })
+    Some(StoredRefusal::Others { from, rows: digits.collect::<String>().into() })
 }
 
 fn others_read(from: usize, rows: &str) -> impl Iterator<Item = Refused> {

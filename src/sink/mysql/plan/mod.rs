@@ -11,7 +11,7 @@ use super::rules::Rules;
 use super::settings::Mode;
 use super::table_name::TableName;
 
-pub use decision::{Given, plan};
+pub use decision::{PlanInput, plan};
 pub use keys::LANES_MAX;
 pub use mapping::{MappingRow, mapping};
 
@@ -24,7 +24,7 @@ pub struct Plan {
     pub others: OtherFields,
     /// The columns that are written, in the order of the table. The others get what they are
     /// preset to.
-    pub columns: Vec<Bound>,
+    pub columns: Vec<BoundColumn>,
     pub mode: Mode,
     /// Why it is this mode, in words.
     pub mode_reason: String,
@@ -80,7 +80,7 @@ impl Plan {
 
 /// A column that is written.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Bound {
+pub struct BoundColumn {
     pub column: Column,
     pub rules: Rules,
     /// The field is known before the run: from the header, the mapping, `--select` or the sample.
@@ -105,7 +105,7 @@ pub enum Absent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     pub name: String,
-    pub parts: Vec<Part>,
+    pub parts: Vec<PlanKeyPart>,
     /// Indexes into `Plan::columns` of the parts that are written, in the order of the key.
     pub columns: Vec<usize>,
     pub counter: Counter,
@@ -120,7 +120,7 @@ pub struct Key {
 
 /// A part of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct PlanKeyPart {
     /// None where it is an expression.
     pub column: Option<String>,
     /// Only so many characters of the column count.

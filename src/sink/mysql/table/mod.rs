@@ -6,7 +6,7 @@ mod inspect;
 mod learned;
 mod triggers;
 
-use super::column::{Column, Definition};
+use super::column::{Column, ColumnDefinition};
 use super::settings::Mode;
 use super::table_name::TableName;
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ pub struct Table {
     pub other_kind: Option<String>,
     pub columns: Vec<Column>,
     /// What the columns were made of, in the same order.
-    pub definitions: Vec<Definition>,
+    pub definitions: Vec<ColumnDefinition>,
     pub engine: String,
     pub row_format: String,
     /// The server's estimate, which may be far off.

@@ -15,7 +15,7 @@ use crate::convert::Unfit;
 use crate::error::{Error, Result};
 use crate::record::{ErrorType, Rows, Value};
 use crate::sink::mysql::escape;
-use crate::sink::mysql::plan::{Absent, Bound, Plan};
+use crate::sink::mysql::plan::{Absent, BoundColumn, Plan};
 use crate::sink::mysql::settings::Mode;
 use crate::sink::mysql::value::Put;
 use crate::sink::{Payload, Refused};
@@ -49,7 +49,7 @@ pub struct Preparer {
 }
 
 struct Writer {
-    bound: Bound,
+    bound: BoundColumn,
     is_plain: bool,
     is_key: bool,
 }
@@ -111,7 +111,7 @@ impl Preparer {
     pub fn new(plan: &Plan, are_unique: bool) -> Preparer {
         let key = plan.key.as_ref().filter(|key| key.is_binary);
         let columns = key.map_or(&[][..], |key| &key.columns);
-        let writer = |(index, bound): (usize, &Bound)| Writer {
+        let writer = |(index, bound): (usize, &BoundColumn)| Writer {
             is_plain: bound.column.is_plain(),
             is_key: columns.contains(&index),
             bound: bound.clone(),
@@ -201,7 +201,7 @@ impl Preparer {
             let writers = || left.iter().map(|column| &self.columns[*column]);
             tally.unknown_keys += u64::from(writers().any(|writer| writer.is_key));
             if self.is_upsert {
-                let is_kept = |bound: &Bound| bound.is_known && bound.absent == Absent::Left;
+                let is_kept = |bound: &BoundColumn| bound.is_known && bound.absent == Absent::Left;
                 tally.kept += writers().filter(|writer| is_kept(&writer.bound)).count() as u64;
             }
         }
@@ -251,7 +251,7 @@ impl Preparer {
         let mut key = self.has_keys.then(|| self.hasher.build_hasher());
         for (index, (writer, value)) in self.columns.iter().zip(rows.row(row)).enumerate() {
             let start = out.len();
-            let Bound { column, rules, .. } = &writer.bound;
+            let BoundColumn { column, rules, .. } = &writer.bound;
             let put = match value {
                 Value::Absent => writer
                     .absent()

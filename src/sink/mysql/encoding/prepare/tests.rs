@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::record::Shape;
-use crate::sink::mysql::encoding::text::{Field, TextRows, fields};
+use crate::sink::mysql::encoding::text::{EncodedField, TextRows, fields};
 use crate::sink::mysql::rules::JsonDoubles;
 use crate::sink::mysql::samples;
 
@@ -266,9 +266,9 @@ proptest! {
         let found = TextRows::new(&payload.bytes);
         prop_assert_eq!(found.len(), texts.len());
         for (row, (text, bytes)) in texts.iter().enumerate() {
-            let found: Vec<Field<'_>> = fields(found.row(row)).collect();
-            let text = text.as_ref().map(|text| Field::Text(text.as_bytes().into()));
-            prop_assert_eq!(&found[..], &[text.unwrap_or(Field::Null), Field::Text(bytes.as_bytes().into())]);
+            let found: Vec<EncodedField<'_>> = fields(found.row(row)).collect();
+            let text = text.as_ref().map(|text| EncodedField::Text(text.as_bytes().into()));
+            prop_assert_eq!(&found[..], &[text.unwrap_or(EncodedField::Null), EncodedField::Text(bytes.as_bytes().into())]);
         }
         let bytes: usize =
             texts.iter().map(|(text, bytes)| text.as_ref().map_or(0, String::len) + bytes.len()).sum();

@@ -6,13 +6,13 @@ use meeting::key_values;
 
 use crate::sink::mysql::column::Preset;
 use crate::sink::mysql::column::Transfer;
-use crate::sink::mysql::plan::{Absent, Bound, Counter, Key, Plan};
+use crate::sink::mysql::plan::{Absent, BoundColumn, Counter, Key, Plan};
 use crate::sink::mysql::settings::Mode;
 use crate::sink::mysql::table_name::quoted;
 
 /// Where rows are put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum RowDestination {
     Target,
     /// A temporary table with the target's columns and without its keys.
     Staging,
@@ -26,7 +26,7 @@ pub enum Place {
 pub struct Statements {
     target: String,
     table: String,
-    columns: Vec<Written>,
+    columns: Vec<StatementColumn>,
     /// The one that tells rows apart.
     key: Option<Key>,
     others: Vec<Key>,
@@ -49,7 +49,7 @@ pub struct Statements {
 }
 
 #[derive(Clone, Debug)]
-struct Written {
+struct StatementColumn {
     name: String,
     transfer: Transfer,
     is_nullable: bool,
@@ -86,7 +86,7 @@ impl Statements {
         let key = plan.key.as_ref().map_or(&[][..], |key| &key.columns);
         // 'a' may be equal to 'A', and is the one that came last.
         let is_binary = plan.key.as_ref().is_some_and(|key| key.is_binary);
-        let written = |(index, bound): (usize, &Bound)| Written {
+        let written = |(index, bound): (usize, &BoundColumn)| StatementColumn {
             name: quoted(&bound.column.name),
             transfer: bound.column.transfer(),
             is_nullable: bound.column.is_nullable,
@@ -97,7 +97,7 @@ impl Statements {
             has_fixed_default: bound.column.has_fixed_default,
             absent: bound.absent,
         };
-        let columns: Vec<Written> = plan.columns.iter().enumerate().map(written).collect();
+        let columns: Vec<StatementColumn> = plan.columns.iter().enumerate().map(written).collect();
         let key = columns.iter().find(|column| column.is_key).or(columns.first());
         // An update of no row that is met changes: of two in different keys one may have NULL there.
         let mut certain = columns.iter().filter(|column| !column.is_miscounted);
@@ -146,10 +146,10 @@ impl Statements {
 
     /// LOAD DATA of rows. Into the staging table with REPLACE: there it replaces nothing, and without
     /// it the server would be lenient.
-    pub fn load(&self, place: Place, left: &[usize]) -> String {
+    pub fn load(&self, place: RowDestination, left: &[usize]) -> String {
         let mut fields = Vec::new();
         let mut conversions = Vec::new();
-        let is_named = |(index, _): &(usize, &Written)| !left.contains(index);
+        let is_named = |(index, _): &(usize, &StatementColumn)| !left.contains(index);
         let mut named = self.columns.iter().enumerate().filter(is_named);
         let converts = named.any(|(_, column)| column.transfer == Transfer::Convert);
         for (index, column) in self.columns.iter().enumerate() {
@@ -171,7 +171,7 @@ impl Statements {
             true => String::new(),
             false => format!(" SET {}", conversions.join(", ")),
         };
-        let replace = if place == Place::Staging { "REPLACE " } else { "" };
+        let replace = if place == RowDestination::Staging { "REPLACE " } else { "" };
         format!(
             "LOAD DATA LOCAL INFILE 'segment' {replace}INTO TABLE {} {FORMAT} ({}){set}",
             self.name(place),
@@ -190,15 +190,15 @@ impl Statements {
     }
 
     /// What stands in front of the rows of an INSERT.
-    pub fn insert_head(&self, place: Place, left: &[usize]) -> String {
+    pub fn insert_head(&self, place: RowDestination, left: &[usize]) -> String {
         let left = if self.is_uniform() { left } else { &[] };
         format!("INSERT INTO {} ({}) VALUES ", self.name(place), self.list(left))
     }
 
     /// What stands behind them.
-    pub fn insert_tail(&self, place: Place, left: &[usize]) -> String {
+    pub fn insert_tail(&self, place: RowDestination, left: &[usize]) -> String {
         match (place, self.mode) {
-            (Place::Staging, _) | (_, Mode::Insert) => String::new(),
+            (RowDestination::Staging, _) | (_, Mode::Insert) => String::new(),
             (_, Mode::Skip) if self.passes_by_key_name(left) => String::new(),
             (_, Mode::Skip) => self.passing(left),
             (_, Mode::Upsert) if self.key.iter().any(|key| key.is_counted(left)) => String::new(),
@@ -279,7 +279,7 @@ impl Statements {
     /// In a row that is there, sets what the record has, and what it lacks where that is wanted.
     fn updating(&self, left: &[usize], new: impl Fn(&str) -> String) -> String {
         let first = self.first_set(left, &new);
-        let set = |(index, column): (usize, &Written)| match left.contains(&index) {
+        let set = |(index, column): (usize, &StatementColumn)| match left.contains(&index) {
             false if column.stays || (first.is_some() && column.name == self.kept) => None,
             false => Some(format!("{} = {}", column.name, new(&column.name))),
             true if column.absent == Absent::Reset => Some(format!("{} = DEFAULT", column.name)),
@@ -302,7 +302,7 @@ impl Statements {
             return None;
         }
         let name = &self.kept;
-        let is_kept = |(index, column): (usize, &Written)| {
+        let is_kept = |(index, column): (usize, &StatementColumn)| {
             column.name == *name && (column.stays || left.contains(&index))
         };
         let stays = self.columns.iter().enumerate().any(is_kept);
@@ -325,10 +325,10 @@ impl Statements {
         format!(" ON DUPLICATE KEY UPDATE {kept} = {kept}")
     }
 
-    fn name(&self, place: Place) -> &str {
+    fn name(&self, place: RowDestination) -> &str {
         match place {
-            Place::Target => &self.target,
-            Place::Staging => &self.staging,
+            RowDestination::Target => &self.target,
+            RowDestination::Staging => &self.staging,
         }
     }
 
@@ -340,7 +340,7 @@ impl Statements {
 }
 
 /// The server compares with the bytes of the default, which stand where a NULL is.
-fn is_miscounted(bound: &Bound) -> bool {
+fn is_miscounted(bound: &BoundColumn) -> bool {
     bound.column.is_nullable && bound.column.preset == Preset::Computed
 }
 

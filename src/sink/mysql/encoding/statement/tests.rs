@@ -18,13 +18,13 @@ fn load_data_names_each_column_or_what_stands_for_it() {
     let columns = ["id int", "j json", "a`b varchar(9)", "k json"];
     let statements = statements(Mode::Insert, &columns, MYSQL);
     assert_eq!(
-        statements.load(Place::Target, &[2]),
+        statements.load(RowDestination::Target, &[2]),
         "LOAD DATA LOCAL INFILE 'segment' INTO TABLE `d`.`t` CHARACTER SET binary \
          FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' \
          (`id`, @v1, @nothing, @v3) SET `j` = CONVERT(@v1 USING utf8mb4), \
          `k` = CONVERT(@v3 USING utf8mb4)"
     );
-    let staging = statements.load(Place::Staging, &[]);
+    let staging = statements.load(RowDestination::Staging, &[]);
     assert!(staging.contains("REPLACE INTO TABLE `d`.`flowgauge_staging` "), "{staging}");
     assert!(staging.contains("(`id`, @v1, `a``b`, @v3)"), "{staging}");
 }
@@ -44,17 +44,21 @@ fn what_becomes_of_a_row_that_is_there_is_said_behind_the_rows() {
         (Mode::Upsert, MARIADB, " ON DUPLICATE KEY UPDATE `v` = VALUES(`v`)"),
     ] {
         let statements = statements(mode, &columns, server);
-        assert_eq!(statements.insert_tail(Place::Target, &[]), expected, "{mode:?} {server:?}");
-        assert_eq!(statements.insert_tail(Place::Staging, &[]), "");
         assert_eq!(
-            statements.insert_head(Place::Target, &[]),
+            statements.insert_tail(RowDestination::Target, &[]),
+            expected,
+            "{mode:?} {server:?}"
+        );
+        assert_eq!(statements.insert_tail(RowDestination::Staging, &[]), "");
+        assert_eq!(
+            statements.insert_head(RowDestination::Target, &[]),
             "INSERT INTO `d`.`t` (`id`, `v`) VALUES "
         );
     }
     let mut plan = samples::planned(Mode::Skip, &columns, &[0]);
     plan.skips_by_key_name = true;
     let strict = Statements::new(&plan, false, MYSQL.1);
-    assert_eq!(strict.insert_tail(Place::Target, &[]), "");
+    assert_eq!(strict.insert_tail(RowDestination::Target, &[]), "");
     for (name, expected) in
         [("PRIMARY", true), ("t.PRIMARY", true), ("log.PRIMARY", false), ("u", false)]
     {
@@ -62,7 +66,7 @@ fn what_becomes_of_a_row_that_is_there_is_said_behind_the_rows() {
     }
     let keys_only = statements(Mode::Upsert, &["id int"], MARIADB);
     assert_eq!(
-        keys_only.insert_tail(Place::Target, &[]),
+        keys_only.insert_tail(RowDestination::Target, &[]),
         " ON DUPLICATE KEY UPDATE `d`.`t`.`id` = `d`.`t`.`id`"
     );
 }
@@ -98,18 +102,18 @@ fn columns_that_a_record_lacks_are_not_named() {
     plan.columns[2].absent = Absent::Reset;
     let statements = Statements::new(&plan, true, MARIADB.1);
     assert_eq!(
-        statements.insert_head(Place::Target, &[1, 2]),
+        statements.insert_head(RowDestination::Target, &[1, 2]),
         "INSERT INTO `d`.`t` (`id`) VALUES "
     );
     assert_eq!(
-        statements.insert_tail(Place::Target, &[1, 2]),
+        statements.insert_tail(RowDestination::Target, &[1, 2]),
         " ON DUPLICATE KEY UPDATE `w` = DEFAULT"
     );
     let inserting = samples::planned(Mode::Insert, &columns, &[0]);
     let inserting = Statements::new(&inserting, true, MARIADB.1);
     assert!(!inserting.is_uniform());
     assert_eq!(
-        inserting.insert_head(Place::Target, &[1]),
+        inserting.insert_head(RowDestination::Target, &[1]),
         "INSERT INTO `d`.`t` (`id`, `v`, `w`) VALUES "
     );
 }
@@ -131,17 +135,20 @@ fn a_row_that_meets_another_by_a_number_of_the_server_is_not_that_row() {
     let kept = " ON DUPLICATE KEY UPDATE `d`.`t`.`k` = `d`.`t`.`k`";
     let where_absent = counted(Mode::Skip, Counter::WhereAbsent(0));
     for (left, expected) in [(&[0][..], &*guarded), (&[2], kept), (&[], kept)] {
-        assert_eq!(where_absent.insert_tail(Place::Target, left), expected, "{left:?}");
+        assert_eq!(where_absent.insert_tail(RowDestination::Target, left), expected, "{left:?}");
         assert_eq!(where_absent.is_met("n", left), !left.contains(&0));
         assert!(where_absent.is_met("PRIMARY", left));
     }
-    assert_eq!(counted(Mode::Skip, Counter::Always).insert_tail(Place::Target, &[]), guarded);
+    assert_eq!(
+        counted(Mode::Skip, Counter::Always).insert_tail(RowDestination::Target, &[]),
+        guarded
+    );
     assert!(!counted(Mode::Skip, Counter::Never).divides_by_zero());
     // There is nothing that the row could be.
     let mut plan = samples::planned(Mode::Upsert, &columns, &[0]);
     plan.key.as_mut().unwrap().counter = Counter::WhereAbsent(0);
     let alone = Statements::new(&plan, true, MARIADB.1);
-    assert_eq!(alone.insert_tail(Place::Target, &[0]), "");
+    assert_eq!(alone.insert_tail(RowDestination::Target, &[0]), "");
     assert!(!alone.can_merge(&[0]) && alone.can_merge(&[2]));
 }
 
@@ -165,7 +172,7 @@ fn of_a_prefix_key_only_the_prefix_is_compared() {
     plan.key.as_mut().unwrap().parts[0].prefix = Some(3);
     plan.other_keys = vec![plan.key.clone().unwrap()];
     let statements = Statements::new(&plan, true, MARIADB.1);
-    let tail = statements.insert_tail(Place::Target, &[]);
+    let tail = statements.insert_tail(RowDestination::Target, &[]);
     assert!(tail.contains("LEFT(`d`.`t`.`c`, 3) = LEFT(VALUES(`c`), 3)"), "{tail}");
     let merge = statements.merge(&[], false, 0, None);
     assert!(merge.contains("PARTITION BY LEFT(`c`, 3), "), "{merge}");
