@@ -124,4 +124,6 @@ mod suite {
     mod files_written;
     // The summary for programs: before, at and after the end of a run.
     mod summaries;
+    // Columns for fields that the table has none for.
+    mod mysql_new_fields;
 }

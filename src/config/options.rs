@@ -399,8 +399,8 @@ pub const OPTIONS: &[Opt] = &[
     choice(
         Theme::Mysql,
         "new-fields",
-        &["refuse", "ignore"],
-        "Fields that the table has no column for: end the run, or are left out [default: refuse]",
+        &["refuse", "ignore", "add"],
+        "Fields that the table has no column for: end the run, are left out, or get one where the server adds it at once [default: refuse]",
     ),
     choice(
         Theme::Mysql,

@@ -68,6 +68,7 @@ impl Reading<'_> {
             create_table: self.switch("create-table"),
             new_fields: match self.choice("new-fields").as_deref() {
                 Some("ignore") => NewFields::Ignore,
+                Some("add") => NewFields::Add,
                 _ => NewFields::Refuse,
             },
             missing: self

@@ -25,7 +25,7 @@ pub mod zone;
 
 pub use column::{Column, ColumnDefinition, ColumnKind, Preset, Transfer};
 pub use committing::sink::MysqlSink;
-pub use ddl::NewTable;
+pub use ddl::{NewColumns, NewTable};
 pub use findings::{Findings, findings};
 pub use guess::Guesses;
 pub use job::guard::Guard;

@@ -3,10 +3,12 @@
 //! Types are chosen so that what the fields hold fits without being changed, and not to be small:
 //! whoever wants them tighter creates the table by hand, and the values are checked against it.
 
+mod new_columns;
 mod sql_type;
 
 use std::collections::HashMap;
 
+pub use self::new_columns::NewColumns;
 use self::sql_type::Type;
 use super::rules::Times;
 use super::session::server::Server;

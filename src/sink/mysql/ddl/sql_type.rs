@@ -130,6 +130,11 @@ impl Type {
         }
     }
 
+    /// It has a character set.
+    pub(super) fn is_characters(self) -> bool {
+        matches!(self, Type::Characters(_) | Type::Text | Type::LongText)
+    }
+
     /// What it takes of the row at most.
     pub(super) fn row_bytes(self) -> u64 {
         const LENGTH: u64 = 2;
