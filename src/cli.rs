@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::config::options::{OPTIONS, Opt, Takes};
-use crate::config::{Origin, Written};
+use crate::config::{OptionOrigin, WrittenOptions};
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -15,14 +15,14 @@ pub enum Asked {
     /// `name` is the pipeline of a configuration file.
     Run {
         name: Option<String>,
-        written: Written,
+        written: WrittenOptions,
     },
     Check {
         name: Option<String>,
         all: bool,
         /// Nothing but the statements for the state tables.
         ddl_only: bool,
-        written: Written,
+        written: WrittenOptions,
     },
     Completions(clap_complete::Shell),
     Man,
@@ -172,7 +172,10 @@ pub fn asks_for_json(arguments: &[OsString]) -> bool {
 }
 
 /// What stands before a command and behind it: lists add up, and what takes one value has one.
-fn joined(mut before: Written, behind: Written) -> Result<Written, clap::Error> {
+fn joined(
+    mut before: WrittenOptions,
+    behind: WrittenOptions,
+) -> Result<WrittenOptions, clap::Error> {
     match before.add(behind) {
         Ok(()) => Ok(before),
         Err(option) => {
@@ -186,8 +189,8 @@ fn name(matches: &ArgMatches) -> Option<String> {
     matches.get_one::<String>("name").cloned()
 }
 
-fn written(matches: &ArgMatches) -> Result<Written, clap::Error> {
-    let mut written = Written::default();
+fn written(matches: &ArgMatches) -> Result<WrittenOptions, clap::Error> {
+    let mut written = WrittenOptions::default();
     for option in OPTIONS {
         let values: Vec<String> = matches
             .get_many::<String>(option.name)
@@ -203,7 +206,7 @@ fn written(matches: &ArgMatches) -> Result<Written, clap::Error> {
             return Err(command().error(ErrorKind::InvalidValue, message));
         }
         if is_given {
-            written.set(option, values, Origin::Flag);
+            written.set(option, values, OptionOrigin::Flag);
         }
     }
     Ok(written)

@@ -2,10 +2,9 @@
 //!
 //! `ends` opens what a run moves records between, `session` is one run, `summary` is what is told
 //! of it, `preflight` what can be known before it: `keep_apart` that no file is used for two things,
-//! `stream` that standard streams are there, `identity` tells files that have several names. `refusal` is told where not even the settings are known.
+//! `stream` that standard streams are there. `refusal` is told where not even the settings are known.
 
 mod ends;
-mod identity;
 mod keep_apart;
 mod preflight;
 mod refusal;
@@ -18,12 +17,12 @@ use std::io::{self, IsTerminal};
 
 use tracing::level_filters::LevelFilter;
 
-pub use self::ends::{Ends, Fitted, Output, intent};
+pub use self::ends::{Destination, Ends, Fitted, intent};
 pub use self::preflight::{check_files, check_streams};
 use self::refusal::RefusedRun;
-use self::session::Session;
+use self::session::RunSession;
 use crate::config::{
-    LogFormat, LogLevel, Refusal, Settings, environment, log_format_of_environment,
+    LogFormat, LogLevel, Settings, SettingsRefusal, environment, log_format_of_environment,
 };
 use crate::error::Error;
 use crate::observe::logging::{self, Style};
@@ -38,8 +37,8 @@ pub fn run(settings: &Settings) -> Outcome {
     logging::install(style(settings), level(settings));
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let session = match check_streams(settings) {
-        Ok(()) => Session::start(settings),
-        Err(error) => Session::refused(settings, error),
+        Ok(()) => RunSession::start(settings),
+        Err(error) => RunSession::refused(settings, error),
     };
     signals::said();
     standard_error().begin_to_end();
@@ -73,7 +72,7 @@ fn warnings(settings: &[Settings]) -> Vec<String> {
 }
 
 /// Says why there are no settings: all that is wrong, and what was passed over.
-pub fn refuse(refusal: &Refusal) -> Outcome {
+pub fn refuse(refusal: &SettingsRefusal) -> Outcome {
     logging::install(style_of(refusal.log_format), LevelFilter::WARN);
     refusal.warnings.iter().for_each(|warning| warn(warning));
     refusal.mistakes.iter().for_each(complain);
@@ -81,7 +80,7 @@ pub fn refuse(refusal: &Refusal) -> Outcome {
 }
 
 /// The same of a run: whoever looks into its summary must not find the run before.
-pub fn refuse_run(refusal: &Refusal) -> Outcome {
+pub fn refuse_run(refusal: &SettingsRefusal) -> Outcome {
     let outcome = refuse(refusal);
     let mistakes: Vec<_> = refusal.mistakes.iter().map(ToString::to_string).collect();
     if let Some(run) = RefusedRun::of_settings(&refusal.written, refusal.pipeline.as_deref()) {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::ends::{Ends, Output, intent, output};
+use super::ends::{Destination, Ends, intent, output};
 use super::keep_apart::lone_summary;
 use super::{complain, show_bar, summary};
 use crate::config::{Settings, SinkSettings};
@@ -37,7 +37,7 @@ const LOGGED_REJECTED_MAX: u64 = 10;
 const COUNT_WAIT_MAX: Duration = Duration::from_millis(100);
 
 /// A run that has ended, with everything that still has to be told or put away.
-pub struct Session {
+pub struct RunSession {
     stats: Arc<Stats>,
     run_id: String,
     ending: Ending,
@@ -58,14 +58,14 @@ enum SummaryFile {
     Unknown,
 }
 
-impl Session {
-    fn new(settings: &Settings) -> (Session, Arc<Vitals>) {
+impl RunSession {
+    fn new(settings: &Settings) -> (RunSession, Arc<Vitals>) {
         let vitals = Arc::new(Vitals::sized(
             settings.worker_count,
             settings.lane_count,
             settings.memory_limit,
         ));
-        let session = Session {
+        let session = RunSession {
             stats: Arc::new(Stats::new(Arc::clone(&vitals))),
             run_id: uuid::Uuid::now_v7().to_string(),
             ending: Ending::default(),
@@ -77,8 +77,8 @@ impl Session {
         (session, vitals)
     }
 
-    pub fn start(settings: &Settings) -> Session {
-        let (mut session, vitals) = Session::new(settings);
+    pub fn start(settings: &Settings) -> RunSession {
+        let (mut session, vitals) = RunSession::new(settings);
         // Before there is anything to put away.
         signals::listen(&session.stop);
         if let Err(error) = summary::begin(&session.report(settings), settings) {
@@ -94,8 +94,8 @@ impl Session {
     }
 
     /// Nothing was opened, because settings do not go together.
-    pub fn refused(settings: &Settings, error: Error) -> Session {
-        let (mut session, _) = Session::new(settings);
+    pub fn refused(settings: &Settings, error: Error) -> RunSession {
+        let (mut session, _) = RunSession::new(settings);
         signals::listen(&session.stop);
         session.refuse(error);
         if let Some(path) = lone_summary(settings)
@@ -118,7 +118,7 @@ impl Session {
         let started = Instant::now();
         let stats = Arc::clone(&self.stats);
         let serving = serve(settings, &self.run_id, &stats)?;
-        let runtime = Lanes::start()?;
+        let runtime = LaneRuntime::start()?;
         let stop = Arc::clone(&self.stop);
         let observer: Arc<dyn Observer> = Arc::new(Fanout::new(vec![
             Arc::clone(&stats) as Arc<dyn Observer>,
@@ -178,7 +178,7 @@ impl Session {
         // What is being written is counted when it could not be.
         standard_error().finish(COUNT_WAIT_MAX);
         let report = self.report(settings);
-        let Session { ending, is_refused, summary, server, stop, .. } = self;
+        let RunSession { ending, is_refused, summary, server, stop, .. } = self;
         if summary == SummaryFile::Writable {
             summary::data_ended(&report, settings);
         }
@@ -230,17 +230,17 @@ impl Session {
 
 /// The runtime of the lanes. Dropping it waits for nobody: a write or sync may hang, and whoever reads
 /// is left reading.
-struct Lanes(Option<Runtime>);
+struct LaneRuntime(Option<Runtime>);
 
-impl Lanes {
-    fn start() -> Result<Lanes> {
+impl LaneRuntime {
+    fn start() -> Result<LaneRuntime> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("lanes")
             .enable_all()
             .build()
             .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
-        Ok(Lanes(Some(runtime)))
+        Ok(LaneRuntime(Some(runtime)))
     }
 
     fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
@@ -248,7 +248,7 @@ impl Lanes {
     }
 }
 
-impl Drop for Lanes {
+impl Drop for LaneRuntime {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
@@ -281,7 +281,7 @@ async fn open(
     run_id: &str,
     observer: &Arc<dyn Observer>,
 ) -> Result<(Ends, RejectFile)> {
-    let output = Output::take(settings, run_id, observer).await?;
+    let output = Destination::take(settings, run_id, observer).await?;
     let guard = output.guard();
     let opened = async {
         let rejects = open_rejects(settings, run_id)?;

@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::app::{self, Ends, Fitted, Output};
+use crate::app::{self, Destination, Ends, Fitted};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Later, Result};
 use crate::event::{Event, Expected, Observer};
@@ -101,7 +101,7 @@ fn look(
 ) -> Result<(Ends, Option<Segment>)> {
     let opening = async {
         let nobody: Arc<dyn Observer> = Arc::new(Nobody);
-        let output = Output::look(settings, &nobody).await?;
+        let output = Destination::look(settings, &nobody).await?;
         Ends::look(settings, output, &nobody).await
     };
     runtime.block_on(async {

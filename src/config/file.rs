@@ -10,7 +10,7 @@ use super::include::Includes;
 use super::mistakes::Mistakes;
 use super::nearest::nearest;
 use super::options::{OPTIONS, Opt};
-use super::written::{Origin, Written};
+use super::written::{OptionOrigin, WrittenOptions};
 
 /// What all files together say.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ pub struct ConfigFile {
     pub is_whole: bool,
     /// With those that are included.
     files: Vec<PathBuf>,
-    defaults: Written,
+    defaults: WrittenOptions,
     connections: BTreeMap<String, Connection>,
     pipelines: BTreeMap<String, Pipeline>,
 }
@@ -28,14 +28,14 @@ pub struct ConfigFile {
 #[derive(Debug)]
 struct Connection {
     file: PathBuf,
-    written: Written,
+    written: WrittenOptions,
 }
 
 #[derive(Debug)]
 struct Pipeline {
     file: PathBuf,
     connections: Vec<String>,
-    written: Written,
+    written: WrittenOptions,
 }
 
 impl ConfigFile {
@@ -51,8 +51,8 @@ impl ConfigFile {
     }
 
     /// The layer of a pipeline, or of the settings outside of pipelines.
-    pub fn layer(&self, pipeline: Option<&str>, mistakes: &mut Mistakes) -> Written {
-        let mut layer = Written::default();
+    pub fn layer(&self, pipeline: Option<&str>, mistakes: &mut Mistakes) -> WrittenOptions {
+        let mut layer = WrittenOptions::default();
         if let Some(name) = pipeline {
             let Some(pipeline) = self.pipelines.get(name) else {
                 let known: Vec<_> = self.names().collect();
@@ -202,8 +202,13 @@ fn named(tables: Table, what: &str, path: &Path, mistakes: &mut Mistakes) -> Vec
     named
 }
 
-fn settings_of(settings: Table, table: &str, path: &Path, mistakes: &mut Mistakes) -> Written {
-    let mut written = Written::default();
+fn settings_of(
+    settings: Table,
+    table: &str,
+    path: &Path,
+    mistakes: &mut Mistakes,
+) -> WrittenOptions {
+    let mut written = WrittenOptions::default();
     for (key, value) in settings {
         let place = if table.is_empty() { String::new() } else { format!(" in [{table}]") };
         let Some(option) = Opt::find(&key).filter(|option| option.name != "config") else {
@@ -213,7 +218,7 @@ fn settings_of(settings: Table, table: &str, path: &Path, mistakes: &mut Mistake
             continue;
         };
         match values(option, &value) {
-            Some(values) => written.set(option, values, Origin::File(table.to_string())),
+            Some(values) => written.set(option, values, OptionOrigin::File(table.to_string())),
             None => mistakes.add(format!(
                 "'{}': {key}{place} must be text, a number, true or false{}",
                 path.display(),

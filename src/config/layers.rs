@@ -7,7 +7,7 @@ use super::environment::{from_environment, state_dir};
 use super::file::ConfigFile;
 use super::mistakes::Mistakes;
 use super::settings::{LogFormat, Settings};
-use super::written::Written;
+use super::written::WrittenOptions;
 use crate::error::Error;
 
 /// Which pipelines are meant.
@@ -21,19 +21,22 @@ pub enum Which {
 
 /// Why there are no settings.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct SettingsRefusal {
     pub mistakes: Vec<Error>,
     /// What was passed over, which may be what is missing.
     pub warnings: Vec<String>,
     /// As far as that can be told from settings that are wrong.
     pub log_format: LogFormat,
     /// What was written for the pipeline that was meant, as far as it could be read.
-    pub written: Written,
+    pub written: WrittenOptions,
     pub pipeline: Option<String>,
 }
 
 /// The settings that are meant by flags, by this process's environment and by a file.
-pub fn resolve(flags: Written, which: &Which) -> Result<Vec<Settings>, Box<Refusal>> {
+pub fn resolve(
+    flags: WrittenOptions,
+    which: &Which,
+) -> Result<Vec<Settings>, Box<SettingsRefusal>> {
     let mut mistakes = Mistakes::default();
     let layers = Layers::read(flags, &mut mistakes);
     let mut warnings = layers.typed.warnings.clone();
@@ -55,7 +58,7 @@ pub fn resolve(flags: Written, which: &Which) -> Result<Vec<Settings>, Box<Refus
         let written = layers.of(pipeline.as_deref(), &mut again);
         let log_format = written.as_ref().map_or_else(|| layers.log_format(), log_format_of);
         let written = written.unwrap_or_else(|| layers.typed.clone());
-        Box::new(Refusal { mistakes, warnings, log_format, written, pipeline })
+        Box::new(SettingsRefusal { mistakes, warnings, log_format, written, pipeline })
     })
 }
 
@@ -68,7 +71,7 @@ pub fn is_told_by_environment() -> bool {
 }
 
 /// What this process's environment says, whatever is wrong with it.
-pub fn environment() -> Written {
+pub fn environment() -> WrittenOptions {
     from_environment(std::env::vars_os(), &mut Mistakes::default())
 }
 
@@ -79,14 +82,14 @@ pub fn log_format_of_environment() -> LogFormat {
 
 struct Layers {
     /// By flags and environment.
-    typed: Written,
+    typed: WrittenOptions,
     file: Option<ConfigFile>,
     /// Without the file, everything that it holds would be missing.
     is_readable: bool,
 }
 
 impl Layers {
-    fn read(flags: Written, mistakes: &mut Mistakes) -> Layers {
+    fn read(flags: WrittenOptions, mistakes: &mut Mistakes) -> Layers {
         let mut typed = flags;
         typed.fall_back_on(from_environment(std::env::vars_os(), mistakes));
         let path = typed.get("config").and_then(|text| text.values.last()).cloned();
@@ -124,7 +127,7 @@ impl Layers {
         }
     }
 
-    fn of(&self, name: Option<&str>, mistakes: &mut Mistakes) -> Option<Written> {
+    fn of(&self, name: Option<&str>, mistakes: &mut Mistakes) -> Option<WrittenOptions> {
         let mut written = self.typed.clone();
         let Some(file) = &self.file else {
             if name.is_some() {
@@ -175,7 +178,7 @@ impl Layers {
     }
 }
 
-fn log_format_of(written: &Written) -> LogFormat {
+fn log_format_of(written: &WrittenOptions) -> LogFormat {
     match written.get("log-format").and_then(|text| text.values.last()) {
         Some(format) if format == "json" => LogFormat::Json,
         _ => LogFormat::Text,

@@ -8,19 +8,19 @@ mod include;
 mod layers;
 mod mistakes;
 mod nearest;
+mod option_reader;
 pub mod options;
-mod reading;
 mod settings;
 mod small_file;
 mod units;
 mod written;
 
 pub use layers::{
-    Refusal, Which, environment, is_told_by_environment, log_format_of_environment, resolve,
+    SettingsRefusal, Which, environment, is_told_by_environment, log_format_of_environment, resolve,
 };
 pub use mistakes::Mistakes;
 pub use settings::{
-    FileRead, LogFormat, LogLevel, MetricsSettings, PIPELINE_ID, Reporting, Selection, Settings,
-    SinkSettings, SourceSettings, Summary,
+    ColumnSelection, FileRead, LogFormat, LogLevel, MetricsSettings, PIPELINE_ID, Reporting,
+    Settings, SinkSettings, SourceSettings, Summary,
 };
-pub use written::{Origin, Written};
+pub use written::{OptionOrigin, WrittenOptions};

@@ -10,48 +10,48 @@ use super::options::Opt;
 
 /// Where a text was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum OptionOrigin {
     Flag,
     Variable,
     /// The table of the configuration file, such as `pipelines.orders`.
     File(String),
 }
 
-impl Origin {
+impl OptionOrigin {
     /// The higher goes before the lower.
     pub fn rank(&self) -> u8 {
         match self {
-            Origin::Flag => 2,
-            Origin::Variable => 1,
-            Origin::File(_) => 0,
+            OptionOrigin::Flag => 2,
+            OptionOrigin::Variable => 1,
+            OptionOrigin::File(_) => 0,
         }
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Text {
+pub struct OptionText {
     pub values: Vec<String>,
-    pub origin: Origin,
+    pub origin: OptionOrigin,
 }
 
 /// Texts by option name. Those set first win.
 #[derive(Clone, Debug, Default)]
-pub struct Written {
-    texts: BTreeMap<&'static str, Text>,
+pub struct WrittenOptions {
+    texts: BTreeMap<&'static str, OptionText>,
     /// What was passed over, to be said once there is a log.
     pub warnings: Vec<String>,
     /// Configuration files that were read.
     pub files: Vec<PathBuf>,
 }
 
-impl Written {
+impl WrittenOptions {
     /// Sets an option that nothing of higher rank has set.
-    pub fn set(&mut self, option: &'static Opt, values: Vec<String>, origin: Origin) {
-        self.texts.entry(option.name).or_insert(Text { values, origin });
+    pub fn set(&mut self, option: &'static Opt, values: Vec<String>, origin: OptionOrigin) {
+        self.texts.entry(option.name).or_insert(OptionText { values, origin });
     }
 
     /// Adds what a layer of lower rank holds.
-    pub fn fall_back_on(&mut self, lower: Written) {
+    pub fn fall_back_on(&mut self, lower: WrittenOptions) {
         for (name, text) in lower.texts {
             self.texts.entry(name).or_insert(text);
         }
@@ -60,7 +60,7 @@ impl Written {
     }
 
     /// Adds what the same layer says elsewhere: lists add up, of anything else there is one.
-    pub fn add(&mut self, other: Written) -> Result<(), &'static Opt> {
+    pub fn add(&mut self, other: WrittenOptions) -> Result<(), &'static Opt> {
         for (name, text) in other.texts {
             match self.texts.entry(name) {
                 Entry::Vacant(free) => {
@@ -78,7 +78,7 @@ impl Written {
         Ok(())
     }
 
-    pub fn get(&self, name: &str) -> Option<&Text> {
+    pub fn get(&self, name: &str) -> Option<&OptionText> {
         self.texts.get(name)
     }
 
@@ -88,18 +88,18 @@ impl Written {
 }
 
 /// All the spellings of an option, the one that was used first.
-pub struct Spellings<'a>(pub &'a Opt, pub Option<&'a Origin>);
+pub struct Spellings<'a>(pub &'a Opt, pub Option<&'a OptionOrigin>);
 
 impl fmt::Display for Spellings<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (flag, variable, key) = (self.0.flag(), self.0.variable(), self.0.key());
         match self.1 {
-            None | Some(Origin::Flag) => write!(f, "{flag} ({variable}, {key})"),
-            Some(Origin::Variable) => write!(f, "{variable} ({flag}, {key})"),
-            Some(Origin::File(table)) if table.is_empty() => {
+            None | Some(OptionOrigin::Flag) => write!(f, "{flag} ({variable}, {key})"),
+            Some(OptionOrigin::Variable) => write!(f, "{variable} ({flag}, {key})"),
+            Some(OptionOrigin::File(table)) if table.is_empty() => {
                 write!(f, "{key} ({flag}, {variable})")
             }
-            Some(Origin::File(table)) => write!(f, "{key} in [{table}] ({flag}, {variable})"),
+            Some(OptionOrigin::File(table)) => write!(f, "{key} in [{table}] ({flag}, {variable})"),
         }
     }
 }

@@ -11,6 +11,7 @@ use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
 use super::hidden::{Hidden, directory};
 use super::{IfExists, PartPolicy, exists};
 use crate::error::{Error, Result};
+use crate::file_identity::is_same_file;
 
 const STICKY: u32 = 0o1000;
 
@@ -126,12 +127,6 @@ fn unmovable(path: &Path, found: &Metadata) -> Option<(&'static str, &'static st
 fn attributes(path: &Path) -> StatxAttributes {
     let found = statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS);
     found.map_or(StatxAttributes::empty(), |found| found.stx_attributes & found.stx_attributes_mask)
-}
-
-/// Two names of one file, be it by a link.
-pub fn is_same_file(one: &Path, other: &Path) -> bool {
-    let identity = |path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
-    identity(one).is_some_and(|one| Some(one) == identity(other))
 }
 
 /// The same, also where nothing is yet: a name in a directory, whatever that is called.

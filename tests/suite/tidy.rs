@@ -50,8 +50,9 @@ const PLAN: &[Room] = &[
 
     // I/O. These do not know each other, nor anything above; what takes its name at the end is
     // shared by those that write files.
-    room("part",     2, &[FLOOR_0, FLOOR_1]),
-    room("source",   2, &[FLOOR_0, FLOOR_1]),
+    room("file_identity", 2, &[]),
+    room("part",     2, &[FLOOR_0, FLOOR_1, All("file_identity")]),
+    room("source",   2, &[FLOOR_0, FLOOR_1, All("file_identity")]),
     room("sink",     2, &[FLOOR_0, FLOOR_1, All("part")]),
     room("rejects",  2, &[FLOOR_0, FLOOR_1, All("part")]),
 

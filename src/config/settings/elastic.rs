@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Selection;
-use crate::config::reading::Reading;
+use super::ColumnSelection;
+use crate::config::option_reader::OptionReader;
 use crate::config::small_file;
 use crate::source::SegmentLimit;
 use crate::source::asked::Naming;
@@ -24,14 +24,14 @@ const SLICES_MAX: u64 = 1024;
 /// What stands beside a document.
 const BESIDE: [&str; 4] = ["_id", "_index", "_routing", "_version"];
 
-impl Reading<'_> {
+impl OptionReader<'_> {
     /// `table` names the index where nobody else does.
     pub fn elastic_source(
         &mut self,
         limit: SegmentLimit,
         memory: u64,
         table: Option<&str>,
-        selection: Option<&Selection>,
+        selection: Option<&ColumnSelection>,
     ) -> Option<ElasticSettings> {
         let urls = self.list("es-url").filter(|urls| !urls.is_empty());
         if urls.is_none() {
@@ -44,7 +44,7 @@ impl Reading<'_> {
             indices.push(table.to_string());
         }
         let (include, exclude) = self.source_fields();
-        let mut asked: Vec<Naming> = selection.map(Selection::naming).into_iter().collect();
+        let mut asked: Vec<Naming> = selection.map(ColumnSelection::naming).into_iter().collect();
         asked.push(Naming { flag: "es-fields", names: include.clone(), are_patterns: true });
         let settings = ElasticSettings {
             urls: urls.clone().unwrap_or_default(),

@@ -14,9 +14,9 @@ mod typing;
 
 pub use self::files_read::FileRead;
 use super::mistakes::Mistakes;
+use super::option_reader::OptionReader;
 use super::options::{Theme, parted};
-use super::reading::Reading;
-use super::written::Written;
+use super::written::WrittenOptions;
 use crate::pipeline::ErrorBudget;
 use crate::record::ARENA_BYTES_MAX;
 use crate::shown::is_obeyed;
@@ -33,7 +33,7 @@ pub struct Settings {
     pub pipeline_id: String,
     pub source: SourceSettings,
     pub sink: SinkSettings,
-    pub selection: Option<Selection>,
+    pub selection: Option<ColumnSelection>,
     pub worker_count: u64,
     pub lane_count: u64,
     pub limit: SegmentLimit,
@@ -100,14 +100,14 @@ impl SinkSettings {
 
 /// Which columns are written, in which order and under which names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Selection {
+pub struct ColumnSelection {
     /// As the source calls them.
     pub old: Vec<String>,
     /// As the sink calls them.
     pub new: Vec<String>,
 }
 
-impl Selection {
+impl ColumnSelection {
     fn naming(&self) -> Naming {
         Naming { flag: "select", names: self.old.clone(), are_patterns: false }
     }
@@ -192,19 +192,20 @@ const LANE_COUNT_MAX: u64 = 4;
 impl Settings {
     /// `state_dir` is where the environment would keep state.
     pub fn resolve(
-        written: &Written,
+        written: &WrittenOptions,
         pipeline: Option<&str>,
         state_dir: Option<PathBuf>,
         mistakes: &mut Mistakes,
     ) -> Option<Settings> {
-        let mut reading = Reading { written, mistakes, warnings: Vec::new(), has_failed: false };
+        let mut reading =
+            OptionReader { written, mistakes, warnings: Vec::new(), has_failed: false };
         reading.refuse_empty();
         let settings = reading.settings(pipeline, state_dir);
         if reading.has_failed { None } else { settings }
     }
 }
 
-impl Reading<'_> {
+impl OptionReader<'_> {
     fn settings(&mut self, pipeline: Option<&str>, state_dir: Option<PathBuf>) -> Option<Settings> {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
         let memory_limit = self.memory_limit();
@@ -311,9 +312,9 @@ impl Reading<'_> {
         self.parsed("max-errors", ErrorBudget::parse).unwrap_or(ErrorBudget::Count(0))
     }
 
-    fn selection(&mut self) -> Option<Selection> {
+    fn selection(&mut self) -> Option<ColumnSelection> {
         let columns = self.list("select")?;
-        let mut selection = Selection { old: Vec::new(), new: Vec::new() };
+        let mut selection = ColumnSelection { old: Vec::new(), new: Vec::new() };
         let mut named = HashSet::new();
         for column in columns {
             let (new, old) = parted(&column).unwrap_or((&column, &column));
@@ -337,7 +338,7 @@ impl Reading<'_> {
         limit: SegmentLimit,
         memory_limit: u64,
         sink: Option<&SinkSettings>,
-        selection: Option<&Selection>,
+        selection: Option<&ColumnSelection>,
     ) -> Option<SourceSettings> {
         let kind = self.source_kind()?;
         let when = format!("with --source-type {kind}");

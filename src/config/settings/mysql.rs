@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::reading::Reading;
-use crate::config::written::Origin;
+use crate::config::option_reader::OptionReader;
+use crate::config::written::OptionOrigin;
 use crate::sink::mysql::rules::{BinaryText, Fraction, JsonDoubles};
 use crate::sink::mysql::settings::{PORT, STATE_TABLE};
 use crate::sink::mysql::{
@@ -23,7 +23,7 @@ const SOCKET_BYTES_MAX: usize = 107;
 
 const THROTTLE_EVERY: Duration = Duration::from_secs(1);
 
-impl Reading<'_> {
+impl OptionReader<'_> {
     pub fn mysql_sink(&mut self) -> Option<MysqlSettings> {
         let url = self.url();
         let (user, url_password) = match &url {
@@ -108,7 +108,7 @@ impl Reading<'_> {
     }
 
     fn warn_of_password_in_url(&mut self) {
-        if self.written.get("db-url").is_some_and(|text| text.origin == Origin::Flag) {
+        if self.written.get("db-url").is_some_and(|text| text.origin == OptionOrigin::Flag) {
             self.warnings.push(
                 "the password in --db-url can be read by other users of this machine; --db-pass-file and FLOWGAUGE_DB_URL cannot"
                     .to_string(),
@@ -200,12 +200,13 @@ impl Reading<'_> {
 mod tests {
     use super::*;
     use crate::config::options::Opt;
-    use crate::config::{Mistakes, Settings, SinkSettings, Written};
+    use crate::config::{Mistakes, Settings, SinkSettings, WrittenOptions};
     use crate::secret::Secret;
 
-    fn meant(written: &[(&str, &str, Origin)]) -> (Option<MysqlSettings>, Mistakes) {
-        let mut all = Written::default();
-        let given = [("csv-file", "a.csv", Origin::Flag), ("db-table", "t", Origin::Flag)];
+    fn meant(written: &[(&str, &str, OptionOrigin)]) -> (Option<MysqlSettings>, Mistakes) {
+        let mut all = WrittenOptions::default();
+        let given =
+            [("csv-file", "a.csv", OptionOrigin::Flag), ("db-table", "t", OptionOrigin::Flag)];
         for (name, text, origin) in given.iter().chain(written) {
             all.set(Opt::find(name).unwrap(), vec![text.to_string()], origin.clone());
         }
@@ -218,8 +219,8 @@ mod tests {
         (mysql, mistakes)
     }
 
-    fn file() -> Origin {
-        Origin::File("defaults".to_string())
+    fn file() -> OptionOrigin {
+        OptionOrigin::File("defaults".to_string())
     }
 
     #[test]
@@ -230,19 +231,19 @@ mod tests {
             ("db-name", "low", file()),
             ("db-user", "low", file()),
         ];
-        let url = ("db-url", "mysql://high@high:2/high", Origin::Flag);
+        let url = ("db-url", "mysql://high@high:2/high", OptionOrigin::Flag);
         let (mysql, _) = meant(&[std::slice::from_ref(&url), &lower[..]].concat());
         let mysql = mysql.unwrap();
         assert_eq!(mysql.address, Address::Tcp { host: "high".to_string(), port: 2 });
         assert_eq!((mysql.user.as_str(), mysql.database.as_deref()), ("high", Some("high")));
-        let (mysql, _) = meant(&[url, ("db-host", "typed", Origin::Flag)]);
+        let (mysql, _) = meant(&[url, ("db-host", "typed", OptionOrigin::Flag)]);
         assert_eq!(mysql.unwrap().address, Address::Tcp { host: "typed".to_string(), port: 2 });
     }
 
     #[test]
     fn json_is_taken_as_it_is_said() {
         let base = [("db-user", "u", file()), ("db-name", "d", file())];
-        let rules = |more: &[(&'static str, &'static str, Origin)]| {
+        let rules = |more: &[(&'static str, &'static str, OptionOrigin)]| {
             meant(&[&base[..], more].concat()).0.unwrap().rules
         };
         let rules_by_default = rules(&[]);
@@ -255,7 +256,7 @@ mod tests {
 
     #[test]
     fn what_a_record_lacks_is_kept_or_reset() {
-        let missing = |said: &[(&'static str, &'static str, Origin)]| {
+        let missing = |said: &[(&'static str, &'static str, OptionOrigin)]| {
             let base = [("db-user", "u", file()), ("db-name", "d", file())];
             let (mysql, mistakes) = meant(&[&base[..], said].concat());
             mysql.map(|mysql| mysql.missing).filter(|_| mistakes.into_result().is_ok())
@@ -268,14 +269,14 @@ mod tests {
 
     #[test]
     fn a_password_is_taken_from_the_highest_place() {
-        let typed = ("db-pass", "typed", Origin::Flag);
+        let typed = ("db-pass", "typed", OptionOrigin::Flag);
         let base = [("db-user", "u", file()), ("db-name", "d", file())];
-        let with = |more: &[(&'static str, &'static str, Origin)]| {
+        let with = |more: &[(&'static str, &'static str, OptionOrigin)]| {
             meant(&[&base[..], more].concat()).0.and_then(|mysql| mysql.password)
         };
         let in_file = ("db-pass-file", "/no/such/file", file());
         assert_eq!(with(&[typed.clone(), in_file]), Some(Secret::new("typed")));
-        let twice = ("db-pass-file", "/no/such/file", Origin::Flag);
+        let twice = ("db-pass-file", "/no/such/file", OptionOrigin::Flag);
         assert_eq!(with(&[typed, twice]), None);
     }
 }

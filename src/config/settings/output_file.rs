@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::reading::Reading;
+use crate::config::option_reader::OptionReader;
 use crate::part::IfExists;
 use crate::sink::file::{Compression, FileSettings, Format, by_name};
 
@@ -33,7 +33,7 @@ fn ending(path: &Path) -> Option<String> {
     Some(path.extension()?.to_str()?.to_ascii_lowercase())
 }
 
-impl Reading<'_> {
+impl OptionReader<'_> {
     pub fn file_sink(&mut self) -> Option<FileSettings> {
         let Some(file) = self.text("output-file") else {
             self.missing("output-file", "the file to write, or - for standard output");

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use super::Selection;
-use crate::config::reading::Reading;
+use super::ColumnSelection;
+use crate::config::option_reader::OptionReader;
 use crate::source::SegmentLimit;
 use crate::source::asked::Naming;
 use crate::source::csv::{CsvSettings, Dialect, HeaderNames, InvalidText, Quoting, Ragged};
@@ -14,7 +14,7 @@ use crate::source::text::{Encoding, StreamSettings};
 /// Ordinary text becomes a tenth; the most that gzip can do is 1032.
 const EXPANSION_MAX: u64 = 1000;
 
-impl Reading<'_> {
+impl OptionReader<'_> {
     pub fn csv_source(&mut self, limit: SegmentLimit) -> Option<CsvSettings> {
         let files = self.files("csv-file");
         let csv = self.csv(files.clone().unwrap_or_default(), limit);
@@ -24,7 +24,7 @@ impl Reading<'_> {
     pub fn jsonl_source(
         &mut self,
         limit: SegmentLimit,
-        selection: Option<&Selection>,
+        selection: Option<&ColumnSelection>,
     ) -> Option<JsonlSettings> {
         let encoding = match self.encoding("jsonl-encoding") {
             // A record is taken apart as a whole, so its text cannot wait for that.
@@ -35,7 +35,7 @@ impl Reading<'_> {
         let flatten = self.switch("flatten");
         let dates = self.dates();
         let dated = dates.iter().map(|(name, _)| name.clone()).collect();
-        let mut asked: Vec<Naming> = selection.map(Selection::naming).into_iter().collect();
+        let mut asked: Vec<Naming> = selection.map(ColumnSelection::naming).into_iter().collect();
         asked.push(Naming { flag: "types", names: dated, are_patterns: false });
         let files = self.files("jsonl-file")?;
         let written = self.written_files();

@@ -5,18 +5,18 @@ use std::time::Duration;
 use super::mistakes::Mistakes;
 use super::options::{Opt, Takes, Theme};
 use super::units;
-use super::written::{Origin, Spellings, Written};
+use super::written::{OptionOrigin, Spellings, WrittenOptions};
 
 /// Reads texts and notes what is wrong with them.
-pub struct Reading<'a> {
-    pub written: &'a Written,
+pub struct OptionReader<'a> {
+    pub written: &'a WrittenOptions,
     pub mistakes: &'a mut Mistakes,
     /// What is put up with, to be said once there is a log.
     pub warnings: Vec<String>,
     pub has_failed: bool,
 }
 
-impl Reading<'_> {
+impl OptionReader<'_> {
     pub fn is_written(&self, name: &str) -> bool {
         self.written.get(name).is_some()
     }
@@ -126,9 +126,9 @@ impl Reading<'_> {
     pub fn refuse(&mut self, names: &[&'static str], when: &str) {
         for name in names {
             let is_for_this = self.written.get(name).is_some_and(|text| match &text.origin {
-                Origin::Flag => true,
-                Origin::Variable => false,
-                Origin::File(table) => table.starts_with("pipelines."),
+                OptionOrigin::Flag => true,
+                OptionOrigin::Variable => false,
+                OptionOrigin::File(table) => table.starts_with("pipelines."),
             });
             if is_for_this {
                 self.wrong(name, &format!("it has no meaning {when}"));
