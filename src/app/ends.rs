@@ -59,15 +59,11 @@ impl Destination {
     /// Taken before a source is opened: whoever else writes it must be known before a pipe is
     /// waited for. And before anything is decided about a table: what one run finds, another of the
     /// same job would be changing.
-    pub async fn take(
-        settings: &Settings,
-        run_id: &str,
-        observer: &Arc<dyn Observer>,
-    ) -> Result<Destination> {
+    pub async fn take(settings: &Settings, observer: &Arc<dyn Observer>) -> Result<Destination> {
         match &settings.sink {
             SinkSettings::File(file) => Ok(Destination::File(file.clone(), Target::take(file)?)),
             SinkSettings::Mysql(mysql) => {
-                let mysql = with_job(settings, mysql, run_id);
+                let mysql = with_job(settings, mysql, &settings.run_id);
                 let guard = Arc::new(Guard::new(mysql.clone()));
                 persist(OPENING, observer, Stage::Insert, async || guard.take().await).await?;
                 let inspected = inspect(mysql, observer).await;
@@ -102,7 +98,7 @@ impl Destination {
 fn with_job(settings: &Settings, mysql: &MysqlSettings, run_id: &str) -> MysqlSettings {
     let job = Job {
         pipeline_id: settings.pipeline_id.clone(),
-        source: source_words(&settings.source),
+        source: settings.source_words.clone(),
         run_id: run_id.to_string(),
     };
     MysqlSettings { job, ..mysql.clone() }

@@ -11,7 +11,7 @@ use crate::config::{Settings, Summary};
 use crate::error::{Error, Result};
 use crate::file_identity::FileIdentity;
 use crate::part::{is_hidden_of, is_same_place, left_of};
-use crate::rejects::{FLAG as REJECTS_FLAG, left_in};
+use crate::rejects::{FLAG as REJECTS_FLAG, RejectPath, left_beside, left_in};
 use crate::sink::file::FLAG as OUTPUT_FLAG;
 use crate::source::text::find;
 
@@ -20,9 +20,9 @@ struct FileToRead {
     identity: FileIdentity,
 }
 
-struct FileToWrite<'a> {
-    flag: &'static str,
-    path: &'a Path,
+pub struct FileToWrite<'a> {
+    pub flag: &'static str,
+    pub path: &'a Path,
 }
 
 /// Every file of a run must be a file of its own: what is written would destroy what is read.
@@ -93,14 +93,15 @@ fn read(settings: &Settings) -> Result<Vec<FileToRead>> {
     Ok(all)
 }
 
-fn written(settings: &Settings) -> Vec<FileToWrite<'_>> {
+/// The files that a run writes.
+pub fn written(settings: &Settings) -> Vec<FileToWrite<'_>> {
     let summary = match &settings.reporting.summary {
         Summary::File(path) => Some(path.as_path()),
         Summary::None | Summary::Stdout => None,
     };
     let files = [
         (OUTPUT_FLAG, output(settings)),
-        (REJECTS_FLAG, settings.rejects.as_deref()),
+        (REJECTS_FLAG, settings.rejects.as_ref().map(RejectPath::path)),
         (SUMMARY_FLAG, summary),
     ];
     files.into_iter().filter_map(|(flag, path)| Some(FileToWrite { flag, path: path? })).collect()
@@ -128,8 +129,12 @@ fn apart_from_read(written: &FileToWrite<'_>, read: &[FileToRead]) -> Result<()>
 
 /// What killed runs left of their rejected records is removed with the next that are kept beside it.
 fn apart_from_left(settings: &Settings, read: &[FileToRead]) -> Result<()> {
-    let (None, Some(directory)) = (&settings.rejects, &settings.state_dir) else { return Ok(()) };
-    let left: Vec<_> = left_in(&directory.join("rejects")).iter().map(FileIdentity::of).collect();
+    let left = match (&settings.rejects, &settings.state_dir) {
+        (Some(named), _) if named.is_of_each_run() => left_beside(named),
+        (None, Some(directory)) => left_in(&directory.join("rejects")),
+        _ => return Ok(()),
+    };
+    let left: Vec<_> = left.iter().map(FileIdentity::of).collect();
     match read.iter().find(|read| left.contains(&read.identity)) {
         Some(FileToRead { what, .. }) => Err(Error::config(format!(
             "{what} was left by a run that was killed, and would be removed"

@@ -6,12 +6,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::text_files::found;
 use super::{complain, summary};
-use crate::config::{PIPELINE_ID, WrittenOptions};
+use crate::config::{PIPELINE_ID, WrittenOptions, is_named_after_pipeline};
 use crate::event::Vitals;
 use crate::observe::Stats;
 use crate::outcome::Outcome;
 use crate::part::is_same_place;
 use crate::report::{Output, Report};
+use crate::secret::by_name;
 
 /// Options whose files may be read, or be somebody's.
 const FILES: [&str; 5] = ["csv-file", "jsonl-file", "output-file", "rejects", "config"];
@@ -48,6 +49,9 @@ impl RefusedRun {
             };
             if name(option).as_deref() == Some(summary::FLAG) {
                 let (summary, pipeline_id) = (value?.into(), PIPELINE_ID.to_string());
+                if is_named_after_pipeline(value?) {
+                    return None;
+                }
                 refusal = Some(RefusedRun { summary, pipeline_id, others: Vec::new() });
             }
         }
@@ -64,6 +68,7 @@ impl RefusedRun {
     }
 
     pub fn tell(self, error: String) {
+        let error = by_name(&error);
         let RefusedRun { summary, pipeline_id, others } = self;
         let is_file = ![Path::new(""), Path::new("-")].contains(&summary.as_path());
         if !is_file || others.iter().any(|other| is_same_place(other, &summary)) {

@@ -10,15 +10,21 @@ mod mistakes;
 mod nearest;
 mod option_reader;
 pub mod options;
+mod places;
+mod schema;
 mod settings;
 mod small_file;
 mod units;
+mod variables;
 mod written;
 
 pub use layers::{
-    SettingsRefusal, Which, environment, is_told_by_environment, log_format_of_environment, resolve,
+    PipelineSettings, SettingsRefusal, Which, environment, is_told_by_environment,
+    log_format_of_environment, pipeline_names, resolve, resolve_each,
 };
 pub use mistakes::Mistakes;
+pub use places::is_named_after_pipeline;
+pub use schema::schema;
 pub use settings::{
     ColumnSelection, FileRead, LogFormat, LogLevel, MetricsSettings, PIPELINE_ID, Reporting,
     Settings, SinkSettings, SourceSettings, Summary,

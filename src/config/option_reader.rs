@@ -6,6 +6,7 @@ use super::mistakes::Mistakes;
 use super::options::{Opt, Takes, Theme};
 use super::units;
 use super::written::{OptionOrigin, Spellings, WrittenOptions};
+use crate::secret::by_name;
 
 /// Reads texts and notes what is wrong with them.
 pub struct OptionReader<'a> {
@@ -69,7 +70,8 @@ impl OptionReader<'_> {
 
     pub fn switch(&mut self, name: &'static str) -> bool {
         match self.text(name).as_deref() {
-            None | Some("false" | "0" | "no") => false,
+            None => false,
+            Some(no) if is_no(no) => false,
             Some("true" | "1" | "yes") => true,
             Some(other) => {
                 let why = format!("'{other}' is not true or false");
@@ -101,7 +103,11 @@ impl OptionReader<'_> {
         self.has_failed = true;
         let origin = self.written.get(name).map(|text| &text.origin);
         let spellings = Spellings(option(name), origin);
-        self.mistakes.add(format!("{spellings}: {why}"));
+        let place = match origin {
+            Some(OptionOrigin::File(place)) if place.line > 0 => format!("{place}: "),
+            _ => String::new(),
+        };
+        self.mistakes.add(by_name(&format!("{place}{spellings}: {why}")));
     }
 
     /// A path that is empty is the start of another one, such as `./rejects`, or fails at the end.
@@ -128,12 +134,18 @@ impl OptionReader<'_> {
             let is_for_this = self.written.get(name).is_some_and(|text| match &text.origin {
                 OptionOrigin::Flag => true,
                 OptionOrigin::Variable => false,
-                OptionOrigin::File(table) => table.starts_with("pipelines."),
+                OptionOrigin::File(place) => place.is_of_pipeline(),
             });
-            if is_for_this {
+            if is_for_this && !self.is_turned_off(name) {
                 self.wrong(name, &format!("it has no meaning {when}"));
             }
         }
+    }
+
+    /// A switch that says no means nothing anywhere.
+    fn is_turned_off(&self, name: &str) -> bool {
+        let text = self.written.get(name).and_then(|text| text.values.last());
+        option(name).takes == Takes::Nothing && text.is_some_and(|text| is_no(text))
     }
 
     pub fn refuse_theme(&mut self, theme: Theme, when: &str) {
@@ -154,6 +166,10 @@ const NEVER_EMPTY: [&str; 8] = [
     "state-table",
     "throttle-query",
 ];
+
+fn is_no(text: &str) -> bool {
+    matches!(text, "false" | "0" | "no")
+}
 
 fn option(name: &str) -> &'static Opt {
     Opt::find(name).expect("settings ask for options of the table only")

@@ -4,17 +4,43 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::options::Opt;
+use super::variables::Variable;
 
 /// Where a text was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OptionOrigin {
     Flag,
     Variable,
-    /// The table of the configuration file, such as `pipelines.orders`.
-    File(String),
+    File(FilePlace),
+}
+
+/// Where it stands in the configuration file, or in one that this includes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FilePlace {
+    pub path: PathBuf,
+    /// Such as `pipelines.orders`; empty outside of tables.
+    pub table: String,
+    pub line: usize,
+}
+
+impl FilePlace {
+    /// What paths that are written there are relative to.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    pub fn is_of_pipeline(&self) -> bool {
+        self.table.starts_with("pipelines.")
+    }
+}
+
+impl fmt::Display for FilePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "'{}', line {}", self.path.display(), self.line)
+    }
 }
 
 impl OptionOrigin {
@@ -31,6 +57,8 @@ impl OptionOrigin {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionText {
     pub values: Vec<String>,
+    /// The same before variables were replaced and files looked for beside the configuration.
+    pub as_written: Vec<String>,
     pub origin: OptionOrigin,
 }
 
@@ -42,12 +70,30 @@ pub struct WrittenOptions {
     pub warnings: Vec<String>,
     /// Configuration files that were read.
     pub files: Vec<PathBuf>,
+    /// What stands in the place of variables, in whatever value.
+    pub variables: Vec<Variable>,
 }
 
 impl WrittenOptions {
     /// Sets an option that nothing of higher rank has set.
     pub fn set(&mut self, option: &'static Opt, values: Vec<String>, origin: OptionOrigin) {
-        self.texts.entry(option.name).or_insert(OptionText { values, origin });
+        let as_written = values.clone();
+        self.set_meant(option, OptionText { values, as_written, origin });
+    }
+
+    /// The same of a text that was written otherwise.
+    pub fn set_meant(&mut self, option: &'static Opt, text: OptionText) {
+        self.texts.entry(option.name).or_insert(text);
+    }
+
+    /// Changes what every text means.
+    pub fn map(&mut self, change: impl Fn(&'static Opt, &str) -> String) {
+        for (name, text) in &mut self.texts {
+            let Some(option) = Opt::find(name) else { continue };
+            for value in &mut text.values {
+                *value = change(option, value);
+            }
+        }
     }
 
     /// Adds what a layer of lower rank holds.
@@ -57,6 +103,7 @@ impl WrittenOptions {
         }
         self.warnings.extend(lower.warnings);
         self.files.extend(lower.files);
+        self.variables.extend(lower.variables);
     }
 
     /// Adds what the same layer says elsewhere: lists add up, of anything else there is one.
@@ -71,7 +118,9 @@ impl WrittenOptions {
                     if let Some(option) = option {
                         return Err(option);
                     }
-                    taken.get_mut().values.extend(text.values);
+                    let taken = taken.get_mut();
+                    taken.values.extend(text.values);
+                    taken.as_written.extend(text.as_written);
                 }
             }
         }
@@ -96,10 +145,12 @@ impl fmt::Display for Spellings<'_> {
         match self.1 {
             None | Some(OptionOrigin::Flag) => write!(f, "{flag} ({variable}, {key})"),
             Some(OptionOrigin::Variable) => write!(f, "{variable} ({flag}, {key})"),
-            Some(OptionOrigin::File(table)) if table.is_empty() => {
+            Some(OptionOrigin::File(place)) if place.table.is_empty() => {
                 write!(f, "{key} ({flag}, {variable})")
             }
-            Some(OptionOrigin::File(table)) => write!(f, "{key} in [{table}] ({flag}, {variable})"),
+            Some(OptionOrigin::File(place)) => {
+                write!(f, "{key} in [{}] ({flag}, {variable})", place.table)
+            }
         }
     }
 }

@@ -31,6 +31,8 @@ use crate::record::{ErrorType, Published};
 pub enum IfExists {
     Replace,
     Refuse,
+    /// One with something in it is refused.
+    ReplaceEmpty,
 }
 
 /// How one kind of output is treated, and what messages call it.
@@ -206,6 +208,10 @@ impl PartFile {
         let renamed = match self.policy.if_exists {
             IfExists::Replace => fs::rename(&self.path, &self.resolved),
             IfExists::Refuse => rename_to_nothing(&self.path, &self.resolved),
+            IfExists::ReplaceEmpty if replaced_bytes.is_some_and(|bytes| bytes > 0) => {
+                return Err(not_empty(&self.target, self.policy.flag));
+            }
+            IfExists::ReplaceEmpty => fs::rename(&self.path, &self.resolved),
         };
         renamed.map_err(|cause| {
             if cause.kind() == io::ErrorKind::AlreadyExists {
@@ -323,6 +329,21 @@ fn hidden_in(directory: &Path, is_own: impl Fn(&str) -> bool) -> Vec<Hidden> {
 fn exists(target: &Path, flag: &str) -> Error {
     Error::config(format!("'{}' exists", target.display()))
         .help(format!("--if-exists refuse leaves it alone; remove it, or choose another --{flag}"))
+}
+
+/// With the name that would make a file of each run.
+fn not_empty(target: &Path, flag: &str) -> Error {
+    let stem = target.file_stem().unwrap_or_default().to_string_lossy();
+    let end = target.extension().map(|end| format!(".{}", end.to_string_lossy()));
+    let own = target.with_file_name(format!("{stem}-{{run}}{}", end.unwrap_or_default()));
+    Error::config(format!(
+        "'{}' holds records of an earlier run, which are not replaced",
+        target.display()
+    ))
+    .help(format!(
+        "move it away, or let each run have a file of its own: --{flag} '{}' ({{date}} is the day)",
+        own.display()
+    ))
 }
 
 fn unwritable(target: &Path, flag: &str, cause: io::Error) -> Error {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
 
 use super::hidden::{Hidden, directory};
-use super::{IfExists, PartPolicy, exists};
+use super::{IfExists, PartPolicy, exists, not_empty};
 use crate::error::{Error, Result};
 use crate::file_identity::is_same_file;
 
@@ -90,6 +90,9 @@ fn replaceable(resolved: &Path, target: &Path, policy: PartPolicy) -> Result<Opt
     }
     if if_exists == IfExists::Refuse {
         return Err(exists(target, flag));
+    }
+    if if_exists == IfExists::ReplaceEmpty && found.len() > 0 {
+        return Err(not_empty(target, flag));
     }
     match unmovable(resolved, &found) {
         Some((what, way_out)) => Err(Error::config(format!("'{shown}' {what}"))

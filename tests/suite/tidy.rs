@@ -64,7 +64,7 @@ const PLAN: &[Room] = &[
         tests_may_use: &[All("source::memory"), All("sink::memory")],
     },
     room("observe",  3, &[All("record"), All("error"), All("event"), All("outcome"), All("shown"),
-                           All("report")]),
+                           All("report"), All("secret")]),
 
     // The settings are the sum of the parts' own settings, so they stand above the parts, which
     // know nothing of them.

@@ -19,6 +19,8 @@ use super::options::{Theme, parted};
 use super::written::WrittenOptions;
 use crate::pipeline::ErrorBudget;
 use crate::record::ARENA_BYTES_MAX;
+use crate::rejects::RejectPath;
+use crate::secret::by_name;
 use crate::shown::is_obeyed;
 use crate::sink::file::FileSettings;
 use crate::sink::mysql::MysqlSettings;
@@ -31,6 +33,8 @@ use crate::source::jsonl::JsonlSettings;
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub pipeline_id: String,
+    /// Others are run before it or behind it.
+    pub is_one_of_several: bool,
     pub source: SourceSettings,
     pub sink: SinkSettings,
     pub selection: Option<ColumnSelection>,
@@ -39,10 +43,14 @@ pub struct Settings {
     pub limit: SegmentLimit,
     pub memory_limit: u64,
     pub error_budget: ErrorBudget,
+    /// Of the one run that they are for.
+    pub run_id: String,
     /// None for a file of its own in the state directory.
-    pub rejects: Option<PathBuf>,
+    pub rejects: Option<RejectPath>,
     /// None where the environment names no place for it.
     pub state_dir: Option<PathBuf>,
+    /// The source in words that stay the same from run to run, wherever it is started.
+    pub source_words: String,
     /// Beside those of the source.
     pub files_read: Vec<FileRead>,
     pub drain_timeout: Duration,
@@ -205,6 +213,11 @@ impl Settings {
     }
 }
 
+/// By UTC, so that a day has one name everywhere.
+fn today() -> String {
+    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
+}
+
 impl OptionReader<'_> {
     fn settings(&mut self, pipeline: Option<&str>, state_dir: Option<PathBuf>) -> Option<Settings> {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
@@ -232,9 +245,12 @@ impl OptionReader<'_> {
         }
         // Only now may something be missing: a mistake that was not read would be found tomorrow.
         let (source, sink) = (source?, sink?);
+        let run_id = uuid::Uuid::now_v7().to_string();
         Some(Settings {
+            source_words: self.source_words(&source),
             files_read: self.files_read(&source, &sink),
             pipeline_id,
+            is_one_of_several: false,
             source,
             sink,
             selection,
@@ -243,7 +259,10 @@ impl OptionReader<'_> {
             limit,
             memory_limit,
             error_budget,
-            rejects: self.text("rejects").map(PathBuf::from),
+            rejects: self
+                .text("rejects")
+                .map(|named| RejectPath::of_run(&named, &run_id, &today())),
+            run_id,
             state_dir: self.text("state-dir").map(PathBuf::from).or(state_dir),
             drain_timeout,
             rows_per_second_max: self.rows_per_second(),
@@ -251,6 +270,22 @@ impl OptionReader<'_> {
             reporting,
             warnings: [&self.written.warnings[..], &self.warnings].concat(),
         })
+    }
+
+    /// Files as they were written, not as they are found from the working directory; nothing that came
+    /// from a variable, for servers keep it.
+    fn source_words(&self, source: &SourceSettings) -> String {
+        let files =
+            |name| self.written.get(name).map_or(String::new(), |text| text.as_written.join(", "));
+        match source {
+            SourceSettings::Csv(_) => format!("csv {}", files("csv-file")),
+            SourceSettings::Jsonl(_) => format!("jsonl {}", files("jsonl-file")),
+            SourceSettings::Elastic(elastic) => by_name(&format!(
+                "elasticsearch {} {}",
+                elastic.shown_urls(),
+                elastic.indices.join(",")
+            )),
+        }
     }
 
     fn metrics(&mut self) -> MetricsSettings {

@@ -1,6 +1,6 @@
 //! What is meant for MySQL as a sink.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::option_reader::OptionReader;
@@ -107,6 +107,14 @@ impl OptionReader<'_> {
         self.text(name)
     }
 
+    /// A path within a value: of a configuration file it is beside that.
+    fn beside_file(&self, name: &'static str, path: &Path) -> PathBuf {
+        match self.written.get(name).map(|text| &text.origin) {
+            Some(OptionOrigin::File(place)) => place.folder().join(path),
+            _ => path.to_path_buf(),
+        }
+    }
+
     fn warn_of_password_in_url(&mut self) {
         if self.written.get("db-url").is_some_and(|text| text.origin == OptionOrigin::Flag) {
             self.warnings.push(
@@ -149,7 +157,7 @@ impl OptionReader<'_> {
 
     fn tls(&mut self, url: Option<&UrlParts>, address: &Address) -> Tls {
         let ca = self.text("db-ca").map(PathBuf::from);
-        let ca = ca.or_else(|| url.and_then(|url| url.tls_ca.clone()));
+        let ca = ca.or_else(|| Some(self.beside_file("db-url", url?.tls_ca.as_deref()?)));
         let mode = self.choice("db-ssl-mode").and_then(|mode| TlsMode::parse(&mode));
         let mode = mode.or(url.and_then(|url| url.tls_mode));
         let by_default = match ca {
@@ -200,6 +208,7 @@ impl OptionReader<'_> {
 mod tests {
     use super::*;
     use crate::config::options::Opt;
+    use crate::config::written::FilePlace;
     use crate::config::{Mistakes, Settings, SinkSettings, WrittenOptions};
     use crate::secret::Secret;
 
@@ -220,7 +229,7 @@ mod tests {
     }
 
     fn file() -> OptionOrigin {
-        OptionOrigin::File("defaults".to_string())
+        OptionOrigin::File(FilePlace { table: "defaults".to_string(), ..FilePlace::default() })
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::ColumnSelection;
 use crate::config::option_reader::OptionReader;
+use crate::rejects::RejectPath;
 use crate::source::SegmentLimit;
 use crate::source::asked::Naming;
 use crate::source::csv::{CsvSettings, Dialect, HeaderNames, InvalidText, Quoting, Ragged};
@@ -42,10 +43,17 @@ impl OptionReader<'_> {
         Some(JsonlSettings { files, written, stream, limit, flatten, dates, asked })
     }
 
-    /// The files that the run writes, as far as they are named.
+    /// The files that the run writes, as far as they are named, and rejected records of runs before.
     fn written_files(&mut self) -> Vec<PathBuf> {
-        let named = ["output-file", "rejects", "summary-json"].map(|name| self.text(name));
-        named.into_iter().flatten().filter(|name| name != "-").map(PathBuf::from).collect()
+        let named = ["output-file", "summary-json"].map(|name| self.text(name));
+        let mut files: Vec<_> =
+            named.into_iter().flatten().filter(|name| name != "-").map(PathBuf::from).collect();
+        if let Some(rejects) = self.text("rejects") {
+            let rejects = RejectPath::of_run(&rejects, "", "");
+            files.extend(rejects.of_runs_before());
+            files.push(rejects.path().to_path_buf());
+        }
+        files
     }
 
     fn files(&mut self, name: &'static str) -> Option<Vec<String>> {
