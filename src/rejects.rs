@@ -14,7 +14,7 @@ use serde::Serialize;
 
 pub use self::path::RejectPath;
 use crate::error::{Error, Result};
-use crate::part::{self, IfExists, PartFile, PartPolicy, directory, sweep};
+use crate::part::{self, PartFile, PartPolicy, directory, sweep};
 use crate::record::{Interval, Rejected};
 
 /// Keeps rejected records.
@@ -59,7 +59,7 @@ const LINES_BYTES: usize = 64 * 1024;
 
 /// It holds raw records, which are nobody else's business.
 const POLICY: PartPolicy =
-    PartPolicy { flag: FLAG, if_exists: IfExists::ReplaceEmpty, mode: 0o600, loss: "" };
+    PartPolicy { keeps_content: true, mode: 0o600, ..PartPolicy::replacing(FLAG) };
 
 pub const FLAG: &str = "rejects";
 

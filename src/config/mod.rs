@@ -2,6 +2,8 @@
 //! them one over the other) and what is meant (`settings`). Only the second is seen by the rest of the
 //! program.
 
+mod choices;
+mod defaults;
 mod environment;
 mod file;
 mod include;
@@ -18,6 +20,7 @@ mod units;
 mod variables;
 mod written;
 
+pub use defaults::PIPELINE_ID;
 pub use layers::{
     PipelineSettings, SettingsRefusal, Which, environment, is_told_by_environment,
     log_format_of_environment, pipeline_names, resolve, resolve_each,
@@ -26,7 +29,7 @@ pub use mistakes::Mistakes;
 pub use places::is_named_after_pipeline;
 pub use schema::schema;
 pub use settings::{
-    ColumnSelection, FileRead, LogFormat, LogLevel, MetricsSettings, PIPELINE_ID, Reporting,
-    Settings, SinkSettings, SourceSettings, Summary,
+    ColumnSelection, FileRead, LogFormat, LogLevel, MetricsSettings, Reporting, Settings,
+    SinkSettings, SourceSettings, Summary,
 };
 pub use written::{OptionOrigin, WrittenOptions};

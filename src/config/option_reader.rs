@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::choices::Choice;
+use super::defaults;
 use super::mistakes::Mistakes;
 use super::options::{Opt, Takes, Theme};
 use super::units;
@@ -31,23 +33,20 @@ impl OptionReader<'_> {
         Some(self.written.get(name)?.values.clone())
     }
 
+    pub fn text_or_default(&mut self, name: &'static str) -> String {
+        self.text(name).unwrap_or_else(|| default(name))
+    }
+
     pub fn number(&mut self, name: &'static str, min: u64, max: u64) -> Option<u64> {
-        let text = self.text(name)?;
-        match units::number(&text) {
-            Some(number) if (min..=max).contains(&number) => Some(number),
-            _ => {
-                self.wrong(name, &format!("'{text}' is not a number from {min} to {max}"));
-                None
-            }
-        }
+        self.parsed(name, number_within(min, max))
+    }
+
+    pub fn number_or_default(&mut self, name: &'static str, min: u64, max: u64) -> u64 {
+        self.parsed_or_default(name, number_within(min, max))
     }
 
     pub fn size(&mut self, name: &'static str) -> Option<u64> {
         self.parsed(name, units::size)
-    }
-
-    pub fn time(&mut self, name: &'static str) -> Option<Duration> {
-        self.parsed(name, units::duration)
     }
 
     /// One that cannot be 0, because everything would be too late.
@@ -68,6 +67,26 @@ impl OptionReader<'_> {
         parse(&text).map_err(|why| self.wrong(name, &why)).ok()
     }
 
+    /// What holds by default is in one table, which the help is made of, too.
+    pub fn parsed_or_default<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> T {
+        self.parsed(name, &parse).unwrap_or_else(|| {
+            let text = default(name);
+            parse(&text).unwrap_or_else(|why| unreachable!("the default of --{name}: {why}"))
+        })
+    }
+
+    pub fn choice<T: Choice>(&mut self, name: &'static str) -> Option<T> {
+        self.parsed(name, chosen)
+    }
+
+    pub fn choice_or_default<T: Choice>(&mut self, name: &'static str) -> T {
+        self.parsed_or_default(name, chosen)
+    }
+
     pub fn switch(&mut self, name: &'static str) -> bool {
         match self.text(name).as_deref() {
             None => false,
@@ -79,18 +98,6 @@ impl OptionReader<'_> {
                 false
             }
         }
-    }
-
-    pub fn choice(&mut self, name: &'static str) -> Option<String> {
-        let text = self.text(name)?;
-        let Takes::Choice(choices) = option(name).takes else {
-            unreachable!("--{name} is no choice");
-        };
-        if choices.contains(&text.as_str()) {
-            return Some(text);
-        }
-        self.wrong(name, &format!("'{text}' is not one of {}", choices.join(", ")));
-        None
     }
 
     pub fn missing(&mut self, name: &'static str, what: &str) {
@@ -166,6 +173,21 @@ const NEVER_EMPTY: [&str; 8] = [
     "state-table",
     "throttle-query",
 ];
+
+fn default(name: &str) -> String {
+    defaults::value(name).unwrap_or_else(|| unreachable!("--{name} has no default"))
+}
+
+fn number_within(min: u64, max: u64) -> impl Fn(&str) -> Result<u64, String> {
+    move |text| {
+        let number = units::number(text).filter(|number| (min..=max).contains(number));
+        number.ok_or_else(|| format!("'{text}' is not a number from {min} to {max}"))
+    }
+}
+
+fn chosen<T: Choice>(text: &str) -> Result<T, String> {
+    T::of_name(text).ok_or_else(|| format!("'{text}' is not one of {}", T::NAMES.join(", ")))
+}
 
 fn is_no(text: &str) -> bool {
     matches!(text, "false" | "0" | "no")

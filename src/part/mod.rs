@@ -31,8 +31,6 @@ use crate::record::{ErrorType, Published};
 pub enum IfExists {
     Replace,
     Refuse,
-    /// One with something in it is refused.
-    ReplaceEmpty,
 }
 
 /// How one kind of output is treated, and what messages call it.
@@ -41,10 +39,20 @@ pub struct PartPolicy {
     /// The option that names it.
     pub flag: &'static str,
     pub if_exists: IfExists,
+    /// A file with something in it is not replaced, whatever else holds.
+    pub keeps_content: bool,
     /// Permissions of a new file, before the umask.
     pub mode: u32,
     /// What a failure means, before what to do about it.
     pub loss: &'static str,
+}
+
+impl PartPolicy {
+    /// Files whose last version is of no use to anybody.
+    pub const fn replacing(flag: &'static str) -> PartPolicy {
+        let (if_exists, keeps_content) = (IfExists::Replace, false);
+        PartPolicy { flag, if_exists, keeps_content, mode: 0o666, loss: "" }
+    }
 }
 
 pub struct PartFile {
@@ -205,13 +213,12 @@ impl PartFile {
             );
         }
         let replaced_bytes = fs::metadata(&self.resolved).ok().map(|metadata| metadata.len());
+        if self.policy.keeps_content && replaced_bytes.is_some_and(|bytes| bytes > 0) {
+            return Err(not_empty(&self.target, self.policy.flag));
+        }
         let renamed = match self.policy.if_exists {
             IfExists::Replace => fs::rename(&self.path, &self.resolved),
             IfExists::Refuse => rename_to_nothing(&self.path, &self.resolved),
-            IfExists::ReplaceEmpty if replaced_bytes.is_some_and(|bytes| bytes > 0) => {
-                return Err(not_empty(&self.target, self.policy.flag));
-            }
-            IfExists::ReplaceEmpty => fs::rename(&self.path, &self.resolved),
         };
         renamed.map_err(|cause| {
             if cause.kind() == io::ErrorKind::AlreadyExists {
@@ -290,14 +297,14 @@ fn in_the_way(hidden: &Hidden, flag: &str) -> Error {
 
 /// The error of a second run, if a run is writing this output now.
 pub fn in_use(target: &Path, flag: &'static str) -> Option<Error> {
-    let policy = PartPolicy { flag, if_exists: IfExists::Replace, mode: 0, loss: "" };
+    let policy = PartPolicy::replacing(flag);
     let place = Place::find(target, policy).ok()?;
     claim::is_held(&place.hidden).then(|| held(target, &place.hidden, flag))
 }
 
 /// What a killed run left of this output, which the next one removes.
 pub fn left_of(target: &Path, flag: &'static str) -> Option<Metadata> {
-    let policy = PartPolicy { flag, if_exists: IfExists::Replace, mode: 0, loss: "" };
+    let policy = PartPolicy::replacing(flag);
     claim::left(&Place::find(target, policy).ok()?.hidden)
 }
 

@@ -76,7 +76,7 @@ fn example(directory: &Path) -> String {
 }
 
 fn replaceable(resolved: &Path, target: &Path, policy: PartPolicy) -> Result<Option<Metadata>> {
-    let PartPolicy { flag, if_exists, .. } = policy;
+    let PartPolicy { flag, if_exists, keeps_content, .. } = policy;
     let shown = target.display();
     let Ok(found) = fs::metadata(resolved) else { return Ok(None) };
     let kind = found.file_type();
@@ -91,7 +91,7 @@ fn replaceable(resolved: &Path, target: &Path, policy: PartPolicy) -> Result<Opt
     if if_exists == IfExists::Refuse {
         return Err(exists(target, flag));
     }
-    if if_exists == IfExists::ReplaceEmpty && found.len() > 0 {
+    if keeps_content && found.len() > 0 {
         return Err(not_empty(target, flag));
     }
     match unmovable(resolved, &found) {

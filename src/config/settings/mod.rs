@@ -13,9 +13,15 @@ mod text_files;
 mod typing;
 
 pub use self::files_read::FileRead;
+use super::choices::{Choice, SinkType, SourceType};
+use super::defaults::{
+    BATCH_BYTES, LANE_COUNT_MAX, PAGE_BYTES, PIPELINE_ID, RECORD_BYTES, RECORD_SHARE_OF_MEMORY,
+    TRANSACTION_BYTES,
+};
 use super::mistakes::Mistakes;
 use super::option_reader::OptionReader;
 use super::options::{Theme, parted};
+use super::units;
 use super::written::WrittenOptions;
 use crate::pipeline::ErrorBudget;
 use crate::record::ARENA_BYTES_MAX;
@@ -158,44 +164,12 @@ pub enum LogLevel {
     Debug,
 }
 
-/// A record of JSON that names no pipeline still has one label.
-pub const PIPELINE_ID: &str = "default";
-
-/// Below this the commits cost more than the records; far above, a segment no longer fits a cache
-/// and a rejected one is a lot to do again.
-const BATCH_RECORDS: u64 = 50_000;
-
-/// Large enough that a segment's fixed cost vanishes, small enough that a few of them for each core
-/// stay far below `--memory-limit`.
-const BATCH_BYTES: u64 = 1024 * 1024;
-
-/// A transaction costs a flush of the server's log, and its rows are held back from replicas.
-const TRANSACTION_BYTES: u64 = 4 * 1024 * 1024;
-
-/// Holds pages of 10,000 ordinary documents in all.
-const PAGE_BYTES: u64 = 8 * 1024 * 1024;
-
-/// Room for some hundred thousand rows under way; a container of 512 MiB holds it.
-const MEMORY_LIMIT: u64 = 256 * 1024 * 1024;
 const MEMORY_LIMIT_MIN: u64 = 8 * 1024 * 1024;
-
-/// Beyond this a record is more likely a file with a wrong quote than a record.
-const RECORD_BYTES: u64 = 16 * 1024 * 1024;
-
-/// A record must fit next to its rows and its encoding, which can be six times as long, and twice
-/// that where it is compressed.
-const RECORD_SHARE_OF_MEMORY: u64 = 16;
-
-/// Kubernetes kills 30 s after it has asked; reporting needs some of that.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A byte of another encoding may become three of UTF-8, which must still fit an arena.
 const TEXT_GROWTH_MAX: u64 = 3;
 
 const WORKER_COUNT_MAX: u64 = 256;
-
-/// Other people's servers are not to be surprised by a large machine.
-const LANE_COUNT_MAX: u64 = 4;
 
 impl Settings {
     /// `state_dir` is where the environment would keep state.
@@ -237,7 +211,7 @@ impl OptionReader<'_> {
         let lane_count =
             self.number("lanes", 1, WORKER_COUNT_MAX).unwrap_or(cores.min(LANE_COUNT_MAX));
         let error_budget = self.error_budget();
-        let drain_timeout = self.time("drain-timeout").unwrap_or(DRAIN_TIMEOUT);
+        let drain_timeout = self.parsed_or_default("drain-timeout", units::duration);
         let metrics = self.metrics();
         let reporting = self.reporting();
         if self.text("rejects").is_some_and(|file| file == "-") {
@@ -291,13 +265,13 @@ impl OptionReader<'_> {
     fn metrics(&mut self) -> MetricsSettings {
         MetricsSettings {
             port: self.number("metrics-port", 0, u64::from(u16::MAX)).map(|port| port as u16),
-            host: self.text("metrics-host").unwrap_or_else(|| "127.0.0.1".to_string()),
+            host: self.text_or_default("metrics-host"),
             expected_interval: self.some_time("expect-every"),
         }
     }
 
     fn memory_limit(&mut self) -> u64 {
-        let limit = self.size("memory-limit").unwrap_or(MEMORY_LIMIT);
+        let limit = self.parsed_or_default("memory-limit", units::size);
         if limit < MEMORY_LIMIT_MIN {
             self.wrong("memory-limit", "less than 8MiB leaves no room for records");
         }
@@ -335,7 +309,7 @@ impl OptionReader<'_> {
 
     /// Never more than a second's worth where there is a pace.
     fn batch_records(&mut self) -> u64 {
-        let records = self.number("batch-size", 1, u64::from(u32::MAX)).unwrap_or(BATCH_RECORDS);
+        let records = self.number_or_default("batch-size", 1, u64::from(u32::MAX));
         self.rows_per_second().map_or(records, |pace| records.min(pace))
     }
 
@@ -344,7 +318,7 @@ impl OptionReader<'_> {
     }
 
     fn error_budget(&mut self) -> ErrorBudget {
-        self.parsed("max-errors", ErrorBudget::parse).unwrap_or(ErrorBudget::Count(0))
+        self.parsed_or_default("max-errors", ErrorBudget::parse)
     }
 
     fn selection(&mut self) -> Option<ColumnSelection> {
@@ -375,25 +349,25 @@ impl OptionReader<'_> {
         sink: Option<&SinkSettings>,
         selection: Option<&ColumnSelection>,
     ) -> Option<SourceSettings> {
-        let kind = self.source_kind()?;
-        let when = format!("with --source-type {kind}");
-        if kind != "csv" {
+        let kind = self.source_type()?;
+        let when = format!("with --source-type {}", kind.name());
+        if kind != SourceType::Csv {
             self.refuse(&["csv-file"], &when);
             self.refuse_theme(Theme::Csv, &when);
         }
-        if kind != "jsonl" {
+        if kind != SourceType::Jsonl {
             self.refuse(&["jsonl-file", "jsonl-encoding"], &when);
         }
-        if kind != "elasticsearch" {
+        if kind != SourceType::Elasticsearch {
             self.refuse_theme(Theme::Elastic, &when);
         }
-        match kind.as_str() {
-            "csv" => {
+        match kind {
+            SourceType::Csv => {
                 self.refuse(&["flatten"], &when);
                 self.csv_source(limit).map(SourceSettings::Csv)
             }
-            "jsonl" => self.jsonl_source(limit, selection).map(SourceSettings::Jsonl),
-            _ => {
+            SourceType::Jsonl => self.jsonl_source(limit, selection).map(SourceSettings::Jsonl),
+            SourceType::Elasticsearch => {
                 let table = match sink {
                     Some(SinkSettings::Mysql(mysql)) => Some(mysql.table.table.as_str()),
                     _ => None,
@@ -405,42 +379,46 @@ impl OptionReader<'_> {
     }
 
     /// Said, or to be seen from what is named.
-    fn source_kind(&mut self) -> Option<String> {
+    fn source_type(&mut self) -> Option<SourceType> {
         if self.is_written("source-type") {
             return self.choice("source-type");
         }
-        let by_option = [("csv-file", "csv"), ("jsonl-file", "jsonl"), ("es-url", "elasticsearch")];
+        let by_option = [
+            ("csv-file", SourceType::Csv),
+            ("jsonl-file", SourceType::Jsonl),
+            ("es-url", SourceType::Elasticsearch),
+        ];
         let named: Vec<_> =
             by_option.into_iter().filter(|(option, _)| self.is_written(option)).collect();
         if let [(_, kind)] = named[..] {
-            return Some(kind.to_string());
+            return Some(kind);
         }
         self.missing("source-type", "what to read: csv, jsonl or elasticsearch");
         None
     }
 
     fn sink(&mut self) -> Option<SinkSettings> {
-        match self.sink_kind()?.as_str() {
-            "file" => {
+        match self.sink_type()? {
+            SinkType::File => {
                 self.refuse_theme(Theme::Mysql, "with --sink-type file");
                 self.file_sink().map(SinkSettings::File)
             }
-            _ => {
+            SinkType::Mysql => {
                 self.refuse_theme(Theme::Output, "with --sink-type mysql");
                 self.mysql_sink().map(|mysql| SinkSettings::Mysql(Box::new(mysql)))
             }
         }
     }
 
-    fn sink_kind(&mut self) -> Option<String> {
+    fn sink_type(&mut self) -> Option<SinkType> {
         if self.is_written("sink-type") {
             return self.choice("sink-type");
         }
-        let named = [("output-file", "file"), ("db-table", "mysql")];
+        let named = [("output-file", SinkType::File), ("db-table", SinkType::Mysql)];
         let named: Vec<_> =
             named.into_iter().filter(|(option, _)| self.is_written(option)).collect();
         if let [(_, kind)] = named[..] {
-            return Some(kind.to_string());
+            return Some(kind);
         }
         self.missing("sink-type", "where to write: file, with --output-file, or mysql");
         None
@@ -464,16 +442,8 @@ impl OptionReader<'_> {
         Reporting {
             is_quiet: self.switch("quiet"),
             summary,
-            log_format: match self.choice("log-format").as_deref() {
-                Some("json") => LogFormat::Json,
-                _ => LogFormat::Text,
-            },
-            log_level: match self.choice("log-level").as_deref() {
-                Some("error") => LogLevel::Error,
-                Some("warn") => LogLevel::Warn,
-                Some("debug") => LogLevel::Debug,
-                _ => LogLevel::Info,
-            },
+            log_format: self.choice_or_default("log-format"),
+            log_level: self.choice_or_default("log-level"),
         }
     }
 }

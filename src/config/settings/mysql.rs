@@ -4,19 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::option_reader::OptionReader;
+use crate::config::units;
 use crate::config::written::OptionOrigin;
-use crate::sink::mysql::rules::{BinaryText, Fraction, JsonDoubles};
-use crate::sink::mysql::settings::{PORT, STATE_TABLE};
+use crate::sink::mysql::settings::PORT;
 use crate::sink::mysql::{
-    Address, Job, Missing, Mode, MysqlSettings, NewFields, Rules, TableName, Tls, TlsMode,
-    UrlParts, Zone,
+    Address, Job, MysqlSettings, Rules, TableName, Tls, TlsMode, UrlParts, Zone,
 };
-
-/// A server that takes longer to answer at all is not there.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A segment takes seconds; a lock that is waited for takes longer.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The system's limit.
 const SOCKET_BYTES_MAX: usize = 107;
@@ -58,28 +51,18 @@ impl OptionReader<'_> {
             password,
             database,
             table,
-            connect_timeout: self.some_time("db-connect-timeout").unwrap_or(CONNECT_TIMEOUT),
-            statement_timeout: self.some_time("db-timeout").unwrap_or(STATEMENT_TIMEOUT),
-            mode: self
-                .choice("mode")
-                .and_then(|mode| Mode::ALL.into_iter().find(|known| known.as_str() == mode)),
+            connect_timeout: self.parsed_or_default("db-connect-timeout", units::some_duration),
+            statement_timeout: self.parsed_or_default("db-timeout", units::some_duration),
+            mode: self.choice("mode"),
             key: self.list("key"),
             keys_unique: self.switch("keys-unique"),
             create_table: self.switch("create-table"),
-            new_fields: match self.choice("new-fields").as_deref() {
-                Some("ignore") => NewFields::Ignore,
-                _ => NewFields::Refuse,
-            },
-            missing: self
-                .choice("missing")
-                .and_then(|missing| {
-                    Missing::ALL.into_iter().find(|known| known.as_str() == missing)
-                })
-                .unwrap_or_default(),
+            new_fields: self.choice_or_default("new-fields"),
+            missing: self.choice_or_default("missing"),
             rules: self.rules(),
             throttle: self.text("throttle-query"),
             throttle_every: THROTTLE_EVERY,
-            state_table: self.text("state-table").unwrap_or_else(|| STATE_TABLE.to_string()),
+            state_table: self.text_or_default("state-table"),
             // Set when the pipeline and the source are known.
             job: Job { pipeline_id: String::new(), source: String::new(), run_id: String::new() },
             load_data: !self.switch("no-load-data"),
@@ -149,7 +132,7 @@ impl OptionReader<'_> {
                 Address::Tcp { host: host.unwrap_or(of_url), port: port.unwrap_or(port_of_url) }
             }
             (host, _) => Address::Tcp {
-                host: host.unwrap_or_else(|| "localhost".to_string()),
+                host: host.unwrap_or_else(|| self.text_or_default("db-host")),
                 port: port.unwrap_or(PORT),
             },
         }
@@ -158,7 +141,7 @@ impl OptionReader<'_> {
     fn tls(&mut self, url: Option<&UrlParts>, address: &Address) -> Tls {
         let ca = self.text("db-ca").map(PathBuf::from);
         let ca = ca.or_else(|| Some(self.beside_file("db-url", url?.tls_ca.as_deref()?)));
-        let mode = self.choice("db-ssl-mode").and_then(|mode| TlsMode::parse(&mode));
+        let mode = self.choice("db-ssl-mode");
         let mode = mode.or(url.and_then(|url| url.tls_mode));
         let by_default = match ca {
             // Who names a certificate wants it looked at.
@@ -177,31 +160,19 @@ impl OptionReader<'_> {
 
     fn rules(&mut self) -> Rules {
         Rules {
-            fraction: match self.choice("fraction").as_deref() {
-                Some("truncate") => Fraction::Truncate,
-                Some("round") => Fraction::Round,
-                _ => Fraction::Reject,
-            },
-            source_zone: self.zone("source-zone"),
-            datetime_zone: self.zone("db-datetime-zone").unwrap_or_default(),
-            binary: match self.choice("db-binary").as_deref() {
-                Some("hex") => BinaryText::Hex,
-                Some("base64") => BinaryText::Base64,
-                _ => BinaryText::Raw,
-            },
-            json_doubles: match self.choice("json-doubles").as_deref() {
-                Some("nearest") => JsonDoubles::Nearest,
-                _ => JsonDoubles::Exact,
-            },
+            fraction: self.choice_or_default("fraction"),
+            source_zone: self.parsed("source-zone", zone),
+            datetime_zone: self.parsed_or_default("db-datetime-zone", zone),
+            binary: self.choice_or_default("db-binary"),
+            json_doubles: self.choice_or_default("json-doubles"),
             json_as_text: self.switch("json-as-text"),
             ..Rules::default()
         }
     }
+}
 
-    fn zone(&mut self, name: &'static str) -> Option<Zone> {
-        let text = self.text(name)?;
-        Zone::parse(&text).map_err(|cause| self.wrong(name, &cause.to_string())).ok()
-    }
+fn zone(text: &str) -> Result<Zone, String> {
+    Zone::parse(text).map_err(|cause| cause.to_string())
 }
 
 #[cfg(test)]
@@ -211,6 +182,8 @@ mod tests {
     use crate::config::written::FilePlace;
     use crate::config::{Mistakes, Settings, SinkSettings, WrittenOptions};
     use crate::secret::Secret;
+    use crate::sink::mysql::Missing;
+    use crate::sink::mysql::rules::JsonDoubles;
 
     fn meant(written: &[(&str, &str, OptionOrigin)]) -> (Option<MysqlSettings>, Mistakes) {
         let mut all = WrittenOptions::default();

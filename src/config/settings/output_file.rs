@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::option_reader::OptionReader;
-use crate::part::IfExists;
-use crate::sink::file::{Compression, FileSettings, Format, by_name};
+use crate::sink::file::{FileSettings, Format, by_name};
 
 /// Formats that names promise and nobody here writes.
 const FORMATS: [&str; 22] = [
@@ -41,18 +40,8 @@ impl OptionReader<'_> {
         };
         let path = (file != "-").then(|| PathBuf::from(&file));
         let (promised, compression) = by_name(path.as_deref().unwrap_or(Path::new("")));
-        let format = match self.choice("output-format").as_deref() {
-            Some("csv") => Format::Csv,
-            Some("tsv") => Format::Tsv,
-            Some(_) => Format::JsonLines,
-            None => promised.unwrap_or(Format::JsonLines),
-        };
-        let compression = match self.choice("output-compression").as_deref() {
-            Some("gzip") => Compression::Gzip,
-            Some("zstd") => Compression::Zstd,
-            Some(_) => Compression::None,
-            None => compression,
-        };
+        let format = self.choice("output-format").or(promised).unwrap_or(Format::JsonLines);
+        let compression = self.choice("output-compression").unwrap_or(compression);
         if let Some(path) = &path {
             let is_kept = self.keeps_promises(path);
             if is_kept && promised.is_none() && !self.is_written("output-format") {
@@ -68,10 +57,7 @@ impl OptionReader<'_> {
             path,
             format,
             compression,
-            if_exists: match self.choice("if-exists").as_deref() {
-                Some("refuse") => IfExists::Refuse,
-                _ => IfExists::Replace,
-            },
+            if_exists: self.choice_or_default("if-exists"),
             null: self.text("output-null").unwrap_or_default(),
         })
     }

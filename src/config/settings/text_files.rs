@@ -5,15 +5,13 @@ use std::path::PathBuf;
 
 use super::ColumnSelection;
 use crate::config::option_reader::OptionReader;
+use crate::config::units;
 use crate::rejects::RejectPath;
 use crate::source::SegmentLimit;
 use crate::source::asked::Naming;
-use crate::source::csv::{CsvSettings, Dialect, HeaderNames, InvalidText, Quoting, Ragged};
+use crate::source::csv::{CsvSettings, Dialect};
 use crate::source::jsonl::JsonlSettings;
 use crate::source::text::{Encoding, StreamSettings};
-
-/// Ordinary text becomes a tenth; the most that gzip can do is 1032.
-const EXPANSION_MAX: u64 = 1000;
 
 impl OptionReader<'_> {
     pub fn csv_source(&mut self, limit: SegmentLimit) -> Option<CsvSettings> {
@@ -87,20 +85,10 @@ impl OptionReader<'_> {
             is_delimiter_sure: self.is_written("csv-delimiter"),
             has_header: !self.switch("csv-no-header"),
             columns,
-            header_names: match self.choice("csv-headers").as_deref() {
-                Some("repair") => HeaderNames::Repair,
-                _ => HeaderNames::Strict,
-            },
+            header_names: self.choice_or_default("csv-headers"),
             null: self.text("csv-null"),
-            ragged: match self.choice("csv-ragged").as_deref() {
-                Some("pad") => Ragged::Pad,
-                Some("truncate") => Ragged::Truncate,
-                _ => Ragged::Reject,
-            },
-            invalid_text: match self.choice("csv-invalid-utf8").as_deref() {
-                Some("replace") => InvalidText::Replace,
-                _ => InvalidText::Reject,
-            },
+            ragged: self.choice_or_default("csv-ragged"),
+            invalid_text: self.choice_or_default("csv-invalid-utf8"),
             allow_empty: self.switch("allow-empty"),
             typing: self.typing(),
             stream: self.stream(encoding, "csv-encoding"),
@@ -109,21 +97,12 @@ impl OptionReader<'_> {
     }
 
     fn dialect(&mut self) -> Dialect {
-        let default = Dialect::default();
-        let quote = match self.text("csv-quote").as_deref() {
-            Some("none") => None,
-            _ => self.byte("csv-quote").or(default.quote),
-        };
         let dialect = Dialect {
-            delimiter: self.byte("csv-delimiter").unwrap_or(default.delimiter),
-            quote,
+            delimiter: self.byte("csv-delimiter").unwrap_or(Dialect::default().delimiter),
+            quote: self.parsed_or_default("csv-quote", quote),
             escape: self.byte("csv-escape"),
             comment: self.byte("csv-comment"),
-            quoting: match self.choice("csv-quotes").as_deref() {
-                Some("strict") => Quoting::Strict,
-                Some("lenient") => Quoting::Lenient,
-                _ => Quoting::Normal,
-            },
+            quoting: self.choice_or_default("csv-quotes"),
         };
         let roles = [
             ("csv-delimiter", Some(dialect.delimiter)),
@@ -144,7 +123,7 @@ impl OptionReader<'_> {
     }
 
     fn stream(&mut self, encoding: Encoding, encoding_flag: &'static str) -> StreamSettings {
-        let expansion_max = self.number("max-expansion", 0, u64::MAX).unwrap_or(EXPANSION_MAX);
+        let expansion_max = self.number_or_default("max-expansion", 0, u64::MAX);
         StreamSettings { encoding, encoding_flag, expansion_max }
     }
 
@@ -158,4 +137,8 @@ impl OptionReader<'_> {
             Encoding::Auto
         })
     }
+}
+
+fn quote(text: &str) -> Result<Option<u8>, String> {
+    if text == "none" { Ok(None) } else { units::byte(text).map(Some) }
 }
