@@ -336,7 +336,7 @@ fn open_rejects(settings: &Settings, run_id: &str) -> Result<RejectFile> {
     RejectFile::create(&path, Keep::WhenNeeded)
 }
 
-/// Where none is put up with, the error that ends the run says it; otherwise the log shows the
+/// Where no rejected record is allowed, the error that ends the run says it; otherwise the log shows the
 /// first ones.
 fn log_rejected(budget: ErrorBudget) -> OnRejected {
     let logged = AtomicU64::new(0);
