@@ -317,7 +317,7 @@ fn serve(settings: &Settings, stats: &Arc<Stats>) -> Result<Option<(Arc<Pages>, 
     Ok(Some((pages, server)))
 }
 
-/// Where none is put up with, the error that ends the run says it; otherwise the log shows the
+/// Where no rejected record is allowed, the error that ends the run says it; otherwise the log shows the
 /// first ones.
 fn log_rejected(budget: ErrorBudget) -> OnRejected {
     let logged = AtomicU64::new(0);
