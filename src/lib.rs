@@ -14,6 +14,7 @@ pub mod config;
 pub mod convert;
 pub mod error;
 pub mod event;
+pub mod file_identity;
 pub mod observe;
 pub mod outcome;
 pub mod part;
