@@ -4,17 +4,12 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use flowgauge::app;
-use flowgauge::cli::{self, Asked};
-use flowgauge::command::check;
-use flowgauge::config::{self, Settings, Which, is_told_by_environment};
-use flowgauge::error::Error;
-use flowgauge::observe::panics;
-use flowgauge::observe::standard_error::{LAST_LINES_MAX, standard_error};
-use flowgauge::outcome::Outcome;
-use flowgauge::shown::Block;
-use flowgauge::signals;
-use flowgauge::sink::file::StandardOutput;
+use flowgauge::program::cli::Asked;
+use flowgauge::program::config::{Settings, Which, is_told_by_environment};
+use flowgauge::program::{
+    Block, Error, LAST_LINES_MAX, Outcome, StandardOutput, app, check, cli, config, panics,
+    signals, standard_error,
+};
 
 /// The allocator of glibc keeps what was given back of large blocks, and puts no bound to it.
 #[cfg(all(feature = "jemalloc", target_os = "linux", target_env = "gnu"))]

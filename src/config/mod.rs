@@ -18,9 +18,7 @@ mod written;
 pub use layers::{
     Refusal, Which, environment, is_told_by_environment, log_format_of_environment, resolve,
 };
-pub use mistakes::Mistakes;
 pub use settings::{
-    FileRead, LogFormat, LogLevel, MetricsSettings, PIPELINE_ID, Reporting, Selection, Settings,
-    SinkSettings, SourceSettings, Summary,
+    LogFormat, LogLevel, PIPELINE_ID, Selection, Settings, SinkSettings, SourceSettings, Summary,
 };
 pub use written::{Origin, Written};

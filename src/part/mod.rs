@@ -22,7 +22,7 @@ use self::claim::{Claim, Taken, is_in_place};
 use self::hidden::Hidden;
 pub use self::hidden::directory;
 use self::place::Place;
-pub use self::place::{is_hidden_of, is_same_file, is_same_place};
+pub use self::place::{is_hidden_of, is_same_place};
 use crate::error::{Error, Kind, Result};
 use crate::record::{ErrorType, Published};
 

@@ -199,8 +199,9 @@ impl Reading<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::mistakes::Mistakes;
     use crate::config::options::Opt;
-    use crate::config::{Mistakes, Settings, SinkSettings, Written};
+    use crate::config::{Settings, SinkSettings, Written};
     use crate::secret::Secret;
 
     fn meant(written: &[(&str, &str, Origin)]) -> (Option<MysqlSettings>, Mistakes) {
