@@ -2,14 +2,10 @@
 
 use std::process::ExitCode;
 
-use flowgauge::app;
-use flowgauge::cli::{self, Asked};
-use flowgauge::command::{check, run, schema, texts, usage};
-use flowgauge::config::is_told_by_environment;
-use flowgauge::observe::panics;
-use flowgauge::observe::standard_error::{LAST_LINES_MAX, standard_error};
-use flowgauge::outcome::Outcome;
-use flowgauge::signals;
+use flowgauge::program::{
+    Asked, LAST_LINES_MAX, Outcome, check, complain, is_told_by_environment, panics, parse, run,
+    schema, signals, standard_error, texts, usage,
+};
 
 /// The allocator of glibc keeps what was given back of large blocks, and puts no bound to it.
 #[cfg(all(feature = "jemalloc", target_os = "linux", target_env = "gnu"))]
@@ -20,7 +16,7 @@ fn main() -> ExitCode {
     panics::install();
     let outcome = panics::caught(|| signals::install().map(|()| asked()));
     let outcome = outcome.unwrap_or_else(|error| {
-        app::complain(&error);
+        complain(&error);
         error.kind.into()
     });
     standard_error().finish(LAST_LINES_MAX);
@@ -34,7 +30,7 @@ fn asked() -> Outcome {
     if arguments.len() <= 1 && !is_told_by_environment() {
         return usage::nothing_asked();
     }
-    match cli::parse(arguments.clone()) {
+    match parse(arguments.clone()) {
         Err(complaint) => usage::complain(&complaint, &arguments),
         Ok(Asked::Run { which, written }) => run::run(&which, written),
         Ok(Asked::Check { which, ddl_only, written }) => check::run(&which, ddl_only, written),
