@@ -4,7 +4,6 @@
 //!
 //! Nothing is tried twice here, but at the next node what one of them did not give.
 
-use std::error::Error as StdError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,7 +17,7 @@ use serde::de::IgnoredAny;
 
 use super::address::{self, Address};
 use super::answer::{self, Refusal, shortened};
-use super::body::{self, More, Outcome};
+use super::body::{self, BodyEnd, BodyError, More};
 use super::circuit::Circuits;
 use super::hidden::Hidden;
 use super::indices::weight;
@@ -33,7 +32,7 @@ const INFO_BYTES_MAX: usize = 4 << 20;
 /// The name of a snapshot has about 100 bytes for each shard.
 const SNAPSHOT_BYTES_MAX: usize = 16 << 20;
 /// As much as is read of why something is refused.
-const REFUSAL_BYTES: usize = 256 << 10;
+pub const REFUSAL_BYTES_MAX: usize = 256 << 10;
 
 pub struct Client {
     nodes: Vec<Node>,
@@ -231,12 +230,12 @@ impl Client {
         let is_elastic = reply.response.headers().contains_key("x-elastic-product");
         let most = match status {
             200 => self.most(operation),
-            _ => REFUSAL_BYTES,
+            _ => REFUSAL_BYTES_MAX,
         };
         let mut body = Vec::new();
-        let read = body::read(self, reply, &mut body, most, |_| More::No).await;
+        let read = self.read_body(reply, &mut body, most, |_| More::No).await;
         let is_too_large = match read {
-            Ok(outcome) => outcome == Outcome::TooLarge,
+            Ok(outcome) => outcome == BodyEnd::TooLarge,
             Err(error) => {
                 self.tell(operation, None);
                 return Ok(Err(error));
@@ -385,16 +384,24 @@ impl Client {
         &self.hidden
     }
 
-    pub fn timeout(&self) -> Duration {
-        self.timeout
+    /// Reads the body of an answer into `buffer`, up to `limit`, or further where `more` says so.
+    pub async fn read_body(
+        &self,
+        reply: Reply,
+        buffer: &mut Vec<u8>,
+        limit: usize,
+        more: impl FnMut(usize) -> More,
+    ) -> Result<BodyEnd> {
+        let Reply { response, node } = reply;
+        let read = body::read(response, self.timeout, buffer, limit, more).await;
+        read.map_err(|error| match error {
+            BodyError::Broken(cause) => broken_off(&self.nodes[node].address, &cause),
+            BodyError::TimedOut => self.timed_out(node),
+            BodyError::Encoding(error) => error,
+        })
     }
 
-    /// A body that broke off.
-    pub fn broken(&self, index: usize, cause: &(dyn StdError + 'static)) -> Error {
-        broken_off(&self.nodes[index].address, cause)
-    }
-
-    pub fn timed_out(&self, index: usize) -> Error {
+    fn timed_out(&self, index: usize) -> Error {
         let message = format!("'{}' did not answer in time", self.nodes[index].address.name());
         Error::new(Kind::Unavailable, ErrorType::Timeout, message)
             .help("--es-timeout is how long an answer may take")

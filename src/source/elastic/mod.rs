@@ -183,7 +183,7 @@ impl Source for ElasticSource {
     }
 
     fn open(&self, _split: usize, limit: SegmentLimit) -> Result<Box<dyn Cursor + '_>> {
-        self.reading.fit(limit);
+        self.reading.set_limit(limit);
         Ok(Box::new(HitCursor::new(self.reading.clone())))
     }
 

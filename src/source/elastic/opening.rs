@@ -1,7 +1,7 @@
 //! Opening: who the server is, what there is to read and how much, and a snapshot of it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use elasticsearch::http::Method;
 use elasticsearch::indices::IndicesGetAliasParts;
@@ -19,7 +19,7 @@ use super::indices::{self, Unread};
 use super::mapping::{self, Listing, Mappings};
 use super::pace;
 use super::pinning::{Pinned, pin};
-use super::reading::Reading;
+use super::reading::{Reading, within_a_record};
 use super::snapshot::Snapshot;
 use super::taking::{routed, take, weigh};
 use super::{Auth, ElasticSettings};
@@ -155,7 +155,6 @@ fn reading(
     title: String,
     indices: String,
 ) -> Reading {
-    let limit = settings.limit;
     Reading {
         client,
         snapshot: Arc::new(snapshot),
@@ -171,8 +170,7 @@ fn reading(
         delivered: AtomicU64::new(0),
         slices: AtomicUsize::new(1),
         version: AtomicBool::new(settings.beside.iter().any(|name| name == "_version")),
-        limit: crate::source::SegmentLimit { bytes: limit.bytes.min(limit.record_bytes), ..limit },
-        fitted: OnceLock::new(),
+        limit: Mutex::new(within_a_record(settings.limit)),
         window: pace::PAGE_RECORDS_MAX,
         scroll_size: 1,
         shards: None,

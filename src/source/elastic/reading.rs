@@ -1,15 +1,15 @@
 //! What all slices of a source share while they are read.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 
 use super::answer::Refusal;
 use super::ask::{self, Filter, Pit, Search, Slice, Sources};
-use super::body::{self, More, Outcome};
-use super::client::{Client, Question, Reply};
+use super::body::{BodyEnd, More};
+use super::client::{Client, Question, REFUSAL_BYTES_MAX, Reply};
 use super::dialect::Dialect;
 use super::page::{self, Demands, Incomplete, Page};
 use super::poison;
@@ -22,8 +22,6 @@ use crate::source::SegmentLimit;
 /// A page without some shards is an error then, and not a page that looks whole.
 const PARTIAL_SEARCHES: &str = "allow_partial_search_results=false";
 
-/// As much as is read of why a page is refused.
-const REFUSAL_BYTES: usize = 256 << 10;
 /// More than is shown of an answer that is none.
 const SHOWN_BYTES: usize = 4 << 10;
 
@@ -49,9 +47,8 @@ pub struct Reading {
     pub slices: AtomicUsize,
     /// `_version` is wanted beside the documents.
     pub version: AtomicBool,
-    pub limit: SegmentLimit,
-    /// What the run made of it.
-    pub fitted: OnceLock<SegmentLimit>,
+    /// That of the settings, until the run sets its own.
+    pub limit: Mutex<SegmentLimit>,
     /// As many hits as the server allows on a page.
     pub window: u64,
     /// Hits of each page of a scroll.
@@ -160,14 +157,16 @@ impl Reading {
     }
 
     /// Segments are no larger than this from here on, nor pages.
-    pub fn fit(&self, limit: SegmentLimit) {
-        let bytes = limit.bytes.min(limit.record_bytes);
-        // A snapshot is read once.
-        let _ = self.fitted.set(SegmentLimit { bytes, ..limit });
+    pub fn set_limit(&self, limit: SegmentLimit) {
+        *self.lock_limit() = within_a_record(limit);
     }
 
     pub fn limit(&self) -> SegmentLimit {
-        self.fitted.get().copied().unwrap_or(self.limit)
+        *self.lock_limit()
+    }
+
+    fn lock_limit(&self) -> MutexGuard<'_, SegmentLimit> {
+        self.limit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Most bytes of a page that is not a single document: a segment holds one of each slice.
@@ -192,21 +191,21 @@ impl Reading {
         let (node, start) = (reply.node, buffer.len());
         let most = match status {
             200 => self.page_bytes(),
-            _ => REFUSAL_BYTES,
+            _ => REFUSAL_BYTES_MAX,
         };
         let limit = start + most;
-        let read = body::read(&self.client, reply, buffer, limit, more).await;
+        let read = self.client.read_body(reply, buffer, limit, more).await;
         let outcome = read.inspect_err(|_| self.client.failed(node, None))?;
         let answer = &buffer[start..];
         Ok(match outcome {
             // What is too long to be a refusal is none that can be understood.
-            Outcome::Whole | Outcome::TooLarge if status != 200 => {
+            BodyEnd::Whole | BodyEnd::TooLarge if status != 200 => {
                 let refusal = Refusal::read(status, &self.client.hidden().bytes(answer));
                 Fetched::Refused(Refusal { retry_after, ..refusal })
             }
-            Outcome::Over => Fetched::Over,
-            Outcome::TooLarge => Fetched::TooLarge,
-            Outcome::Whole => match page::read(answer, demands) {
+            BodyEnd::Over => Fetched::Over,
+            BodyEnd::TooLarge => Fetched::TooLarge,
+            BodyEnd::Whole => match page::read(answer, demands) {
                 Ok(page) => {
                     self.client.answered(node);
                     Fetched::Page(page)
@@ -264,4 +263,9 @@ impl Reading {
     pub fn page_name(&self) -> String {
         format!("a page of '{}'", self.title)
     }
+}
+
+/// A segment is not larger than the largest record may be.
+pub fn within_a_record(limit: SegmentLimit) -> SegmentLimit {
+    SegmentLimit { bytes: limit.bytes.min(limit.record_bytes), ..limit }
 }
