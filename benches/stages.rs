@@ -18,10 +18,12 @@ use flowgauge::part::IfExists;
 use flowgauge::pipeline::{self, ErrorBudget, RetryPolicy, Run, Stop};
 use flowgauge::record::{Rejected, Rows, Segment};
 use flowgauge::rejects::MemoryRejects;
-use flowgauge::sink::file::{Compression, FileSettings, FileSink, Format, Target};
+use flowgauge::sink::file::{Compression, FileSettings, FileSink, Format, OutputTarget};
 use flowgauge::sink::memory::MemorySink;
 use flowgauge::sink::{MarkPolicy, Sink};
-use flowgauge::source::csv::{CsvSettings, CsvSource, Dialect, HeaderNames, InvalidText, Ragged};
+use flowgauge::source::csv::{
+    CsvDialect, CsvSettings, CsvSource, HeaderNames, InvalidText, Ragged,
+};
 use flowgauge::source::memory::MemorySource;
 use flowgauge::source::text::{Boundaries, Encoding, StreamSettings};
 use flowgauge::source::{Onlooker, SegmentLimit, Source, Wanted};
@@ -49,7 +51,7 @@ fn source(file: &std::path::Path) -> CsvSource {
     CsvSource::open(CsvSettings {
         files: vec![file.display().to_string()],
         written: Vec::new(),
-        dialect: Dialect::default(),
+        dialect: CsvDialect::default(),
         is_delimiter_sure: true,
         has_header: true,
         columns: None,
@@ -83,7 +85,7 @@ fn sink(source: &CsvSource, format: Format) -> FileSink {
     };
     let shape = source.decoder(&Wanted::Everything).unwrap().shape();
     let names = Rows::new(shape.clone()).columns().to_vec();
-    FileSink::open(&settings, Target::Nowhere, &shape, &names)
+    FileSink::open(&settings, OutputTarget::Nowhere, &shape, &names)
 }
 
 fn stages(criterion: &mut Criterion) {
@@ -96,7 +98,7 @@ fn stages(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("stage");
     group.throughput(Throughput::Bytes(segment.bytes.len() as u64));
     group.bench_function("scan", |bencher| {
-        bencher.iter(|| Dialect::default().scan(black_box(&segment.bytes), false, u64::MAX));
+        bencher.iter(|| CsvDialect::default().scan(black_box(&segment.bytes), false, u64::MAX));
     });
     group.bench_function("decode", |bencher| {
         bencher.iter(|| {

@@ -7,8 +7,8 @@ use super::Selection;
 use crate::config::reading::Reading;
 use crate::config::small_file;
 use crate::source::SegmentLimit;
-use crate::source::asked::Naming;
-use crate::source::elastic::{Auth, ElasticSettings, Tls};
+use crate::source::elastic::{Auth, ElasticSettings, ElasticTls};
+use crate::source::named_fields::NamedFields;
 
 /// Longer than a page takes, sink and all; the server's own tools take the same.
 const KEEP_ALIVE: Duration = Duration::from_secs(5 * 60);
@@ -22,7 +22,7 @@ const QUERY_BYTES_MAX: usize = 16 * 1024 * 1024;
 const SLICES_MAX: u64 = 1024;
 
 /// What stands beside a document.
-const BESIDE: [&str; 4] = ["_id", "_index", "_routing", "_version"];
+const METADATA_FIELDS: [&str; 4] = ["_id", "_index", "_routing", "_version"];
 
 impl Reading<'_> {
     /// `table` names the index where nobody else does.
@@ -44,8 +44,8 @@ impl Reading<'_> {
             indices.push(table.to_string());
         }
         let (include, exclude) = self.source_fields();
-        let mut asked: Vec<Naming> = selection.map(Selection::naming).into_iter().collect();
-        asked.push(Naming { flag: "es-fields", names: include.clone(), are_patterns: true });
+        let mut asked: Vec<NamedFields> = selection.map(Selection::naming).into_iter().collect();
+        asked.push(NamedFields { flag: "es-fields", names: include.clone(), are_patterns: true });
         let settings = ElasticSettings {
             urls: urls.clone().unwrap_or_default(),
             indices,
@@ -53,12 +53,12 @@ impl Reading<'_> {
             include,
             exclude,
             auth: self.auth(),
-            tls: Tls {
+            tls: ElasticTls {
                 ca: self.text("es-ca").map(PathBuf::from),
                 insecure: self.switch("es-insecure"),
             },
             slices: self.number("es-slices", 1, SLICES_MAX).map(|slices| slices as usize),
-            beside: self.beside(),
+            metadata: self.metadata(),
             flatten: self.switch("flatten"),
             dates: self.dates(),
             asked,
@@ -133,11 +133,14 @@ impl Reading<'_> {
         self.secret("es-token").map_or(Auth::None, Auth::Bearer)
     }
 
-    fn beside(&mut self) -> Vec<String> {
+    fn metadata(&mut self) -> Vec<String> {
         let names = self.list("es-meta").unwrap_or_default();
         for name in &names {
-            if !BESIDE.contains(&name.as_str()) {
-                self.wrong("es-meta", &format!("'{name}' is not one of {}", BESIDE.join(", ")));
+            if !METADATA_FIELDS.contains(&name.as_str()) {
+                self.wrong(
+                    "es-meta",
+                    &format!("'{name}' is not one of {}", METADATA_FIELDS.join(", ")),
+                );
             }
         }
         names

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use super::Selection;
 use crate::config::reading::Reading;
 use crate::source::SegmentLimit;
-use crate::source::asked::Naming;
-use crate::source::csv::{CsvSettings, Dialect, HeaderNames, InvalidText, Quoting, Ragged};
+use crate::source::csv::{CsvDialect, CsvSettings, HeaderNames, InvalidText, Quoting, Ragged};
 use crate::source::jsonl::JsonlSettings;
+use crate::source::named_fields::NamedFields;
 use crate::source::text::{Encoding, StreamSettings};
 
 /// Ordinary text becomes a tenth; the most that gzip can do is 1032.
@@ -35,8 +35,8 @@ impl Reading<'_> {
         let flatten = self.switch("flatten");
         let dates = self.dates();
         let dated = dates.iter().map(|(name, _)| name.clone()).collect();
-        let mut asked: Vec<Naming> = selection.map(Selection::naming).into_iter().collect();
-        asked.push(Naming { flag: "types", names: dated, are_patterns: false });
+        let mut asked: Vec<NamedFields> = selection.map(Selection::naming).into_iter().collect();
+        asked.push(NamedFields { flag: "types", names: dated, are_patterns: false });
         let files = self.files("jsonl-file")?;
         let written = self.written_files();
         Some(JsonlSettings { files, written, stream, limit, flatten, dates, asked })
@@ -100,13 +100,13 @@ impl Reading<'_> {
         }
     }
 
-    fn dialect(&mut self) -> Dialect {
-        let default = Dialect::default();
+    fn dialect(&mut self) -> CsvDialect {
+        let default = CsvDialect::default();
         let quote = match self.text("csv-quote").as_deref() {
             Some("none") => None,
             _ => self.byte("csv-quote").or(default.quote),
         };
-        let dialect = Dialect {
+        let dialect = CsvDialect {
             delimiter: self.byte("csv-delimiter").unwrap_or(default.delimiter),
             quote,
             escape: self.byte("csv-escape"),

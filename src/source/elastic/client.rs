@@ -15,14 +15,14 @@ use reqwest::header::{
 };
 use serde::de::IgnoredAny;
 
-use super::address::{self, Address};
-use super::answer::{self, Refusal, shortened};
+use super::address::{self, NodeAddress};
 use super::body::{self, BodyEnd, BodyError, More};
 use super::circuit::Circuits;
-use super::hidden::Hidden;
+use super::credential_mask::CredentialMask;
+use super::error_answer::{self, ErrorAnswer, shortened};
 use super::indices::weight;
 use super::node::{Node, broken_off, node, unreachable};
-use super::{Auth, Tls};
+use super::{Auth, ElasticTls};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, Operation};
 use crate::record::ErrorType;
@@ -42,14 +42,14 @@ pub struct Client {
     timeout: Duration,
     compress: bool,
     authorization: Option<HeaderValue>,
-    hidden: Hidden,
+    mask: CredentialMask,
     /// What an answer may take: before the first page nothing else does.
     memory: usize,
     observer: Arc<dyn Observer>,
 }
 
 /// How requests are made, whoever is asked.
-pub struct Manner {
+pub struct RequestSettings {
     pub timeout: Duration,
     pub compress: bool,
     pub memory: usize,
@@ -69,7 +69,7 @@ impl Reply {
     /// When the server wants to be asked again.
     pub fn retry_after(&self) -> Option<Duration> {
         let words = self.response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-        answer::retry_after(words, Timestamp::now())
+        error_answer::retry_after(words, Timestamp::now())
     }
 }
 
@@ -97,9 +97,9 @@ impl Answer {
     }
 
     /// What it means, where it is not what was asked for.
-    pub fn refusal(&self) -> Refusal {
-        let refusal = Refusal::read(self.status, &self.body);
-        Refusal { retry_after: self.retry_after, ..refusal }
+    pub fn refusal(&self) -> ErrorAnswer {
+        let refusal = ErrorAnswer::read(self.status, &self.body);
+        ErrorAnswer { retry_after: self.retry_after, ..refusal }
     }
 
     /// The node is not to blame for it.
@@ -146,11 +146,11 @@ impl<'a> Question<'a> {
 
 impl Client {
     pub fn new(
-        addresses: Vec<Address>,
+        addresses: Vec<NodeAddress>,
         auth: &Auth,
-        hidden: Hidden,
-        tls: &Tls,
-        manner: Manner,
+        mask: CredentialMask,
+        tls: &ElasticTls,
+        manner: RequestSettings,
         observer: Arc<dyn Observer>,
     ) -> Result<Client> {
         let authorization = super::node::authorization(auth)?;
@@ -167,7 +167,7 @@ impl Client {
             .map(|address| node(address, tls, pem.as_deref()))
             .collect::<Result<Vec<Node>>>()?;
         let circuits = Mutex::new(Circuits::new(nodes.len()));
-        let Manner { timeout, compress, memory } = manner;
+        let RequestSettings { timeout, compress, memory } = manner;
         let born = Instant::now();
         Ok(Client {
             nodes,
@@ -176,7 +176,7 @@ impl Client {
             timeout,
             compress,
             authorization,
-            hidden,
+            mask,
             memory,
             observer,
         })
@@ -243,7 +243,7 @@ impl Client {
         };
         self.tell(operation, Some(status));
         if status != 200 {
-            body = self.hidden.bytes(&body);
+            body = self.mask.bytes(&body);
         } else if is_too_large || !self.may_hold(operation, &body) {
             return Err(self.too_large(index, question));
         }
@@ -336,7 +336,7 @@ impl Client {
             .and_then(|location| location.to_str().ok())
             .and_then(|location| address::aim_of(reply.response.url(), location));
         let aim = match aim {
-            Some(aim) => format!("to '{}'", shortened(&self.hidden.text(&aim))),
+            Some(aim) => format!("to '{}'", shortened(&self.mask.text(&aim))),
             None => "to no other place".to_string(),
         };
         let message = format!("'{name}' redirects {aim}, which is not followed ({status})");
@@ -380,8 +380,8 @@ impl Client {
         self.memory
     }
 
-    pub fn hidden(&self) -> &Hidden {
-        &self.hidden
+    pub fn mask(&self) -> &CredentialMask {
+        &self.mask
     }
 
     /// Reads the body of an answer into `buffer`, up to `limit`, or further where `more` says so.
