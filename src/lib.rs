@@ -48,7 +48,7 @@ pub mod parts {
     pub use crate::config::options::{OPTIONS, Opt, Takes};
     pub use crate::convert::Typing;
     pub use crate::convert::date::calendar::civil;
-    pub use crate::convert::date::{DateFormat, Reading};
+    pub use crate::convert::date::{DateFormat, ParsedTime};
     pub use crate::event::{Event, Observer, Vitals};
     pub use crate::observe::catalogue::{Metric, Type};
     pub use crate::observe::logging::Style;
@@ -58,11 +58,11 @@ pub mod parts {
     pub use crate::record::{Rejected, Rows, Segment};
     pub use crate::rejects::MemoryRejects;
     pub use crate::shown::is_obeyed;
-    pub use crate::sink::file::{Compression, FileSettings, FileSink, Format, Target};
+    pub use crate::sink::file::{Compression, FileSettings, FileSink, Format, OutputTarget};
     pub use crate::sink::memory::MemorySink;
     pub use crate::sink::{MarkPolicy, Sink};
     pub use crate::source::csv::{
-        CsvSettings, CsvSource, Dialect, HeaderNames, InvalidText, Ragged,
+        CsvDialect, CsvSettings, CsvSource, HeaderNames, InvalidText, Ragged,
     };
     pub use crate::source::jsonl::{JsonlSettings, JsonlSource};
     pub use crate::source::memory::MemorySource;
