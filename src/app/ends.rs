@@ -1,5 +1,6 @@
 //! The two ends of a run, and what lies between them.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -337,11 +338,32 @@ fn wanted_by_file(
         }
         Shape::Documents => {
             let fields = source.fields().iter().filter(|field| !field.is_beside);
-            let names: Vec<String> = fields.map(|field| field.name.clone()).collect();
-            let wanted = Wanted::Fields { names: names.clone(), others: Others::Reject };
-            Ok((source.decoder(&wanted)?, names))
+            let names = fields.clone().map(|field| field.name.clone()).collect();
+            let columns = columns_of(fields)?;
+            let wanted = Wanted::Fields { names, others: Others::Reject };
+            Ok((source.decoder(&wanted)?, columns))
         }
     }
+}
+
+/// What fields are called as columns, which no two of them may be by the same name.
+fn columns_of<'a>(fields: impl Iterator<Item = &'a Field>) -> Result<Vec<String>> {
+    let mut columns = Vec::new();
+    let mut seen: HashMap<&str, &str> = HashMap::new();
+    for field in fields {
+        if let Some(other) = seen.insert(field.column(), &field.name) {
+            let message = format!(
+                "the fields '{}' and '{}' would both be column '{}'",
+                other.escape_debug(),
+                field.name.escape_debug(),
+                field.column().escape_debug()
+            );
+            return Err(Error::config(message)
+                .help("choose another --flatten-separator, or name fields with --select"));
+        }
+        columns.push(field.column().to_string());
+    }
+    Ok(columns)
 }
 
 /// The first line of the log: what is about to happen.

@@ -476,6 +476,12 @@ pub const OPTIONS: &[Opt] = &[
     switch(Theme::Records, "flatten", "Objects within documents become fields called outer.inner"),
     one(
         Theme::Records,
+        "flatten-separator",
+        "TEXT",
+        "What stands between the names of such fields where they are columns, such as _ [default: .]",
+    ),
+    one(
+        Theme::Records,
         "max-errors",
         "N|N%",
         "Rejected records that are put up with, or their share [default: 0]",

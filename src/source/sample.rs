@@ -180,7 +180,9 @@ fn above(name: &str) -> impl Iterator<Item = &str> {
 /// What the user said goes before any guess. Gives the names that no field has.
 pub fn declare(fields: &mut [Field], types: &[(String, ColumnType)]) -> Vec<String> {
     let mut places: HashMap<String, usize> = HashMap::with_capacity(fields.len());
-    places.extend(fields.iter().enumerate().map(|(place, field)| (field.name.clone(), place)));
+    let named = || fields.iter().enumerate();
+    places.extend(named().map(|(place, field)| (field.column().to_string(), place)));
+    places.extend(named().map(|(place, field)| (field.name.clone(), place)));
     let mut unknown = Vec::new();
     for (name, column_type) in types {
         match places.get(name) {
@@ -192,6 +194,14 @@ pub fn declare(fields: &mut [Field], types: &[(String, ColumnType)]) -> Vec<Stri
         }
     }
     unknown
+}
+
+/// Names the columns of fields in objects. Without a separator they are called as the fields.
+pub fn name_columns(fields: &mut [Field], separator: Option<&str>) {
+    let Some(separator) = separator else { return };
+    for field in fields.iter_mut().filter(|field| field.name.contains('.')) {
+        field.column_name = Some(field.name.replace('.', separator));
+    }
 }
 
 /// How many records of each of several files are looked at.

@@ -63,6 +63,7 @@ impl Reading<'_> {
             slices: self.number("es-slices", 1, SLICES_MAX).map(|slices| slices as usize),
             beside: self.beside(),
             flatten: self.switch("flatten"),
+            separator: self.separator(),
             dates,
             types,
             asked,

@@ -353,7 +353,7 @@ impl Reading<'_> {
         }
         match kind.as_str() {
             "csv" => {
-                self.refuse(&["flatten"], &when);
+                self.refuse(&["flatten", "flatten-separator"], &when);
                 self.csv_source(limit, sink).map(SourceSettings::Csv)
             }
             "jsonl" => self.jsonl_source(limit, sink, selection).map(SourceSettings::Jsonl),

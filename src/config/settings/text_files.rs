@@ -39,6 +39,7 @@ impl Reading<'_> {
         };
         let stream = self.stream(encoding, "jsonl-encoding");
         let flatten = self.switch("flatten");
+        let separator = self.separator();
         let DocumentTypes { dates, columns: types } = self.document_types(sink);
         let dated = dates.iter().map(|(name, _)| name);
         let typed = types.iter().map(|(name, _)| name);
@@ -47,7 +48,29 @@ impl Reading<'_> {
         asked.push(Naming { flag: "types", names: dated, are_patterns: false });
         let files = self.files("jsonl-file")?;
         let written = self.written_files();
-        Some(JsonlSettings { files, written, stream, limit, flatten, dates, types, asked })
+        Some(JsonlSettings {
+            files,
+            written,
+            stream,
+            limit,
+            flatten,
+            separator,
+            dates,
+            types,
+            asked,
+        })
+    }
+
+    /// What stands between the names of fields in objects, where they are columns; none for a dot.
+    pub fn separator(&mut self) -> Option<String> {
+        let separator = self.text("flatten-separator")?;
+        if !self.switch("flatten") {
+            self.wrong("flatten-separator", "without --flatten there are no such names");
+        }
+        if separator.is_empty() {
+            self.wrong("flatten-separator", "name what stands between, such as _");
+        }
+        Some(separator).filter(|separator| separator != ".")
     }
 
     /// The files that the run writes, as far as they are named.

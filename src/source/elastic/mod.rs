@@ -44,7 +44,7 @@ use self::decode::{BESIDE, HitDecode};
 use self::reading::Reading;
 use super::asked::{Asked, Naming};
 use super::document::Picker;
-use super::sample::Sampled;
+use super::sample::{Sampled, name_columns};
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::error::{Error, Kind, Later, Result};
 use crate::event::{Expected, Observer};
@@ -71,6 +71,8 @@ pub struct ElasticSettings {
     pub beside: Vec<String>,
     /// An object in a document is its fields, named `outer.inner`.
     pub flatten: bool,
+    /// What stands between the names of such fields where they are columns, if that is no dot.
+    pub separator: Option<String>,
     /// Fields whose dates are not written as the mapping says.
     pub dates: Vec<(String, Dates)>,
     /// What columns are to be that are made for these.
@@ -124,6 +126,7 @@ pub struct ElasticSource {
     fields: Vec<Field>,
     beside: Vec<String>,
     flatten: bool,
+    separator: Option<String>,
     /// Hits when the snapshot was taken.
     total: u64,
     /// Names of the indices.
@@ -154,8 +157,10 @@ impl ElasticSource {
         let beside = settings.beside.clone();
         let flatten = settings.flatten;
         let types = settings.types.clone();
+        let separator = settings.separator.clone();
         let asked = Asked::new(&settings.asked);
-        let opened = opening::open(settings, observer).await?;
+        let mut opened = opening::open(settings, observer).await?;
+        name_columns(&mut opened.fields, separator.as_deref());
         let names: Vec<String> = match opened.is_nothing {
             true => Vec::new(),
             false => vec![opened.reading.title.clone()],
@@ -170,6 +175,7 @@ impl ElasticSource {
             fields: opened.fields,
             beside,
             flatten,
+            separator,
             total: opened.total,
             indices: opened.indices,
             types,
@@ -212,7 +218,8 @@ impl Source for ElasticSource {
         // Names that a server gives may be anything, too.
         let hidden = |error| self.reading.client.hidden().error(error);
         let sample = self.reading.runtime.block_on(taken).map_err(hidden)?;
-        sampling::fitted(&self.fields, &sample, self.flatten, &self.types)
+        let separator = self.separator.as_deref();
+        sampling::fitted(&self.fields, &sample, self.flatten, separator, &self.types)
     }
 
     fn key(&self) -> &[&str] {
@@ -249,6 +256,7 @@ impl Source for ElasticSource {
         let version = names.iter().any(|name| name == "_version");
         self.reading.version.store(version, Ordering::Relaxed);
         let picker = Picker::new(wanted, BESIDE, self.flatten).with_paths();
+        let picker = picker.joined_by(self.separator.as_deref());
         let watch = self.asked.watch(&picker.shape(), BESIDE);
         Ok(Arc::new(HitDecode {
             names: self.splits.iter().map(|split| split.name.clone()).collect(),

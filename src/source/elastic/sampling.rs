@@ -126,6 +126,7 @@ pub fn fitted(
     known: &[Field],
     sample: &Sample,
     flatten: bool,
+    separator: Option<&str>,
     types: &[(String, ColumnType)],
 ) -> Result<Sampled> {
     let mut fields = known.to_vec();
@@ -147,6 +148,7 @@ pub fn fitted(
         true => sample::fold(&mut fields, sample),
         false => Vec::new(),
     };
+    sample::name_columns(&mut fields, separator);
     let unknown = sample::declare(&mut fields, types);
     if let Some(name) = unknown.first() {
         let name = name.escape_debug();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use self::decode::JsonDecode;
 use super::asked::{Asked, Naming};
 use super::document::Picker;
-use super::sample::{Sampled, declare, records_of, share};
+use super::sample::{Sampled, declare, name_columns, records_of, share};
 use super::text::{
     Boundaries, FileCursor, Input, Kept, Scan, Start, Stream, StreamSettings, find, read_ahead,
 };
@@ -29,6 +29,8 @@ pub struct JsonlSettings {
     pub limit: SegmentLimit,
     /// Objects in objects are their fields, named `outer.inner`.
     pub flatten: bool,
+    /// What stands between the names of such fields where they are columns, if that is no dot.
+    pub separator: Option<String>,
     /// Fields that hold times, and how these are written.
     pub dates: Vec<(String, Dates)>,
     /// What columns are to be that are made for these.
@@ -76,7 +78,11 @@ impl JsonlSource {
         Ok(JsonlSource {
             splits: files.iter().map(|file| Split::file(&file.input.name)).collect(),
             files,
-            fields: sample::with_dates(fields, &settings.dates),
+            fields: {
+                let mut fields = sample::with_dates(fields, &settings.dates);
+                name_columns(&mut fields, settings.separator.as_deref());
+                fields
+            },
             asked: Asked::new(&settings.asked),
             settings,
         })
@@ -132,6 +138,7 @@ impl Source for JsonlSource {
         let notes = super::sample::fold(&mut fields, &sample);
         let notes = notes.iter().map(|name| super::sample::folded(name)).collect();
         let mut fields = sample::with_dates(fields, &self.settings.dates);
+        name_columns(&mut fields, self.settings.separator.as_deref());
         for name in declare(&mut fields, &self.settings.types) {
             // One that the sample lacks may still come.
             fields.push(Field::new(name, FieldKind::Unknown, "declared"));
@@ -143,7 +150,8 @@ impl Source for JsonlSource {
 
     fn decoder(&self, wanted: &Wanted) -> Result<Arc<dyn Decode>> {
         let names = self.splits.iter().map(|split| split.name.clone()).collect();
-        let picker = Picker::new(wanted, &[], self.settings.flatten);
+        let separator = self.settings.separator.as_deref();
+        let picker = Picker::new(wanted, &[], self.settings.flatten).joined_by(separator);
         let watch = self.asked.watch(&picker.shape(), &[]);
         Ok(Arc::new(JsonDecode { names, picker: picker.watched(watch) }))
     }
