@@ -16,7 +16,7 @@ use crate::error::{Error, Later, Result};
 use crate::event::{Event, Expected, Observer};
 use crate::outcome::Outcome;
 use crate::pipeline::{self, ErrorBudget, Stop};
-use crate::record::{Field, Rows, Segment, Shape};
+use crate::record::{Rows, Segment, Shape};
 use crate::report::text;
 use crate::shown::{Block, Line};
 use crate::signals;
@@ -91,7 +91,7 @@ fn check(settings: &Settings, out: &mut String) -> Result<()> {
     let (ends, segment) = looked?;
     let mut rows = Rows::new(ends.decoder.shape());
     let findings = match &ends.table {
-        Some(table) => Some(runtime.block_on(look_at_table(table, ends.source.fields()))?),
+        Some(table) => Some(runtime.block_on(look_at_table(table))?),
         None => None,
     };
     if let Some(segment) = &segment {
@@ -304,12 +304,13 @@ fn written(out: &mut String, sink: &dyn Sink, rows: &Rows) -> Result<(Vec<Refuse
     Ok((refused, payload.bytes.len()))
 }
 
-async fn look_at_table(table: &Fitted, fields: &[Field]) -> Result<Findings> {
+async fn look_at_table(table: &Fitted) -> Result<Findings> {
     let settings = &table.target.settings;
     let state_tables = State::new(settings, &settings.full_table())?.definitions();
     let known = Known {
-        fields,
+        fields: &table.fields,
         plan: table.plan.as_ref(),
+        table: table.table.as_ref(),
         new_table: table.new_table.as_ref(),
         state_tables: &state_tables,
     };
