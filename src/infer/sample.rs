@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::shape::Shape;
 use super::widen::Dated;
 use crate::convert::date::calendar::{DAY_MAX, DAY_MIN};
-use crate::convert::date::{DateFormat, Reading};
+use crate::convert::date::{DateFormat, ParsedTime};
 
 /// What was seen so far, in the order in which fields first came.
 #[derive(Default)]
@@ -100,7 +100,7 @@ impl Seen {
 
 impl Dated {
     /// A day at either end of the calendar may become one beyond it by an offset.
-    fn of(reading: Option<Reading>) -> Dated {
+    fn of(reading: Option<ParsedTime>) -> Dated {
         match reading {
             Some(reading) if (DAY_MIN + 1..DAY_MAX).contains(&reading.days) => {
                 let nanos = reading.nanos();

@@ -6,6 +6,8 @@ use super::ColumnType;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
     pub name: String,
+    /// What its column is called, where that is something else.
+    pub column_name: Option<String>,
     pub kind: FieldKind,
     /// In the source's own words, such as `scaled_float`; empty where it has none.
     pub origin: String,
@@ -68,6 +70,7 @@ impl Field {
     pub fn new(name: impl Into<String>, kind: FieldKind, origin: impl Into<String>) -> Field {
         Field {
             name: name.into(),
+            column_name: None,
             kind,
             origin: origin.into(),
             is_beside: false,
@@ -76,6 +79,11 @@ impl Field {
             is_declared: false,
             characters_seen: 0,
         }
+    }
+
+    /// What a column of it is called.
+    pub fn column(&self) -> &str {
+        self.column_name.as_deref().unwrap_or(&self.name)
     }
 }
 

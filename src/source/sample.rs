@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::value::RawValue;
 
-use super::document::{LEVELS_MAX, Object, Text, is_nothing};
+use super::document::{JsonText, LEVELS_MAX, Object, is_nothing};
 use crate::infer::{Origin, Sample, Seen, Value, column_type};
 use crate::record::{ColumnType, Field, FieldKind};
 use crate::report::text::count;
@@ -85,7 +85,7 @@ fn see(sample: &mut Sample, name: &str, value: &RawValue) {
         b'n' => Value::Null,
         b't' | b'f' => Value::Bool,
         b'"' => {
-            if let Ok(text) = serde_json::from_str::<Text>(words) {
+            if let Ok(text) = serde_json::from_str::<JsonText>(words) {
                 sample.see(name, Value::Text(text.0.as_bytes()));
             }
             return;
@@ -180,7 +180,9 @@ fn above(name: &str) -> impl Iterator<Item = &str> {
 /// What the user said goes before any guess. Gives the names that no field has.
 pub fn declare(fields: &mut [Field], types: &[(String, ColumnType)]) -> Vec<String> {
     let mut places: HashMap<String, usize> = HashMap::with_capacity(fields.len());
-    places.extend(fields.iter().enumerate().map(|(place, field)| (field.name.clone(), place)));
+    let named = || fields.iter().enumerate();
+    places.extend(named().map(|(place, field)| (field.column().to_string(), place)));
+    places.extend(named().map(|(place, field)| (field.name.clone(), place)));
     let mut unknown = Vec::new();
     for (name, column_type) in types {
         match places.get(name) {
@@ -192,6 +194,14 @@ pub fn declare(fields: &mut [Field], types: &[(String, ColumnType)]) -> Vec<Stri
         }
     }
     unknown
+}
+
+/// Names the columns of fields in objects. Without a separator they are called as the fields.
+pub fn name_columns(fields: &mut [Field], separator: Option<&str>) {
+    let Some(separator) = separator else { return };
+    for field in fields.iter_mut().filter(|field| field.name.contains('.')) {
+        field.column_name = Some(field.name.replace('.', separator));
+    }
 }
 
 /// How many records of each of several files are looked at.

@@ -119,9 +119,7 @@ fn a_check_shows_the_columns_and_adds_none(server: &Server) {
         .spawn()
         .finish();
     checked.assert_code(0);
-    let out = checked.stdout_text();
-    assert!(out.contains("would add columns"), "{out}");
-    assert!(out.contains("ADD COLUMN `a` BIGINT NULL"), "{out}");
+    checked.assert_stdout_has("would add columns").assert_stdout_has("ADD COLUMN `a` BIGINT NULL");
     assert_eq!(columns(&database).len(), 1);
 }
 

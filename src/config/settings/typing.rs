@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::SinkSettings;
-use crate::config::reading::Reading;
+use crate::config::option_reader::OptionReader;
 use crate::convert::date::DateFormat;
 use crate::convert::{Infer, Type, Typing};
 use crate::record::{ColumnType, Dates, EpochUnit};
@@ -21,7 +21,7 @@ pub struct DocumentTypes {
     pub columns: Vec<(String, ColumnType)>,
 }
 
-impl Reading<'_> {
+impl OptionReader<'_> {
     /// For columns of text.
     pub fn typing(&mut self, sink: Option<&SinkSettings>) -> Typing {
         let infer = match (self.switch("infer"), sink) {
@@ -29,9 +29,16 @@ impl Reading<'_> {
             (true, Some(SinkSettings::Mysql(_))) => Infer::Columns,
             (true, _) => Infer::Values,
         };
+        let is_file = matches!(sink, Some(SinkSettings::File(_)));
         let mut typing = Typing { infer, ..Typing::default() };
         for (column, meant) in self.types() {
             match meant {
+                Meant::Column(column_type) if is_time(column_type) && is_file => {
+                    let why = format!(
+                        "'{column}={column_type}' is for tables: a file gets the text as it is, whose format date:PATTERN says"
+                    );
+                    self.wrong("types", &why);
+                }
                 Meant::Column(column_type) => {
                     typing.declared.push((column.clone(), Type::of(column_type)));
                     typing.columns.push((column, column_type));
@@ -75,6 +82,10 @@ impl Reading<'_> {
         }
         types
     }
+}
+
+fn is_time(column_type: ColumnType) -> bool {
+    matches!(column_type, ColumnType::Date | ColumnType::DateTime(_) | ColumnType::Time(_))
 }
 
 /// A pattern may hold an equals sign, and the name of a column as well.

@@ -20,8 +20,6 @@ pub struct Findings {
     pub new_table: Option<String>,
     /// The statement by which a run would add columns.
     pub new_columns: Option<String>,
-    /// Statements for the state tables, which an administrator may run.
-    pub state_tables: Vec<String>,
     pub warnings: Vec<String>,
     /// What the account lacks; a run would fail.
     pub missing: Vec<String>,
@@ -52,8 +50,7 @@ impl Findings {
 
 fn described(target: &Target, known: &Known<'_>, session: &Session) -> Findings {
     let server = &*session.server;
-    let mut findings =
-        Findings { state_tables: known.state_tables.to_vec(), ..Findings::default() };
+    let mut findings = Findings::default();
     findings.say("server", format!("{} at {}", server.name(), target.settings.address));
     findings.say("account", format!("{}, {}", server.account, encryption(&target.settings)));
     about_server(&mut findings, server);

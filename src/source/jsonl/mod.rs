@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use self::decode::JsonDecode;
-use super::asked::{Asked, Naming};
 use super::document::Picker;
-use super::sample::{Sampled, declare, records_of, share};
+use super::named_fields::{FieldCheck, NamedFields};
+use super::sample::{Sampled, declare, name_columns, records_of, share};
 use super::text::{
-    Boundaries, FileCursor, Input, Kept, Scan, Start, Stream, StreamSettings, find, read_ahead,
+    Boundaries, FileCursor, Input, OpenedStream, Scan, Start, Stream, StreamSettings, find,
+    read_ahead,
 };
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::error::Result;
@@ -29,12 +30,14 @@ pub struct JsonlSettings {
     pub limit: SegmentLimit,
     /// Objects in objects are their fields, named `outer.inner`.
     pub flatten: bool,
+    /// What stands between the names of such fields where they are columns, if that is no dot.
+    pub separator: Option<String>,
     /// Fields that hold times, and how these are written.
     pub dates: Vec<(String, Dates)>,
     /// What columns are to be that are made for these.
     pub types: Vec<(String, ColumnType)>,
     /// Fields that the user named.
-    pub asked: Vec<Naming>,
+    pub asked: Vec<NamedFields>,
 }
 
 pub struct JsonlSource {
@@ -42,12 +45,12 @@ pub struct JsonlSource {
     files: Vec<JsonlFile>,
     settings: JsonlSettings,
     fields: Vec<Field>,
-    asked: Asked,
+    asked: FieldCheck,
 }
 
 struct JsonlFile {
     input: Input,
-    kept: Kept,
+    kept: OpenedStream,
 }
 
 /// Enough records to learn the names of the fields from; where they are larger, one will do.
@@ -70,14 +73,18 @@ impl JsonlSource {
             } else if !input.is_rereadable() {
                 stream.fill(&mut ahead, SAMPLE_BYTES)?;
             }
-            let kept = Kept::new(&input, stream, ahead);
+            let kept = OpenedStream::new(&input, stream, ahead);
             files.push(JsonlFile { input, kept });
         }
         Ok(JsonlSource {
             splits: files.iter().map(|file| Split::file(&file.input.name)).collect(),
             files,
-            fields: sample::with_dates(fields, &settings.dates),
-            asked: Asked::new(&settings.asked),
+            fields: {
+                let mut fields = sample::with_dates(fields, &settings.dates);
+                name_columns(&mut fields, settings.separator.as_deref());
+                fields
+            },
+            asked: FieldCheck::new(&settings.asked),
             settings,
         })
     }
@@ -132,6 +139,7 @@ impl Source for JsonlSource {
         let notes = super::sample::fold(&mut fields, &sample);
         let notes = notes.iter().map(|name| super::sample::folded(name)).collect();
         let mut fields = sample::with_dates(fields, &self.settings.dates);
+        name_columns(&mut fields, self.settings.separator.as_deref());
         for name in declare(&mut fields, &self.settings.types) {
             // One that the sample lacks may still come.
             fields.push(Field::new(name, FieldKind::Unknown, "declared"));
@@ -143,7 +151,8 @@ impl Source for JsonlSource {
 
     fn decoder(&self, wanted: &Wanted) -> Result<Arc<dyn Decode>> {
         let names = self.splits.iter().map(|split| split.name.clone()).collect();
-        let picker = Picker::new(wanted, &[], self.settings.flatten);
+        let separator = self.settings.separator.as_deref();
+        let picker = Picker::new(wanted, &[], self.settings.flatten).joined_by(separator);
         let watch = self.asked.watch(&picker.shape(), &[]);
         Ok(Arc::new(JsonDecode { names, picker: picker.watched(watch) }))
     }

@@ -62,7 +62,6 @@ impl NewTable {
             columns: self.columns.iter().map(Column::new).collect::<Result<_>>()?,
             definitions: self.columns.clone(),
             engine: "InnoDB".to_string(),
-            row_format: "Dynamic".to_string(),
             rows_estimate: 0,
             bytes_estimate: 0,
             is_empty: true,
@@ -73,7 +72,6 @@ impl NewTable {
             hides_triggers: false,
             has_update_triggers: false,
             refers_to_itself: false,
-            is_partitioned: false,
             is_versioned: false,
             overlap_keys: Vec::new(),
             array_keys: Vec::new(),
@@ -195,10 +193,11 @@ fn columns<'a>(wish: &Wish<'a>) -> Result<Vec<NewColumn<'a>>> {
         let beside = wish.fields.iter().filter(|field| field.is_beside);
         let beside = beside.filter(|field| is_key(field) || named(field));
         let inside = wish.fields.iter().filter(|field| !field.is_beside);
-        return some(beside.chain(inside).map(|field| make(&field.name, field)).collect());
+        return some(beside.chain(inside).map(|field| make(field.column(), field)).collect());
     };
-    let fields: HashMap<&str, &'a Field> =
-        wish.fields.iter().map(|field| (field.name.as_str(), field)).collect();
+    let mut fields: HashMap<&str, &'a Field> =
+        wish.fields.iter().map(|field| (field.column(), field)).collect();
+    fields.extend(wish.fields.iter().map(|field| (field.name.as_str(), field)));
     let find = |(field, name): (&'a String, &'a String)| {
         let known = fields.get(field.as_str()).copied();
         let known = known.ok_or_else(|| {
@@ -228,7 +227,7 @@ fn some(columns: Vec<NewColumn<'_>>) -> Result<Vec<NewColumn<'_>>> {
 /// All that is wrong with them at once.
 fn check_names(columns: &[NewColumn<'_>]) -> Result<()> {
     let (mut faults, mut renamings) = (Vec::new(), Vec::new());
-    let mut seen: HashMap<String, &str> = HashMap::new();
+    let mut seen: HashMap<String, &NewColumn<'_>> = HashMap::new();
     for (number, column) in columns.iter().enumerate() {
         if let Some((fault, proposed)) = fault_of(column.name) {
             faults.push(format!("'{}': {fault}", column.name.escape_debug()));
@@ -238,12 +237,19 @@ fn check_names(columns: &[NewColumn<'_>]) -> Result<()> {
             };
             renamings.push(format!("{}={}", proposed, column.field.name.escape_debug()));
         }
-        if let Some(other) = seen.insert(column.name.to_lowercase(), column.name) {
-            faults.push(format!(
-                "'{}' and '{}' are the same name to the server",
-                other.escape_debug(),
-                column.name.escape_debug()
-            ));
+        if let Some(other) = seen.insert(column.name.to_lowercase(), column) {
+            let (one, two) = (&other.field.name, &column.field.name);
+            let (one_name, two_name) = (other.name.escape_debug(), column.name.escape_debug());
+            faults.push(match (one == other.name, two == column.name) {
+                (true, true) => {
+                    format!("'{one_name}' and '{two_name}' are the same name to the server")
+                }
+                _ => format!(
+                    "the fields '{}' and '{}' would both be column '{two_name}'",
+                    one.escape_debug(),
+                    two.escape_debug()
+                ),
+            });
             let field = column.field.name.escape_debug();
             renamings.push(format!("{field}_{}={field}", number + 1));
         }
