@@ -26,7 +26,7 @@ fn columns(database: &Database) -> Vec<String> {
 fn new_fields_of_a_file_get_columns(server: &Server) {
     let database = Database::new(server);
     database.client.run("CREATE TABLE t (id INT PRIMARY KEY, v TEXT) DEFAULT CHARSET=utf8mb4");
-    let load = |text: &str| Load::csv(&database, workdir!(), text).with("--new-fields add");
+    let load = |text: &str| Load::csv(&database, workdir!(), text).with("--new-fields add --infer");
     load("id,v\n1,a\n").run().completes().says_not("added");
     let run = load("id,v,amount,`odd\n2,b,12,ä\n").run().completes();
     run.says("columns 'amount', '`odd' were added, their types chosen from the first record");
@@ -75,17 +75,19 @@ fn a_table_that_would_be_copied_is_left_alone(server: &Server) {
     );
     database.client.run("INSERT INTO t VALUES (1)");
     let text = "id,a,b\n2,7,x\n";
-    let run = Load::csv(&database, workdir!(), text).with("--new-fields add").run().ends_with(2);
+    let load = || Load::csv(&database, workdir!(), text).with("--new-fields add --infer");
+    let run = load().run().ends_with(2);
     let name = format!("`{}`.`t`", database.name);
     let alter =
         format!("ALTER TABLE {name} ADD COLUMN `a` BIGINT NULL, ADD COLUMN `b` LONGTEXT NULL");
     run.says("columns for the new fields 'a', 'b' cannot be added at once (ALGORITHM=INSTANT)")
+        .says("it cannot do that without copying the table (error 1845)")
         .says(&alter)
         .says("--new-fields ignore");
     assert_eq!(columns(&database).len(), 1);
     // As a person would.
     database.client.run(&alter);
-    Load::csv(&database, workdir!(), text).with("--new-fields add").run().completes();
+    load().run().completes();
     assert_eq!(database.client.lines("SELECT * FROM t ORDER BY id"), ["1|NULL|NULL", "2|7|x"]);
 }
 
@@ -115,7 +117,16 @@ fn a_check_shows_the_columns_and_adds_none(server: &Server) {
     workdir.write("in.csv", "id,a\n1,2\n");
     let checked = database
         .flowgauge(&workdir)
-        .args(["check", "--csv-file", "in.csv", "--db-table", "t", "--new-fields", "add"])
+        .args([
+            "check",
+            "--csv-file",
+            "in.csv",
+            "--db-table",
+            "t",
+            "--new-fields",
+            "add",
+            "--infer",
+        ])
         .spawn()
         .finish();
     checked.assert_code(0);
