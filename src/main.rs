@@ -2,14 +2,11 @@
 
 use std::process::ExitCode;
 
-use flowgauge::app;
-use flowgauge::cli::{self, Asked};
-use flowgauge::command::{check, run, schema, texts, usage};
-use flowgauge::config::is_told_by_environment;
-use flowgauge::observe::panics;
-use flowgauge::observe::standard_error::{LAST_LINES_MAX, standard_error};
-use flowgauge::outcome::Outcome;
-use flowgauge::signals;
+use flowgauge::program::cli::{self, Asked};
+use flowgauge::program::command::{check, run, schema, texts, usage};
+use flowgauge::program::{
+    LAST_LINES_MAX, Outcome, complain, is_told_by_environment, panics, signals, standard_error,
+};
 
 /// The allocator of glibc keeps what was given back of large blocks, and puts no bound to it.
 #[cfg(all(feature = "jemalloc", target_os = "linux", target_env = "gnu"))]
@@ -20,7 +17,7 @@ fn main() -> ExitCode {
     panics::install();
     let outcome = panics::caught(|| signals::install().map(|()| asked()));
     let outcome = outcome.unwrap_or_else(|error| {
-        app::complain(&error);
+        complain(&error);
         error.kind.into()
     });
     standard_error().finish(LAST_LINES_MAX);

@@ -25,11 +25,9 @@ pub use layers::{
     PipelineSettings, SettingsRefusal, Which, environment, is_told_by_environment,
     log_format_of_environment, pipeline_names, resolve, resolve_each,
 };
-pub use mistakes::Mistakes;
 pub use places::is_named_after_pipeline;
 pub use schema::schema;
 pub use settings::{
-    ColumnSelection, FileRead, LogFormat, LogLevel, MetricsSettings, Reporting, Settings,
-    SinkSettings, SourceSettings, Summary,
+    ColumnSelection, LogFormat, LogLevel, Settings, SinkSettings, SourceSettings, Summary,
 };
 pub use written::{OptionOrigin, WrittenOptions};

@@ -7,8 +7,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use flowgauge::convert::date::calendar::civil;
-use flowgauge::convert::date::{DateFormat, Reading};
+use flowgauge::parts::{DateFormat, Reading, civil};
 use serde_json::{Value, json};
 
 use crate::support::indices::Indices;

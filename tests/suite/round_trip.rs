@@ -3,14 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use flowgauge::part::IfExists;
-use flowgauge::record::Rows;
-use flowgauge::sink::Sink;
-use flowgauge::sink::file::{Compression, FileSettings, FileSink, Format, Target};
-use flowgauge::source::csv::{CsvSettings, CsvSource, Dialect, HeaderNames, InvalidText, Ragged};
-use flowgauge::source::jsonl::{JsonlSettings, JsonlSource};
-use flowgauge::source::text::{Encoding, StreamSettings};
-use flowgauge::source::{Onlooker, Others, SegmentLimit, Source, Wanted};
+use flowgauge::parts::{
+    Compression, CsvSettings, CsvSource, Dialect, Encoding, FileSettings, FileSink, Format,
+    HeaderNames, IfExists, InvalidText, JsonlSettings, JsonlSource, Onlooker, Others, Ragged, Rows,
+    SegmentLimit, Sink, Source, StreamSettings, Target, Wanted,
+};
 use proptest::prelude::*;
 
 use crate::support::{Workdir, workdir};

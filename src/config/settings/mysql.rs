@@ -178,9 +178,10 @@ fn zone(text: &str) -> Result<Zone, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::mistakes::Mistakes;
     use crate::config::options::Opt;
     use crate::config::written::FilePlace;
-    use crate::config::{Mistakes, Settings, SinkSettings, WrittenOptions};
+    use crate::config::{Settings, SinkSettings, WrittenOptions};
     use crate::secret::Secret;
     use crate::sink::mysql::Missing;
     use crate::sink::mysql::rules::JsonDoubles;

@@ -144,8 +144,6 @@ pub enum Mode {
 }
 
 impl Mode {
-    pub const ALL: [Mode; 3] = [Mode::Insert, Mode::Skip, Mode::Upsert];
-
     pub fn as_str(self) -> &'static str {
         match self {
             Mode::Insert => "insert",
@@ -163,17 +161,6 @@ pub enum Missing {
     Keep,
     /// They are set to their defaults, where the field is known before the run.
     Default,
-}
-
-impl Missing {
-    pub const ALL: [Missing; 2] = [Missing::Keep, Missing::Default];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Missing::Keep => "keep",
-            Missing::Default => "default",
-        }
-    }
 }
 
 /// What happens to fields that the table has no column for.

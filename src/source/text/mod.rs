@@ -12,7 +12,7 @@ mod stream;
 mod transcode;
 
 pub use cursor::{Boundaries, FileCursor, Scan, Start};
-pub use input::{Found, Input, find};
+pub use input::{Input, find};
 pub use kept::Kept;
 pub use stream::{Stream, StreamSettings};
 pub use transcode::{Encoding, decode_value};
