@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use flowgauge::program::cli::{self, Asked};
-use flowgauge::program::command::{check, run, schema, texts, usage};
 use flowgauge::program::{
-    LAST_LINES_MAX, Outcome, complain, is_told_by_environment, panics, signals, standard_error,
+    Asked, LAST_LINES_MAX, Outcome, check, complain, is_told_by_environment, panics, parse, run,
+    schema, signals, standard_error, texts, usage,
 };
 
 /// The allocator of glibc keeps what was given back of large blocks, and puts no bound to it.
@@ -31,7 +30,7 @@ fn asked() -> Outcome {
     if arguments.len() <= 1 && !is_told_by_environment() {
         return usage::nothing_asked();
     }
-    match cli::parse(arguments.clone()) {
+    match parse(arguments.clone()) {
         Err(complaint) => usage::complain(&complaint, &arguments),
         Ok(Asked::Run { which, written }) => run::run(&which, written),
         Ok(Asked::Check { which, ddl_only, written }) => check::run(&which, ddl_only, written),

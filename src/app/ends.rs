@@ -10,7 +10,7 @@ use crate::event::{Observer, Stage};
 use crate::pipeline::{self, RetryPolicy, persist};
 use crate::record::Shape;
 use crate::sink::Sink;
-use crate::sink::file::{FileSettings, FileSink, Format, Target};
+use crate::sink::file::{FileSettings, FileSink, Format, OutputTarget};
 use crate::sink::mysql::{
     Guard, Job, MysqlSettings, MysqlSink, NewTable, OtherFields, Plan, Planning,
     Target as MysqlTarget,
@@ -50,7 +50,7 @@ pub struct Fitted {
 
 /// Where a run writes, before it is known what.
 pub enum Destination {
-    File(FileSettings, Target),
+    File(FileSettings, OutputTarget),
     /// With the job that is held for it, unless this is only a look.
     Mysql(Box<MysqlTarget>, Option<Arc<Guard>>),
 }
@@ -61,7 +61,9 @@ impl Destination {
     /// same job would be changing.
     pub async fn take(settings: &Settings, observer: &Arc<dyn Observer>) -> Result<Destination> {
         match &settings.sink {
-            SinkSettings::File(file) => Ok(Destination::File(file.clone(), Target::take(file)?)),
+            SinkSettings::File(file) => {
+                Ok(Destination::File(file.clone(), OutputTarget::take(file)?))
+            }
             SinkSettings::Mysql(mysql) => {
                 let mysql = with_job(settings, mysql, &settings.run_id);
                 let guard = Arc::new(Guard::new(mysql.clone()));
@@ -78,7 +80,9 @@ impl Destination {
     /// The same for a look: checks what can be checked without writing.
     pub async fn look(settings: &Settings, observer: &Arc<dyn Observer>) -> Result<Destination> {
         match &settings.sink {
-            SinkSettings::File(file) => Ok(Destination::File(file.clone(), Target::look(file)?)),
+            SinkSettings::File(file) => {
+                Ok(Destination::File(file.clone(), OutputTarget::look(file)?))
+            }
             SinkSettings::Mysql(mysql) => {
                 let target = inspect(with_job(settings, mysql, ""), observer).await?;
                 Ok(Destination::Mysql(Box::new(target), None))

@@ -38,7 +38,8 @@ fn pages() -> Vec<(String, String)> {
 fn flags(text: &str) -> Vec<String> {
     let mut flags = Vec::new();
     for (at, _) in text.match_indices("--") {
-        let is_inside = text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '-');
+        let is_inside =
+            text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '-');
         let is_of_flag = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
         let rest = &text[at + 2..];
         let end = rest.find(|letter| !is_of_flag(letter)).unwrap_or(rest.len());
@@ -97,7 +98,8 @@ program reads: see `tests/suite/documented.rs`.
     for option in OPTIONS {
         if option.theme.heading() != heading {
             heading = option.theme.heading();
-            page += &format!("\n## {heading}\n\n| option | what it does | default |\n|---|---|---|\n");
+            page +=
+                &format!("\n## {heading}\n\n| option | what it does | default |\n|---|---|---|\n");
         }
         let value = match option.takes {
             Takes::Nothing => String::new(),
@@ -118,7 +120,8 @@ program reads: see `tests/suite/documented.rs`.
 /// `50,000 records or 1 MiB` as options are written: `50000records or 1MiB`.
 fn normal(text: &str) -> String {
     let letters: Vec<char> = text.chars().collect();
-    let is_digit = |at: Option<usize>| at.and_then(|at| letters.get(at)).is_some_and(char::is_ascii_digit);
+    let is_digit =
+        |at: Option<usize>| at.and_then(|at| letters.get(at)).is_some_and(char::is_ascii_digit);
     let kept = letters.iter().enumerate().filter(|(at, letter)| {
         let is_behind_digit = is_digit(at.checked_sub(1));
         !(is_behind_digit && (**letter == ' ' || (**letter == ',' && is_digit(Some(at + 1)))))
@@ -158,7 +161,11 @@ fn defaults_in_the_pages_are_those_of_the_program() {
             for (at, _) in text.match_indices(&words) {
                 let said = text[at + words.len()..].split(')').next().unwrap_or_default();
                 if said.starts_with(|first: char| first.is_ascii_digit()) {
-                    assert_eq!(Some(normal(said)), option.default_shown(), "{page}: {words}{said})");
+                    assert_eq!(
+                        Some(normal(said)),
+                        option.default_shown(),
+                        "{page}: {words}{said})"
+                    );
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Where settings come from, which of them wins, and how mistakes in them are said.
 
 use flowgauge::parts::{OPTIONS, Opt, Takes};
-use flowgauge::program::cli::{Asked, parse};
+use flowgauge::program::{Asked, parse};
 
 use crate::support::{Trial, Workdir, workdir};
 

@@ -7,8 +7,8 @@ use crate::config::option_reader::OptionReader;
 use crate::config::small_file;
 use crate::config::units;
 use crate::source::SegmentLimit;
-use crate::source::asked::Naming;
-use crate::source::elastic::{Auth, ElasticSettings, Tls};
+use crate::source::elastic::{Auth, ElasticSettings, ElasticTls};
+use crate::source::named_fields::NamedFields;
 
 /// Far more than a server takes.
 const QUERY_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -16,7 +16,7 @@ const QUERY_BYTES_MAX: usize = 16 * 1024 * 1024;
 const SLICES_MAX: u64 = 1024;
 
 /// What stands beside a document.
-const BESIDE: [&str; 4] = ["_id", "_index", "_routing", "_version"];
+const METADATA_FIELDS: [&str; 4] = ["_id", "_index", "_routing", "_version"];
 
 impl OptionReader<'_> {
     /// `table` names the index where nobody else does.
@@ -38,8 +38,9 @@ impl OptionReader<'_> {
             indices.push(table.to_string());
         }
         let (include, exclude) = self.source_fields();
-        let mut asked: Vec<Naming> = selection.map(ColumnSelection::naming).into_iter().collect();
-        asked.push(Naming { flag: "es-fields", names: include.clone(), are_patterns: true });
+        let mut asked: Vec<NamedFields> =
+            selection.map(ColumnSelection::naming).into_iter().collect();
+        asked.push(NamedFields { flag: "es-fields", names: include.clone(), are_patterns: true });
         let settings = ElasticSettings {
             urls: urls.clone().unwrap_or_default(),
             indices,
@@ -47,12 +48,12 @@ impl OptionReader<'_> {
             include,
             exclude,
             auth: self.auth(),
-            tls: Tls {
+            tls: ElasticTls {
                 ca: self.text("es-ca").map(PathBuf::from),
                 insecure: self.switch("es-insecure"),
             },
             slices: self.number("es-slices", 1, SLICES_MAX).map(|slices| slices as usize),
-            beside: self.beside(),
+            metadata: self.metadata(),
             flatten: self.switch("flatten"),
             dates: self.dates(),
             asked,
@@ -127,11 +128,14 @@ impl OptionReader<'_> {
         self.secret("es-token").map_or(Auth::None, Auth::Bearer)
     }
 
-    fn beside(&mut self) -> Vec<String> {
+    fn metadata(&mut self) -> Vec<String> {
         let names = self.list("es-meta").unwrap_or_default();
         for name in &names {
-            if !BESIDE.contains(&name.as_str()) {
-                self.wrong("es-meta", &format!("'{name}' is not one of {}", BESIDE.join(", ")));
+            if !METADATA_FIELDS.contains(&name.as_str()) {
+                self.wrong(
+                    "es-meta",
+                    &format!("'{name}' is not one of {}", METADATA_FIELDS.join(", ")),
+                );
             }
         }
         names

@@ -31,10 +31,10 @@ use crate::shown::is_obeyed;
 use crate::sink::file::FileSettings;
 use crate::sink::mysql::MysqlSettings;
 use crate::source::SegmentLimit;
-use crate::source::asked::Naming;
 use crate::source::csv::CsvSettings;
 use crate::source::elastic::ElasticSettings;
 use crate::source::jsonl::JsonlSettings;
+use crate::source::named_fields::NamedFields;
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -122,8 +122,8 @@ pub struct ColumnSelection {
 }
 
 impl ColumnSelection {
-    fn naming(&self) -> Naming {
-        Naming { flag: "select", names: self.old.clone(), are_patterns: false }
+    fn naming(&self) -> NamedFields {
+        NamedFields { flag: "select", names: self.old.clone(), are_patterns: false }
     }
 }
 

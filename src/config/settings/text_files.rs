@@ -8,9 +8,9 @@ use crate::config::option_reader::OptionReader;
 use crate::config::units;
 use crate::rejects::RejectPath;
 use crate::source::SegmentLimit;
-use crate::source::asked::Naming;
-use crate::source::csv::{CsvSettings, Dialect};
+use crate::source::csv::{CsvDialect, CsvSettings};
 use crate::source::jsonl::JsonlSettings;
+use crate::source::named_fields::NamedFields;
 use crate::source::text::{Encoding, StreamSettings};
 
 impl OptionReader<'_> {
@@ -34,8 +34,9 @@ impl OptionReader<'_> {
         let flatten = self.switch("flatten");
         let dates = self.dates();
         let dated = dates.iter().map(|(name, _)| name.clone()).collect();
-        let mut asked: Vec<Naming> = selection.map(ColumnSelection::naming).into_iter().collect();
-        asked.push(Naming { flag: "types", names: dated, are_patterns: false });
+        let mut asked: Vec<NamedFields> =
+            selection.map(ColumnSelection::naming).into_iter().collect();
+        asked.push(NamedFields { flag: "types", names: dated, are_patterns: false });
         let files = self.files("jsonl-file")?;
         let written = self.written_files();
         Some(JsonlSettings { files, written, stream, limit, flatten, dates, asked })
@@ -96,9 +97,9 @@ impl OptionReader<'_> {
         }
     }
 
-    fn dialect(&mut self) -> Dialect {
-        let dialect = Dialect {
-            delimiter: self.byte("csv-delimiter").unwrap_or(Dialect::default().delimiter),
+    fn dialect(&mut self) -> CsvDialect {
+        let dialect = CsvDialect {
+            delimiter: self.byte("csv-delimiter").unwrap_or(CsvDialect::default().delimiter),
             quote: self.parsed_or_default("csv-quote", quote),
             escape: self.byte("csv-escape"),
             comment: self.byte("csv-comment"),
