@@ -496,7 +496,12 @@ pub const OPTIONS: &[Opt] = &[
         "N|N%",
         "Maximum rejected records, as a number or percentage",
     ),
-    one(Theme::Records, "rejects", "FILE", "File for rejected records, as JSON lines"),
+    one(
+        Theme::Records,
+        "rejects",
+        "FILE",
+        "File for rejected records, as JSON lines; {run} and {date} in its name make a file for each run",
+    ),
     one(Theme::Run, "pipeline-id", "NAME", "Name of the pipeline in metrics and logs"),
     one(Theme::Run, "workers", "N", "Threads that decode and convert records"),
     one(

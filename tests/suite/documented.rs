@@ -94,27 +94,34 @@ environment `FLOWGAUGE_CSV_FILE`, in a configuration file `csv_file`. This page 
 program reads: see `tests/suite/documented.rs`.
 "
     .to_string();
-    let mut heading = "";
-    for option in OPTIONS {
-        if option.theme.heading() != heading {
-            heading = option.theme.heading();
-            page +=
-                &format!("\n## {heading}\n\n| option | what it does | default |\n|---|---|---|\n");
-        }
-        let value = match option.takes {
-            Takes::Nothing => String::new(),
-            Takes::Choice(names) => format!(" {}", names.join("|")),
-            Takes::One(value)
-            | Takes::Names(value)
-            | Takes::Columns(value)
-            | Takes::Typed(value)
-            | Takes::Files(value) => format!(" {value}"),
-        };
-        let default = option.default_shown().unwrap_or_default();
-        let row = [format!("`--{}{value}`", option.name), option.help.to_string(), default];
-        page += &format!("| {} |\n", row.map(|cell| cell.replace('|', "\\|")).join(" | "));
+    let mut headings: Vec<&str> = OPTIONS.iter().map(|option| option.theme.heading()).collect();
+    let mut seen = Vec::new();
+    headings.retain(|heading| {
+        let is_new = !seen.contains(heading);
+        seen.push(*heading);
+        is_new
+    });
+    for heading in headings {
+        page += &format!("\n## {heading}\n\n| option | what it does | default |\n|---|---|---|\n");
+        let options = OPTIONS.iter().filter(|option| option.theme.heading() == heading);
+        options.for_each(|option| page += &row_of(option));
     }
     page
+}
+
+fn row_of(option: &Opt) -> String {
+    let value = match option.takes {
+        Takes::Nothing => String::new(),
+        Takes::Choice(names) => format!(" {}", names.join("|")),
+        Takes::One(value)
+        | Takes::Names(value)
+        | Takes::Columns(value)
+        | Takes::Typed(value)
+        | Takes::Files(value) => format!(" {value}"),
+    };
+    let default = option.default_shown().unwrap_or_default();
+    let row = [format!("`--{}{value}`", option.name), option.help.to_string(), default];
+    format!("| {} |\n", row.map(|cell| cell.replace('|', "\\|")).join(" | "))
 }
 
 /// `50,000 records or 1 MiB` as options are written: `50000records or 1MiB`.
@@ -161,11 +168,9 @@ fn defaults_in_the_pages_are_those_of_the_program() {
             for (at, _) in text.match_indices(&words) {
                 let said = text[at + words.len()..].split(')').next().unwrap_or_default();
                 if said.starts_with(|first: char| first.is_ascii_digit()) {
-                    assert_eq!(
-                        Some(normal(said)),
-                        option.default_shown(),
-                        "{page}: {words}{said})"
-                    );
+                    let default = option.default_shown().unwrap_or_default();
+                    let is_said = numbers(&default).contains(&normal(said));
+                    assert!(is_said, "{page}: {words}{said}) is {default}");
                 }
             }
         }
