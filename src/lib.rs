@@ -15,6 +15,7 @@ mod convert;
 mod error;
 mod event;
 mod file_identity;
+mod infer;
 mod observe;
 mod outcome;
 mod part;
@@ -37,6 +38,7 @@ pub mod program {
     pub use crate::observe::panics;
     pub use crate::observe::standard_error::{LAST_LINES_MAX, standard_error};
     pub use crate::outcome::Outcome;
+    pub use crate::sink::mysql::session::driver_buffers;
     pub mod signals {
         pub use crate::signals::install;
     }

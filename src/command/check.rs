@@ -16,11 +16,11 @@ use crate::error::{Error, Later, Result};
 use crate::event::{Event, Expected, Observer};
 use crate::outcome::Outcome;
 use crate::pipeline::{self, ErrorBudget, Stop};
-use crate::record::{Field, Rows, Segment, Shape};
+use crate::record::{Rows, Segment, Shape};
 use crate::report::text;
 use crate::shown::{Block, Line};
 use crate::signals;
-use crate::sink::mysql::{Findings, Known, MysqlSettings, State, findings};
+use crate::sink::mysql::{Findings, Known, MysqlSettings, StateTables, findings};
 use crate::sink::{Refused, Sink};
 use crate::source::{Host, Onlooker, SegmentLimit, Source};
 
@@ -91,7 +91,7 @@ fn check(settings: &Settings, out: &mut String) -> Result<()> {
     let (ends, segment) = looked?;
     let mut rows = Rows::new(ends.decoder.shape());
     let findings = match &ends.table {
-        Some(table) => Some(runtime.block_on(look_at_table(table, ends.source.fields()))?),
+        Some(table) => Some(runtime.block_on(look_at_table(table))?),
         None => None,
     };
     if let Some(segment) = &segment {
@@ -185,7 +185,7 @@ fn ddl(settings: &Settings, out: &mut String) -> Result<()> {
     let SinkSettings::Mysql(mysql) = &settings.sink else {
         return Err(Error::config("files have no state tables").help("say --sink-type mysql"));
     };
-    for statement in State::new(mysql, &mysql.full_table())?.definitions() {
+    for statement in StateTables::new(&mysql.state_table, &mysql.full_table())?.definitions() {
         let _ = writeln!(out, "{statement};");
     }
     Ok(())
@@ -304,12 +304,14 @@ fn written(out: &mut String, sink: &dyn Sink, rows: &Rows) -> Result<(Vec<Refuse
     Ok((refused, payload.bytes.len()))
 }
 
-async fn look_at_table(table: &Fitted, fields: &[Field]) -> Result<Findings> {
+async fn look_at_table(table: &Fitted) -> Result<Findings> {
     let settings = &table.target.settings;
-    let state_tables = State::new(settings, &settings.full_table())?.definitions();
+    let state_tables =
+        StateTables::new(&settings.state_table, &settings.full_table())?.definitions();
     let known = Known {
-        fields,
+        fields: &table.fields,
         plan: table.plan.as_ref(),
+        table: table.table.as_ref(),
         new_table: table.new_table.as_ref(),
         state_tables: &state_tables,
     };

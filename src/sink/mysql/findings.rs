@@ -2,7 +2,7 @@
 
 use super::plan::{MappingRow, Plan, WritePath, mapping};
 use super::rights::{Right, rights};
-use super::session::connection::Session;
+use super::session::Session;
 use super::session::server::{Cluster, Server};
 use super::target::Known;
 use super::{MysqlSettings, Table, Target, connect};
@@ -59,7 +59,7 @@ fn described(target: &Target, known: &Known<'_>, session: &Session) -> Findings 
         findings.new_table = Some(new.sql.clone());
         findings.warnings.extend(new.warnings.iter().cloned());
     }
-    if let (Some(plan), Some(table)) = (known.plan, &target.table) {
+    if let (Some(plan), Some(table)) = (known.plan, known.table) {
         findings.mapping = mapping(plan, table, known.fields);
         about_plan(&mut findings, plan);
     }

@@ -56,7 +56,7 @@ impl Case {
 
     fn plan(&self) -> Result<Plan> {
         let selection = self.selection.as_ref().map(|(old, new)| (&old[..], &new[..]));
-        plan(&Given {
+        plan(&PlanInput {
             settings: &self.settings,
             server: &self.server,
             table: &self.table,
