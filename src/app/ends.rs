@@ -267,7 +267,7 @@ async fn fit_table(
     let mut table = target.table.clone();
     let mut guesses = None;
     if let Some(new_table) = &mut new_table {
-        new_table.warnings.extend(notes);
+        new_table.warnings.extend(notes.iter().cloned());
         guesses = Some(Guesses::new(new_table, &of));
         if is_look {
             table = Some(new_table.table()?);
@@ -286,6 +286,7 @@ async fn fit_table(
             table = Some(new.in_table(target.table()?)?);
             new_columns = Some(new);
         } else {
+            notes.iter().for_each(|note| tracing::warn!("{note}"));
             target.add_columns(&new, &**observer).await?;
             tracing::info!(
                 "table {}: columns {} were added, their types chosen from {of}",
