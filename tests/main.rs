@@ -124,4 +124,8 @@ mod suite {
     mod files_written;
     // The summary for programs: before, at and after the end of a run.
     mod summaries;
+    // Tables that --create-table makes of a sample, and what --types says of them.
+    mod created_tables;
+    // Data sets of many kinds, each into a table that is made for it, on two nights.
+    mod data_sets;
 }
