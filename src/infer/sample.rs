@@ -6,7 +6,7 @@ use super::choice::{Origin, column_type};
 use super::shape::Shape;
 use super::widen::Dated;
 use crate::convert::date::calendar::{DAY_MAX, DAY_MIN};
-use crate::convert::date::{DateFormat, Reading};
+use crate::convert::date::{DateFormat, ParsedTime};
 use crate::record::{ColumnType, Field, FieldKind};
 
 /// What was seen so far, in the order in which fields first came.
@@ -131,7 +131,7 @@ fn described(column_type: Option<ColumnType>) -> (FieldKind, &'static str) {
 
 impl Dated {
     /// A day at either end of the calendar may become one beyond it by an offset.
-    fn of(reading: Option<Reading>) -> Dated {
+    fn of(reading: Option<ParsedTime>) -> Dated {
         match reading {
             Some(reading) if (DAY_MIN + 1..DAY_MAX).contains(&reading.days) => {
                 let nanos = reading.nanos();

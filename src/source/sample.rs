@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::value::RawValue;
 
-use super::document::{LEVELS_MAX, Object, Text, is_nothing};
+use super::document::{JsonText, LEVELS_MAX, Object, is_nothing};
 use crate::infer::{Origin, Sample, Seen, Value};
 use crate::record::{ColumnType, Field, FieldKind};
 use crate::report::text::count;
@@ -85,7 +85,7 @@ fn see(sample: &mut Sample, name: &str, value: &RawValue) {
         b'n' => Value::Null,
         b't' | b'f' => Value::Bool,
         b'"' => {
-            if let Ok(text) = serde_json::from_str::<Text>(words) {
+            if let Ok(text) = serde_json::from_str::<JsonText>(words) {
                 sample.see(name, Value::Text(text.0.as_bytes()));
             }
             return;

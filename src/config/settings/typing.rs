@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::SinkSettings;
-use crate::config::reading::Reading;
+use crate::config::option_reader::OptionReader;
 use crate::convert::date::DateFormat;
 use crate::convert::{Infer, Type, Typing};
 use crate::record::{ColumnType, Dates, EpochUnit};
@@ -21,7 +21,7 @@ pub struct DocumentTypes {
     pub columns: Vec<(String, ColumnType)>,
 }
 
-impl Reading<'_> {
+impl OptionReader<'_> {
     /// For columns of text.
     pub fn typing(&mut self, sink: Option<&SinkSettings>) -> Typing {
         let infer = match (self.switch("infer"), sink) {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use self::decode::{CsvDecode, Layout};
 use self::header::Head;
 use super::sample::{Sampled, declare, records_of};
-use super::text::{FileCursor, Input, Kept, Stream, StreamSettings, find};
+use super::text::{FileCursor, Input, OpenedStream, Stream, StreamSettings, find};
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::convert::{Infer, Type, Typing, Values, listed};
 use crate::error::{Error, Kind, Result};
@@ -25,7 +25,7 @@ use crate::source::text::Encoding;
 
 /// How fields and records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Dialect {
+pub struct CsvDialect {
     pub delimiter: u8,
     pub quote: Option<u8>,
     pub escape: Option<u8>,
@@ -44,9 +44,9 @@ pub enum Quoting {
     Strict,
 }
 
-impl Default for Dialect {
-    fn default() -> Dialect {
-        Dialect {
+impl Default for CsvDialect {
+    fn default() -> CsvDialect {
+        CsvDialect {
             delimiter: b',',
             quote: Some(b'"'),
             escape: None,
@@ -56,7 +56,7 @@ impl Default for Dialect {
     }
 }
 
-impl Dialect {
+impl CsvDialect {
     /// A reader of whole records. Its positions are `guard(bytes)` bytes ahead.
     fn reader<'a>(&self, bytes: &'a [u8]) -> csv::Reader<Chain<&'a [u8], &'a [u8]>> {
         let mut builder = csv::ReaderBuilder::new();
@@ -129,7 +129,7 @@ pub struct CsvSettings {
     pub files: Vec<String>,
     /// What the run writes, which no glob among the files stands for.
     pub written: Vec<PathBuf>,
-    pub dialect: Dialect,
+    pub dialect: CsvDialect,
     /// The delimiter was written, so it is not questioned.
     pub is_delimiter_sure: bool,
     pub has_header: bool,
@@ -157,7 +157,7 @@ pub struct CsvSource {
 struct CsvFile {
     input: Input,
     head: Head,
-    kept: Kept,
+    kept: OpenedStream,
 }
 
 impl CsvSource {
@@ -167,14 +167,17 @@ impl CsvSource {
         found.say_left_out(FLAG);
         let inputs = found.inputs;
         if !settings.is_delimiter_sure && are_tabbed(&inputs)? {
-            tracing::info!("fields of '{}' are parted by tabs, as its name says", inputs[0].name);
+            tracing::info!(
+                "fields of '{}' are separated by tabs, as its name says",
+                inputs[0].name
+            );
             settings.dialect.delimiter = b'\t';
         }
         let mut files = Vec::new();
         for input in inputs {
             let mut stream = Stream::open(&input, &settings.stream)?;
             let (head, ahead) = header::read(&mut stream, &settings)?;
-            let kept = Kept::new(&input, stream, ahead);
+            let kept = OpenedStream::new(&input, stream, ahead);
             files.push(CsvFile { input, head, kept });
         }
         let columns = all_columns(&files)?;
@@ -229,7 +232,7 @@ impl CsvSource {
 /// The option that names the files.
 const FLAG: &str = "csv-file";
 
-/// Whether names say that fields are parted by tabs. All files are of one dialect.
+/// Whether names say that fields are separated by tabs. All files are of one dialect.
 fn are_tabbed(inputs: &[Input]) -> Result<bool> {
     let is_tabbed = |input: &&Input| {
         let name = input.name.to_ascii_lowercase();

@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::body::More;
+use super::malformed;
 use super::page::Demands;
-use super::poison;
-use super::reading::{Fetched, Reading};
+use super::page_reader::{Fetched, PageReader};
 use crate::convert::date::DateFormat;
 use crate::error::{Error, Result};
 use crate::infer::{Sample, widened};
@@ -32,7 +32,7 @@ struct Hit<'a> {
 
 /// Looks at the first documents of each index and at the last.
 pub async fn take(
-    reading: &Reading,
+    reader: &PageReader,
     indices: &[String],
     fields: &[Field],
     flatten: bool,
@@ -52,7 +52,7 @@ pub async fn take(
     for index in indices.iter().step_by(step) {
         let index = (indices.len() > 1).then_some(index.as_str());
         for is_last in [false, true] {
-            look(reading, index, is_last, manner, &mut sample).await?;
+            look(reader, index, is_last, manner, &mut sample).await?;
         }
     }
     Ok(sample)
@@ -60,21 +60,21 @@ pub async fn take(
 
 /// Page after page of one end. Pages of large documents are smaller, as any page is.
 async fn look(
-    reading: &Reading,
+    reader: &PageReader,
     index: Option<&str>,
     is_last: bool,
     manner: Manner<'_>,
     sample: &mut Sample,
 ) -> Result<()> {
-    let most = END_RECORDS.min(reading.window);
+    let most = END_RECORDS.min(reader.window);
     let (mut seen, mut size) = (0, most);
     let demands = Demands { shards: None, may_end_early: false, order: None, has_source: true };
     while seen < most {
         let asked = size.min(most - seen);
-        let (path, body) = reading.request_end(index, is_last, seen, asked)?;
-        let response = reading.client.page(&path, body).await?;
+        let (path, body) = reader.request_end(index, is_last, seen, asked)?;
+        let response = reader.client.page(&path, body).await?;
         let mut body = Vec::new();
-        let page = match reading.receive(response, &mut body, demands, |_| More::No).await? {
+        let page = match reader.receive(response, &mut body, demands, |_| More::No).await? {
             Fetched::Page(page) => page,
             Fetched::TooLarge if size > 1 => {
                 size = (size / 4).max(1);
@@ -82,8 +82,8 @@ async fn look(
             }
             // One that fills a page says enough by that.
             Fetched::TooLarge | Fetched::Over => return Ok(()),
-            Fetched::Incomplete(incomplete) => return Err(reading.incomplete(&incomplete)),
-            Fetched::Refused(refusal) => return Err(refusal.error(&reading.page_name())),
+            Fetched::Incomplete(incomplete) => return Err(reader.incomplete(&incomplete)),
+            Fetched::Refused(refusal) => return Err(refusal.error(&reader.page_name())),
         };
         let count = page.hits.len() as u64;
         match &page.records {
@@ -109,7 +109,7 @@ fn note(hit: &[u8], manner: Manner<'_>, sample: &mut Sample) {
 /// Documents that are no JSON are rejected, and have no fields.
 fn note_all(mut records: &[u8], manner: Manner<'_>, sample: &mut Sample) {
     while !records.is_empty() {
-        let length = match poison::framed(records) {
+        let length = match malformed::framed(records) {
             Some((_, length)) => length,
             None => {
                 let length = memchr::memchr(b'\n', records).map_or(records.len(), |at| at + 1);

@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use self::decode::JsonDecode;
-use super::asked::{Asked, Naming};
 use super::document::Picker;
+use super::named_fields::{FieldCheck, NamedFields};
 use super::sample::{Sampled, declare, name_columns, records_of, share};
 use super::text::{
-    Boundaries, FileCursor, Input, Kept, Scan, Start, Stream, StreamSettings, find, read_ahead,
+    Boundaries, FileCursor, Input, OpenedStream, Scan, Start, Stream, StreamSettings, find,
+    read_ahead,
 };
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::error::Result;
@@ -36,7 +37,7 @@ pub struct JsonlSettings {
     /// What columns are to be that are made for these.
     pub types: Vec<(String, ColumnType)>,
     /// Fields that the user named.
-    pub asked: Vec<Naming>,
+    pub asked: Vec<NamedFields>,
 }
 
 pub struct JsonlSource {
@@ -44,12 +45,12 @@ pub struct JsonlSource {
     files: Vec<JsonlFile>,
     settings: JsonlSettings,
     fields: Vec<Field>,
-    asked: Asked,
+    asked: FieldCheck,
 }
 
 struct JsonlFile {
     input: Input,
-    kept: Kept,
+    kept: OpenedStream,
 }
 
 /// Enough records to learn the names of the fields from; where they are larger, one will do.
@@ -72,7 +73,7 @@ impl JsonlSource {
             } else if !input.is_rereadable() {
                 stream.fill(&mut ahead, SAMPLE_BYTES)?;
             }
-            let kept = Kept::new(&input, stream, ahead);
+            let kept = OpenedStream::new(&input, stream, ahead);
             files.push(JsonlFile { input, kept });
         }
         Ok(JsonlSource {
@@ -83,7 +84,7 @@ impl JsonlSource {
                 name_columns(&mut fields, settings.separator.as_deref());
                 fields
             },
-            asked: Asked::new(&settings.asked),
+            asked: FieldCheck::new(&settings.asked),
             settings,
         })
     }

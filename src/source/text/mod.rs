@@ -4,9 +4,9 @@
 
 mod ahead;
 mod cursor;
+mod gzip_members;
 mod input;
-mod kept;
-mod members;
+mod opened_stream;
 mod pattern;
 mod standard_input;
 mod stream;
@@ -14,7 +14,7 @@ mod transcode;
 
 pub use ahead::read_ahead;
 pub use cursor::{Boundaries, FileCursor, Scan, Start};
-pub use input::{Found, Input, find};
-pub use kept::Kept;
+pub use input::{Input, find};
+pub use opened_stream::OpenedStream;
 pub use stream::{Stream, StreamSettings};
 pub use transcode::{Encoding, decode_value};
