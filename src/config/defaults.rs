@@ -81,6 +81,7 @@ const DEFAULTS: &[(&str, Unwritten)] = &[
     ("db-binary", Value("raw")),
     ("json-doubles", Value("exact")),
     ("state-table", ValueOf(|| STATE_TABLE.to_string())),
+    ("flatten-separator", Value(".")),
     ("max-errors", Value("0")),
     ("rejects", Depends(|| words("a file for each run in the state directory"))),
     ("pipeline-id", Value(PIPELINE_ID)),
