@@ -107,7 +107,7 @@ pub fn command() -> Command {
 fn argument(option: &'static Opt) -> Arg {
     let arg = Arg::new(option.name)
         .long(option.name)
-        .help(option.help)
+        .help(option.help_with_default())
         .help_heading(option.theme.heading());
     let arg = match option.takes {
         Takes::One(value) => arg.value_name(value).action(ArgAction::Set),

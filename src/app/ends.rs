@@ -13,8 +13,8 @@ use crate::record::{Field, Shape};
 use crate::sink::Sink;
 use crate::sink::file::{FileSettings, FileSink, Format, OutputTarget};
 use crate::sink::mysql::{
-    Guard, Guesses, Job, MysqlSettings, MysqlSink, NewTable, OtherFields, Plan, Planning, Table,
-    Target as MysqlTarget,
+    Guard, Guesses, JobIdentity, MysqlSettings, MysqlSink, NewTable, OtherFields, Plan, Planning,
+    Table, Target as MysqlTarget, planned,
 };
 use crate::source::csv::CsvSource;
 use crate::source::elastic::ElasticSource;
@@ -71,10 +71,10 @@ impl Destination {
                 Ok(Destination::File(file.clone(), OutputTarget::take(file)?))
             }
             SinkSettings::Mysql(mysql) => {
-                let mysql = with_job(settings, mysql, &settings.run_id);
-                let guard = Arc::new(Guard::new(mysql.clone()));
+                let identity = job(settings, &settings.run_id);
+                let guard = Arc::new(Guard::new((**mysql).clone(), identity));
                 persist(OPENING, observer, Stage::Insert, async || guard.take().await).await?;
-                let inspected = inspect(mysql, observer).await;
+                let inspected = inspect((**mysql).clone(), observer).await;
                 if inspected.is_err() {
                     guard.release().await;
                 }
@@ -90,7 +90,7 @@ impl Destination {
                 Ok(Destination::File(file.clone(), OutputTarget::look(file)?))
             }
             SinkSettings::Mysql(mysql) => {
-                let target = inspect(with_job(settings, mysql, ""), observer).await?;
+                let target = inspect((**mysql).clone(), observer).await?;
                 Ok(Destination::Mysql(Box::new(target), None))
             }
         }
@@ -105,13 +105,12 @@ impl Destination {
     }
 }
 
-fn with_job(settings: &Settings, mysql: &MysqlSettings, run_id: &str) -> MysqlSettings {
-    let job = Job {
+fn job(settings: &Settings, run_id: &str) -> JobIdentity {
+    JobIdentity {
         pipeline_id: settings.pipeline_id.clone(),
         source: settings.source_words.clone(),
         run_id: run_id.to_string(),
-    };
-    MysqlSettings { job, ..mysql.clone() }
+    }
 }
 
 async fn inspect(mysql: MysqlSettings, observer: &Arc<dyn Observer>) -> Result<MysqlTarget> {
@@ -260,7 +259,7 @@ async fn fit_table(
         new_table.warnings.extend(notes);
         guesses = Some(Guesses::new(new_table, &of));
         if is_look {
-            table = Some(new_table.table()?);
+            table = Some(planned(new_table)?);
         } else {
             new_table.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
             target.create_table(new_table, &**observer).await?;
@@ -291,15 +290,9 @@ impl Fitted {
         observer: &Arc<dyn Observer>,
     ) -> Result<Option<MysqlSink>> {
         let Some(plan) = &self.plan else { return Ok(None) };
-        let (settings, server) = (Arc::clone(&self.target.settings), &self.target.server);
-        let observer = Arc::clone(observer);
-        let sink = MysqlSink::new(settings, plan.clone(), server, guard, observer)?;
-        let sink = sink.guessed(self.guesses.clone());
-        Ok(Some(match &self.target.table {
-            Some(table) => sink.watching(self.planning.clone(), table.clone()),
-            // Only a look.
-            None => sink,
-        }))
+        let (planning, observer) = (self.planning.clone(), Arc::clone(observer));
+        let sink = MysqlSink::new(&self.target, planning, plan.clone(), guard, observer);
+        Ok(Some(sink.guessed(self.guesses.clone())))
     }
 }
 

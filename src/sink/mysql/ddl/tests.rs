@@ -178,6 +178,7 @@ mod guesses {
     use crate::infer::{Origin, Sample, Value as Sampled};
     use crate::record::Value;
     use crate::sink::mysql::rules::{Rules, TextOrigin};
+    use crate::sink::mysql::table::planned;
 
     /// A column made for these values takes each of them.
     fn check_takes(values: &[Value<'_>], origin: Origin, is_mariadb: bool) {
@@ -196,7 +197,7 @@ mod guesses {
             is_untyped: origin == Origin::Text,
             has_many_indices: false,
         });
-        let table = table.unwrap().table().unwrap();
+        let table = planned(&table.unwrap()).unwrap();
         let text = match origin {
             Origin::Text => TextOrigin::Untyped,
             Origin::Json => TextOrigin::Typed,
