@@ -133,4 +133,8 @@ mod suite {
     // The JSON schema of configuration files, and options in the pages.
     mod documented;
     mod schema;
+    // Tables that --create-table makes of a sample, and what --types says of them.
+    mod created_tables;
+    // Data sets of many kinds, each into a table that is made for it, on two nights.
+    mod data_sets;
 }

@@ -14,7 +14,7 @@ use crate::sink::Sink;
 use crate::sink::file::{FileSettings, FileSink, Format, OutputTarget};
 use crate::sink::mysql::{
     Guard, Guesses, JobIdentity, MysqlSettings, MysqlSink, NewColumns, NewFields, NewTable,
-    OtherFields, Plan, Planning, Table, Target as MysqlTarget,
+    OtherFields, Plan, Planning, Table, Target as MysqlTarget, planned, with_columns,
 };
 use crate::source::csv::CsvSource;
 use crate::source::elastic::ElasticSource;
@@ -270,7 +270,7 @@ async fn fit_table(
         new_table.warnings.extend(notes.iter().cloned());
         guesses = Some(Guesses::new(new_table, &of));
         if is_look {
-            table = Some(new_table.table()?);
+            table = Some(planned(new_table)?);
         } else {
             new_table.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
             target.create_table(new_table, &**observer).await?;
@@ -283,7 +283,7 @@ async fn fit_table(
         let new = target.new_columns(&without_column, &fields, is_untyped)?;
         guesses = Some(Guesses::of_new_columns(&new, &of));
         if is_look {
-            table = Some(new.in_table(target.table()?)?);
+            table = Some(with_columns(target.table()?, &new)?);
             new_columns = Some(new);
         } else {
             notes.iter().for_each(|note| tracing::warn!("{note}"));

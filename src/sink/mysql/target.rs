@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::column::ColumnDefinition;
-use super::ddl::{NewColumns, NewTable, Wish, new_table};
+use super::ddl::{NewColumns, NewTable, TableRequest, new_table};
 use super::plan::{Plan, PlanInput, plan, without_column};
 use super::session::connect;
 use super::{MysqlSettings, Server, Table, Trouble, table};
@@ -130,8 +130,15 @@ impl Target {
             return Ok(None);
         }
         let (settings, server) = (&*self.settings, &*self.server);
-        new_table(&Wish { settings, server, fields, selection, is_untyped, has_many_indices })
-            .map(Some)
+        new_table(&TableRequest {
+            settings,
+            server,
+            fields,
+            selection,
+            is_untyped,
+            has_many_indices,
+        })
+        .map(Some)
     }
 
     /// The columns that fields of these names would get, as `fields` says what they hold.
@@ -141,8 +148,18 @@ impl Target {
         fields: &[Field],
         is_untyped: bool,
     ) -> Result<NewColumns> {
-        let fields = fields.iter().filter(|field| names.contains(&field.name)).collect::<Vec<_>>();
-        NewColumns::new(self.table()?, &fields, &self.settings, &self.server, is_untyped)
+        let is_new = |field: &&Field| names.contains(&field.name);
+        let fields: Vec<Field> = fields.iter().filter(is_new).cloned().collect();
+        let (settings, server) = (&*self.settings, &*self.server);
+        let request = TableRequest {
+            settings,
+            server,
+            fields: &fields,
+            selection: None,
+            is_untyped,
+            has_many_indices: false,
+        };
+        NewColumns::new(&self.table()?.existing(), &request)
     }
 
     /// Adds columns where the server does it without touching a row, and looks at the table again. Where

@@ -1,13 +1,9 @@
 //! The ALTER TABLE that adds columns for fields that have none. Pure.
 
-use super::sql_type::Type;
-use super::{NewColumn, check_dates, check_names};
+use super::sql_type::SqlType;
+use super::{NewColumn, TableRequest, check_dates, check_names};
 use crate::error::Result;
-use crate::record::Field;
-use crate::sink::mysql::column::{Column, ColumnDefinition};
-use crate::sink::mysql::session::server::Server;
-use crate::sink::mysql::settings::MysqlSettings;
-use crate::sink::mysql::table::Table;
+use crate::sink::mysql::column::ColumnDefinition;
 use crate::sink::mysql::table_name::{TableName, quoted};
 
 /// Columns that are not there yet; all of them may be NULL.
@@ -21,41 +17,39 @@ pub struct NewColumns {
     additions: String,
 }
 
-/// What a table without this character set would make of texts that are not its own.
-const CHARACTER_SET: &str = "utf8mb4";
+/// What of a table matters to columns that it is to get.
+#[derive(Clone, Copy, Debug)]
+pub struct ExistingTable<'a> {
+    pub name: &'a TableName,
+    /// Of its last column.
+    pub ordinal_max: u32,
+    /// Texts have this character set where nothing else is said.
+    pub is_utf8mb4: bool,
+}
 
 impl NewColumns {
     /// An error where a field cannot be a column.
-    pub fn new<'a>(
-        table: &Table,
-        fields: &[&'a Field],
-        settings: &MysqlSettings,
-        server: &Server,
-        is_untyped: bool,
-    ) -> Result<NewColumns> {
-        let new = |field: &'a Field| {
-            let data_type = match Type::of(field, is_untyped) {
-                Type::Json if settings.rules.json_as_text => Type::LongText,
+    pub fn new(table: &ExistingTable<'_>, request: &TableRequest<'_>) -> Result<NewColumns> {
+        let (server, fields) = (request.server, request.fields);
+        let new = |field| {
+            let data_type = match SqlType::of(field, request.is_untyped) {
+                SqlType::Json if request.settings.rules.json_as_text => SqlType::LongText,
                 other => other,
             };
             NewColumn { name: &field.name, field, data_type, is_key: false }
         };
-        let columns: Vec<NewColumn<'_>> = fields.iter().copied().map(new).collect();
+        let columns: Vec<NewColumn<'_>> = fields.iter().map(new).collect();
         check_names(&columns)?;
         check_dates(&columns)?;
-        let has_character_set = table
-            .creation
-            .as_ref()
-            .is_some_and(|creation| creation.contains(&format!("CHARSET={CHARACTER_SET}")));
         let addition = |column: &NewColumn<'_>| {
-            let character_set = match column.data_type.is_characters() && !has_character_set {
-                true => format!(" CHARACTER SET {CHARACTER_SET}"),
+            let character_set = match column.data_type.is_characters() && !table.is_utf8mb4 {
+                true => " CHARACTER SET utf8mb4".to_string(),
                 false => String::new(),
             };
             let data_type = column.data_type.sql(false, server);
             format!("ADD COLUMN {} {data_type}{character_set} NULL", quoted(column.name))
         };
-        let first = table.definitions.iter().map(|known| known.ordinal).max().unwrap_or(0) + 1;
+        let first = table.ordinal_max + 1;
         let definition = |(ordinal, column): (u32, &NewColumn<'_>)| ColumnDefinition {
             name: column.name.to_string(),
             ordinal,
@@ -85,15 +79,5 @@ impl NewColumns {
         let names =
             self.definitions.iter().map(|column| format!("'{}'", column.name.escape_debug()));
         names.collect::<Vec<_>>().join(", ")
-    }
-
-    /// The table as it will be, to plan with before it is.
-    pub fn in_table(&self, table: &Table) -> Result<Table> {
-        let mut table = table.clone();
-        for definition in &self.definitions {
-            table.columns.push(Column::new(definition)?);
-            table.definitions.push(definition.clone());
-        }
-        Ok(table)
     }
 }

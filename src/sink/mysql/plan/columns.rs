@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{BoundColumn, OtherFields, PlanInput};
 use crate::error::{Error, Result};
 use crate::record::{Field, FieldKind};
-use crate::sink::mysql::ddl::NewColumns;
+use crate::sink::mysql::ddl::{NewColumns, TableRequest};
 use crate::sink::mysql::rules::{BinaryText, TextOrigin, Times};
 use crate::sink::mysql::{Absent, Column, ColumnKind, NewFields, Preset, Rules};
 
@@ -124,6 +124,8 @@ impl<'a> Finding<'a> {
                     self.feed_or_leave(given, at, field);
                 }
                 _ if field.is_beside => {}
+                // It comes with the object, which is a column itself.
+                _ if field.columns_above().any(|above| names.exact(above).is_some()) => {}
                 _ if given.settings.new_fields == NewFields::Ignore => {
                     self.left_out_for_want(field);
                 }
@@ -247,9 +249,16 @@ impl<'a> Finding<'a> {
 
 /// How the columns that are missing come into the table.
 fn adding(given: &PlanInput<'_>) -> String {
-    let PlanInput { table, settings, server, is_untyped, .. } = *given;
-    let fields = without_column(given);
-    match NewColumns::new(table, &fields, settings, server, is_untyped) {
+    let fields: Vec<Field> = without_column(given).into_iter().cloned().collect();
+    let request = TableRequest {
+        settings: given.settings,
+        server: given.server,
+        fields: &fields,
+        selection: None,
+        is_untyped: given.is_untyped,
+        has_many_indices: false,
+    };
+    match NewColumns::new(&given.table.existing(), &request) {
         Ok(new) => format!("add the columns with --new-fields add or by '{}'", new.sql()),
         Err(_) => "add the columns".to_string(),
     }
