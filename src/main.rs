@@ -52,18 +52,13 @@ fn asked() -> Outcome {
                 Ok(settings) => report_check(&settings),
             }
         }
-        Ok(Asked::Completions(shell)) => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut cli::command(), "flowgauge", &mut script);
-            print(&script)
-        }
-        Ok(Asked::Man) => {
-            let mut page = Vec::new();
-            match clap_mangen::Man::new(cli::command()).render(&mut page) {
-                Ok(()) => print(&page),
-                Err(_) => Outcome::Internal,
+        Ok(Asked::Page(page)) => match page.text() {
+            Ok(text) => print(text.as_bytes()),
+            Err(error) => {
+                app::complain(&error);
+                error.kind.into()
             }
-        }
+        },
     }
 }
 
@@ -76,15 +71,11 @@ fn which(name: Option<String>, all: bool) -> Which {
 }
 
 fn nothing_asked() -> Outcome {
-    standard_error().say(cli::SHORT_HELP);
+    standard_error().say(cli::help::SHORT);
     Outcome::Usage
 }
 
-/// Help and versions go to standard output and are no mistake.
 fn usage(complaint: &clap::Error, arguments: &[OsString]) -> Outcome {
-    if !complaint.use_stderr() {
-        return print(complaint.render().to_string().as_bytes());
-    }
     let complaint = complaint.render().to_string();
     let outcome = app::refuse_usage(&complaint, cli::asks_for_json(arguments));
     let words = arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned());

@@ -67,6 +67,12 @@ pub fn is_told_by_environment() -> bool {
     mistakes.into_result().is_err() || telling.iter().any(|name| written.get(name).is_some())
 }
 
+/// The pipelines of a configuration file, whatever is wrong with it.
+pub fn pipeline_names(path: &Path) -> Vec<String> {
+    let file = ConfigFile::read(path, &mut Mistakes::default());
+    file.names().map(String::from).collect()
+}
+
 /// What this process's environment says, whatever is wrong with it.
 pub fn environment() -> Written {
     from_environment(std::env::vars_os(), &mut Mistakes::default())

@@ -16,7 +16,8 @@ mod units;
 mod written;
 
 pub use layers::{
-    Refusal, Which, environment, is_told_by_environment, log_format_of_environment, resolve,
+    Refusal, Which, environment, is_told_by_environment, log_format_of_environment, pipeline_names,
+    resolve,
 };
 pub use mistakes::Mistakes;
 pub use settings::{
