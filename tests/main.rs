@@ -126,4 +126,8 @@ mod suite {
     mod summaries;
     // Help, versions, manual pages, completions and colours.
     mod command_line;
+    // `check` as a gate.
+    mod checking;
+    // What a run into a table says of itself: its first line, its lock, its state tables.
+    mod mysql_words;
 }

@@ -319,31 +319,8 @@ fn wanted_by_file(
     }
 }
 
-/// The first line of the log: what is about to happen.
-pub fn intent(settings: &Settings, table: Option<&Fitted>, run_id: &str) -> String {
-    let sink = match &settings.sink {
-        SinkSettings::File(FileSettings { path: Some(path), format, .. }) => {
-            format!("{} {}", format.as_str(), path.display())
-        }
-        SinkSettings::File(file) => format!("{} standard output", file.format.as_str()),
-        SinkSettings::Mysql(mysql) => {
-            let mode = match table.and_then(|table| table.plan.as_ref()) {
-                Some(plan) => format!(", mode {} ({})", plan.mode.as_str(), plan.mode_reason),
-                None => String::new(),
-            };
-            format!("mysql {} {}{mode}", mysql.address, mysql.full_table())
-        }
-    };
-    format!(
-        "{}: {} to {sink}, {} workers, run {run_id}",
-        settings.pipeline_id,
-        source_words(&settings.source),
-        settings.worker_count
-    )
-}
-
 /// The source in words that stay the same from run to run.
-fn source_words(source: &SourceSettings) -> String {
+pub fn source_words(source: &SourceSettings) -> String {
     match source {
         SourceSettings::Csv(csv) => format!("csv {}", csv.files.join(", ")),
         SourceSettings::Jsonl(jsonl) => format!("jsonl {}", jsonl.files.join(", ")),

@@ -376,10 +376,14 @@ impl Reading<'_> {
         let by_option = [("csv-file", "csv"), ("jsonl-file", "jsonl"), ("es-url", "elasticsearch")];
         let named: Vec<_> =
             by_option.into_iter().filter(|(option, _)| self.is_written(option)).collect();
-        if let [(_, kind)] = named[..] {
-            return Some(kind.to_string());
+        match named[..] {
+            [(_, kind)] => return Some(kind.to_string()),
+            [] => self.missing("source-type", "what to read: csv, jsonl or elasticsearch"),
+            [(one, _), (other, _), ..] => self.wrong(
+                one,
+                &format!("--{other} is given too, and a run has one source; leave one of them out, or choose with --source-type"),
+            ),
         }
-        self.missing("source-type", "what to read: csv, jsonl or elasticsearch");
         None
     }
 
@@ -403,10 +407,14 @@ impl Reading<'_> {
         let named = [("output-file", "file"), ("db-table", "mysql")];
         let named: Vec<_> =
             named.into_iter().filter(|(option, _)| self.is_written(option)).collect();
-        if let [(_, kind)] = named[..] {
-            return Some(kind.to_string());
+        match named[..] {
+            [(_, kind)] => return Some(kind.to_string()),
+            [] => self.missing("sink-type", "where to write: file, with --output-file, or mysql"),
+            [(one, _), (other, _), ..] => self.wrong(
+                one,
+                &format!("--{other} is given too, and a run has one sink; leave one of them out, or choose with --sink-type"),
+            ),
         }
-        self.missing("sink-type", "where to write: file, with --output-file, or mysql");
         None
     }
 

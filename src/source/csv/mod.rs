@@ -173,7 +173,10 @@ impl CsvSource {
         found.say_left_out(FLAG);
         let inputs = found.inputs;
         if !settings.is_delimiter_sure && are_tabbed(&inputs)? {
-            tracing::info!("fields of '{}' are separated by tabs, as its name says", inputs[0].name);
+            tracing::info!(
+                "fields of '{}' are separated by tabs, as its name says",
+                inputs[0].name
+            );
             settings.dialect.delimiter = b'\t';
         }
         let mut files = Vec::new();

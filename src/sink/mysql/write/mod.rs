@@ -16,6 +16,7 @@ mod literal;
 mod load;
 mod locks;
 mod order;
+mod owner;
 mod portion;
 mod prepare;
 mod present;

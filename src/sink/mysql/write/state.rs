@@ -23,7 +23,7 @@ use crate::sink::mysql::trouble::{Tried, Trouble};
 const FORGOTTEN_AT_ONCE: u64 = 10_000;
 
 pub struct State {
-    jobs: TableName,
+    pub(super) jobs: TableName,
     segments: TableName,
     pub(super) heartbeats: TableName,
     pub job: JobName,
@@ -112,6 +112,15 @@ impl State {
         let created = self.define(session).await;
         let (operation, is_done) = (SchemaOperation::CreateStateTables, created.is_ok());
         observer.notice(&Event::SchemaChanged { operation, is_done, took: begun.elapsed() });
+        if is_done {
+            tracing::info!(
+                "created the state tables {}, {} and {}, which keep locks and progress of jobs; \
+                 --state-table names others",
+                self.jobs,
+                self.segments,
+                self.heartbeats
+            );
+        }
         created
     }
 
