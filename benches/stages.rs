@@ -10,21 +10,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use flowgauge::convert::Typing;
-use flowgauge::event::{Event, Observer, Vitals};
-use flowgauge::observe::Stats;
-use flowgauge::outcome::Outcome;
-use flowgauge::part::IfExists;
-use flowgauge::pipeline::{self, ErrorBudget, RetryPolicy, Run, Stop};
-use flowgauge::record::{Rejected, Rows, Segment};
-use flowgauge::rejects::MemoryRejects;
-use flowgauge::sink::file::{Compression, FileSettings, FileSink, Format, Target};
-use flowgauge::sink::memory::MemorySink;
-use flowgauge::sink::{MarkPolicy, Sink};
-use flowgauge::source::csv::{CsvSettings, CsvSource, Dialect, HeaderNames, InvalidText, Ragged};
-use flowgauge::source::memory::MemorySource;
-use flowgauge::source::text::{Boundaries, Encoding, StreamSettings};
-use flowgauge::source::{Onlooker, SegmentLimit, Source, Wanted};
+use flowgauge::parts::{
+    Boundaries, Compression, CsvDialect, CsvSettings, CsvSource, Encoding, ErrorBudget, Event,
+    FileSettings, FileSink, Format, HeaderNames, IfExists, InvalidText, MarkPolicy, MemoryRejects,
+    MemorySink, MemorySource, Observer, Onlooker, OutputTarget, Ragged, Rejected, RetryPolicy,
+    Rows, Run, Segment, SegmentLimit, Sink, Source, Stats, Stop, StreamSettings, Typing, Vitals,
+    Wanted, run_pipeline,
+};
+use flowgauge::program::Outcome;
 
 const LIMIT: SegmentLimit = SegmentLimit { records: 50_000, bytes: 1 << 20, record_bytes: 1 << 24 };
 
@@ -49,7 +42,7 @@ fn source(file: &std::path::Path) -> CsvSource {
     CsvSource::open(CsvSettings {
         files: vec![file.display().to_string()],
         written: Vec::new(),
-        dialect: Dialect::default(),
+        dialect: CsvDialect::default(),
         is_delimiter_sure: true,
         has_header: true,
         columns: None,
@@ -83,7 +76,7 @@ fn sink(source: &CsvSource, format: Format) -> FileSink {
     };
     let shape = source.decoder(&Wanted::Everything).unwrap().shape();
     let names = Rows::new(shape.clone()).columns().to_vec();
-    FileSink::open(&settings, Target::Nowhere, &shape, &names)
+    FileSink::open(&settings, OutputTarget::Nowhere, &shape, &names)
 }
 
 fn stages(criterion: &mut Criterion) {
@@ -96,7 +89,7 @@ fn stages(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("stage");
     group.throughput(Throughput::Bytes(segment.bytes.len() as u64));
     group.bench_function("scan", |bencher| {
-        bencher.iter(|| Dialect::default().scan(black_box(&segment.bytes), false, u64::MAX));
+        bencher.iter(|| CsvDialect::default().scan(black_box(&segment.bytes), false, u64::MAX));
     });
     group.bench_function("decode", |bencher| {
         bencher.iter(|| {
@@ -165,7 +158,7 @@ fn path(criterion: &mut Criterion) {
                     scene,
                     |run| {
                         let rejects = Box::new(MemoryRejects::default());
-                        let ending = runtime.block_on(pipeline::run(run, rejects));
+                        let ending = runtime.block_on(run_pipeline(run, rejects));
                         assert_eq!(ending.outcome, Outcome::Complete);
                     },
                     BatchSize::LargeInput,

@@ -124,6 +124,10 @@ mod suite {
     mod files_written;
     // The summary for programs: before, at and after the end of a run.
     mod summaries;
+    // Configuration files: all pipelines of one, paths, variables.
+    mod config_files;
+    // Rejected records of a run stay where they are.
+    mod reject_files;
     // Help, versions, manual pages, completions and colours.
     mod command_line;
     // `check` as a gate.

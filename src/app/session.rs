@@ -6,10 +6,11 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::ends::{Ends, Output, output};
+use super::ends::{Destination, Ends, output};
 use super::intent::intent;
 use super::keep_apart::lone_summary;
-use super::{complain, show_bar, summary};
+use super::preflight::open_rejects;
+use super::{complain, complain_of, show_bar, summary};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
 use crate::event::{Observer, Vitals};
@@ -21,8 +22,9 @@ use crate::outcome::Outcome;
 use crate::part::in_use;
 use crate::pipeline::{self, Ending, ErrorBudget, OnRejected, RetryPolicy, Run, Stop};
 use crate::record::{Counts, Rejected};
-use crate::rejects::{Keep, RejectFile, name_of_a_run};
+use crate::rejects::RejectFile;
 use crate::report::{Output as OutputKind, Report, text};
+use crate::secret::by_name;
 use crate::signals;
 use crate::sink::MarkPolicy;
 use crate::sink::file::FLAG as OUTPUT_FLAG;
@@ -38,9 +40,8 @@ const LOGGED_REJECTED_MAX: u64 = 10;
 const COUNT_WAIT_MAX: Duration = Duration::from_millis(100);
 
 /// A run that has ended, with everything that still has to be told or put away.
-pub struct Session {
+pub struct RunSession {
     stats: Arc<Stats>,
-    run_id: String,
     ending: Ending,
     /// Nothing was moved, not even begun to be.
     is_refused: bool,
@@ -59,16 +60,15 @@ enum SummaryFile {
     Unknown,
 }
 
-impl Session {
-    fn new(settings: &Settings) -> (Session, Arc<Vitals>) {
+impl RunSession {
+    fn new(settings: &Settings) -> (RunSession, Arc<Vitals>) {
         let vitals = Arc::new(Vitals::sized(
             settings.worker_count,
             settings.lane_count,
             settings.memory_limit,
         ));
-        let session = Session {
+        let session = RunSession {
             stats: Arc::new(Stats::new(Arc::clone(&vitals))),
-            run_id: uuid::Uuid::now_v7().to_string(),
             ending: Ending::default(),
             is_refused: false,
             summary: SummaryFile::Writable,
@@ -78,8 +78,8 @@ impl Session {
         (session, vitals)
     }
 
-    pub fn start(settings: &Settings) -> Session {
-        let (mut session, vitals) = Session::new(settings);
+    pub fn start(settings: &Settings) -> RunSession {
+        let (mut session, vitals) = RunSession::new(settings);
         // Before there is anything to put away.
         signals::listen(&session.stop);
         if let Err(error) = summary::begin(&session.report(settings), settings) {
@@ -95,8 +95,8 @@ impl Session {
     }
 
     /// Nothing was opened, because settings do not go together.
-    pub fn refused(settings: &Settings, error: Error) -> Session {
-        let (mut session, _) = Session::new(settings);
+    pub fn refused(settings: &Settings, error: Error) -> RunSession {
+        let (mut session, _) = RunSession::new(settings);
         signals::listen(&session.stop);
         session.refuse(error);
         if let Some(path) = lone_summary(settings)
@@ -118,14 +118,14 @@ impl Session {
     fn run(&mut self, settings: &Settings, vitals: Arc<Vitals>) -> Result<Ending> {
         let started = Instant::now();
         let stats = Arc::clone(&self.stats);
-        let serving = serve(settings, &self.run_id, &stats)?;
-        let runtime = Lanes::start()?;
+        let serving = serve(settings, &stats)?;
+        let runtime = LaneRuntime::start()?;
         let stop = Arc::clone(&self.stop);
         let observer: Arc<dyn Observer> = Arc::new(Fanout::new(vec![
             Arc::clone(&stats) as Arc<dyn Observer>,
             Arc::new(EventLog),
         ]));
-        let opening = open(settings, &self.run_id, &observer);
+        let opening = open(settings, &observer);
         let opened = runtime.block_on(async {
             tokio::select! {
                 opened = opening => opened.map(Some),
@@ -143,7 +143,7 @@ impl Session {
             settings.pipeline_id,
             intent(settings, table),
             text::counted(settings.worker_count, "worker"),
-            self.run_id
+            settings.run_id
         );
         for plan in table.iter().filter_map(|table| table.plan.as_ref()) {
             plan.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
@@ -185,7 +185,7 @@ impl Session {
         // What is being written is counted when it could not be.
         standard_error().finish(COUNT_WAIT_MAX);
         let report = self.report(settings);
-        let Session { ending, is_refused, summary, server, stop, .. } = self;
+        let RunSession { ending, is_refused, summary, server, stop, .. } = self;
         if summary == SummaryFile::Writable {
             summary::data_ended(&report, settings);
         }
@@ -193,8 +193,9 @@ impl Session {
             summary::show(&report, settings);
         }
         // Before the summary: nobody may be reading that.
+        let pipeline = settings.is_one_of_several.then_some(settings.pipeline_id.as_str());
         if let Some(error) = &ending.error {
-            complain(error);
+            complain_of(pipeline, error);
         }
         let told = match summary {
             SummaryFile::Writable => summary::told(&report, settings, &stop),
@@ -208,7 +209,7 @@ impl Session {
         match told {
             Ok(()) => outcome,
             Err(error) => {
-                complain(&error);
+                complain_of(pipeline, &error);
                 if outcome == Outcome::Complete { error.kind.into() } else { outcome }
             }
         }
@@ -219,10 +220,10 @@ impl Session {
         let ending = &self.ending;
         Report {
             pipeline_id: settings.pipeline_id.clone(),
-            run_id: self.run_id.clone(),
+            run_id: settings.run_id.clone(),
             started_at_seconds: started.as_secs_f64(),
             outcome: ending.outcome,
-            error: ending.error.as_ref().map(ToString::to_string),
+            error: ending.error.as_ref().map(|error| by_name(&error.to_string())),
             published: ending.published.clone(),
             source: settings.source.kind().0,
             sink: settings.sink.kind().0,
@@ -237,17 +238,17 @@ impl Session {
 
 /// The runtime of the lanes. Dropping it waits for nobody: a write or sync may hang, and whoever reads
 /// is left reading.
-struct Lanes(Option<Runtime>);
+struct LaneRuntime(Option<Runtime>);
 
-impl Lanes {
-    fn start() -> Result<Lanes> {
+impl LaneRuntime {
+    fn start() -> Result<LaneRuntime> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("lanes")
             .enable_all()
             .build()
             .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
-        Ok(Lanes(Some(runtime)))
+        Ok(LaneRuntime(Some(runtime)))
     }
 
     fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
@@ -255,7 +256,7 @@ impl Lanes {
     }
 }
 
-impl Drop for Lanes {
+impl Drop for LaneRuntime {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
@@ -284,15 +285,11 @@ fn output_kind(settings: &Settings) -> OutputKind {
 }
 
 /// The output first: whoever else writes it must be known before a pipe is waited for.
-async fn open(
-    settings: &Settings,
-    run_id: &str,
-    observer: &Arc<dyn Observer>,
-) -> Result<(Ends, RejectFile)> {
-    let output = Output::take(settings, run_id, observer).await?;
+async fn open(settings: &Settings, observer: &Arc<dyn Observer>) -> Result<(Ends, RejectFile)> {
+    let output = Destination::take(settings, observer).await?;
     let guard = output.guard();
     let opened = async {
-        let rejects = open_rejects(settings, run_id)?;
+        let rejects = open_rejects(settings)?;
         let ends = Ends::open(settings, output, observer).await?;
         Ok((ends, rejects))
     };
@@ -303,17 +300,13 @@ async fn open(
     opened
 }
 
-fn serve(
-    settings: &Settings,
-    run_id: &str,
-    stats: &Arc<Stats>,
-) -> Result<Option<(Arc<Pages>, Server)>> {
+fn serve(settings: &Settings, stats: &Arc<Stats>) -> Result<Option<(Arc<Pages>, Server)>> {
     let Some(port) = settings.metrics.port else { return Ok(None) };
     let (source, source_format) = settings.source.kind();
     let (sink, sink_format) = settings.sink.kind();
     let identity = Identity {
         pipeline_id: settings.pipeline_id.clone(),
-        run_id: run_id.to_string(),
+        run_id: settings.run_id.clone(),
         source,
         sink,
         source_format,
@@ -330,18 +323,6 @@ fn serve(
     let server = bound.serve(Arc::clone(&pages))?;
     tracing::info!("metrics on http://{}/metrics", server.address());
     Ok(Some((pages, server)))
-}
-
-fn open_rejects(settings: &Settings, run_id: &str) -> Result<RejectFile> {
-    if let Some(path) = &settings.rejects {
-        return RejectFile::create(path, Keep::Always);
-    }
-    let Some(directory) = &settings.state_dir else {
-        return Err(Error::config("there is no place for rejected records: HOME is not set")
-            .help("set --state-dir or --rejects"));
-    };
-    let path = directory.join("rejects").join(name_of_a_run(&settings.pipeline_id, run_id));
-    RejectFile::create(&path, Keep::WhenNeeded)
 }
 
 /// Where no rejected record is allowed, the error that ends the run says it; otherwise the log shows the

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::config::options::{Opt, Takes};
-use crate::config::pipeline_names;
+use crate::config::{OptionOrigin, WrittenOptions, pipeline_names};
 
 /// The command that completions ask. It is in no help.
 pub const LISTING: &str = "complete-pipelines";
@@ -12,10 +12,12 @@ const VERBS: [&str; 2] = ["run", "check"];
 
 /// None where something else is to stand there, or the configuration cannot be read.
 pub fn names_for(words: &[String]) -> Vec<String> {
-    match configuration(words) {
-        Some(path) => pipeline_names(&path),
-        None => Vec::new(),
+    let Some(path) = configuration(words) else { return Vec::new() };
+    let mut named = WrittenOptions::default();
+    if let Some(config) = Opt::find("config") {
+        named.set(config, vec![path.display().to_string()], OptionOrigin::Flag);
     }
+    pipeline_names(named)
 }
 
 /// The configuration that the words name, where a pipeline may follow them.

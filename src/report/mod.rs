@@ -7,7 +7,7 @@ pub mod text;
 mod verdict;
 
 pub use snapshot::{Latencies, Sizes, Snapshot, StageTime, per_second};
-pub use verdict::{Verdict, busy_share, verdict};
+pub use verdict::{busy_share, verdict};
 
 use crate::outcome::Outcome;
 use crate::record::Published;

@@ -3,12 +3,12 @@
 //!
 //! A source finds boundaries and counts. It does not know the sink, the pipeline or metrics.
 
-pub mod asked;
 pub mod csv;
 mod document;
 pub mod elastic;
 pub mod jsonl;
 pub mod memory;
+pub mod named_fields;
 pub mod text;
 mod tree;
 

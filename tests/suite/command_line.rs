@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use flowgauge::config::options::OPTIONS;
+use flowgauge::parts::OPTIONS;
 
 use crate::support::outlet::{Screen, terminal};
 use crate::support::{Finished, Workdir, workdir};

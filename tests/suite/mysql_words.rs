@@ -1,7 +1,7 @@
 //! What a run into a table says of itself: what it will do and what holds for it, who has its job, the
 //! tables it makes, and what `check` says of all that.
 
-use crate::support::{Database, Load, Server, eventually, needs, on_both, workdir};
+use crate::support::{Database, Load, Server, eventually, on_both, workdir};
 
 on_both! {
     needs!("mariadb"),

@@ -3,14 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use flowgauge::part::IfExists;
-use flowgauge::record::Rows;
-use flowgauge::sink::Sink;
-use flowgauge::sink::file::{Compression, FileSettings, FileSink, Format, Target};
-use flowgauge::source::csv::{CsvSettings, CsvSource, Dialect, HeaderNames, InvalidText, Ragged};
-use flowgauge::source::jsonl::{JsonlSettings, JsonlSource};
-use flowgauge::source::text::{Encoding, StreamSettings};
-use flowgauge::source::{Onlooker, Others, SegmentLimit, Source, Wanted};
+use flowgauge::parts::{
+    Compression, CsvDialect, CsvSettings, CsvSource, Encoding, FileSettings, FileSink, Format,
+    HeaderNames, IfExists, InvalidText, JsonlSettings, JsonlSource, Onlooker, Others, OutputTarget,
+    Ragged, Rows, SegmentLimit, Sink, Source, StreamSettings, Wanted,
+};
 use proptest::prelude::*;
 
 use crate::support::{Workdir, workdir};
@@ -25,7 +22,7 @@ fn csv_source(path: &Path) -> CsvSource {
     CsvSource::open(CsvSettings {
         files: vec![path.display().to_string()],
         written: Vec::new(),
-        dialect: Dialect::default(),
+        dialect: CsvDialect::default(),
         is_delimiter_sure: true,
         has_header: true,
         columns: None,
@@ -65,7 +62,7 @@ fn convert(source: &dyn Source, format: Format, names: &[String]) -> Vec<u8> {
         null: String::new(),
     };
     let decoder = source.decoder(&wanted).unwrap();
-    let sink = FileSink::open(&settings, Target::Nowhere, &decoder.shape(), names);
+    let sink = FileSink::open(&settings, OutputTarget::Nowhere, &decoder.shape(), names);
     let mut rows = Rows::new(decoder.shape());
     let mut cursor = source.open(0, LIMIT).unwrap();
     let mut written = Vec::new();

@@ -12,7 +12,7 @@ use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::observe::bind;
 use crate::part::in_use;
-use crate::rejects::FLAG as REJECTS_FLAG;
+use crate::rejects::{FLAG as REJECTS_FLAG, RejectPath};
 use crate::sink::file::FLAG as OUTPUT_FLAG;
 use crate::sink::mysql::Guard;
 
@@ -22,8 +22,10 @@ const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 
 /// Warnings about what is taken for the moment. An error where it would be for the next run, too.
 pub fn of_files_and_ports(settings: &Settings) -> Result<Vec<String>> {
-    let places =
-        [(app::output(settings), OUTPUT_FLAG), (settings.rejects.as_deref(), REJECTS_FLAG)];
+    let places = [
+        (app::output(settings), OUTPUT_FLAG),
+        (settings.rejects.as_ref().map(RejectPath::path), REJECTS_FLAG),
+    ];
     let held = places.iter().filter_map(|(path, flag)| in_use((*path)?, flag));
     let mut warnings: Vec<String> = held.map(|error| for_the_moment(&error)).collect();
     if let Some(port) = settings.metrics.port {

@@ -7,7 +7,7 @@ fn format(text: &str) -> DateFormat {
 }
 
 /// As `2024-01-31T12:34:56.789+02:00`, without what was not said.
-fn words(reading: Reading) -> String {
+fn words(reading: ParsedTime) -> String {
     let (year, month, day) = calendar::civil(reading.days);
     let mut words = format!("{year:04}-{month:02}-{day:02}");
     if let Some((seconds, nanos)) = reading.time {
@@ -155,6 +155,12 @@ fn numbers_are_read_by_the_format_and_not_guessed() {
     );
     check("epoch_second||basic_date", &[("-20240131", Ok("1969-05-11T17:44:29Z")), ("-0", ODD)]);
     check("epoch_second||yyyyMMdd", &[("20240131", Ok("1970-08-23T06:15:31Z"))]);
+    // Elasticsearch 9 takes no T behind a year or a month, all others do.
+    check(
+        "strict_date_optional_time",
+        &[("2024T", ODD), ("2024-05T", ODD), ("2024-05-06T", Ok("2024-05-06"))],
+    );
+    check("date_optional_time", &[("2024T", Ok("2024-01-01"))]);
     check("year||epoch_millis", &[("1700000000000", ODD)]);
     check(
         "date_optional_time||epoch_millis",
@@ -307,7 +313,7 @@ proptest! {
     ) {
         let format = format(WHOLE[which]);
         let offset = Some(offset * 3600 + offset.signum() * quarter * 900);
-        let time = Reading { days, time: Some((second, nanos)), offset, has_day: true };
+        let time = ParsedTime { days, time: Some((second, nanos)), offset, has_day: true };
         let Alternative::Pieces { pieces, .. } = &format.alternatives[0] else { panic!() };
         let mut text = String::new();
         piece::print(pieces, &time, &mut text);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use self::decode::{CsvDecode, Layout};
 use self::header::Head;
-use super::text::{FileCursor, Input, Kept, Stream, StreamSettings, find};
+use super::text::{FileCursor, Input, OpenedStream, Stream, StreamSettings, find};
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::convert::{Type, Typing, Values, listed};
 use crate::error::{Error, Kind, Result};
@@ -22,7 +22,7 @@ use crate::source::text::Encoding;
 
 /// How fields and records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Dialect {
+pub struct CsvDialect {
     pub delimiter: u8,
     pub quote: Option<u8>,
     pub escape: Option<u8>,
@@ -41,9 +41,9 @@ pub enum Quoting {
     Strict,
 }
 
-impl Default for Dialect {
-    fn default() -> Dialect {
-        Dialect {
+impl Default for CsvDialect {
+    fn default() -> CsvDialect {
+        CsvDialect {
             delimiter: b',',
             quote: Some(b'"'),
             escape: None,
@@ -53,7 +53,7 @@ impl Default for Dialect {
     }
 }
 
-impl Dialect {
+impl CsvDialect {
     /// A reader of whole records. Its positions are `guard(bytes)` bytes ahead.
     fn reader<'a>(&self, bytes: &'a [u8]) -> csv::Reader<Chain<&'a [u8], &'a [u8]>> {
         let mut builder = csv::ReaderBuilder::new();
@@ -126,7 +126,7 @@ pub struct CsvSettings {
     pub files: Vec<String>,
     /// What the run writes, which no glob among the files stands for.
     pub written: Vec<PathBuf>,
-    pub dialect: Dialect,
+    pub dialect: CsvDialect,
     /// The delimiter was written, so it is not questioned.
     pub is_delimiter_sure: bool,
     pub has_header: bool,
@@ -163,7 +163,7 @@ struct Sample {
 struct CsvFile {
     input: Input,
     head: Head,
-    kept: Kept,
+    kept: OpenedStream,
 }
 
 impl CsvSource {
@@ -188,7 +188,7 @@ impl CsvSource {
                 let bytes = ahead[head.start.byte as usize..].to_vec();
                 sample = Sample { split, bytes, is_whole: head.is_whole };
             }
-            let kept = Kept::new(&input, stream, ahead);
+            let kept = OpenedStream::new(&input, stream, ahead);
             files.push(CsvFile { input, head, kept });
         }
         let columns = all_columns(&files)?;

@@ -8,9 +8,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use self::decode::JsonDecode;
-use super::asked::{Asked, Naming};
 use super::document::Picker;
-use super::text::{Boundaries, FileCursor, Input, Kept, Scan, Start, Stream, StreamSettings, find};
+use super::named_fields::{FieldCheck, NamedFields};
+use super::text::{
+    Boundaries, FileCursor, Input, OpenedStream, Scan, Start, Stream, StreamSettings, find,
+};
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::error::Result;
 use crate::event::Expected;
@@ -28,7 +30,7 @@ pub struct JsonlSettings {
     /// Fields that hold times, and how these are written.
     pub dates: Vec<(String, Dates)>,
     /// Fields that the user named.
-    pub asked: Vec<Naming>,
+    pub asked: Vec<NamedFields>,
 }
 
 pub struct JsonlSource {
@@ -36,12 +38,12 @@ pub struct JsonlSource {
     files: Vec<JsonlFile>,
     settings: JsonlSettings,
     fields: Vec<Field>,
-    asked: Asked,
+    asked: FieldCheck,
 }
 
 struct JsonlFile {
     input: Input,
-    kept: Kept,
+    kept: OpenedStream,
 }
 
 /// Enough records to learn the names of the fields from; where they are larger, one will do.
@@ -64,14 +66,14 @@ impl JsonlSource {
             } else if !input.is_rereadable() {
                 stream.fill(&mut ahead, SAMPLE_BYTES)?;
             }
-            let kept = Kept::new(&input, stream, ahead);
+            let kept = OpenedStream::new(&input, stream, ahead);
             files.push(JsonlFile { input, kept });
         }
         Ok(JsonlSource {
             splits: files.iter().map(|file| Split::file(&file.input.name)).collect(),
             files,
             fields: sample::with_dates(fields, &settings.dates),
-            asked: Asked::new(&settings.asked),
+            asked: FieldCheck::new(&settings.asked),
             settings,
         })
     }

@@ -3,16 +3,16 @@
 //! segments wherever a format says that records end (`cursor`).
 
 mod cursor;
+mod gzip_members;
 mod input;
-mod kept;
-mod members;
+mod opened_stream;
 mod pattern;
 mod standard_input;
 mod stream;
 mod transcode;
 
 pub use cursor::{Boundaries, FileCursor, Scan, Start};
-pub use input::{Found, Input, find};
-pub use kept::Kept;
+pub use input::{Input, find};
+pub use opened_stream::OpenedStream;
 pub use stream::{Stream, StreamSettings};
 pub use transcode::{Encoding, decode_value};

@@ -24,7 +24,7 @@ const MISSING_SHARDS_MAX: Duration = Duration::from_secs(120);
 const CAUSES_MAX: usize = 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum ErrorClass {
     /// Too much to do for now.
     Busy,
     /// A circuit breaker: not enough memory for what was asked; less may be had.
@@ -50,17 +50,17 @@ pub enum Trouble {
 
 /// An answer that is not the one that was hoped for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ErrorAnswer {
     pub status: u16,
-    pub trouble: Trouble,
+    pub trouble: ErrorClass,
     /// In the server's words, one short line.
     pub reason: String,
     /// When it wants to be asked again.
     pub retry_after: Option<Duration>,
 }
 
-impl Refusal {
-    pub fn read(status: u16, body: &[u8]) -> Refusal {
+impl ErrorAnswer {
+    pub fn read(status: u16, body: &[u8]) -> ErrorAnswer {
         let exception = match weight(body) <= READ_BYTES {
             true => exception(body),
             false => None,
@@ -70,36 +70,36 @@ impl Refusal {
         let says = |words: &str| causes.iter().any(|said| said.reason.contains(words));
         let is_permanent = causes.iter().any(|said| said.durability == Some("PERMANENT"));
         let trouble = match status {
-            401 => Trouble::Unknown,
-            403 => Trouble::Forbidden,
-            _ if has("circuit_breaking_exception") && is_permanent => Trouble::MemoryForGood,
-            _ if has("circuit_breaking_exception") => Trouble::Memory,
-            _ if has("not_x_content_exception") => Trouble::Unservable,
-            _ if has("search_context_missing_exception") => Trouble::SnapshotLost,
-            _ if has("index_not_found_exception") => Trouble::NoIndex,
-            _ if has("index_closed_exception") => Trouble::Closed,
-            429 => Trouble::Busy,
+            401 => ErrorClass::Unknown,
+            403 => ErrorClass::Forbidden,
+            _ if has("circuit_breaking_exception") && is_permanent => ErrorClass::MemoryForGood,
+            _ if has("circuit_breaking_exception") => ErrorClass::Memory,
+            _ if has("not_x_content_exception") => ErrorClass::Unservable,
+            _ if has("search_context_missing_exception") => ErrorClass::SnapshotLost,
+            _ if has("index_not_found_exception") => ErrorClass::NoIndex,
+            _ if has("index_closed_exception") => ErrorClass::Closed,
+            429 => ErrorClass::Busy,
             503 if has("no_shard_available_action_exception") || says("missing shards") => {
-                Trouble::MissingShards
+                ErrorClass::MissingShards
             }
             503 if has("es_rejected_execution_exception")
                 || has("rejected_execution_exception") =>
             {
-                Trouble::Busy
+                ErrorClass::Busy
             }
-            408 | 425 | 500..=599 => Trouble::Failing,
-            _ => Trouble::Wrong,
+            408 | 425 | 500..=599 => ErrorClass::Failing,
+            _ => ErrorClass::Wrong,
         };
         let reason = match causes.is_empty() {
             true => shortened(&String::from_utf8_lossy(body)),
             false => reason(&causes),
         };
-        Refusal { status, trouble, reason, retry_after: None }
+        ErrorAnswer { status, trouble, reason, retry_after: None }
     }
 
     /// `asked` is what it was about, such as "the mapping of 'orders'".
     pub fn error(&self, asked: &str) -> Error {
-        let Refusal { status, reason, .. } = self;
+        let ErrorAnswer { status, reason, .. } = self;
         let says = if reason.is_empty() { String::new() } else { format!(": {reason}") };
         let new = |kind, error_type, what: &str| {
             let error = Error::new(kind, error_type, format!("{asked}: {what} ({status}){says}"));
@@ -109,20 +109,20 @@ impl Refusal {
             }
         };
         match self.trouble {
-            Trouble::Busy => {
+            ErrorClass::Busy => {
                 new(Kind::Overloaded, ErrorType::Overloaded, "the server has too much to do")
             }
-            Trouble::Memory => {
+            ErrorClass::Memory => {
                 new(Kind::Overloaded, ErrorType::Overloaded, "the server is short of memory")
             }
             // Servers of version 7 say so whenever little is asked of them, so it is tried again, too.
-            Trouble::MemoryForGood => new(
+            ErrorClass::MemoryForGood => new(
                 Kind::Overloaded,
                 ErrorType::Overloaded,
                 "the server has not enough memory for it",
             )
             .help("ask for less with --es-query or --es-fields, or give the server more"),
-            Trouble::Failing => {
+            ErrorClass::Failing => {
                 let error_type = match status {
                     408 | 504 => ErrorType::Timeout,
                     425 | 503 => ErrorType::Overloaded,
@@ -131,41 +131,41 @@ impl Refusal {
                 };
                 new(Kind::Unavailable, error_type, "the server failed")
             }
-            Trouble::MissingShards => new(
+            ErrorClass::MissingShards => new(
                 Kind::Unavailable,
                 ErrorType::PartialResult,
                 "the server has no copy of some shards",
             )
             .for_at_most(MISSING_SHARDS_MAX)
             .help("a node is away, or an index is red"),
-            Trouble::Unservable => new(
+            ErrorClass::Unservable => new(
                 Kind::Data,
                 ErrorType::Parse,
                 "the server cannot give one of its documents",
             )
             .help("one that is no JSON, such as one that begins with a comment; leave it out with --es-query"),
-            Trouble::SnapshotLost => new(
+            ErrorClass::SnapshotLost => new(
                 Kind::Unavailable,
                 ErrorType::PartialResult,
                 "the snapshot is gone, it expired or its node was lost",
             )
             .help("run again; a longer --es-keep-alive helps where the target is slow"),
-            Trouble::NoIndex => {
+            ErrorClass::NoIndex => {
                 new(Kind::Config, ErrorType::Other, "no such index").help("set --es-index")
             }
-            Trouble::Closed => new(Kind::Config, ErrorType::Other, "the index is closed")
+            ErrorClass::Closed => new(Kind::Config, ErrorType::Other, "the index is closed")
                 .help("open it, or leave it out of --es-index"),
-            Trouble::Unknown => {
+            ErrorClass::Unknown => {
                 new(Kind::Config, ErrorType::Auth, "the server does not accept the credentials")
                     .help("set --es-user and --es-pass, or --es-api-key, or --es-token")
             }
-            Trouble::Forbidden => new(Kind::Config, ErrorType::Auth, "the user may not do this")
+            ErrorClass::Forbidden => new(Kind::Config, ErrorType::Auth, "the user may not do this")
                 .help("grant the rights read and view_index_metadata on what --es-index names"),
-            Trouble::Wrong if self.is_about_keep_alive() => {
+            ErrorClass::Wrong if self.is_about_keep_alive() => {
                 new(Kind::Config, ErrorType::Other, "the server refuses")
                     .help("lower --es-keep-alive")
             }
-            Trouble::Wrong => new(Kind::Config, ErrorType::Other, "the server refuses"),
+            ErrorClass::Wrong => new(Kind::Config, ErrorType::Other, "the server refuses"),
         }
     }
 
@@ -173,7 +173,7 @@ impl Refusal {
     /// a name they do not know for something else, and find that wrong.
     pub fn is_missing(&self) -> bool {
         matches!(self.status, 400 | 404 | 405)
-            && self.trouble == Trouble::Wrong
+            && self.trouble == ErrorClass::Wrong
             && !self.is_about_keep_alive()
     }
 
@@ -307,41 +307,46 @@ mod tests {
         let rejected = r#"{"error":{"root_cause":[],"type":"search_phase_execution_exception","reason":"","failed_shards":[{"shard":0,"reason":{"type":"es_rejected_execution_exception","reason":"rejected execution"}}]},"status":503}"#;
         let missing = r#"{"error":{"root_cause":[],"type":"search_phase_execution_exception","reason":"start","caused_by":{"type":"x","reason":"Search rejected","caused_by":{"type":"y","reason":"Search rejected due to missing shards"}}},"status":503}"#;
         for (status, body, trouble, reason) in [
-            (401, "{}", Trouble::Unknown, "{}"),
+            (401, "{}", ErrorClass::Unknown, "{}"),
             (
                 403,
                 r#"{"error":{"type":"security_exception","reason":"no"}}"#,
-                Trouble::Forbidden,
+                ErrorClass::Forbidden,
                 "no",
             ),
-            (429, "slow\n down", Trouble::Busy, "slow down"),
-            (429, &breaker("TRANSIENT"), Trouble::Memory, "[parent] Data too large"),
-            (503, &breaker("PERMANENT"), Trouble::MemoryForGood, "[parent] Data too large"),
-            (503, rejected, Trouble::Busy, "rejected execution"),
-            (503, missing, Trouble::MissingShards, "start: Search rejected due to missing shards"),
-            (502, "<html>", Trouble::Failing, "<html>"),
-            (500, "", Trouble::Failing, ""),
-            (408, "", Trouble::Failing, ""),
-            (413, "", Trouble::Wrong, ""),
-            (406, "[]", Trouble::Wrong, "[]"),
-            (404, r#"{"error":"no handler","status":404}"#, Trouble::Wrong, "no handler"),
+            (429, "slow\n down", ErrorClass::Busy, "slow down"),
+            (429, &breaker("TRANSIENT"), ErrorClass::Memory, "[parent] Data too large"),
+            (503, &breaker("PERMANENT"), ErrorClass::MemoryForGood, "[parent] Data too large"),
+            (503, rejected, ErrorClass::Busy, "rejected execution"),
+            (
+                503,
+                missing,
+                ErrorClass::MissingShards,
+                "start: Search rejected due to missing shards",
+            ),
+            (502, "<html>", ErrorClass::Failing, "<html>"),
+            (500, "", ErrorClass::Failing, ""),
+            (408, "", ErrorClass::Failing, ""),
+            (413, "", ErrorClass::Wrong, ""),
+            (406, "[]", ErrorClass::Wrong, "[]"),
+            (404, r#"{"error":"no handler","status":404}"#, ErrorClass::Wrong, "no handler"),
             (
                 400,
                 r#"{"error":{"root_cause":[{"type":"x","reason":"root"}],"reason":"top"}}"#,
-                Trouble::Wrong,
+                ErrorClass::Wrong,
                 "root",
             ),
             (
                 500,
                 r#"{"error":{"reason":"a: b","caused_by":{"reason":"b"}}}"#,
-                Trouble::Failing,
+                ErrorClass::Failing,
                 "a: b",
             ),
-            (500, r#"{"error":{"reason":"a","caused_by":"b"}}"#, Trouble::Failing, "a: b"),
-            (500, r#"{"error":{"reason":null,"caused_by":null}}"#, Trouble::Failing, ""),
-            (500, r#"{"error":7}"#, Trouble::Failing, r#"{"error":7}"#),
+            (500, r#"{"error":{"reason":"a","caused_by":"b"}}"#, ErrorClass::Failing, "a: b"),
+            (500, r#"{"error":{"reason":null,"caused_by":null}}"#, ErrorClass::Failing, ""),
+            (500, r#"{"error":7}"#, ErrorClass::Failing, r#"{"error":7}"#),
         ] {
-            let found = Refusal::read(status, body.as_bytes());
+            let found = ErrorAnswer::read(status, body.as_bytes());
             assert_eq!(
                 (found.trouble, found.reason.as_str()),
                 (trouble, reason),
@@ -353,32 +358,32 @@ mod tests {
     #[test]
     fn answers_of_real_servers_are_understood() {
         for (what, status, trouble) in [
-            ("no-index", 404, Trouble::NoIndex),
-            ("closed-search", 400, Trouble::Closed),
-            ("scroll-lost", 404, Trouble::SnapshotLost),
+            ("no-index", 404, ErrorClass::NoIndex),
+            ("closed-search", 400, ErrorClass::Closed),
+            ("scroll-lost", 404, ErrorClass::SnapshotLost),
         ] {
             for server in ["elasticsearch9", "elasticsearch717", "elasticsearch710", "opensearch3"]
             {
-                let found = Refusal::read(status, &golden(&format!("{server}-{what}")));
+                let found = ErrorAnswer::read(status, &golden(&format!("{server}-{what}")));
                 assert_eq!(found.trouble, trouble, "{server} {what}");
             }
         }
         for (server, trouble) in [
-            ("elasticsearch9", Trouble::Memory),
+            ("elasticsearch9", ErrorClass::Memory),
             // Says so of a limit that what is in flight went over.
-            ("elasticsearch717", Trouble::MemoryForGood),
-            ("elasticsearch710", Trouble::MemoryForGood),
-            ("opensearch3", Trouble::Memory),
+            ("elasticsearch717", ErrorClass::MemoryForGood),
+            ("elasticsearch710", ErrorClass::MemoryForGood),
+            ("opensearch3", ErrorClass::Memory),
         ] {
-            let found = Refusal::read(429, &golden(&format!("{server}-breaker")));
+            let found = ErrorAnswer::read(429, &golden(&format!("{server}-breaker")));
             assert_eq!(found.trouble, trouble, "{server}");
             assert!(found.reason.starts_with("[parent] Data too large"), "{}", found.reason);
         }
         for server in ["elasticsearch9", "elasticsearch717", "opensearch3"] {
-            let lost = Refusal::read(404, &golden(&format!("{server}-snapshot-lost")));
-            assert_eq!(lost.trouble, Trouble::SnapshotLost, "{server}");
-            let bad = Refusal::read(400, &golden(&format!("{server}-bad-query")));
-            assert_eq!(bad.trouble, Trouble::Wrong, "{server}");
+            let lost = ErrorAnswer::read(404, &golden(&format!("{server}-snapshot-lost")));
+            assert_eq!(lost.trouble, ErrorClass::SnapshotLost, "{server}");
+            let bad = ErrorAnswer::read(400, &golden(&format!("{server}-bad-query")));
+            assert_eq!(bad.trouble, ErrorClass::Wrong, "{server}");
             assert!(bad.reason.starts_with("unknown query"), "{}", bad.reason);
         }
     }
@@ -395,7 +400,11 @@ mod tests {
             (500, "", false),
         ] {
             let body = format!("{{\"error\":\"{reason}\"}}");
-            assert_eq!(Refusal::read(status, body.as_bytes()).is_missing(), expected, "{reason}");
+            assert_eq!(
+                ErrorAnswer::read(status, body.as_bytes()).is_missing(),
+                expected,
+                "{reason}"
+            );
         }
     }
 
@@ -407,13 +416,13 @@ mod tests {
             (503, ErrorType::Overloaded),
             (504, ErrorType::Timeout),
         ] {
-            let error = Refusal::read(status, b"{}").error("a page");
+            let error = ErrorAnswer::read(status, b"{}").error("a page");
             assert_eq!((error.kind, error.error_type), (Kind::Unavailable, error_type), "{status}");
             assert_eq!((error.wait_min(), error.patience()), (None, None), "{status}");
         }
         let body = br#"{"error":{"type":"no_shard_available_action_exception"}}"#;
         let wait = Some(Duration::from_secs(3));
-        let refusal = Refusal { retry_after: wait, ..Refusal::read(503, body) };
+        let refusal = ErrorAnswer { retry_after: wait, ..ErrorAnswer::read(503, body) };
         let error = refusal.error("a page");
         assert_eq!(error.error_type, ErrorType::PartialResult);
         assert_eq!((error.wait_min(), error.patience()), (wait, Some(MISSING_SHARDS_MAX)));

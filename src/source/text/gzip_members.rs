@@ -5,15 +5,15 @@ use std::io::{self, BufRead, Read};
 
 use flate2::bufread::GzDecoder;
 
-pub struct Members<R> {
+pub struct GzipMembers<R> {
     /// None only while one member follows another.
     member: Option<GzDecoder<R>>,
     is_ended: bool,
 }
 
-impl<R: BufRead> Members<R> {
-    pub fn new(inner: R) -> Members<R> {
-        Members { member: Some(GzDecoder::new(inner)), is_ended: false }
+impl<R: BufRead> GzipMembers<R> {
+    pub fn new(inner: R) -> GzipMembers<R> {
+        GzipMembers { member: Some(GzDecoder::new(inner)), is_ended: false }
     }
 
     /// Goes to the next member, or to the end.
@@ -43,7 +43,7 @@ impl<R: BufRead> Members<R> {
     }
 }
 
-impl<R: BufRead> Read for Members<R> {
+impl<R: BufRead> Read for GzipMembers<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while !self.is_ended && !out.is_empty() {
             let Some(member) = &mut self.member else { break };

@@ -10,7 +10,7 @@ use crate::record::{ErrorType, Shape};
 
 /// What one option names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Naming {
+pub struct NamedFields {
     /// Without its dashes.
     pub flag: &'static str,
     pub names: Vec<String>,
@@ -21,37 +21,37 @@ pub struct Naming {
 /// As many names are told.
 const NAMES_SHOWN: usize = 10;
 
-pub struct Asked {
-    namings: Vec<Naming>,
+pub struct FieldCheck {
+    namings: Vec<NamedFields>,
     /// Of the decoder that was made last, which is the one that decodes.
-    watch: Mutex<Option<Arc<Watch>>>,
+    watch: Mutex<Option<Arc<SeenFields>>>,
 }
 
 /// Sees which columns of a decoder records have. Shared by all that decode.
-pub struct Watch {
-    columns: Vec<Column>,
+pub struct SeenFields {
+    columns: Vec<SeenColumn>,
     are_documents: bool,
     has_rows: AtomicBool,
     /// A document had a field.
     has_fields: AtomicBool,
 }
 
-struct Column {
+struct SeenColumn {
     name: String,
     /// It stands beside the object, and is no field of it.
-    is_beside: bool,
+    is_metadata: bool,
     has_occurred: AtomicBool,
 }
 
-impl Asked {
-    pub fn new(namings: &[Naming]) -> Asked {
+impl FieldCheck {
+    pub fn new(namings: &[NamedFields]) -> FieldCheck {
         let namings = namings.iter().filter(|naming| !naming.names.is_empty()).cloned().collect();
-        Asked { namings, watch: Mutex::new(None) }
+        FieldCheck { namings, watch: Mutex::new(None) }
     }
 
-    /// What sees to it for rows of this shape; none where nobody asked. `beside` are the names of what
+    /// What sees to it for rows of this shape; none where nobody asked. `metadata` are the names of what
     /// stands beside an object.
-    pub fn watch(&self, shape: &Shape, beside: &[&str]) -> Option<Arc<Watch>> {
+    pub fn watch(&self, shape: &Shape, metadata: &[&str]) -> Option<Arc<SeenFields>> {
         if self.namings.is_empty() {
             return None;
         }
@@ -59,12 +59,12 @@ impl Asked {
             Shape::Columns(names) => &names[..],
             Shape::Documents => &[],
         };
-        let column = |name: &String| Column {
+        let column = |name: &String| SeenColumn {
             name: name.clone(),
-            is_beside: beside.contains(&name.as_str()),
+            is_metadata: metadata.contains(&name.as_str()),
             has_occurred: AtomicBool::new(false),
         };
-        let watch = Arc::new(Watch {
+        let watch = Arc::new(SeenFields {
             columns: names.iter().map(column).collect(),
             are_documents: *shape == Shape::Documents,
             has_rows: AtomicBool::new(false),
@@ -113,7 +113,7 @@ impl Asked {
     }
 }
 
-impl Watch {
+impl SeenFields {
     /// A record has a value in this column, be it null.
     pub fn saw(&self, column: usize) {
         set(&self.columns[column].has_occurred);
@@ -134,13 +134,14 @@ impl Watch {
     }
 
     fn has_any_field(&self) -> bool {
-        let has_occurred =
-            |column: &Column| !column.is_beside && column.has_occurred.load(Ordering::Relaxed);
+        let has_occurred = |column: &SeenColumn| {
+            !column.is_metadata && column.has_occurred.load(Ordering::Relaxed)
+        };
         match self.are_documents {
             true => self.has_fields.load(Ordering::Relaxed),
             // Where no field is a column, nobody looks for one.
             false => {
-                self.columns.iter().all(|column| column.is_beside)
+                self.columns.iter().all(|column| column.is_metadata)
                     || self.columns.iter().any(has_occurred)
             }
         }
@@ -168,8 +169,12 @@ fn set(flag: &AtomicBool) {
 mod tests {
     use super::*;
 
-    fn naming(flag: &'static str, names: &[&str], are_patterns: bool) -> Naming {
-        Naming { flag, names: names.iter().map(|name| name.to_string()).collect(), are_patterns }
+    fn naming(flag: &'static str, names: &[&str], are_patterns: bool) -> NamedFields {
+        NamedFields {
+            flag,
+            names: names.iter().map(|name| name.to_string()).collect(),
+            are_patterns,
+        }
     }
 
     #[test]
@@ -183,7 +188,7 @@ mod tests {
             (&["gone"], &[], true),
         ] {
             let asked =
-                Asked::new(&[naming("select", select, false), naming("types", types, false)]);
+                FieldCheck::new(&[naming("select", select, false), naming("types", types, false)]);
             let shape = Shape::Columns(["a", "b"].map(String::from).into());
             let watch = asked.watch(&shape, &[]).unwrap();
             assert!(asked.judge().is_ok(), "no record, no verdict");
@@ -191,18 +196,20 @@ mod tests {
             watch.saw_row();
             assert_eq!(asked.judge().is_ok(), is_well, "{select:?} {types:?}");
         }
-        assert!(Asked::new(&[naming("types", &[], false)]).watch(&Shape::Documents, &[]).is_none());
+        assert!(
+            FieldCheck::new(&[naming("types", &[], false)]).watch(&Shape::Documents, &[]).is_none()
+        );
     }
 
     #[test]
     fn of_patterns_no_more_is_known_than_that_some_field_is_there() {
         for (document, is_well) in [("{}", false), ("{ }", false), ("{\"b\":1}", true)] {
-            let asked = Asked::new(&[naming("es-fields", &["a*"], true)]);
+            let asked = FieldCheck::new(&[naming("es-fields", &["a*"], true)]);
             asked.watch(&Shape::Documents, &[]).unwrap().saw_document(document);
             assert_eq!(asked.judge().is_ok(), is_well);
         }
         for (column, is_well) in [(0, false), (1, true)] {
-            let asked = Asked::new(&[naming("es-fields", &["a*", "b"], true)]);
+            let asked = FieldCheck::new(&[naming("es-fields", &["a*", "b"], true)]);
             let shape = Shape::Columns(["_id", "ab"].map(String::from).into());
             let watch = asked.watch(&shape, &["_id"]).unwrap();
             watch.saw(column);

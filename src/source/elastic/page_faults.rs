@@ -1,11 +1,11 @@
 //! Whether a document is no JSON, or its page was bent on its way: the page is asked for once more, and
 //! the document is rejected when it comes again in the same bytes. Pure.
 
-use super::poison;
+use super::malformed;
 
 /// What has been wrong at one place of a slice since the last page that counted.
 #[derive(Default)]
-pub struct Doubt {
+pub struct PageFaults {
     /// Answers that no parser gets through.
     unreadable: u32,
     /// What was bad in the last answer.
@@ -16,7 +16,7 @@ pub struct Doubt {
 
 /// What to do about an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum NextStep {
     /// The page counts.
     Take,
     /// Ask for another, at once.
@@ -27,44 +27,44 @@ pub enum Next {
     Wait,
 }
 
-impl Doubt {
+impl PageFaults {
     /// A page whose bad documents are known, as records.
-    pub fn judged(&mut self, records: &[u8]) -> Next {
-        match self.same(poison::bad(records)) {
-            Some(true) => Next::Take,
-            Some(false) => Next::Wait,
-            None => Next::Ask,
+    pub fn judged(&mut self, records: &[u8]) -> NextStep {
+        match self.same(malformed::bad(records)) {
+            Some(true) => NextStep::Take,
+            Some(false) => NextStep::Wait,
+            None => NextStep::Ask,
         }
     }
 
     /// An answer to the wish for `size` hits that cannot be cut. It may hold a document that hides its
     /// own end, which is found where it is the only one.
-    pub fn unread(&mut self, size: u64, answer: &[u8]) -> Next {
+    pub fn unread(&mut self, size: u64, answer: &[u8]) -> NextStep {
         self.unreadable += 1;
         if self.unreadable == 1 {
-            return Next::Wait;
+            return NextStep::Wait;
         }
         if size > 1 {
-            return Next::Halve;
+            return NextStep::Halve;
         }
-        let Some(hit) = poison::only_hit(answer) else { return Next::Wait };
+        let Some(hit) = malformed::only_hit(answer) else { return NextStep::Wait };
         match self.same(hit.to_vec()) {
             Some(true) => {
                 self.nameless = self.suspect.take();
-                Next::Ask
+                NextStep::Ask
             }
-            Some(false) => Next::Wait,
-            None => Next::Ask,
+            Some(false) => NextStep::Wait,
+            None => NextStep::Ask,
         }
     }
 
     /// The server fails at one of `size` hits, and nobody has its bytes.
-    pub fn unserved(&mut self, size: u64) -> Next {
+    pub fn unserved(&mut self, size: u64) -> NextStep {
         if size > 1 {
-            return Next::Halve;
+            return NextStep::Halve;
         }
         self.nameless = Some(Vec::new());
-        Next::Ask
+        NextStep::Ask
     }
 
     /// Whether the last answer was bad in the same way, if it was.
@@ -91,56 +91,56 @@ mod tests {
 
     fn records(bad: &[&[u8]]) -> Vec<u8> {
         let mut records = b"{\"good\":1}\n".to_vec();
-        bad.iter().for_each(|raw| poison::frame(b"{}", raw, &mut records));
+        bad.iter().for_each(|raw| malformed::frame(b"{}", raw, &mut records));
         records
     }
 
     #[test]
     fn bad_documents_are_rejected_when_they_come_again() {
-        let mut doubt = Doubt::default();
+        let mut faults = PageFaults::default();
         for (bad, next) in [
-            (&[&b"a"[..]][..], Next::Ask),
+            (&[&b"a"[..]][..], NextStep::Ask),
             // Another time, something else was bent.
-            (&[b"b"], Next::Wait),
-            (&[b"b", b"a"], Next::Wait),
-            (&[b"b", b"a"], Next::Take),
+            (&[b"b"], NextStep::Wait),
+            (&[b"b", b"a"], NextStep::Wait),
+            (&[b"b", b"a"], NextStep::Take),
         ] {
-            assert_eq!(doubt.judged(&records(bad)), next, "{bad:?}");
+            assert_eq!(faults.judged(&records(bad)), next, "{bad:?}");
         }
-        assert_eq!(doubt.settled(), None);
-        assert_eq!(doubt.judged(&records(&[b"a"])), Next::Ask);
+        assert_eq!(faults.settled(), None);
+        assert_eq!(faults.judged(&records(&[b"a"])), NextStep::Ask);
     }
 
     #[test]
     fn a_document_that_the_server_cannot_give_is_asked_for_its_name_when_it_is_alone() {
-        let mut doubt = Doubt::default();
-        assert_eq!(doubt.unserved(8), Next::Halve);
-        assert!(!doubt.wants_name());
-        assert_eq!(doubt.unserved(1), Next::Ask);
-        assert!(doubt.wants_name());
-        assert_eq!(doubt.settled(), Some(Vec::new()));
+        let mut faults = PageFaults::default();
+        assert_eq!(faults.unserved(8), NextStep::Halve);
+        assert!(!faults.wants_name());
+        assert_eq!(faults.unserved(1), NextStep::Ask);
+        assert!(faults.wants_name());
+        assert_eq!(faults.settled(), Some(Vec::new()));
     }
 
     #[test]
     fn a_document_that_hides_its_end_is_looked_for_and_asked_for_its_name() {
         let (one, other) =
             (br#"{"hits":{"hits":[{"a" // }]}}"#, br#"{"hits":{"hits":[{"b" // }]}}"#);
-        let mut doubt = Doubt::default();
+        let mut faults = PageFaults::default();
         for (size, answer, next) in [
-            (4, &one[..], Next::Wait),
-            (4, one, Next::Halve),
-            (2, one, Next::Halve),
-            (1, b"{\"hits\":{\"hits\":[{", Next::Wait),
-            (1, one, Next::Ask),
-            (1, other, Next::Wait),
-            (1, one, Next::Wait),
-            (1, one, Next::Ask),
+            (4, &one[..], NextStep::Wait),
+            (4, one, NextStep::Halve),
+            (2, one, NextStep::Halve),
+            (1, b"{\"hits\":{\"hits\":[{", NextStep::Wait),
+            (1, one, NextStep::Ask),
+            (1, other, NextStep::Wait),
+            (1, one, NextStep::Wait),
+            (1, one, NextStep::Ask),
         ] {
-            assert!(!doubt.wants_name());
-            assert_eq!(doubt.unread(size, answer), next, "{size} {}", answer.escape_ascii());
+            assert!(!faults.wants_name());
+            assert_eq!(faults.unread(size, answer), next, "{size} {}", answer.escape_ascii());
         }
-        assert!(doubt.wants_name());
-        assert_eq!(doubt.settled().as_deref(), Some(&b"{\"a\" // }"[..]));
-        assert!(!doubt.wants_name());
+        assert!(faults.wants_name());
+        assert_eq!(faults.settled().as_deref(), Some(&b"{\"a\" // }"[..]));
+        assert!(!faults.wants_name());
     }
 }

@@ -18,7 +18,7 @@ fn golden(name: &str) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
-fn lines(body: &[u8], page: &Page) -> String {
+fn lines(body: &[u8], page: &HitPage) -> String {
     // Of another page, whose lines stay as they are.
     let earlier = b"{\"a\":1}\n";
     let mut lines = [earlier, body].concat();

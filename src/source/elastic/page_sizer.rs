@@ -11,16 +11,16 @@ const FILLED_OF_TEN: u64 = 8;
 const GROWTH: u64 = 4;
 
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct PageSizer {
     size: u64,
     records_max: u64,
     bytes_max: u64,
 }
 
-impl Pace {
-    pub fn new(records_max: u64, bytes_max: usize) -> Pace {
+impl PageSizer {
+    pub fn new(records_max: u64, bytes_max: usize) -> PageSizer {
         let records_max = records_max.clamp(1, PAGE_RECORDS_MAX);
-        Pace { size: FIRST.min(records_max), records_max, bytes_max: bytes_max as u64 }
+        PageSizer { size: FIRST.min(records_max), records_max, bytes_max: bytes_max as u64 }
     }
 
     pub fn size(&self) -> u64 {
@@ -52,9 +52,10 @@ impl Pace {
 
 /// The size of all pages of a scroll, from what a sample of it weighs.
 pub fn fixed(records_max: u64, bytes_max: usize, sampled: u64, bytes: u64) -> u64 {
-    let mut pace = Pace { size: PAGE_RECORDS_MAX, ..Pace::new(records_max, bytes_max / 2) };
-    pace.arrived(sampled, bytes);
-    pace.size.min(pace.records_max)
+    let mut page_sizer =
+        PageSizer { size: PAGE_RECORDS_MAX, ..PageSizer::new(records_max, bytes_max / 2) };
+    page_sizer.arrived(sampled, bytes);
+    page_sizer.size.min(page_sizer.records_max)
 }
 
 /// Hits that came before an answer was given up. A guess: documents may hold the same words.
@@ -68,34 +69,34 @@ mod tests {
 
     #[test]
     fn pages_grow_to_their_limit_and_shrink_when_documents_are_large() {
-        let mut pace = Pace::new(20_000, 1_000_000);
-        assert_eq!(pace.size(), 1_000);
-        pace.arrived(1_000, 10_000);
-        assert_eq!(pace.size(), 4_000);
-        pace.arrived(4_000, 40_000);
-        assert_eq!(pace.size(), 10_000);
-        pace.arrived(10_000, 1_000_000);
-        assert_eq!(pace.size(), 8_000);
-        pace.too_large(5_000);
-        assert_eq!(pace.size(), 4_000);
-        pace.too_large(12);
-        assert_eq!(pace.size(), 11);
-        pace.too_large(1);
-        assert_eq!(pace.size(), 1);
-        pace.too_large(0);
-        assert_eq!(pace.size(), 1);
-        pace.arrived(1, 900_000);
-        assert_eq!(pace.size(), 1);
-        pace.arrived(1, 10);
-        assert_eq!(pace.size(), 4);
-        pace.arrived(0, 0);
-        assert_eq!(pace.size(), 4);
+        let mut page_sizer = PageSizer::new(20_000, 1_000_000);
+        assert_eq!(page_sizer.size(), 1_000);
+        page_sizer.arrived(1_000, 10_000);
+        assert_eq!(page_sizer.size(), 4_000);
+        page_sizer.arrived(4_000, 40_000);
+        assert_eq!(page_sizer.size(), 10_000);
+        page_sizer.arrived(10_000, 1_000_000);
+        assert_eq!(page_sizer.size(), 8_000);
+        page_sizer.too_large(5_000);
+        assert_eq!(page_sizer.size(), 4_000);
+        page_sizer.too_large(12);
+        assert_eq!(page_sizer.size(), 11);
+        page_sizer.too_large(1);
+        assert_eq!(page_sizer.size(), 1);
+        page_sizer.too_large(0);
+        assert_eq!(page_sizer.size(), 1);
+        page_sizer.arrived(1, 900_000);
+        assert_eq!(page_sizer.size(), 1);
+        page_sizer.arrived(1, 10);
+        assert_eq!(page_sizer.size(), 4);
+        page_sizer.arrived(0, 0);
+        assert_eq!(page_sizer.size(), 4);
     }
 
     #[test]
     fn small_limits_hold() {
-        assert_eq!(Pace::new(10, 1_000).size(), 10);
-        assert_eq!(Pace::new(0, 0).size(), 1);
+        assert_eq!(PageSizer::new(10, 1_000).size(), 10);
+        assert_eq!(PageSizer::new(0, 0).size(), 1);
         assert_eq!(fixed(5_000, 1_000_000, 100, 10_000), 4_000);
         assert_eq!(fixed(5_000, 1_000_000, 0, 0), 5_000);
         assert_eq!(fixed(5_000, 1_000, 1, 1 << 30), 1);

@@ -5,11 +5,11 @@ use crate::record::{Flush, Interval, Position};
 use crate::source::elastic::page::{self, Demands};
 use crate::source::{Others, Wanted};
 
-fn decoder(wanted: &Wanted, beside: &[&str]) -> HitDecode {
+fn decoder(wanted: &Wanted, metadata: &[&str]) -> HitDecode {
     HitDecode {
         names: vec!["orders".to_string()],
-        picker: Picker::new(wanted, BESIDE, false).with_paths(),
-        beside: beside.iter().map(|name| name.to_string()).collect(),
+        picker: Picker::new(wanted, METADATA_FIELDS, false).with_paths(),
+        metadata: metadata.iter().map(|name| name.to_string()).collect(),
     }
 }
 
@@ -36,7 +36,7 @@ const HIT: &str = r#"{"_index":"orders","_id":"d\"1","_version":3,"_score":null,
 
 #[test]
 fn whole_documents_keep_their_own_words() {
-    for (beside, hit, expected) in [
+    for (metadata, hit, expected) in [
         (&[][..], HIT, r#"{"a": 1.50,"b":null}"#),
         (&["_id"], HIT, r#"{"_id":"d\"1","a": 1.50,"b":null}"#),
         (
@@ -48,8 +48,8 @@ fn whole_documents_keep_their_own_words() {
         (&["_routing"], r#"{"_index":"x","_id":"1","_source":{"a":1}}"#, r#"{"a":1}"#),
         (&["_routing"], r#"{"_index":"x","_id":"1","_source":{}}"#, "{}"),
     ] {
-        let rows = decode(&decoder(&Wanted::Everything, beside), hit.as_bytes(), 1).unwrap();
-        assert_eq!(rows.row(0).next(), Some(Value::Json(expected.as_bytes())), "{beside:?}");
+        let rows = decode(&decoder(&Wanted::Everything, metadata), hit.as_bytes(), 1).unwrap();
+        assert_eq!(rows.row(0).next(), Some(Value::Json(expected.as_bytes())), "{metadata:?}");
     }
 }
 

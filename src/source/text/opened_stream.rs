@@ -6,12 +6,12 @@ use std::sync::Mutex;
 use super::input::Input;
 use super::stream::Stream;
 
-pub struct Kept(Mutex<Option<(Stream, Vec<u8>)>>);
+pub struct OpenedStream(Mutex<Option<(Stream, Vec<u8>)>>);
 
-impl Kept {
+impl OpenedStream {
     /// Keeps the stream and what was read of it, unless the input can be opened again.
-    pub fn new(input: &Input, stream: Stream, ahead: Vec<u8>) -> Kept {
-        Kept(Mutex::new((!input.is_rereadable()).then_some((stream, ahead))))
+    pub fn new(input: &Input, stream: Stream, ahead: Vec<u8>) -> OpenedStream {
+        OpenedStream(Mutex::new((!input.is_rereadable()).then_some((stream, ahead))))
     }
 
     pub fn take(&self) -> Option<(Stream, Vec<u8>)> {

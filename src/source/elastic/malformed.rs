@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
-use super::page::{self, Demands, Incomplete, Page};
+use super::page::{self, Demands, HitPage, Incomplete};
 
 /// Begins a record that is no line. No text and no JSON begins with it.
 pub const MARK: u8 = 0xFF;
@@ -25,7 +25,7 @@ pub struct Framed<'a> {
 }
 
 /// Reads a page some of whose documents are no JSON. None where it cannot be cut with certainty.
-pub fn read(body: &[u8], demands: Demands) -> Option<Result<Page, Incomplete>> {
+pub fn read(body: &[u8], demands: Demands) -> Option<Result<HitPage, Incomplete>> {
     let hits = cut(body)?;
     let mut mended = Vec::with_capacity(body.len());
     let mut is_bad = Vec::with_capacity(hits.len());
@@ -312,5 +312,4 @@ impl<'a> Scan<'a> {
 }
 
 #[cfg(test)]
-#[path = "poison_tests.rs"]
 mod tests;

@@ -3,8 +3,8 @@
 use elasticsearch::nodes::NodesInfoParts;
 use serde_json::Value;
 
-use super::answer::Trouble;
 use super::client::{Answer, Client, Question};
+use super::error_answer::ErrorClass;
 use crate::error::Result;
 use crate::event::Operation;
 
@@ -16,14 +16,14 @@ pub enum Product {
 
 /// A server, as far as it tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Server {
+pub struct ServerInfo {
     pub product: Option<Product>,
     pub version: Option<(u32, u32)>,
 }
 
 /// How a server is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
+pub enum PagingMethod {
     /// A point in time at `_pit`.
     Elastic,
     /// A point in time at `_search/point_in_time`.
@@ -37,7 +37,7 @@ const ELASTIC_PIT: (u32, u32) = (7, 16);
 /// The first with `_shard_doc`, without which documents are lost between pages.
 const OPENSEARCH_PIT: (u32, u32) = (3, 3);
 
-impl Server {
+impl ServerInfo {
     /// Indices made before version 7 of Elasticsearch; where nothing is known of the server, too.
     pub fn may_hold_old_indices(self) -> bool {
         match (self.product, self.version) {
@@ -48,24 +48,24 @@ impl Server {
     }
 
     /// What to try, best first.
-    pub fn dialects(self) -> &'static [Dialect] {
+    pub fn paging_methods(self) -> &'static [PagingMethod] {
         match (self.product, self.version) {
             (Some(Product::Elasticsearch), Some(version)) if version < ELASTIC_PIT => {
-                &[Dialect::Scroll]
+                &[PagingMethod::Scroll]
             }
-            (Some(Product::Elasticsearch), _) => &[Dialect::Elastic, Dialect::Scroll],
+            (Some(Product::Elasticsearch), _) => &[PagingMethod::Elastic, PagingMethod::Scroll],
             (Some(Product::OpenSearch), Some(version)) if version < OPENSEARCH_PIT => {
-                &[Dialect::Scroll]
+                &[PagingMethod::Scroll]
             }
-            (Some(Product::OpenSearch), _) => &[Dialect::OpenSearch, Dialect::Scroll],
-            (None, _) => &[Dialect::Elastic, Dialect::OpenSearch, Dialect::Scroll],
+            (Some(Product::OpenSearch), _) => &[PagingMethod::OpenSearch, PagingMethod::Scroll],
+            (None, _) => &[PagingMethod::Elastic, PagingMethod::OpenSearch, PagingMethod::Scroll],
         }
     }
 }
 
 /// Asks the server who it is. That `GET /` is missing or forbidden is common, and no reason to
 /// stop; that it does not know us is.
-pub async fn identify(client: &Client) -> Result<Server> {
+pub async fn identify(client: &Client) -> Result<ServerInfo> {
     let answer = client.ask(Question::get(Operation::Info, "/")).await?;
     if let Some(server) = from_root(&answer) {
         return Ok(server);
@@ -87,22 +87,22 @@ fn refuse_strangers(answer: &Answer) -> Result<()> {
     let refusal = answer.refusal();
     match refusal.trouble {
         // Who may not see the version may be allowed to read all the same.
-        Trouble::Forbidden | Trouble::Wrong => Ok(()),
+        ErrorClass::Forbidden | ErrorClass::Wrong => Ok(()),
         _ => Err(refusal.error("the server's version")),
     }
 }
 
-fn from_root(answer: &Answer) -> Option<Server> {
+fn from_root(answer: &Answer) -> Option<ServerInfo> {
     let root: Value = serde_json::from_slice(&answer.body).ok()?;
     let version = &root["version"];
     let number = version["number"].as_str()?;
     let is_opensearch = version["distribution"].as_str() == Some("opensearch");
     // OpenSearch can be told to call itself Elasticsearch 7.10.2, which is read by scroll, too.
     let product = if is_opensearch { Product::OpenSearch } else { Product::Elasticsearch };
-    Some(Server { product: Some(product), version: parsed(number) })
+    Some(ServerInfo { product: Some(product), version: parsed(number) })
 }
 
-fn from_nodes(answer: &Answer) -> Server {
+fn from_nodes(answer: &Answer) -> ServerInfo {
     let nodes: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let node = nodes["nodes"].as_object().and_then(|nodes| nodes.values().next());
     let node = node.unwrap_or(&Value::Null);
@@ -114,7 +114,7 @@ fn from_nodes(answer: &Answer) -> Server {
         Some((major, _)) if major < 6 => Some(Product::OpenSearch),
         _ => None,
     };
-    Server { product, version }
+    ServerInfo { product, version }
 }
 
 fn parsed(version: &str) -> Option<(u32, u32)> {
@@ -160,18 +160,19 @@ mod tests {
 
     #[test]
     fn a_server_is_read_as_its_version_allows() {
-        use Dialect::{Elastic, OpenSearch, Scroll};
-        let server = |product, version| Server { product: Some(product), version: Some(version) };
-        for (server, dialects) in [
+        use PagingMethod::{Elastic, OpenSearch, Scroll};
+        let server =
+            |product, version| ServerInfo { product: Some(product), version: Some(version) };
+        for (server, paging_methods) in [
             (server(Product::Elasticsearch, (7, 15)), &[Scroll][..]),
             (server(Product::Elasticsearch, (7, 16)), &[Elastic, Scroll]),
             (server(Product::Elasticsearch, (9, 2)), &[Elastic, Scroll]),
             (server(Product::OpenSearch, (2, 19)), &[Scroll]),
             (server(Product::OpenSearch, (3, 2)), &[Scroll]),
             (server(Product::OpenSearch, (3, 3)), &[OpenSearch, Scroll]),
-            (Server::default(), &[Elastic, OpenSearch, Scroll]),
+            (ServerInfo::default(), &[Elastic, OpenSearch, Scroll]),
         ] {
-            assert_eq!(server.dialects(), dialects, "{server:?}");
+            assert_eq!(server.paging_methods(), paging_methods, "{server:?}");
         }
     }
 

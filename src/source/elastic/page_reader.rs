@@ -1,19 +1,19 @@
 //! What all slices of a source share while they are read.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 
-use super::answer::Refusal;
-use super::ask::{self, Filter, Pit, Search, Slice, Sources};
-use super::body::{self, More, Outcome};
-use super::client::{Client, Question, Reply};
-use super::dialect::Dialect;
-use super::page::{self, Demands, Incomplete, Page};
-use super::poison;
-use super::snapshot::Snapshot;
+use super::ask::{self, Pit, SearchBody, SliceRequest, SourceFilter, Sources};
+use super::body::{BodyEnd, More};
+use super::client::{Client, Question, REFUSAL_BYTES_MAX, Reply};
+use super::error_answer::ErrorAnswer;
+use super::malformed;
+use super::page::{self, Demands, HitPage, Incomplete};
+use super::server_info::PagingMethod;
+use super::snapshot::IndexSnapshot;
 use crate::error::{Error, Kind, Result};
 use crate::event::Operation;
 use crate::record::ErrorType;
@@ -22,14 +22,12 @@ use crate::source::SegmentLimit;
 /// A page without some shards is an error then, and not a page that looks whole.
 const PARTIAL_SEARCHES: &str = "allow_partial_search_results=false";
 
-/// As much as is read of why a page is refused.
-const REFUSAL_BYTES: usize = 256 << 10;
 /// More than is shown of an answer that is none.
 const SHOWN_BYTES: usize = 4 << 10;
 
-pub struct Reading {
+pub struct PageReader {
     pub client: Arc<Client>,
-    pub snapshot: Arc<Snapshot>,
+    pub snapshot: Arc<IndexSnapshot>,
     pub runtime: Handle,
     /// What is read, for messages.
     pub title: String,
@@ -49,9 +47,8 @@ pub struct Reading {
     pub slices: AtomicUsize,
     /// `_version` is wanted beside the documents.
     pub version: AtomicBool,
-    pub limit: SegmentLimit,
-    /// What the run made of it.
-    pub fitted: OnceLock<SegmentLimit>,
+    /// That of the settings, until the run sets its own.
+    pub limit: Mutex<SegmentLimit>,
     /// As many hits as the server allows on a page.
     pub window: u64,
     /// Hits of each page of a scroll.
@@ -63,7 +60,7 @@ pub struct Reading {
 }
 
 /// One page to be asked for.
-pub struct Wish<'a> {
+pub struct WantedPage<'a> {
     pub slice: usize,
     pub size: u64,
     pub after: Option<&'a [u8]>,
@@ -81,15 +78,15 @@ pub struct PageRequest {
 
 /// What came of asking for a page.
 pub enum Fetched {
-    Page(Page),
+    Page(HitPage),
     Incomplete(Incomplete),
-    Refused(Refusal),
+    Refused(ErrorAnswer),
     TooLarge,
     /// The run is over.
     Over,
 }
 
-impl Reading {
+impl PageReader {
     pub fn slices(&self) -> usize {
         self.slices.load(Ordering::Relaxed)
     }
@@ -99,59 +96,62 @@ impl Reading {
     }
 
     pub fn is_scroll(&self) -> bool {
-        self.snapshot.dialect() == Dialect::Scroll
+        self.snapshot.paging_method() == PagingMethod::Scroll
     }
 
-    pub fn request(&self, wish: &Wish) -> Result<PageRequest> {
+    pub fn request(&self, wanted: &WantedPage) -> Result<PageRequest> {
         let slices = self.slices();
-        let slice = (slices > 1).then_some(Slice { id: wish.slice, max: slices });
+        let slice = (slices > 1).then_some(SliceRequest { id: wanted.slice, max: slices });
         let keep_alive = self.snapshot.keep_alive();
         if self.is_scroll() {
-            if let Some(name) = self.snapshot.scroll(wish.slice) {
+            if let Some(name) = self.snapshot.scroll(wanted.slice) {
                 let body = serde_json::json!({ "scroll": keep_alive, "scroll_id": name });
                 let (path, point) = ("/_search/scroll".to_string(), String::new());
                 return Ok(PageRequest { path, body: body.to_string(), point });
             }
-            let wish = Wish { after: None, ..*wish };
-            let search = self.search(&wish, None, slice, ask::SCROLL_SORT)?;
+            let wanted = WantedPage { after: None, ..*wanted };
+            let search = self.search(&wanted, None, slice, ask::SCROLL_SORT)?;
             let path = format!("/{}/_search?scroll={keep_alive}&{PARTIAL_SEARCHES}", self.indices);
             return Ok(PageRequest { path, body: search.text(), point: String::new() });
         }
         let point = self.snapshot.point();
         let pit = Some(Pit { id: &point, keep_alive });
-        let body = self.search(wish, pit, slice, self.sort)?.text();
+        let body = self.search(wanted, pit, slice, self.sort)?.text();
         Ok(PageRequest { path: format!("/_search?{PARTIAL_SEARCHES}"), body, point })
     }
 
     /// The same for a look at some documents before a scroll begins. Servers refuse slices there.
     pub fn request_sample(&self, size: u64) -> Result<(String, String)> {
-        let wish = Wish { slice: 0, size, after: None, sourceless: false };
-        let search =
-            Search { track_total_hits: false, ..self.search(&wish, None, None, ask::SCROLL_SORT)? };
+        let wanted = WantedPage { slice: 0, size, after: None, sourceless: false };
+        let search = SearchBody {
+            track_total_hits: false,
+            ..self.search(&wanted, None, None, ask::SCROLL_SORT)?
+        };
         Ok((format!("/{}/_search?{PARTIAL_SEARCHES}", self.indices), search.text()))
     }
 
     fn search<'a>(
         &'a self,
-        wish: &Wish<'a>,
+        wanted: &WantedPage<'a>,
         pit: Option<Pit<'a>>,
-        slice: Option<Slice>,
+        slice: Option<SliceRequest>,
         sort: &'static str,
-    ) -> Result<Search<'a>> {
+    ) -> Result<SearchBody<'a>> {
         let exclude_vectors = self.asks_for_vectors.then_some(false);
-        let filter = Filter { includes: &self.include, excludes: &self.exclude, exclude_vectors };
+        let filter =
+            SourceFilter { includes: &self.include, excludes: &self.exclude, exclude_vectors };
         let is_filtered =
             !self.include.is_empty() || !self.exclude.is_empty() || self.asks_for_vectors;
-        Ok(Search {
-            size: wish.size,
+        Ok(SearchBody {
+            size: wanted.size,
             query: self.query.as_deref(),
             pit,
             sort: ask::raw(sort.as_bytes())?,
-            search_after: wish.after.map(ask::raw).transpose()?,
+            search_after: wanted.after.map(ask::raw).transpose()?,
             slice,
             // Scrolls count for themselves; the total of a point in time is known.
             track_total_hits: self.is_scroll(),
-            source: match wish.sourceless {
+            source: match wanted.sourceless {
                 true => Some(Sources::None(false)),
                 false => is_filtered.then_some(Sources::Some(filter)),
             },
@@ -160,14 +160,16 @@ impl Reading {
     }
 
     /// Segments are no larger than this from here on, nor pages.
-    pub fn fit(&self, limit: SegmentLimit) {
-        let bytes = limit.bytes.min(limit.record_bytes);
-        // A snapshot is read once.
-        let _ = self.fitted.set(SegmentLimit { bytes, ..limit });
+    pub fn set_limit(&self, limit: SegmentLimit) {
+        *self.lock_limit() = within_a_record(limit);
     }
 
     pub fn limit(&self) -> SegmentLimit {
-        self.fitted.get().copied().unwrap_or(self.limit)
+        *self.lock_limit()
+    }
+
+    fn lock_limit(&self) -> MutexGuard<'_, SegmentLimit> {
+        self.limit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Most bytes of a page that is not a single document: a segment holds one of each slice.
@@ -192,28 +194,28 @@ impl Reading {
         let (node, start) = (reply.node, buffer.len());
         let most = match status {
             200 => self.page_bytes(),
-            _ => REFUSAL_BYTES,
+            _ => REFUSAL_BYTES_MAX,
         };
         let limit = start + most;
-        let read = body::read(&self.client, reply, buffer, limit, more).await;
+        let read = self.client.read_body(reply, buffer, limit, more).await;
         let outcome = read.inspect_err(|_| self.client.failed(node, None))?;
         let answer = &buffer[start..];
         Ok(match outcome {
             // What is too long to be a refusal is none that can be understood.
-            Outcome::Whole | Outcome::TooLarge if status != 200 => {
-                let refusal = Refusal::read(status, &self.client.hidden().bytes(answer));
-                Fetched::Refused(Refusal { retry_after, ..refusal })
+            BodyEnd::Whole | BodyEnd::TooLarge if status != 200 => {
+                let refusal = ErrorAnswer::read(status, &self.client.mask().bytes(answer));
+                Fetched::Refused(ErrorAnswer { retry_after, ..refusal })
             }
-            Outcome::Over => Fetched::Over,
-            Outcome::TooLarge => Fetched::TooLarge,
-            Outcome::Whole => match page::read(answer, demands) {
+            BodyEnd::Over => Fetched::Over,
+            BodyEnd::TooLarge => Fetched::TooLarge,
+            BodyEnd::Whole => match page::read(answer, demands) {
                 Ok(page) => {
                     self.client.answered(node);
                     Fetched::Page(page)
                 }
                 Err(incomplete) => match incomplete
                     .is_unreadable
-                    .then(|| poison::read(answer, demands))
+                    .then(|| malformed::read(answer, demands))
                     .flatten()
                 {
                     Some(Ok(page)) => {
@@ -223,7 +225,7 @@ impl Reading {
                     Some(Err(other)) => Fetched::Incomplete(self.incomplete_at(node, other)),
                     None => {
                         let shown =
-                            self.client.hidden().bytes(&answer[..answer.len().min(SHOWN_BYTES)]);
+                            self.client.mask().bytes(&answer[..answer.len().min(SHOWN_BYTES)]);
                         let is_other = !shown.trim_ascii_start().starts_with(b"{");
                         // Of what is something else, the beginning is shown, which may cut a secret.
                         let other = is_other.then(|| page::read(&shown, demands).err()).flatten();
@@ -242,7 +244,7 @@ impl Reading {
             ErrorType::Protocol => self.client.failed(node, None),
             _ => self.client.answered(node),
         }
-        Incomplete { reason: self.client.hidden().text(&incomplete.reason), ..incomplete }
+        Incomplete { reason: self.client.mask().text(&incomplete.reason), ..incomplete }
     }
 
     pub fn incomplete(&self, incomplete: &Incomplete) -> Error {
@@ -264,4 +266,9 @@ impl Reading {
     pub fn page_name(&self) -> String {
         format!("a page of '{}'", self.title)
     }
+}
+
+/// A segment is not larger than the largest record may be.
+pub fn within_a_record(limit: SegmentLimit) -> SegmentLimit {
+    SegmentLimit { bytes: limit.bytes.min(limit.record_bytes), ..limit }
 }

@@ -13,13 +13,13 @@ const STARS: &[u8] = b"***";
 const CHARS_MIN: usize = 6;
 
 #[derive(Default)]
-pub struct Hidden {
+pub struct CredentialMask {
     /// The longest first, because one may be part of another.
     words: Vec<Vec<u8>>,
 }
 
-impl Hidden {
-    pub fn new<'a>(all: impl IntoIterator<Item = &'a Auth>) -> Hidden {
+impl CredentialMask {
+    pub fn new<'a>(all: impl IntoIterator<Item = &'a Auth>) -> CredentialMask {
         let mut plain: Vec<String> = Vec::new();
         for auth in all {
             match auth {
@@ -43,7 +43,7 @@ impl Hidden {
         }
         words.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         words.dedup();
-        Hidden { words }
+        CredentialMask { words }
     }
 
     pub fn text(&self, text: &str) -> String {
@@ -118,7 +118,7 @@ mod tests {
 
     #[track_caller]
     fn check(auth: &Auth, text: &str, expected: &str) {
-        assert_eq!(Hidden::new([auth]).text(text), expected);
+        assert_eq!(CredentialMask::new([auth]).text(text), expected);
     }
 
     #[test]
@@ -162,11 +162,11 @@ mod tests {
 
     #[test]
     fn an_error_keeps_everything_but_its_secrets() {
-        let hidden = Hidden::new([&Auth::Bearer(Secret::new("hunter2"))]);
+        let mask = CredentialMask::new([&Auth::Bearer(Secret::new("hunter2"))]);
         let error = Error::new(Kind::Unavailable, ErrorType::Timeout, "no hunter2")
             .because(std::io::Error::other("hunter2 again"))
             .help("leave hunter2 alone");
-        let error = hidden.error(error);
+        let error = mask.error(error);
         assert_eq!(error.to_string(), "no ***: *** again; leave *** alone");
         assert_eq!((error.kind, error.error_type), (Kind::Unavailable, ErrorType::Timeout));
     }
@@ -179,9 +179,9 @@ mod tests {
         ) {
             let auth = Auth::Basic { user: "me".to_string(), password: Secret::new(&secret) };
             let basic = STANDARD_NO_PAD.encode(format!("me:{secret}"));
-            let hidden = Hidden::new([&auth]);
+            let mask = CredentialMask::new([&auth]);
             for word in [&secret, &basic, &in_json(&secret), &percent_encoded(&secret)] {
-                let shown = hidden.text(&parts.join(word));
+                let shown = mask.text(&parts.join(word));
                 proptest::prop_assert!(!shown.contains(word), "{shown}");
             }
         }
