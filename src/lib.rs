@@ -15,6 +15,7 @@ mod convert;
 mod error;
 mod event;
 mod file_identity;
+mod infer;
 mod observe;
 mod outcome;
 mod part;

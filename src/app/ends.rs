@@ -1,5 +1,6 @@
 //! The two ends of a run, and what lies between them.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,17 +9,17 @@ use crate::config::{ColumnSelection, Settings, SinkSettings, SourceSettings};
 use crate::error::{Error, Result};
 use crate::event::{Observer, Stage};
 use crate::pipeline::{self, RetryPolicy, persist};
-use crate::record::Shape;
+use crate::record::{Field, Shape};
 use crate::sink::Sink;
 use crate::sink::file::{FileSettings, FileSink, Format, OutputTarget};
 use crate::sink::mysql::{
-    Guard, Job, MysqlSettings, MysqlSink, NewTable, OtherFields, Plan, Planning,
+    Guard, Guesses, Job, MysqlSettings, MysqlSink, NewTable, OtherFields, Plan, Planning, Table,
     Target as MysqlTarget,
 };
 use crate::source::csv::CsvSource;
 use crate::source::elastic::ElasticSource;
 use crate::source::jsonl::JsonlSource;
-use crate::source::{Decode, Others, SegmentLimit, Source, Wanted};
+use crate::source::{Decode, Others, Sampled, SegmentLimit, Source, Wanted};
 
 /// Both ends, open.
 pub struct Ends {
@@ -40,8 +41,13 @@ pub struct Fitted {
     pub target: Box<MysqlTarget>,
     /// What would be created, were this not a look.
     pub new_table: Option<NewTable>,
-    /// None where there is no table.
+    /// As it was found, or as it would be created.
+    pub table: Option<Table>,
+    /// None where there is no table, nor one that would be created.
     pub plan: Option<Plan>,
+    /// The source's, after a look at records where a table is made of them.
+    pub fields: Vec<Field>,
+    guesses: Option<Guesses>,
     /// What the plan was made of beside the table.
     planning: Planning,
     /// Records that differ may share the key.
@@ -171,7 +177,7 @@ impl Ends {
                 Ok(Ends { source, decoder, names, sink, limit, table: None })
             }
             Destination::Mysql(target, guard) => {
-                let fitted = fit_table(settings, &*source, target, observer, is_look).await?;
+                let fitted = fit_table(settings, &source, target, observer, is_look).await?;
                 let wanted = match &fitted.plan {
                     Some(plan) => wanted_by_table(plan),
                     None => Wanted::Everything,
@@ -225,36 +231,51 @@ async fn beside<T: Send + 'static>(open: impl FnOnce() -> Result<T> + Send + 'st
 /// is asked for, unless this is only a look.
 async fn fit_table(
     settings: &Settings,
-    source: &dyn Source,
+    source: &Arc<dyn Source>,
     mut target: Box<MysqlTarget>,
     observer: &Arc<dyn Observer>,
     is_look: bool,
 ) -> Result<Fitted> {
-    let fields = source.fields().to_vec();
+    let is_new = target.table.is_none() && target.settings.create_table;
+    let sampled = match is_new {
+        true => {
+            let sample = async || {
+                let source = Arc::clone(source);
+                beside(move || source.sample()).await
+            };
+            persist(OPENING, observer, Stage::Fetch, sample).await?
+        }
+        false => Sampled { fields: source.fields().to_vec(), ..Sampled::default() },
+    };
+    let Sampled { fields, of, notes } = sampled;
     let is_untyped = matches!(settings.source, SourceSettings::Csv(_));
     let has_many_indices = source.key().contains(&"_index");
     let selection = settings.selection.as_ref();
     let selection = selection.map(|selection| (&selection.old[..], &selection.new[..]));
     let planning = target.planning(&fields, selection, !is_untyped, is_untyped);
-    let new_table = target.new_table(&fields, selection, is_untyped, has_many_indices)?;
-    if let Some(new_table) = &new_table {
+    let mut new_table = target.new_table(&fields, selection, is_untyped, has_many_indices)?;
+    let mut table = target.table.clone();
+    let mut guesses = None;
+    if let Some(new_table) = &mut new_table {
+        new_table.warnings.extend(notes);
+        guesses = Some(Guesses::new(new_table, &of));
         if is_look {
-            let mut new_table = new_table.clone();
-            let doubts = source.doubts(source.key());
-            let is_key_doubtful = !doubts.is_empty();
-            new_table.warnings.extend(doubts);
-            let new_table = Some(new_table);
-            return Ok(Fitted { target, new_table, plan: None, planning, is_key_doubtful });
+            table = Some(new_table.table()?);
+        } else {
+            new_table.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+            target.create_table(new_table, &**observer).await?;
+            tracing::info!("table {} was created, its columns chosen from {of}", new_table.name);
+            table = target.table.clone();
         }
-        new_table.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        target.create_table(new_table, &**observer).await?;
-        tracing::info!("table {} was created", new_table.name);
     }
-    let mut plan = planning.plan(target.table()?)?;
+    let new_table = new_table.filter(|_| is_look);
+    let table_or_none = table.as_ref().map_or_else(|| target.table(), Ok);
+    let mut plan = planning.plan(table_or_none?)?;
     let doubts = source.doubts(&key_fields(&plan));
     let is_key_doubtful = !doubts.is_empty();
     plan.warnings.extend(doubts);
-    Ok(Fitted { target, new_table: None, plan: Some(plan), planning, is_key_doubtful })
+    let plan = Some(plan);
+    Ok(Fitted { target, new_table, table, plan, fields, guesses, planning, is_key_doubtful })
 }
 
 /// The fields that tell rows apart.
@@ -273,7 +294,12 @@ impl Fitted {
         let (settings, server) = (Arc::clone(&self.target.settings), &self.target.server);
         let observer = Arc::clone(observer);
         let sink = MysqlSink::new(settings, plan.clone(), server, guard, observer)?;
-        Ok(Some(sink.watching(self.planning.clone(), self.target.table()?.clone())))
+        let sink = sink.guessed(self.guesses.clone());
+        Ok(Some(match &self.target.table {
+            Some(table) => sink.watching(self.planning.clone(), table.clone()),
+            // Only a look.
+            None => sink,
+        }))
     }
 }
 
@@ -312,11 +338,32 @@ fn wanted_by_file(
         }
         Shape::Documents => {
             let fields = source.fields().iter().filter(|field| !field.is_beside);
-            let names: Vec<String> = fields.map(|field| field.name.clone()).collect();
-            let wanted = Wanted::Fields { names: names.clone(), others: Others::Reject };
-            Ok((source.decoder(&wanted)?, names))
+            let names = fields.clone().map(|field| field.name.clone()).collect();
+            let columns = columns_of(fields)?;
+            let wanted = Wanted::Fields { names, others: Others::Reject };
+            Ok((source.decoder(&wanted)?, columns))
         }
     }
+}
+
+/// What fields are called as columns, which no two of them may be by the same name.
+fn columns_of<'a>(fields: impl Iterator<Item = &'a Field>) -> Result<Vec<String>> {
+    let mut columns = Vec::new();
+    let mut seen: HashMap<&str, &str> = HashMap::new();
+    for field in fields {
+        if let Some(other) = seen.insert(field.column(), &field.name) {
+            let message = format!(
+                "the fields '{}' and '{}' would both be column '{}'",
+                other.escape_debug(),
+                field.name.escape_debug(),
+                field.column().escape_debug()
+            );
+            return Err(Error::config(message)
+                .help("choose another --flatten-separator, or name fields with --select"));
+        }
+        columns.push(field.column().to_string());
+    }
+    Ok(columns)
 }
 
 /// The source in words that stay the same from run to run.

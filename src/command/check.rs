@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
 use crate::outcome::Outcome;
 use crate::pipeline::{self, ErrorBudget, Stop};
-use crate::record::{Field, Rows, Shape};
+use crate::record::{Rows, Shape};
 use crate::report::text;
 use crate::shown::{Block, Line};
 use crate::signals;
@@ -84,6 +84,7 @@ fn check(settings: &Settings, out: &mut String) -> Result<()> {
         .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
     let stop = Arc::new(Stop::default());
     signals::listen(&stop);
+    let mut obstacles = obstacles::of_files_and_ports(settings);
     let looked = look(settings, &runtime, &stop);
     // From here on nothing would be left behind.
     signals::listen_no_more();
@@ -91,15 +92,18 @@ fn check(settings: &Settings, out: &mut String) -> Result<()> {
     if stop.is_stopping() {
         signals::obey(&stop);
     }
+    // A run comes to its port first.
+    if looked.is_err() && obstacles.is_err() {
+        return obstacles.map(drop);
+    }
     let (ends, sample) = looked?;
     let Sample { segment, total, fault } = sample;
-    let mut obstacles = obstacles::of_files_and_ports(settings);
     if let (Ok(warnings), Some(table)) = (&mut obstacles, &ends.table) {
         warnings.extend(runtime.block_on(obstacles::of_job(table))?);
     }
     let mut rows = Rows::new(ends.decoder.shape());
     let findings = match &ends.table {
-        Some(table) => Some(runtime.block_on(look_at_table(table, ends.source.fields()))?),
+        Some(table) => Some(runtime.block_on(look_at_table(table))?),
         None => None,
     };
     if let Some(segment) = &segment {
@@ -290,12 +294,13 @@ fn written(out: &mut String, sink: &dyn Sink, rows: &Rows) -> Result<(Vec<Refuse
     Ok((refused, payload.bytes.len()))
 }
 
-async fn look_at_table(table: &Fitted, fields: &[Field]) -> Result<Findings> {
+async fn look_at_table(table: &Fitted) -> Result<Findings> {
     let settings = &table.target.settings;
     let state_tables = State::new(settings, &settings.full_table())?.definitions();
     let known = Known {
-        fields,
+        fields: &table.fields,
         plan: table.plan.as_ref(),
+        table: table.table.as_ref(),
         new_table: table.new_table.as_ref(),
         state_tables: &state_tables,
     };

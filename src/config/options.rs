@@ -104,13 +104,16 @@ impl Opt {
     }
 }
 
-/// Parts `a=int,b=date:EEE', 'd MMM y` at its first comma only. Names of columns may hold quotes.
+/// Parts `a=int,b=date:EEE', 'd MMM y` and `a=int,b=decimal(12,2)` at their first comma only. Names of
+/// columns may hold quotes.
 fn typed(text: &str) -> Vec<String> {
     let mut whole: Vec<String> = Vec::new();
     for part in text.split(',') {
         let open = whole.last_mut().filter(|before| {
             let pattern = before.split_once("=date:").map_or("", |(_, pattern)| pattern);
-            pattern.matches('\'').count() % 2 == 1
+            let kind = before.rsplit_once('=').map_or("", |(_, kind)| kind.trim());
+            let is_decimal = kind.to_ascii_lowercase().starts_with("decimal(");
+            pattern.matches('\'').count() % 2 == 1 || is_decimal && !kind.contains(')')
         });
         match open {
             Some(before) => {
@@ -507,12 +510,18 @@ pub const OPTIONS: &[Opt] = &[
         name: "types",
         takes: Takes::Typed("COL=TYPE"),
         theme: Theme::Records,
-        help: "Column types, comma-separated: text, int, decimal, float, bool, json for CSV; date:PATTERN, epoch_s, epoch_ms say how dates of any source are written",
+        help: "Column types, comma-separated: text, varchar(N), int, int unsigned, decimal(DIGITS,FRACTION), float, bool, json, date, datetime(N), time(N); date:PATTERN, epoch_s, epoch_ms say how dates are written",
     },
     switch(
         Theme::Records,
         "flatten",
         "Flatten nested objects: the fields of an object become fields named outer.inner",
+    ),
+    one(
+        Theme::Records,
+        "flatten-separator",
+        "TEXT",
+        "What stands between the names of such fields where they are columns, such as _ [default: .]",
     ),
     one(
         Theme::Records,
@@ -632,6 +641,7 @@ mod tests {
             (" a =int", &[" a =int"]),
             ("a = int", &["a=int"]),
             ("a=date:EEE', 'd,b=int", &["a=date:EEE', 'd", "b=int"]),
+            ("a=decimal(12, 2),b=int", &["a=decimal(12, 2)", "b=int"]),
             ("a=date:h 'o''clock, sharp',b=int", &["a=date:h 'o''clock, sharp'", "b=int"]),
             // The quote is part of a name.
             ("it's=int,b=text", &["it's=int", "b=text"]),

@@ -45,7 +45,9 @@ fn jsonl_source(path: &Path) -> JsonlSource {
         stream: STREAM,
         limit: LIMIT,
         flatten: false,
+        separator: None,
         dates: Vec::new(),
+        types: Vec::new(),
         asked: Vec::new(),
     })
     .unwrap()

@@ -175,7 +175,10 @@ fn a_mistake_in_the_file_is_said_with_its_place() {
 fn what_cannot_be_meant_is_refused() {
     for (args, words) in [
         ("--types a=int,a=text", "--types (FLOWGAUGE_TYPES, types): 'a' is named twice"),
-        ("--types a=integer", "'a=integer' is not COL=TYPE with one of text, int, decimal"),
+        (
+            "--types a=integer",
+            "'a=integer' is not COL=TYPE with one of text, varchar(N), int, int unsigned",
+        ),
         (
             "--csv-columns a,a",
             "--csv-columns (FLOWGAUGE_CSV_COLUMNS, csv_columns): 'a' is named twice",

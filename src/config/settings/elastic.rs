@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::ColumnSelection;
+use super::typing::DocumentTypes;
+use super::{ColumnSelection, SinkSettings};
 use crate::config::option_reader::OptionReader;
 use crate::config::small_file;
 use crate::config::units;
@@ -26,7 +27,9 @@ impl OptionReader<'_> {
         memory: u64,
         table: Option<&str>,
         selection: Option<&ColumnSelection>,
+        sink: Option<&SinkSettings>,
     ) -> Option<ElasticSettings> {
+        let DocumentTypes { dates, columns: types } = self.document_types(sink);
         let urls = self.list("es-url").filter(|urls| !urls.is_empty());
         if urls.is_none() {
             self.missing("es-url", "the address of Elasticsearch, such as localhost:9200");
@@ -55,7 +58,9 @@ impl OptionReader<'_> {
             slices: self.number("es-slices", 1, SLICES_MAX).map(|slices| slices as usize),
             metadata: self.metadata(),
             flatten: self.switch("flatten"),
-            dates: self.dates(),
+            separator: self.separator(),
+            dates,
+            types,
             asked,
             keep_alive: self.parsed_or_default("es-keep-alive", units::some_duration),
             request_timeout: self.parsed_or_default("es-timeout", units::some_duration),

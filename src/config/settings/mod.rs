@@ -363,16 +363,18 @@ impl OptionReader<'_> {
         }
         match kind {
             SourceType::Csv => {
-                self.refuse(&["flatten"], &when);
-                self.csv_source(limit).map(SourceSettings::Csv)
+                self.refuse(&["flatten", "flatten-separator"], &when);
+                self.csv_source(limit, sink).map(SourceSettings::Csv)
             }
-            SourceType::Jsonl => self.jsonl_source(limit, selection).map(SourceSettings::Jsonl),
+            SourceType::Jsonl => {
+                self.jsonl_source(limit, sink, selection).map(SourceSettings::Jsonl)
+            }
             SourceType::Elasticsearch => {
                 let table = match sink {
                     Some(SinkSettings::Mysql(mysql)) => Some(mysql.table.table.as_str()),
                     _ => None,
                 };
-                self.elastic_source(limit, memory_limit, table, selection)
+                self.elastic_source(limit, memory_limit, table, selection, sink)
                     .map(SourceSettings::Elastic)
             }
         }

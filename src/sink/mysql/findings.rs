@@ -59,7 +59,7 @@ fn described(target: &Target, known: &Known<'_>, session: &Session) -> Findings 
         findings.new_table = Some(new.sql.clone());
         findings.warnings.extend(new.warnings.iter().cloned());
     }
-    if let (Some(plan), Some(table)) = (known.plan, &target.table) {
+    if let (Some(plan), Some(table)) = (known.plan, known.table) {
         findings.mapping = mapping(plan, table, known.fields);
         about_plan(&mut findings, plan);
     }
