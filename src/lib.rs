@@ -38,7 +38,8 @@ pub mod program {
 
     pub mod app {
         pub use crate::app::{
-            begin_look, complain, refuse, refuse_run, refuse_usage, run, tell_refused_line,
+            begin_look, complain, expect_run, refuse, refuse_run, refuse_usage, run,
+            tell_refused_line,
         };
     }
     pub mod check {

@@ -36,10 +36,13 @@ fn asked() -> Outcome {
     }
     match cli::parse(arguments.clone()) {
         Err(complaint) => usage(&complaint, &arguments),
-        Ok(Asked::Run { name, written }) => match config::resolve(written, &which(name, false)) {
-            Err(refusal) => app::refuse_run(&refusal),
-            Ok(settings) => app::run(&settings[0]),
-        },
+        Ok(Asked::Run { name, written }) => {
+            app::expect_run(&words(&arguments));
+            match config::resolve(written, &which(name, false)) {
+                Err(refusal) => app::refuse_run(&refusal),
+                Ok(settings) => app::run(&settings[0]),
+            }
+        }
         Ok(Asked::Check { name, all, ddl_only, written }) => {
             match config::resolve(written, &which(name, all)) {
                 Err(refusal) => app::refuse(&refusal),
@@ -70,6 +73,10 @@ fn which(name: Option<String>, all: bool) -> Which {
     }
 }
 
+fn words(arguments: &[OsString]) -> Vec<String> {
+    arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
 fn nothing_asked() -> Outcome {
     standard_error().say(cli::SHORT_HELP);
     Outcome::Usage
@@ -82,8 +89,7 @@ fn usage(complaint: &clap::Error, arguments: &[OsString]) -> Outcome {
     }
     let complaint = complaint.render().to_string();
     let outcome = app::refuse_usage(&complaint, cli::asks_for_json(arguments));
-    let words = arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned());
-    let words: Vec<String> = words.collect();
+    let words = words(arguments);
     if words.first().is_none_or(|verb| verb == "run" || verb.starts_with('-')) {
         app::tell_refused_line(&words, &complaint);
     }

@@ -2,8 +2,10 @@
 //!
 //! `ends` opens what a run moves records between, `session` is one run, `summary` is what is told
 //! of it, `preflight` what can be known before it: `keep_apart` that no file is used for two things,
-//! `stream` that standard streams are there, `identity` tells files that have several names. `refusal` is told where not even the settings are known.
+//! `stream` that standard streams are there, `identity` tells files that have several names. `bounded` waits
+//! for what may hang. `refusal` is told where not even the settings are known.
 
+mod bounded;
 mod ends;
 mod identity;
 mod keep_apart;
@@ -85,7 +87,7 @@ pub fn refuse_run(refusal: &Refusal) -> Outcome {
     let outcome = refuse(refusal);
     let mistakes: Vec<_> = refusal.mistakes.iter().map(ToString::to_string).collect();
     if let Some(run) = RefusedRun::of_settings(&refusal.written, refusal.pipeline.as_deref()) {
-        run.tell(mistakes.join("; "));
+        run.tell(Outcome::Usage, mistakes.join("; "));
     }
     outcome
 }
@@ -93,7 +95,14 @@ pub fn refuse_run(refusal: &Refusal) -> Outcome {
 /// The same of a run whose command line makes no sense.
 pub fn tell_refused_line(words: &[String], complaint: &str) {
     if let Some(run) = RefusedRun::of_words(words, &environment()) {
-        run.tell(complaint.lines().next().unwrap_or_default().to_string());
+        run.tell(Outcome::Usage, complaint.lines().next().unwrap_or_default().to_string());
+    }
+}
+
+/// A run is about to be settled, for which settings may have to be waited.
+pub fn expect_run(words: &[String]) {
+    if let Some(run) = RefusedRun::of_words(words, &environment()) {
+        run.tell_when_stopped();
     }
 }
 

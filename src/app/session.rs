@@ -8,6 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::ends::{Ends, Output, intent, output};
 use super::keep_apart::lone_summary;
+use super::summary::Unwritten;
 use super::{complain, show_bar, summary};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
@@ -56,6 +57,8 @@ enum SummaryFile {
     Failing,
     /// It may be another file of the run.
     Unknown,
+    /// Its disk does not answer, which was said.
+    Hung,
 }
 
 impl Session {
@@ -81,9 +84,13 @@ impl Session {
         let (mut session, vitals) = Session::new(settings);
         // Before there is anything to put away.
         signals::listen(&session.stop);
-        if let Err(error) = summary::begin(&session.report(settings), settings) {
+        let begun = summary::begin(&session.report(settings), settings, &session.stop);
+        if let Err(Unwritten { error, is_hung }) = begun {
             session.refuse(error);
-            session.summary = SummaryFile::Failing;
+            if let Some(signal) = session.stop.received() {
+                session.ending.outcome = Outcome::Interrupted(signal);
+            }
+            session.summary = if is_hung { SummaryFile::Hung } else { SummaryFile::Failing };
             return session;
         }
         match panics::caught(|| session.run(settings, vitals)) {
@@ -179,9 +186,10 @@ impl Session {
         standard_error().finish(COUNT_WAIT_MAX);
         let report = self.report(settings);
         let Session { ending, is_refused, summary, server, stop, .. } = self;
-        if summary == SummaryFile::Writable {
-            summary::data_ended(&report, settings);
-        }
+        let data_told = match summary {
+            SummaryFile::Writable => summary::data_ended(&report, settings, &stop),
+            SummaryFile::Failing | SummaryFile::Unknown | SummaryFile::Hung => Ok(()),
+        };
         if !is_refused {
             summary::show(&report, settings);
         }
@@ -190,10 +198,14 @@ impl Session {
             complain(error);
         }
         let told = match summary {
-            SummaryFile::Writable => summary::told(&report, settings, &stop),
+            // Whoever hangs may still write what it was given, so nobody else writes there.
+            SummaryFile::Writable => match data_told {
+                Ok(()) => summary::told(&report, settings, &stop),
+                Err(Unwritten { error, .. }) => Err(summary::missing(error)),
+            },
             // There may be room again. Why not was said.
             SummaryFile::Failing => summary::told(&report, settings, &stop).or(Ok(())),
-            SummaryFile::Unknown => Ok(()),
+            SummaryFile::Unknown | SummaryFile::Hung => Ok(()),
         };
         if let Some(server) = server {
             server.stop();
@@ -221,6 +233,7 @@ impl Session {
             sink: settings.sink.kind().0,
             output: output_kind(settings),
             rejects: ending.rejects.as_ref().map(|path| path.display().to_string()),
+            rejects_lost: ending.rejects_lost,
             unclear: ending.unclear,
             log_lines_dropped: standard_error().dropped(),
             run: self.stats.snapshot(),

@@ -33,6 +33,10 @@ pub enum Taken {
     Ours(Claim),
     /// By a run that goes on.
     Held,
+    /// By a run of another user that was killed.
+    Left,
+    /// By another user, who lets nobody see whether that run goes on.
+    Unreadable,
     /// What has the lock's name is something else.
     Foreign,
 }
@@ -78,16 +82,19 @@ impl Claim {
                     is_new = true;
                     file
                 }
-                Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => match look(&path)? {
-                    Found::Nothing => continue,
-                    Found::Foreign => return Ok(Taken::Foreign),
-                    Found::Claim { inode, .. } => match reopen(&path, inode) {
+                Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => match look(&path) {
+                    Ok(Found::Nothing) => continue,
+                    Ok(Found::Foreign) => return Ok(Taken::Foreign),
+                    Ok(Found::Claim { inode, .. }) => match reopen(&path, inode) {
                         Ok(Some(file)) => file,
                         Ok(None) => continue,
                         // Of another user, who may be at it.
                         Err(_) if is_held(hidden) => return Ok(Taken::Held),
+                        Err(cause) if is_denied(&cause) => return Ok(Taken::Left),
                         Err(cause) => return Err(cause),
                     },
+                    Err(cause) if is_denied(&cause) => return Ok(Taken::Unreadable),
+                    Err(cause) => return Err(cause),
                 },
                 Err(cause) => return Err(cause),
             };
@@ -233,6 +240,10 @@ pub fn sweep(hidden: &Hidden) -> Option<PathBuf> {
     let Ok(Locked::Ours(mut claim, left)) = lock(file, &path) else { return None };
     claim.empty_since = None;
     Some(left.and_then(|left| left.remove(hidden)).unwrap_or(path))
+}
+
+fn is_denied(cause: &io::Error) -> bool {
+    cause.kind() == io::ErrorKind::PermissionDenied
 }
 
 /// Never what is there already.

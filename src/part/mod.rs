@@ -102,6 +102,14 @@ impl PartFile {
         let claim = match Claim::take(&hidden).map_err(failed)? {
             Taken::Ours(claim) => claim,
             Taken::Held => return Err(held(target, &hidden, policy.flag)),
+            Taken::Left => {
+                return Err(of_another_user(&hidden, "was left by a killed run of another user"));
+            }
+            Taken::Unreadable => {
+                let what =
+                    "is the lock of another user, and whether that run goes on cannot be seen";
+                return Err(of_another_user(&hidden, what));
+            }
             Taken::Foreign => return Err(in_the_way(&hidden, policy.flag)),
         };
         let (file, path) = claim.make_part(&hidden, policy.mode).map_err(failed)?;
@@ -274,6 +282,12 @@ fn held(target: &Path, hidden: &Hidden, flag: &str) -> Error {
         "wait for it, or choose another --{flag}; it has locked '{}'",
         hidden.lock().display()
     ))
+}
+
+fn of_another_user(hidden: &Hidden, what: &str) -> Error {
+    let lock = hidden.lock();
+    Error::config(format!("'{}' {what}", lock.display()))
+        .help("run as that user, or remove it where no run of theirs goes on")
 }
 
 fn in_the_way(hidden: &Hidden, flag: &str) -> Error {

@@ -24,6 +24,8 @@ pub struct Ending {
     /// None when nothing was published.
     pub published: Option<Published>,
     pub rejects: Option<PathBuf>,
+    /// Rejected records that are in no file, though their neighbours are public.
+    pub rejects_lost: u64,
     pub totals: Counts,
     /// Rows of which nobody knows whether they are in.
     pub unclear: u64,
@@ -34,7 +36,15 @@ impl Default for Ending {
     fn default() -> Ending {
         let totals = Counts::default();
         let outcome = Outcome::Internal;
-        Ending { outcome, error: None, published: None, rejects: None, totals, unclear: 0 }
+        Ending {
+            outcome,
+            error: None,
+            published: None,
+            rejects: None,
+            rejects_lost: 0,
+            totals,
+            unclear: 0,
+        }
     }
 }
 
@@ -69,6 +79,7 @@ pub async fn finish(run: &Arc<Run>, ledger: &Arc<Ledger>, read: Option<ReadToEnd
             error: None,
             published: Some(published),
             rejects,
+            rejects_lost: 0,
             totals,
             unclear,
         };
@@ -76,12 +87,12 @@ pub async fn finish(run: &Arc<Run>, ledger: &Arc<Ledger>, read: Option<ReadToEnd
     let is_abandoned = run.stop.phase() == Phase::Abandoned;
     let Verdict { outcome, error, is_over_budget } = run.stop.verdict();
     let is_let_go = is_abandoned && error.is_none() && !is_over_budget;
-    let (published, rejects) = let_go(run, ledger, is_over_budget).await;
+    let LetGo { published, rejects, rejects_lost } = let_go(run, ledger, is_over_budget).await;
     let totals = ledger.totals();
     if read.is_some() && is_let_go && published.is_some() {
         // It took its name at the moment when it was to be let go of.
         let outcome = Outcome::Complete;
-        return Ending { outcome, error: None, published, rejects, totals, unclear };
+        return Ending { outcome, error: None, published, rejects, rejects_lost, totals, unclear };
     }
     let error = match &rejects {
         _ if is_let_go => Some(let_go_of(match read {
@@ -94,36 +105,47 @@ pub async fn finish(run: &Arc<Run>, ledger: &Arc<Ledger>, read: Option<ReadToEnd
         None if is_over_budget => Some(ledger.over_budget()),
         _ => error,
     };
-    Ending { outcome, error, published, rejects, totals, unclear }
+    Ending { outcome, error, published, rejects, rejects_lost, totals, unclear }
+}
+
+/// What is there of a run that is not published.
+struct LetGo {
+    /// It took its name before it could be let go of.
+    published: Option<Published>,
+    rejects: Option<PathBuf>,
+    rejects_lost: u64,
 }
 
 /// Nothing is published, or no more than was already. The rejected records are kept where they
 /// explain why, and where their neighbours are public: a record that is in neither place is lost.
-async fn let_go(
-    run: &Run,
-    ledger: &Arc<Ledger>,
-    is_over_budget: bool,
-) -> (Option<Published>, Option<PathBuf>) {
+async fn let_go(run: &Run, ledger: &Arc<Ledger>, is_over_budget: bool) -> LetGo {
     let keeps_rejects = is_over_budget || run.sink.is_public_at_commit();
     let ledger = Arc::clone(ledger);
     let rejects = spawn_blocking(move || {
+        if !keeps_rejects {
+            return (ledger.discard_rejects(), 0);
+        }
         if is_over_budget && let Err(error) = ledger.keep_evidence() {
             tracing::error!("{error}");
         }
-        match keeps_rejects {
-            true => ledger.publish_rejects().unwrap_or_else(|error| {
-                tracing::error!("{error}");
-                None
-            }),
-            false => ledger.discard_rejects(),
+        let published = ledger.publish_rejects().unwrap_or_else(|error| {
+            tracing::error!("{error}");
+            None
+        });
+        let lost = ledger.rejects_lost();
+        if lost > 0 {
+            tracing::error!("{lost} rejected records are in no file");
         }
+        (published, lost)
     });
-    let rejects = async { rejects.await.ok().flatten() };
+    let rejects = async { rejects.await.ok() };
     // One of them may hang where the other does not.
-    tokio::join!(
+    let (published, rejects) = tokio::join!(
         in_time(run, "the output", run.sink.abandon()),
         in_time(run, "the file of rejected records", rejects),
-    )
+    );
+    let (rejects, rejects_lost) = rejects.unwrap_or_default();
+    LetGo { published, rejects, rejects_lost }
 }
 
 /// None where the run lets go of everything and a disk or a server does not answer.

@@ -53,6 +53,7 @@ pub fn summary(report: &Report) -> Value {
         "values_kept": run.values_kept,
         "log_lines_dropped": report.log_lines_dropped,
         "rejects_file": report.rejects,
+        "rejects_lost": report.rejects_lost,
         "published": report.published.is_some(),
         "output": report.published.as_ref().and_then(|published| published.name.clone()),
         "bytes": { "read": run.bytes_read, "written": run.bytes_written },

@@ -30,6 +30,8 @@ pub struct Report {
     pub output: Output,
     /// Where the rejected records are.
     pub rejects: Option<String>,
+    /// Rejected records that are in no file.
+    pub rejects_lost: u64,
     /// Rows of which nobody knows whether they are in the table.
     pub unclear: u64,
     /// Lines of the log that could not be written, up to the end of the run.

@@ -71,6 +71,9 @@ pub fn summary(report: &Report) -> String {
     if let Some(rejects) = &report.rejects {
         line(format!("  rejected records: {}", Line(rejects)));
     }
+    if report.rejects_lost > 0 {
+        line(format!("  {} rejected records are in no file", count(report.rejects_lost)));
+    }
     if report.log_lines_dropped > 0 {
         line(format!(
             "  {} log lines were dropped, as standard error could not be written",
