@@ -16,7 +16,7 @@ pub trait Observer: Send + Sync {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum RunState {
     Starting,
     Running,
     Draining,
@@ -24,17 +24,22 @@ pub enum State {
     Error,
 }
 
-impl State {
-    pub const ALL: [State; 5] =
-        [State::Starting, State::Running, State::Draining, State::Stopped, State::Error];
+impl RunState {
+    pub const ALL: [RunState; 5] = [
+        RunState::Starting,
+        RunState::Running,
+        RunState::Draining,
+        RunState::Stopped,
+        RunState::Error,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
-            State::Starting => "starting",
-            State::Running => "running",
-            State::Draining => "draining",
-            State::Stopped => "stopped",
-            State::Error => "error",
+            RunState::Starting => "starting",
+            RunState::Running => "running",
+            RunState::Draining => "draining",
+            RunState::Stopped => "stopped",
+            RunState::Error => "error",
         }
     }
 }
@@ -161,7 +166,7 @@ pub struct Expected {
 
 #[derive(Clone, Debug)]
 pub enum Event {
-    Entered(State),
+    Entered(RunState),
     /// Both ends are open; the first segment is about to be read.
     Opened(Expected),
     /// The source handed out a segment.

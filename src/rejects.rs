@@ -192,7 +192,7 @@ impl RejectLog for RejectFile {
 
 /// One rejected record as it is kept, in the order of the names.
 #[derive(Serialize)]
-struct Line<'a> {
+struct RejectLine<'a> {
     #[serde(rename = "_id", skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -217,7 +217,7 @@ struct Line<'a> {
 fn write_line(rejected: &Rejected, out: &mut Vec<u8>) -> Result<()> {
     let place = &rejected.place;
     let raw = std::str::from_utf8(&rejected.raw).ok();
-    let line = Line {
+    let line = RejectLine {
         id: place.document.as_deref(),
         byte: place.byte,
         column: place.column.as_deref(),

@@ -15,12 +15,12 @@ use crate::rejects::{FLAG as REJECTS_FLAG, left_in};
 use crate::sink::file::FLAG as OUTPUT_FLAG;
 use crate::source::text::find;
 
-struct Read {
+struct ReadFile {
     what: String,
     identity: Identity,
 }
 
-struct Written<'a> {
+struct WrittenFile<'a> {
     flag: &'static str,
     path: &'a Path,
 }
@@ -49,8 +49,8 @@ pub fn keep_apart(settings: &Settings) -> Result<()> {
 fn apart_from_stream<'a>(
     name: &str,
     stream: Identity,
-    read: &[Read],
-    mut written: impl Iterator<Item = &'a Written<'a>>,
+    read: &[ReadFile],
+    mut written: impl Iterator<Item = &'a WrittenFile<'a>>,
 ) -> Result<()> {
     let read = read.iter().find(|read| read.identity == stream).map(|read| read.what.clone());
     let written = written.find(|written| identity_at(written.path) == Some(stream));
@@ -74,7 +74,7 @@ pub fn lone_summary(settings: &Settings) -> Option<&Path> {
     is_lone.then_some(summary.path)
 }
 
-fn read(settings: &Settings) -> Result<Vec<Read>> {
+fn read(settings: &Settings) -> Result<Vec<ReadFile>> {
     let mut all = Vec::new();
     let TextFiles { names, flag, written } = text_files(settings);
     for input in find(names, flag, written)?.inputs {
@@ -83,17 +83,17 @@ fn read(settings: &Settings) -> Result<Vec<Read>> {
             None => identity_of(io::stdin()),
         };
         let what = format!("the input '{}'", input.name);
-        all.extend(identity.map(|identity| Read { what, identity }));
+        all.extend(identity.map(|identity| ReadFile { what, identity }));
     }
     for file in &settings.files_read {
         let what = format!("the file of {}", file.what);
         let identity = identity_at(&file.path);
-        all.extend(identity.map(|identity| Read { what, identity }));
+        all.extend(identity.map(|identity| ReadFile { what, identity }));
     }
     Ok(all)
 }
 
-fn written(settings: &Settings) -> Vec<Written<'_>> {
+fn written(settings: &Settings) -> Vec<WrittenFile<'_>> {
     let summary = match &settings.reporting.summary {
         Summary::File(path) => Some(path.as_path()),
         Summary::None | Summary::Stdout => None,
@@ -103,22 +103,22 @@ fn written(settings: &Settings) -> Vec<Written<'_>> {
         (REJECTS_FLAG, settings.rejects.as_deref()),
         (SUMMARY_FLAG, summary),
     ];
-    files.into_iter().filter_map(|(flag, path)| Some(Written { flag, path: path? })).collect()
+    files.into_iter().filter_map(|(flag, path)| Some(WrittenFile { flag, path: path? })).collect()
 }
 
-fn apart_from_read(written: &Written<'_>, read: &[Read]) -> Result<()> {
-    let Written { flag, path } = written;
+fn apart_from_read(written: &WrittenFile<'_>, read: &[ReadFile]) -> Result<()> {
+    let WrittenFile { flag, path } = written;
     let shown = path.display();
     let same = |found: &Metadata| {
         let identity = identity(found);
         read.iter().find(|read| read.identity == identity)
     };
-    if let Some(Read { what, .. }) = fs::metadata(path).ok().as_ref().and_then(same) {
+    if let Some(ReadFile { what, .. }) = fs::metadata(path).ok().as_ref().and_then(same) {
         return Err(Error::config(format!("'{shown}' is {what} itself"))
             .help(format!("choose another --{flag}")));
     }
     match left_of(path, flag).as_ref().and_then(same) {
-        Some(Read { what, .. }) => Err(Error::config(format!(
+        Some(ReadFile { what, .. }) => Err(Error::config(format!(
             "{what} is what a killed run left of '{shown}', and would be removed"
         ))
         .help(format!("give it another name, or choose another --{flag}"))),
@@ -127,11 +127,11 @@ fn apart_from_read(written: &Written<'_>, read: &[Read]) -> Result<()> {
 }
 
 /// What killed runs left of their rejected records is removed with the next that are kept beside it.
-fn apart_from_left(settings: &Settings, read: &[Read]) -> Result<()> {
+fn apart_from_left(settings: &Settings, read: &[ReadFile]) -> Result<()> {
     let (None, Some(directory)) = (&settings.rejects, &settings.state_dir) else { return Ok(()) };
     let left: Vec<_> = left_in(&directory.join("rejects")).iter().map(identity).collect();
     match read.iter().find(|read| left.contains(&read.identity)) {
-        Some(Read { what, .. }) => Err(Error::config(format!(
+        Some(ReadFile { what, .. }) => Err(Error::config(format!(
             "{what} was left by a run that was killed, and would be removed"
         ))
         .help("give it another name")),
@@ -139,7 +139,7 @@ fn apart_from_left(settings: &Settings, read: &[Read]) -> Result<()> {
     }
 }
 
-fn apart(one: &Written<'_>, other: &Written<'_>) -> Result<()> {
+fn apart(one: &WrittenFile<'_>, other: &WrittenFile<'_>) -> Result<()> {
     let shown = one.path.display();
     if is_same_place(other.path, one.path) {
         return Err(Error::config(format!(

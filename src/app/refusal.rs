@@ -12,7 +12,7 @@ use crate::event::Vitals;
 use crate::observe::Stats;
 use crate::outcome::Outcome;
 use crate::part::is_same_place;
-use crate::report::{Output, Report};
+use crate::report::{OutputKind, Report};
 use crate::signals;
 
 /// Options whose files may be read, or be somebody's.
@@ -97,12 +97,12 @@ impl RefusedRun {
             published: None,
             source: "",
             sink: "",
-            output: Output::File,
+            output: OutputKind::File,
             rejects: None,
             rejects_lost: 0,
             unclear: 0,
             log_lines_dropped: 0,
-            run: Stats::new(Arc::new(Vitals::default())).snapshot(),
+            run: Stats::new(Arc::new(Vitals::default())).numbers(),
         };
         if let Err(error) = summary::refused(&report, &summary) {
             complain(&error);

@@ -19,10 +19,10 @@ use crate::observe::standard_error::standard_error;
 use crate::observe::{Fanout, Identity, Metrics, Pages, REVISION, Server, Stats, bind, panics};
 use crate::outcome::Outcome;
 use crate::part::in_use;
-use crate::pipeline::{self, Ending, ErrorBudget, OnRejected, RetryPolicy, Run, Stop};
+use crate::pipeline::{self, Ending, MaxErrors, OnRejected, RetryPolicy, Run, Stop};
 use crate::record::{Counts, Rejected};
 use crate::rejects::{Keep, RejectFile, name_of_a_run};
-use crate::report::{Output as OutputKind, Report};
+use crate::report::{OutputKind, Report};
 use crate::signals;
 use crate::sink::MarkPolicy;
 use crate::sink::file::FLAG as OUTPUT_FLAG;
@@ -125,7 +125,7 @@ impl Session {
         let started = Instant::now();
         let stats = Arc::clone(&self.stats);
         let serving = serve(settings, &self.run_id, &stats)?;
-        let runtime = Lanes::start()?;
+        let runtime = LaneRuntime::start()?;
         let stop = Arc::clone(&self.stop);
         let observer: Arc<dyn Observer> = Arc::new(Fanout::new(vec![
             Arc::clone(&stats) as Arc<dyn Observer>,
@@ -153,11 +153,11 @@ impl Session {
             decoder: ends.decoder,
             sink,
             observer,
-            on_rejected: log_rejected(settings.error_budget),
+            on_rejected: log_rejected(settings.max_errors),
             vitals,
             stop,
             limit: ends.limit,
-            error_budget: settings.error_budget,
+            max_errors: settings.max_errors,
             retry: RetryPolicy::default(),
             mark: MARK,
             drain_timeout: settings.drain_timeout,
@@ -168,7 +168,7 @@ impl Session {
             (!settings.reporting.is_quiet).then(|| Progress::start(stats, show_bar(settings)));
         let ending = runtime.block_on(pipeline::run(run, Box::new(rejects)));
         if table.is_some_and(|table| table.is_key_doubtful) {
-            say_who_met(&self.stats.snapshot().counts);
+            say_who_met(&self.stats.numbers().counts);
         }
         drop((runtime, progress));
         self.server = serving.map(|(pages, server)| {
@@ -236,24 +236,24 @@ impl Session {
             rejects_lost: ending.rejects_lost,
             unclear: ending.unclear,
             log_lines_dropped: standard_error().dropped(),
-            run: self.stats.snapshot(),
+            run: self.stats.numbers(),
         }
     }
 }
 
 /// The runtime of the lanes. Dropping it waits for nobody: a write or sync may hang, and whoever reads
 /// is left reading.
-struct Lanes(Option<Runtime>);
+struct LaneRuntime(Option<Runtime>);
 
-impl Lanes {
-    fn start() -> Result<Lanes> {
+impl LaneRuntime {
+    fn start() -> Result<LaneRuntime> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("lanes")
             .enable_all()
             .build()
             .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
-        Ok(Lanes(Some(runtime)))
+        Ok(LaneRuntime(Some(runtime)))
     }
 
     fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
@@ -261,7 +261,7 @@ impl Lanes {
     }
 }
 
-impl Drop for Lanes {
+impl Drop for LaneRuntime {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
@@ -351,10 +351,10 @@ fn open_rejects(settings: &Settings, run_id: &str) -> Result<RejectFile> {
 
 /// Where none is put up with, the error that ends the run says it; otherwise the log shows the
 /// first ones.
-fn log_rejected(budget: ErrorBudget) -> OnRejected {
+fn log_rejected(budget: MaxErrors) -> OnRejected {
     let logged = AtomicU64::new(0);
     Arc::new(move |rejected: &Rejected| {
-        if budget == ErrorBudget::Count(0) {
+        if budget == MaxErrors::Count(0) {
             return;
         }
         match logged.fetch_add(1, Ordering::Relaxed) {

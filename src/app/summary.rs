@@ -19,7 +19,7 @@ use crate::outcome::Outcome;
 use crate::part::{IfExists, PartFile, PartPolicy};
 use crate::pipeline::Stop;
 use crate::record::ErrorType;
-use crate::report::json::{self, Progress};
+use crate::report::json::{self, SummaryPhase};
 use crate::report::{Report, text};
 use crate::shown::Json;
 
@@ -94,7 +94,7 @@ pub fn begin(
     stop: &Stop,
 ) -> std::result::Result<(), Unwritten> {
     let Summary::File(path) = &settings.reporting.summary else { return Ok(()) };
-    let text = render(report, Progress::Running);
+    let text = render(report, SummaryPhase::Running);
     let owned = path.clone();
     in_time(path, report.outcome, stop, move || {
         check_path(&owned)?;
@@ -110,7 +110,7 @@ pub fn data_ended(
     stop: &Stop,
 ) -> std::result::Result<(), Unwritten> {
     let Summary::File(path) = &settings.reporting.summary else { return Ok(()) };
-    let text = render(report, Progress::Ended);
+    let text = render(report, SummaryPhase::Ended);
     let owned = path.clone();
     let written = in_time(path, report.outcome, stop, move || {
         if is_stream(&owned) { Ok(()) } else { replace(&owned, &text) }
@@ -123,7 +123,7 @@ pub fn data_ended(
 
 /// Everybody was told but who reads this.
 pub fn told(report: &Report, settings: &Settings, stop: &Stop) -> Result<()> {
-    let text = render(report, Progress::Told);
+    let text = render(report, SummaryPhase::Told);
     let written = match &settings.reporting.summary {
         Summary::None => Ok(()),
         Summary::Stdout => stream::pour(None, text, report.outcome, stop),
@@ -189,7 +189,7 @@ pub fn refused(report: &Report, path: &Path) -> Result<()> {
                 && fs::read(path).is_ok_and(|text| json::is_document(&text))
         }
     };
-    if is_free { replace(path, &render(report, Progress::Told)) } else { Ok(()) }
+    if is_free { replace(path, &render(report, SummaryPhase::Told)) } else { Ok(()) }
 }
 
 /// Far more than one has.
@@ -211,6 +211,6 @@ fn replace(path: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-fn render(report: &Report, progress: Progress) -> String {
+fn render(report: &Report, progress: SummaryPhase) -> String {
     format!("{}\n", Json(format!("{:#}", json::document(report, progress))))
 }

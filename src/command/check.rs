@@ -13,7 +13,7 @@ use crate::app::{self, Ends, Fitted, Output};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Later, Result};
 use crate::event::{Event, Expected, Observer};
-use crate::pipeline::{self, ErrorBudget, Stop};
+use crate::pipeline::{self, MaxErrors, Stop};
 use crate::record::{Field, Rows, Segment, Shape};
 use crate::report::text;
 use crate::shown::Line;
@@ -87,7 +87,7 @@ pub fn check(settings: &Settings, out: &mut String) -> Result<()> {
     let _ = write!(out, "\n{}", plan(settings, size));
     let missing = findings.map(|findings| findings.missing).unwrap_or_default();
     if missing.is_empty() {
-        return within_budget(settings.error_budget, &rows, seen as u64);
+        return within_budget(settings.max_errors, &rows, seen as u64);
     }
     Err(Error::config(format!("the account lacks a right: {}", missing.join("; ")))
         .help("docs/mysql.md has a table of the rights for each mode"))
@@ -127,7 +127,7 @@ fn look(
 }
 
 /// A run would end at its first segment.
-fn within_budget(budget: ErrorBudget, rows: &Rows, seen: u64) -> Result<()> {
+fn within_budget(budget: MaxErrors, rows: &Rows, seen: u64) -> Result<()> {
     let failed = rows.rejected.len() as u64;
     let first = rows.rejected.iter().min_by_key(|rejected| rejected.place.record);
     let Some(first) = first.filter(|_| budget.is_exceeded(failed, seen, false)) else {
@@ -322,7 +322,7 @@ fn rejected(out: &mut String, settings: &Settings, rows: &Rows, is_tried: bool) 
         out,
         "  {} of them would be rejected; --max-errors is {}",
         text::count(rows.rejected.len() as u64),
-        settings.error_budget
+        settings.max_errors
     );
     for rejected in rows.rejected.iter().take(SHOWN_REJECTED) {
         let _ = writeln!(out, "  {}: {}", rejected.place, Line(&rejected.reason));

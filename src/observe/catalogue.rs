@@ -4,26 +4,26 @@
 //! Counters and histograms stand at 0 from the start, because the first sample of a counter adds
 //! nothing to `increase()`; a gauge whose value is unknown is absent.
 
-use crate::event::{Stage, State, Wait};
-use crate::observe::reading::{Reading, Sample, latencies, maybe, one, quantiles, sample, sizes};
+use crate::event::{RunState, Stage, Wait};
+use crate::observe::scrape::{Sample, Scrape, latencies, maybe, one, quantiles, sample, sizes};
 use crate::outcome::Outcome;
 use crate::record::ErrorType;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Type {
+pub enum SeriesType {
     Counter,
     Gauge,
     Histogram,
     Summary,
 }
 
-impl Type {
+impl SeriesType {
     pub fn as_str(self) -> &'static str {
         match self {
-            Type::Counter => "counter",
-            Type::Gauge => "gauge",
-            Type::Histogram => "histogram",
-            Type::Summary => "summary",
+            SeriesType::Counter => "counter",
+            SeriesType::Gauge => "gauge",
+            SeriesType::Histogram => "histogram",
+            SeriesType::Summary => "summary",
         }
     }
 }
@@ -32,7 +32,7 @@ impl Type {
 #[derive(Debug)]
 pub struct Metric {
     pub name: &'static str,
-    pub kind: Type,
+    pub kind: SeriesType,
     /// The labels it has beside `pipeline_id`.
     pub labels: &'static [&'static str],
     pub help: &'static str,
@@ -40,7 +40,7 @@ pub struct Metric {
     pub read: Read,
 }
 
-pub type Read = for<'a> fn(&'a Reading<'a>) -> Vec<Sample<'a>>;
+pub type Read = for<'a> fn(&'a Scrape<'a>) -> Vec<Sample<'a>>;
 
 pub const CATALOGUE: &[Metric] = &[
     // Records. Inserted means durable: committed, or covered by an fsync.
@@ -162,7 +162,7 @@ pub const CATALOGUE: &[Metric] = &[
     // Latencies and sizes.
     histogram(
         "pipeline_fetch_duration_seconds",
-        "Time to read one chunk from the source.",
+        "Time to read one batch from the source.",
         |now| latencies(&now.run.fetch),
     ),
     histogram("pipeline_insert_duration_seconds", "Time to make one batch durable.", |now| {
@@ -180,7 +180,7 @@ pub const CATALOGUE: &[Metric] = &[
     ),
     Metric {
         name: "pipeline_stage_latency_seconds",
-        kind: Type::Summary,
+        kind: SeriesType::Summary,
         labels: &["stage"],
         help: "Latencies of fetch, insert and batch as quantiles over the whole run.",
         read: |now| {
@@ -241,8 +241,8 @@ pub const CATALOGUE: &[Metric] = &[
         "Time each stage waited, by what for, summed over its threads.",
         stage_waits,
     ),
-    gauge("pipeline_state", &["state"], "State of the run: exactly one series is 1.", |now| {
-        State::ALL.iter().map(|s| sample(&[s.as_str()], *s == now.run.state)).collect()
+    gauge("pipeline_state", &["state"], "RunState of the run: exactly one series is 1.", |now| {
+        RunState::ALL.iter().map(|s| sample(&[s.as_str()], *s == now.run.state)).collect()
     }),
     // Files.
     counter("pipeline_files_processed_total", &[], "Files read to their end.", |now| {
@@ -346,7 +346,7 @@ const fn counter(
     help: &'static str,
     read: Read,
 ) -> Metric {
-    Metric { name, kind: Type::Counter, labels, help, read }
+    Metric { name, kind: SeriesType::Counter, labels, help, read }
 }
 
 const fn gauge(
@@ -355,11 +355,11 @@ const fn gauge(
     help: &'static str,
     read: Read,
 ) -> Metric {
-    Metric { name, kind: Type::Gauge, labels, help, read }
+    Metric { name, kind: SeriesType::Gauge, labels, help, read }
 }
 
 const fn histogram(name: &'static str, help: &'static str, read: Read) -> Metric {
-    Metric { name, kind: Type::Histogram, labels: &[], help, read }
+    Metric { name, kind: SeriesType::Histogram, labels: &[], help, read }
 }
 
 fn by_error(counts: &[(Stage, ErrorType, u64)]) -> Vec<Sample<'_>> {
@@ -367,7 +367,7 @@ fn by_error(counts: &[(Stage, ErrorType, u64)]) -> Vec<Sample<'_>> {
     series.map(|(stage, error, count)| sample(&[stage.as_str(), error.as_str()], *count)).collect()
 }
 
-fn stage_waits<'a>(now: &'a Reading<'a>) -> Vec<Sample<'a>> {
+fn stage_waits<'a>(now: &'a Scrape<'a>) -> Vec<Sample<'a>> {
     let mut series = Vec::new();
     for stage in Stage::ALL {
         for wait in Wait::ALL {
@@ -378,13 +378,13 @@ fn stage_waits<'a>(now: &'a Reading<'a>) -> Vec<Sample<'a>> {
     series
 }
 
-fn last_outcome<'a>(now: &'a Reading<'a>) -> Vec<Sample<'a>> {
+fn last_outcome<'a>(now: &'a Scrape<'a>) -> Vec<Sample<'a>> {
     let Some(outcome) = now.run.outcome else { return Vec::new() };
     let outcomes = Outcome::ALL.iter();
     outcomes.map(|other| sample(&[other.as_str()], *other == outcome)).collect()
 }
 
-fn last_records<'a>(now: &'a Reading<'a>) -> Vec<Sample<'a>> {
+fn last_records<'a>(now: &'a Scrape<'a>) -> Vec<Sample<'a>> {
     if now.run.outcome.is_none() {
         return Vec::new();
     }
@@ -410,7 +410,7 @@ mod tests {
             let name = metric.name;
             assert!(names.insert(name), "{name} stands twice");
             assert!(name.starts_with("pipeline_") || name.starts_with("process_"), "{name}");
-            assert_eq!(name.ends_with("_total"), metric.kind == Type::Counter, "{name}");
+            assert_eq!(name.ends_with("_total"), metric.kind == SeriesType::Counter, "{name}");
             for taken in ["_count", "_sum", "_bucket", "_created"] {
                 assert!(!name.ends_with(taken), "{name}");
             }

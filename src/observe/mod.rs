@@ -18,8 +18,8 @@ pub mod pages;
 pub mod panics;
 pub mod process;
 pub mod progress;
-pub mod reading;
 mod safe_format;
+pub mod scrape;
 pub mod server;
 pub mod servers;
 pub mod standard_error;
@@ -33,7 +33,7 @@ use crate::event::{Event, Observer};
 pub use catalogue::{CATALOGUE, describe};
 pub use metrics::Metrics;
 pub use pages::Pages;
-pub use reading::{Identity, REVISION};
+pub use scrape::{Identity, REVISION};
 pub use server::{Server, bind};
 pub use stats::Stats;
 
@@ -72,6 +72,6 @@ mod tests {
         let all = [(); 2].map(|()| Arc::new(Stats::new(Arc::new(Vitals::default()))));
         let fanout = Fanout::new(all.iter().map(|stats| stats.clone() as _).collect());
         fanout.notice(&Event::FileEnded(FileEnd::Processed));
-        assert_eq!(all.map(|stats| stats.snapshot().files_processed), [1, 1]);
+        assert_eq!(all.map(|stats| stats.numbers().files_processed), [1, 1]);
     }
 }

@@ -22,7 +22,7 @@ pub const LAST_LINES_MAX: Duration = Duration::from_secs(2);
 const CLEAR_LINE: &str = "\r\x1b[2K";
 
 pub struct StandardError {
-    state: Mutex<State>,
+    state: Mutex<WriterState>,
     /// There is something to write.
     woken: Condvar,
     /// All of it was written, or could not be.
@@ -32,7 +32,7 @@ pub struct StandardError {
 }
 
 #[derive(Default)]
-struct State {
+struct WriterState {
     backlog: Backlog,
     /// What is to stand below all lines; empty for nothing.
     frame: String,
@@ -41,7 +41,7 @@ struct State {
     style: Style,
 }
 
-impl State {
+impl WriterState {
     fn is_idle(&self) -> bool {
         self.backlog.is_empty() && !self.is_frame_new && !self.is_writing
     }
@@ -182,7 +182,7 @@ impl StandardError {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, WriterState> {
         // Nothing in it is ever half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -407,13 +407,13 @@ mod tests {
         // It has the first line in its hands, so that no other makes room.
         scene.asked.recv().unwrap();
         (1..lines).for_each(|number| scene.stderr.log(format!("{number}\n").into_bytes()));
-        scene.stderr.say("verdict\n");
+        scene.stderr.say("bottleneck\n");
         let dropped = scene.stderr.dropped();
         assert!(dropped > 5000, "{dropped}");
         let (written, dropped_then) = scene.end();
         assert_eq!(dropped, dropped_then);
         let lines: Vec<&str> = written.lines().collect();
-        let [.., last_kept, gap, "verdict"] = lines[..] else { panic!("{lines:?}") };
+        let [.., last_kept, gap, "bottleneck"] = lines[..] else { panic!("{lines:?}") };
         assert_eq!(last_kept.parse::<u64>().unwrap() + dropped, 9_999);
         assert!(gap.ends_with(&format!(" WARN {dropped} log lines were dropped here, because standard error could not be written")), "{gap}");
     }

@@ -1,5 +1,5 @@
 //! The numbers of a run while it runs: folds every event into relaxed atomics and gives them out
-//! as one `Snapshot`.
+//! as one `RunNumbers`.
 //!
 //! All other readers of numbers go through here. It holds no lock, keeps no time series and
 //! formats nothing.
@@ -11,12 +11,12 @@ use std::sync::atomic::{
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::event::{Event, Expected, FileEnd, Observer, Stage, State, Vitals};
+use crate::event::{Event, Expected, FileEnd, Observer, RunState, Stage, Vitals};
 use crate::observe::latency::{Amounts, Durations};
 use crate::observe::servers::{Requests, SchemaChanges};
 use crate::outcome::Outcome;
 use crate::record::{Counts, ErrorType};
-use crate::report::{Snapshot, StageTime};
+use crate::report::{RunNumbers, StageTime};
 
 /// From a local page to a batch that a busy server sat on, in seconds.
 const STEP_SECONDS: &[f64] =
@@ -106,7 +106,7 @@ pub struct Stats {
     started_at: SystemTime,
     ended: OnceLock<End>,
     expected: OnceLock<Expected>,
-    /// Index into `State::ALL`.
+    /// Index into `RunState::ALL`.
     state: AtomicU8,
     records_read: AtomicU64,
     settled: Settled,
@@ -122,8 +122,8 @@ pub struct Stats {
     batch_records: Amounts,
     batch_bytes: Amounts,
     stages: [Spent; 3],
-    errors: Table,
-    retries: Table,
+    errors: ByError,
+    retries: ByError,
     /// Indexed as `ErrorType::ALL`.
     rejected: [AtomicU64; 18],
     rate_limited: [AtomicU64; 3],
@@ -149,7 +149,7 @@ impl Stats {
             started_at: SystemTime::now(),
             ended: OnceLock::new(),
             expected: OnceLock::new(),
-            state: AtomicU8::new(State::Starting as u8),
+            state: AtomicU8::new(RunState::Starting as u8),
             records_read: AtomicU64::default(),
             settled: Settled::default(),
             bytes_read: AtomicU64::default(),
@@ -164,8 +164,8 @@ impl Stats {
             batch_records: Amounts::new(BATCH_RECORDS),
             batch_bytes: Amounts::new(BATCH_BYTES),
             stages: Default::default(),
-            errors: Table::new(ERRORS),
-            retries: Table::new(RETRIES),
+            errors: ByError::new(ERRORS),
+            retries: ByError::new(RETRIES),
             rejected: Default::default(),
             rate_limited: Default::default(),
             flushes: Default::default(),
@@ -184,8 +184,8 @@ impl Stats {
         self.started_at
     }
 
-    pub fn state(&self) -> State {
-        State::ALL[usize::from(self.state.load(Acquire))]
+    pub fn state(&self) -> RunState {
+        RunState::ALL[usize::from(self.state.load(Acquire))]
     }
 
     /// Unknown while the run is on.
@@ -194,18 +194,18 @@ impl Stats {
     }
 
     /// The numbers of this moment. Once the run has ended, `elapsed` is what its end said, and
-    /// every snapshot is the same.
+    /// every numbers is the same.
     ///
-    /// The order of the loads is a promise. The end comes first, so that a snapshot with an outcome
-    /// has everything; what is settled comes before what was read, so that no snapshot has settled
+    /// The order of the loads is a promise. The end comes first, so that a numbers with an outcome
+    /// has everything; what is settled comes before what was read, so that no numbers has settled
     /// more than it has read. It rests on `Fetched` being told before its segment is handed on.
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn numbers(&self) -> RunNumbers {
         let ended = self.ended.get().copied();
         let state = self.state();
         let counts = self.settled.read();
         let records_read = self.records_read.load(Relaxed);
         let expected = self.expected.get().copied().unwrap_or_default();
-        Snapshot {
+        RunNumbers {
             state,
             outcome: ended.map(|end| end.outcome),
             elapsed: ended.map_or_else(|| self.started.elapsed(), |end| end.took),
@@ -365,14 +365,14 @@ fn add(nanos: &AtomicU64, took: Duration) {
 
 /// Counts by stage and error type, over a closed list of pairs.
 #[derive(Debug)]
-struct Table {
+struct ByError {
     pairs: [&'static [ErrorType]; 3],
     counts: [[AtomicU64; 18]; 3],
 }
 
-impl Table {
-    fn new(pairs: [&'static [ErrorType]; 3]) -> Table {
-        Table { pairs, counts: Default::default() }
+impl ByError {
+    fn new(pairs: [&'static [ErrorType]; 3]) -> ByError {
+        ByError { pairs, counts: Default::default() }
     }
 
     fn count(&self, stage: Stage, error_type: ErrorType) {
@@ -420,7 +420,7 @@ mod tests {
         let expected = Expected { records: None, stored_bytes: Some(80) };
         let insert = Stage::Insert;
         for event in [
-            Event::Entered(State::Running),
+            Event::Entered(RunState::Running),
             Event::Opened(expected),
             fetched(10),
             Event::Prepared { took: 4 * MS },
@@ -442,8 +442,8 @@ mod tests {
         ] {
             stats.notice(&event);
         }
-        let now = stats.snapshot();
-        assert_eq!((now.state, now.outcome), (State::Running, None));
+        let now = stats.numbers();
+        assert_eq!((now.state, now.outcome), (RunState::Running, None));
         assert_eq!((now.records_read, now.counts.processed(), now.residual()), (10, 9, 1));
         assert_eq!((now.counts.inserted, now.counts.duplicate, now.counts.failed), (6, 1, 2));
         assert_eq!((now.bytes_read, now.bytes_written), (100, 150));
@@ -469,7 +469,7 @@ mod tests {
         let stats = stats();
         stats.notice(&Event::Failed { stage: Stage::Convert, error_type: ErrorType::Disk });
         stats.notice(&Event::Rejected { stage: Stage::Fetch, error_type: ErrorType::Null });
-        let now = stats.snapshot();
+        let now = stats.numbers();
         assert_eq!(count_of(&now.errors, Stage::Convert, ErrorType::Disk), None);
         assert_eq!(count_of(&now.errors, Stage::Convert, ErrorType::Other), Some(1));
         assert_eq!(count_of(&now.errors, Stage::Fetch, ErrorType::Other), Some(1));
@@ -486,7 +486,7 @@ mod tests {
         for (index, error_type) in ErrorType::ALL.into_iter().enumerate() {
             assert_eq!(error_type as usize, index);
         }
-        for (index, state) in State::ALL.into_iter().enumerate() {
+        for (index, state) in RunState::ALL.into_iter().enumerate() {
             assert_eq!(state as usize, index);
         }
     }
@@ -496,9 +496,9 @@ mod tests {
         let stats = stats();
         assert_eq!(stats.ended_at(), None);
         stats.notice(&Event::Ended { outcome: Outcome::Data, took: 90 * MS });
-        let now = stats.snapshot();
+        let now = stats.numbers();
         assert_eq!((now.outcome, now.elapsed, now.run.count), (Some(Outcome::Data), 90 * MS, 1));
-        assert_eq!(stats.snapshot().elapsed, 90 * MS);
+        assert_eq!(stats.numbers().elapsed, 90 * MS);
         assert!(stats.ended_at().is_some_and(|at| at >= stats.started_at()));
     }
 
@@ -523,13 +523,13 @@ mod tests {
                 }
             });
             loop {
-                let now = stats.snapshot();
+                let now = stats.numbers();
                 assert!(now.counts.processed() <= now.records_read, "{now:?}");
                 if now.counts.processed() == 2 * SEGMENTS {
                     break;
                 }
             }
         });
-        assert_eq!(stats.snapshot().residual(), 0);
+        assert_eq!(stats.numbers().residual(), 0);
     }
 }

@@ -14,7 +14,7 @@ use crate::error::{Error, Later, Result};
 use crate::event::{Event, FileEnd, Stage, Wait};
 use crate::pipeline::budget::{Budget, Reservation};
 use crate::pipeline::queue::Queue;
-use crate::pipeline::settle::Ledger;
+use crate::pipeline::settle::Settling;
 use crate::source::{Host, Tally};
 
 /// What the source says it held, when all of it was read.
@@ -31,7 +31,7 @@ pub struct Reader<'a> {
     pub queue: &'a Queue,
     pub budget: &'a Arc<Budget>,
     pub pool: &'a Pool<Vec<u8>>,
-    pub ledger: &'a Ledger,
+    pub settling: &'a Settling,
     pub footprint: &'a Footprint,
 }
 
@@ -62,7 +62,7 @@ impl Reader<'_> {
             });
             let Some((tally, tickets)) = read? else { return Ok(None) };
             end.records += tally.records;
-            self.ledger.split_ended(split, tickets);
+            self.settling.split_ended(split, tickets);
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::Run;
-use super::error_budget::ErrorBudget;
+use super::max_errors::MaxErrors;
 use super::worker::Prepared;
 use crate::error::{Error, Result};
 use crate::event::{Event, FileEnd, Stage};
@@ -89,7 +89,7 @@ impl Books {
 
 /// Shared by the room that settles, by those who leave something for the end, and by the reader, who says
 /// where splits end.
-pub struct Ledger {
+pub struct Settling {
     run: Arc<Run>,
     books: Mutex<Books>,
     rejects: Mutex<Rejects>,
@@ -109,9 +109,9 @@ struct Rejects {
     is_published: bool,
 }
 
-impl Ledger {
-    pub fn new(run: &Arc<Run>, rejects: Box<dyn RejectLog>) -> Ledger {
-        Ledger {
+impl Settling {
+    pub fn new(run: &Arc<Run>, rejects: Box<dyn RejectLog>) -> Settling {
+        Settling {
             run: Arc::clone(run),
             books: Mutex::default(),
             rejects: Mutex::new(Rejects {
@@ -211,13 +211,13 @@ impl Ledger {
     }
 
     /// The error of a run that rejected more than it may.
-    pub fn over_budget(&self) -> Error {
+    pub fn too_many_rejected(&self) -> Error {
         let books = self.books();
-        let (failed, budget) = (books.totals.failed, self.run.error_budget);
+        let (failed, budget) = (books.totals.failed, self.run.max_errors);
         let records = if failed == 1 { "record was" } else { "records were" };
         let sum = match budget {
             // Some were rejected in segments that lanes had not come to, or could not finish.
-            ErrorBudget::Count(max) if failed <= max => format!(
+            MaxErrors::Count(max) if failed <= max => format!(
                 "more records were rejected than --max-errors {max} allows, {failed} of which are kept"
             ),
             _ => format!("{failed} {records} rejected and --max-errors is {budget}"),

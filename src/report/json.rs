@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Latencies, Report, busy_share, verdict};
+use super::{Latencies, Report, bottleneck, busy_share};
 use crate::event::{Stage, Wait};
 
 pub fn summary(report: &Report) -> Value {
@@ -75,13 +75,13 @@ pub fn summary(report: &Report) -> Value {
             "ended_by_one_large_record": run.flushes[2],
             "ended_by_end_of_split": run.flushes[3],
         },
-        "limit": verdict(run).map(|verdict| verdict.stage.as_str()),
+        "limit": bottleneck(run).map(|bottleneck| bottleneck.stage.as_str()),
     })
 }
 
 /// How far a run has come that is told in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub enum SummaryPhase {
     Running,
     /// Its data is as it will stay; others are still being told.
     Ended,
@@ -89,13 +89,13 @@ pub enum Progress {
 }
 
 /// The summary as a file that is replaced while the run goes on.
-pub fn document(report: &Report, progress: Progress) -> Value {
+pub fn document(report: &Report, progress: SummaryPhase) -> Value {
     let mut document = summary(report);
-    if progress == Progress::Running {
+    if progress == SummaryPhase::Running {
         document["outcome"] = json!(RUNNING);
         document["exit_code"] = Value::Null;
     }
-    document["final"] = json!(progress == Progress::Told);
+    document["final"] = json!(progress == SummaryPhase::Told);
     document
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::{Latencies, Report, busy_share, per_second, verdict};
+use super::{Latencies, Report, bottleneck, busy_share, per_second};
 use crate::event::Stage;
 use crate::shown::Line;
 
@@ -80,8 +80,8 @@ pub fn summary(report: &Report) -> String {
             count(report.log_lines_dropped)
         ));
     }
-    if let Some(verdict) = verdict(run) {
-        line(format!("  limit: {}", verdict.sentence(report.source, report.sink)));
+    if let Some(bottleneck) = bottleneck(run) {
+        line(format!("  limit: {}", bottleneck.sentence(report.source, report.sink)));
     }
     out
 }

@@ -17,7 +17,7 @@ use super::mistakes::Mistakes;
 use super::options::{Theme, parted};
 use super::reading::Reading;
 use super::written::Written;
-use crate::pipeline::ErrorBudget;
+use crate::pipeline::MaxErrors;
 use crate::record::ARENA_BYTES_MAX;
 use crate::shown::is_obeyed;
 use crate::sink::file::FileSettings;
@@ -38,7 +38,7 @@ pub struct Settings {
     pub lane_count: u64,
     pub limit: SegmentLimit,
     pub memory_limit: u64,
-    pub error_budget: ErrorBudget,
+    pub max_errors: MaxErrors,
     /// None for a file of its own in the state directory.
     pub rejects: Option<PathBuf>,
     /// None where the environment names no place for it.
@@ -222,7 +222,7 @@ impl Reading<'_> {
         let worker_count = self.number("workers", 1, WORKER_COUNT_MAX).unwrap_or(cores);
         let lane_count =
             self.number("lanes", 1, WORKER_COUNT_MAX).unwrap_or(cores.min(LANE_COUNT_MAX));
-        let error_budget = self.error_budget();
+        let max_errors = self.max_errors();
         let drain_timeout = self.time("drain-timeout").unwrap_or(DRAIN_TIMEOUT);
         let metrics = self.metrics();
         let reporting = self.reporting();
@@ -241,7 +241,7 @@ impl Reading<'_> {
             lane_count,
             limit,
             memory_limit,
-            error_budget,
+            max_errors,
             rejects: self.text("rejects").map(PathBuf::from),
             state_dir: self.text("state-dir").map(PathBuf::from).or(state_dir),
             drain_timeout,
@@ -307,8 +307,8 @@ impl Reading<'_> {
         self.number("max-rows-per-second", 1, u64::from(u32::MAX))
     }
 
-    fn error_budget(&mut self) -> ErrorBudget {
-        self.parsed("max-errors", ErrorBudget::parse).unwrap_or(ErrorBudget::Count(0))
+    fn max_errors(&mut self) -> MaxErrors {
+        self.parsed("max-errors", MaxErrors::parse).unwrap_or(MaxErrors::Count(0))
     }
 
     fn selection(&mut self) -> Option<Selection> {

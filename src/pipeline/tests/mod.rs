@@ -81,7 +81,7 @@ struct Scene {
     source: MemorySource,
     sink: MemorySink,
     workers: u64,
-    error_budget: ErrorBudget,
+    max_errors: MaxErrors,
     memory: u64,
     mark_age: Duration,
 }
@@ -100,7 +100,7 @@ impl Scene {
             source: MemorySource::new(texts, 2),
             sink: MemorySink::new(1),
             workers: 1,
-            error_budget: ErrorBudget::Count(0),
+            max_errors: MaxErrors::Count(0),
             memory: 1 << 26,
             mark_age: Duration::from_secs(1),
         }
@@ -112,7 +112,7 @@ impl Scene {
     }
 
     fn max_errors(mut self, count: u64) -> Scene {
-        self.error_budget = ErrorBudget::Count(count);
+        self.max_errors = MaxErrors::Count(count);
         self
     }
 
@@ -131,7 +131,7 @@ impl Scene {
             on_rejected: Arc::new(|_: &Rejected| {}),
             vitals: Arc::new(Vitals::sized(self.workers, lanes, self.memory)),
             stop: Arc::clone(stop),
-            error_budget: self.error_budget,
+            max_errors: self.max_errors,
             retry: RetryPolicy::default(),
             mark: MarkPolicy { bytes: u64::MAX, age: self.mark_age },
             drain_timeout: Duration::from_secs(20),

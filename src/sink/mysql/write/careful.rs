@@ -43,7 +43,7 @@ pub struct Inserting<'a> {
 #[derive(Debug)]
 pub enum Outcome {
     Inserted(Counts, Vec<Refused>),
-    OverBudget(Vec<Refused>),
+    TooManyRejected(Vec<Refused>),
 }
 
 impl Inserting<'_> {
@@ -59,7 +59,7 @@ impl Inserting<'_> {
                 let before = self.given.before(counter, next);
                 if before == 0 && self.meets_given(rows.row(search.next)).await? {
                     if search.refuse(given_already(&self.columns[counter]), allowance) {
-                        return Ok(Outcome::OverBudget(search.refused));
+                        return Ok(Outcome::TooManyRejected(search.refused));
                     }
                     continue;
                 }
@@ -109,7 +109,7 @@ impl Inserting<'_> {
                 }
                 Err(Trouble::Row(trouble)) if count == 1 => {
                     if search.refuse(self.explained(trouble), allowance) {
-                        return Ok(Outcome::OverBudget(search.refused));
+                        return Ok(Outcome::TooManyRejected(search.refused));
                     }
                 }
                 Err(Trouble::Row(trouble)) => search.suspect(count, trouble.row),

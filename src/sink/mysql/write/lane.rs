@@ -139,14 +139,14 @@ impl MysqlLane {
                 self.sink.check_definition(session).await?;
                 if !allowance.allows(count) && count > 0 {
                     session.run("ROLLBACK").await?;
-                    return Ok(Commit::OverBudget(refused));
+                    return Ok(Commit::TooManyRejected(refused));
                 }
                 self.finish(session, payload, counts, refused).await
             }
-            Outcome::OverBudget(refused) => {
+            Outcome::TooManyRejected(refused) => {
                 self.sink.check_definition(session).await?;
                 session.run("ROLLBACK").await?;
-                Ok(Commit::OverBudget(refused))
+                Ok(Commit::TooManyRejected(refused))
             }
         }
     }
@@ -228,7 +228,7 @@ impl MysqlLane {
                 let bytes_written = payload.bytes.len() as u64;
                 Ok(Commit::Durable(Receipt { counts, bytes_written, refused }))
             }
-            Ok(Outcome::OverBudget(refused)) => Ok(Commit::OverBudget(refused)),
+            Ok(Outcome::TooManyRejected(refused)) => Ok(Commit::TooManyRejected(refused)),
             Err(trouble) => Err(Trouble::Stop(self.maybe_twice(trouble.into()))),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::event::{Operation, SchemaOperation, Stage, State, Wait};
+use crate::event::{Operation, RunState, SchemaOperation, Stage, Wait};
 use crate::outcome::Outcome;
 use crate::record::{Counts, ErrorType};
 
@@ -43,8 +43,8 @@ impl StageTime {
 }
 
 #[derive(Clone, Debug)]
-pub struct Snapshot {
-    pub state: State,
+pub struct RunNumbers {
+    pub state: RunState,
     /// Set once the run has ended.
     pub outcome: Option<Outcome>,
     pub elapsed: Duration,
@@ -85,7 +85,7 @@ pub struct Snapshot {
     pub values_kept: u64,
 }
 
-impl Snapshot {
+impl RunNumbers {
     /// Read and not yet settled.
     pub fn residual(&self) -> u64 {
         self.records_read.saturating_sub(self.counts.processed())
