@@ -14,6 +14,7 @@ mod config;
 mod convert;
 mod error;
 mod event;
+mod file_identity;
 mod observe;
 mod outcome;
 mod part;
@@ -29,28 +30,13 @@ mod source;
 
 /// What `main` tells the story of the program with.
 pub mod program {
-    pub use crate::error::Error;
+    pub use crate::app::complain;
+    pub use crate::cli::{Asked, parse};
+    pub use crate::command::{check, run, schema, texts, usage};
+    pub use crate::config::is_told_by_environment;
     pub use crate::observe::panics;
     pub use crate::observe::standard_error::{LAST_LINES_MAX, standard_error};
     pub use crate::outcome::Outcome;
-    pub use crate::shown::Block;
-    pub use crate::sink::file::StandardOutput;
-
-    pub mod app {
-        pub use crate::app::{
-            begin_look, complain, expect_run, refuse, refuse_run, refuse_usage, run,
-            tell_refused_line,
-        };
-    }
-    pub mod check {
-        pub use crate::command::check::{check, check_all, ddl};
-    }
-    pub mod cli {
-        pub use crate::cli::{Asked, SHORT_HELP, asks_for_json, command, parse};
-    }
-    pub mod config {
-        pub use crate::config::{Settings, Which, is_told_by_environment, resolve};
-    }
     pub mod signals {
         pub use crate::signals::install;
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Selection, Settings, SinkSettings, SourceSettings};
+use crate::config::{ColumnSelection, Settings, SinkSettings, SourceSettings};
 use crate::error::{Error, Result};
 use crate::event::{Observer, Stage};
 use crate::pipeline::{self, RetryPolicy, persist};
@@ -49,43 +49,39 @@ pub struct Fitted {
 }
 
 /// Where a run writes, before it is known what.
-pub enum Output {
+pub enum Destination {
     File(FileSettings, Target),
     /// With the job that is held for it, unless this is only a look.
     Mysql(Box<MysqlTarget>, Option<Arc<Guard>>),
 }
 
-impl Output {
+impl Destination {
     /// Taken before a source is opened: whoever else writes it must be known before a pipe is
     /// waited for. And before anything is decided about a table: what one run finds, another of the
     /// same job would be changing.
-    pub async fn take(
-        settings: &Settings,
-        run_id: &str,
-        observer: &Arc<dyn Observer>,
-    ) -> Result<Output> {
+    pub async fn take(settings: &Settings, observer: &Arc<dyn Observer>) -> Result<Destination> {
         match &settings.sink {
-            SinkSettings::File(file) => Ok(Output::File(file.clone(), Target::take(file)?)),
+            SinkSettings::File(file) => Ok(Destination::File(file.clone(), Target::take(file)?)),
             SinkSettings::Mysql(mysql) => {
-                let mysql = with_job(settings, mysql, run_id);
+                let mysql = with_job(settings, mysql, &settings.run_id);
                 let guard = Arc::new(Guard::new(mysql.clone()));
                 persist(OPENING, observer, Stage::Insert, async || guard.take().await).await?;
                 let inspected = inspect(mysql, observer).await;
                 if inspected.is_err() {
                     guard.release().await;
                 }
-                Ok(Output::Mysql(Box::new(inspected?), Some(guard)))
+                Ok(Destination::Mysql(Box::new(inspected?), Some(guard)))
             }
         }
     }
 
     /// The same for a look: checks what can be checked without writing.
-    pub async fn look(settings: &Settings, observer: &Arc<dyn Observer>) -> Result<Output> {
+    pub async fn look(settings: &Settings, observer: &Arc<dyn Observer>) -> Result<Destination> {
         match &settings.sink {
-            SinkSettings::File(file) => Ok(Output::File(file.clone(), Target::look(file)?)),
+            SinkSettings::File(file) => Ok(Destination::File(file.clone(), Target::look(file)?)),
             SinkSettings::Mysql(mysql) => {
                 let target = inspect(with_job(settings, mysql, ""), observer).await?;
-                Ok(Output::Mysql(Box::new(target), None))
+                Ok(Destination::Mysql(Box::new(target), None))
             }
         }
     }
@@ -93,8 +89,8 @@ impl Output {
     /// The job that is held for it.
     pub fn guard(&self) -> Option<Arc<Guard>> {
         match self {
-            Output::File(..) => None,
-            Output::Mysql(_, guard) => guard.clone(),
+            Destination::File(..) => None,
+            Destination::Mysql(_, guard) => guard.clone(),
         }
     }
 }
@@ -102,7 +98,7 @@ impl Output {
 fn with_job(settings: &Settings, mysql: &MysqlSettings, run_id: &str) -> MysqlSettings {
     let job = Job {
         pipeline_id: settings.pipeline_id.clone(),
-        source: source_words(&settings.source),
+        source: settings.source_words.clone(),
         run_id: run_id.to_string(),
     };
     MysqlSettings { job, ..mysql.clone() }
@@ -124,7 +120,7 @@ impl Ends {
     /// Opens the source, and fits it to the output.
     pub async fn open(
         settings: &Settings,
-        output: Output,
+        output: Destination,
         observer: &Arc<dyn Observer>,
     ) -> Result<Ends> {
         Ends::open_or_look(settings, output, observer, false).await
@@ -133,7 +129,7 @@ impl Ends {
     /// The same without writing anything.
     pub async fn look(
         settings: &Settings,
-        output: Output,
+        output: Destination,
         observer: &Arc<dyn Observer>,
     ) -> Result<Ends> {
         Ends::open_or_look(settings, output, observer, true).await
@@ -141,7 +137,7 @@ impl Ends {
 
     async fn open_or_look(
         settings: &Settings,
-        output: Output,
+        output: Destination,
         observer: &Arc<dyn Observer>,
         is_look: bool,
     ) -> Result<Ends> {
@@ -157,20 +153,20 @@ impl Ends {
     async fn join(
         settings: &Settings,
         source: &Arc<dyn Source>,
-        output: Output,
+        output: Destination,
         observer: &Arc<dyn Observer>,
         is_look: bool,
     ) -> Result<Ends> {
         let source = Arc::clone(source);
         match output {
-            Output::File(file, target) => {
+            Destination::File(file, target) => {
                 let (decoder, names) = wanted_by_file(settings, &file, &*source)?;
                 let sink = FileSink::open(&file, target, &decoder.shape(), &names);
                 let sink = Some(Arc::new(sink) as Arc<dyn Sink>);
                 let limit = fit(settings, &*decoder, sink.as_ref())?;
                 Ok(Ends { source, decoder, names, sink, limit, table: None })
             }
-            Output::Mysql(target, guard) => {
+            Destination::Mysql(target, guard) => {
                 let fitted = fit_table(settings, &*source, target, observer, is_look).await?;
                 let wanted = match &fitted.plan {
                     Some(plan) => wanted_by_table(plan),
@@ -295,7 +291,7 @@ fn wanted_by_file(
     file: &FileSettings,
     source: &dyn Source,
 ) -> Result<(Arc<dyn Decode>, Vec<String>)> {
-    if let Some(Selection { old, new }) = &settings.selection {
+    if let Some(ColumnSelection { old, new }) = &settings.selection {
         let wanted = Wanted::Fields { names: old.clone(), others: Others::Ignore };
         return Ok((source.decoder(&wanted)?, new.clone()));
     }

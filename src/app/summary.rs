@@ -16,7 +16,7 @@ use crate::config::{LogFormat, Settings, Summary};
 use crate::error::{Error, Kind, Result};
 use crate::observe::standard_error::standard_error;
 use crate::outcome::Outcome;
-use crate::part::{IfExists, PartFile, PartPolicy};
+use crate::part::{PartFile, PartPolicy};
 use crate::pipeline::Stop;
 use crate::record::ErrorType;
 use crate::report::json::{self, SummaryPhase};
@@ -24,8 +24,7 @@ use crate::report::{Report, text};
 use crate::shown::Json;
 
 /// Of the file it is written to.
-const POLICY: PartPolicy =
-    PartPolicy { flag: FLAG, if_exists: IfExists::Replace, mode: 0o666, loss: "" };
+const POLICY: PartPolicy = PartPolicy::replacing(FLAG);
 
 pub const FLAG: &str = "summary-json";
 

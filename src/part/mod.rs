@@ -21,7 +21,7 @@ use rustix::fs::{Access, AtFlags, CWD, RenameFlags};
 use self::claim::{Claim, Taken, is_in_place};
 use self::hidden::HiddenNames;
 pub use self::hidden::directory;
-use self::place::Destination;
+use self::place::RenameTarget;
 pub use self::place::{is_hidden_of, is_same_place};
 use crate::error::{Error, Kind, Result};
 use crate::record::{ErrorType, Published};
@@ -39,10 +39,20 @@ pub struct PartPolicy {
     /// The option that names it.
     pub flag: &'static str,
     pub if_exists: IfExists,
+    /// A file with something in it is not replaced, whatever else holds.
+    pub keeps_content: bool,
     /// Permissions of a new file, before the umask.
     pub mode: u32,
     /// What a failure means, before what to do about it.
     pub loss: &'static str,
+}
+
+impl PartPolicy {
+    /// Files whose last version is of no use to anybody.
+    pub const fn replacing(flag: &'static str) -> PartPolicy {
+        let (if_exists, keeps_content) = (IfExists::Replace, false);
+        PartPolicy { flag, if_exists, keeps_content, mode: 0o666, loss: "" }
+    }
 }
 
 pub struct PartFile {
@@ -77,7 +87,7 @@ impl Drop for PartFile {
 impl PartFile {
     /// Everything that can be found out without writing.
     pub fn check(target: &Path, policy: PartPolicy) -> Result<()> {
-        let place = Destination::find(target, policy)?;
+        let place = RenameTarget::find(target, policy)?;
         let directory = place.directory();
         let found =
             fs::metadata(directory).map_err(|cause| unwritable(target, policy.flag, cause))?;
@@ -98,7 +108,7 @@ impl PartFile {
     pub fn create(target: &Path, policy: PartPolicy) -> Result<PartFile> {
         PartFile::check(target, policy)?;
         let failed = |cause| unwritable(target, policy.flag, cause);
-        let Destination { resolved, hidden, before } = Destination::find(target, policy)?;
+        let RenameTarget { resolved, hidden, before } = RenameTarget::find(target, policy)?;
         let claim = match Claim::take(&hidden).map_err(failed)? {
             Taken::Ours(claim) => claim,
             Taken::Held => return Err(held(target, &hidden, policy.flag)),
@@ -211,6 +221,9 @@ impl PartFile {
             );
         }
         let replaced_bytes = fs::metadata(&self.resolved).ok().map(|metadata| metadata.len());
+        if self.policy.keeps_content && replaced_bytes.is_some_and(|bytes| bytes > 0) {
+            return Err(not_empty(&self.target, self.policy.flag));
+        }
         let renamed = match self.policy.if_exists {
             IfExists::Replace => fs::rename(&self.path, &self.resolved),
             IfExists::Refuse => rename_to_nothing(&self.path, &self.resolved),
@@ -298,15 +311,15 @@ fn in_the_way(hidden: &HiddenNames, flag: &str) -> Error {
 
 /// The error of a second run, if a run is writing this output now.
 pub fn in_use(target: &Path, flag: &'static str) -> Option<Error> {
-    let policy = PartPolicy { flag, if_exists: IfExists::Replace, mode: 0, loss: "" };
-    let place = Destination::find(target, policy).ok()?;
+    let policy = PartPolicy::replacing(flag);
+    let place = RenameTarget::find(target, policy).ok()?;
     claim::is_held(&place.hidden).then(|| held(target, &place.hidden, flag))
 }
 
 /// What a killed run left of this output, which the next one removes.
 pub fn left_of(target: &Path, flag: &'static str) -> Option<Metadata> {
-    let policy = PartPolicy { flag, if_exists: IfExists::Replace, mode: 0, loss: "" };
-    claim::left(&Destination::find(target, policy).ok()?.hidden)
+    let policy = PartPolicy::replacing(flag);
+    claim::left(&RenameTarget::find(target, policy).ok()?.hidden)
 }
 
 /// Removes what killed runs left, which nothing else ever would: their files have names of their
@@ -337,6 +350,21 @@ fn hidden_in(directory: &Path, is_own: impl Fn(&str) -> bool) -> Vec<HiddenNames
 fn exists(target: &Path, flag: &str) -> Error {
     Error::config(format!("'{}' exists", target.display()))
         .help(format!("--if-exists refuse leaves it alone; remove it, or choose another --{flag}"))
+}
+
+/// With the name that would make a file of each run.
+fn not_empty(target: &Path, flag: &str) -> Error {
+    let stem = target.file_stem().unwrap_or_default().to_string_lossy();
+    let end = target.extension().map(|end| format!(".{}", end.to_string_lossy()));
+    let own = target.with_file_name(format!("{stem}-{{run}}{}", end.unwrap_or_default()));
+    Error::config(format!(
+        "'{}' holds records of an earlier run, which are not replaced",
+        target.display()
+    ))
+    .help(format!(
+        "move it away, or let each run have a file of its own: --{flag} '{}' ({{date}} is the day)",
+        own.display()
+    ))
 }
 
 fn unwritable(target: &Path, flag: &str, cause: io::Error) -> Error {

@@ -1,20 +1,14 @@
 //! What is meant for Elasticsearch as a source.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use super::Selection;
-use crate::config::reading::Reading;
+use super::ColumnSelection;
+use crate::config::option_reader::OptionReader;
 use crate::config::small_file;
+use crate::config::units;
 use crate::source::SegmentLimit;
 use crate::source::asked::Naming;
 use crate::source::elastic::{Auth, ElasticSettings, Tls};
-
-/// Longer than a page takes, sink and all; the server's own tools take the same.
-const KEEP_ALIVE: Duration = Duration::from_secs(5 * 60);
-
-/// A page of 10,000 hits from a server that is busy with others.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Far more than a server takes.
 const QUERY_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -24,14 +18,14 @@ const SLICES_MAX: u64 = 1024;
 /// What stands beside a document.
 const BESIDE: [&str; 4] = ["_id", "_index", "_routing", "_version"];
 
-impl Reading<'_> {
+impl OptionReader<'_> {
     /// `table` names the index where nobody else does.
     pub fn elastic_source(
         &mut self,
         limit: SegmentLimit,
         memory: u64,
         table: Option<&str>,
-        selection: Option<&Selection>,
+        selection: Option<&ColumnSelection>,
     ) -> Option<ElasticSettings> {
         let urls = self.list("es-url").filter(|urls| !urls.is_empty());
         if urls.is_none() {
@@ -44,7 +38,7 @@ impl Reading<'_> {
             indices.push(table.to_string());
         }
         let (include, exclude) = self.source_fields();
-        let mut asked: Vec<Naming> = selection.map(Selection::naming).into_iter().collect();
+        let mut asked: Vec<Naming> = selection.map(ColumnSelection::naming).into_iter().collect();
         asked.push(Naming { flag: "es-fields", names: include.clone(), are_patterns: true });
         let settings = ElasticSettings {
             urls: urls.clone().unwrap_or_default(),
@@ -62,8 +56,8 @@ impl Reading<'_> {
             flatten: self.switch("flatten"),
             dates: self.dates(),
             asked,
-            keep_alive: self.some_time("es-keep-alive").unwrap_or(KEEP_ALIVE),
-            request_timeout: self.some_time("es-timeout").unwrap_or(REQUEST_TIMEOUT),
+            keep_alive: self.parsed_or_default("es-keep-alive", units::some_duration),
+            request_timeout: self.parsed_or_default("es-timeout", units::some_duration),
             compress: self.switch("es-compress"),
             allow_no_indices: self.switch("allow-empty"),
             limit,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::config::reading::Reading;
+use crate::config::option_reader::OptionReader;
 use crate::convert::date::DateFormat;
 use crate::convert::{Type, Typing};
 use crate::record::{Dates, EpochUnit};
@@ -13,7 +13,7 @@ enum Meant {
     Dates(Dates),
 }
 
-impl Reading<'_> {
+impl OptionReader<'_> {
     /// For columns of text.
     pub fn typing(&mut self) -> Typing {
         let infer = self.switch("infer");

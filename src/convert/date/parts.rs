@@ -103,6 +103,14 @@ impl Found {
         Ok(Reading { days, time, offset, has_day: has_day.contains(&true) })
     }
 
+    /// The same where the text ends with the `T` that a time would follow.
+    pub fn resolve_before_t(&self, resolving: Resolving) -> Result<Reading, Stop> {
+        if resolving == Resolving::WithDay && self.get(Part::Day).is_none() {
+            return Err(Stop::Odd("a T without a day, which servers read differently"));
+        }
+        self.resolve(resolving)
+    }
+
     fn time(&self, resolving: Resolving) -> Result<Option<(u32, u32)>, Stop> {
         let hour = match (self.get(Part::Hour), self.get(Part::HourOfHalf), self.get(Part::Half)) {
             (hour, None, None) => hour,

@@ -173,7 +173,10 @@ impl CsvSource {
         found.say_left_out(FLAG);
         let inputs = found.inputs;
         if !settings.is_delimiter_sure && are_tabbed(&inputs)? {
-            tracing::info!("fields of '{}' are parted by tabs, as its name says", inputs[0].name);
+            tracing::info!(
+                "fields of '{}' are separated by tabs, as its name says",
+                inputs[0].name
+            );
             settings.dialect.delimiter = b'\t';
         }
         let mut files = Vec::new();
@@ -235,7 +238,7 @@ impl CsvSource {
 /// The option that names the files.
 const FLAG: &str = "csv-file";
 
-/// Whether names say that fields are parted by tabs. All files are of one dialect.
+/// Whether names say that fields are separated by tabs. All files are of one dialect.
 fn are_tabbed(inputs: &[Input]) -> Result<bool> {
     let is_tabbed = |input: &&Input| {
         let name = input.name.to_ascii_lowercase();

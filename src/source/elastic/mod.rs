@@ -40,6 +40,7 @@ use tokio::task::AbortHandle;
 
 use self::cursor::HitCursor;
 use self::decode::{BESIDE, HitDecode};
+pub use self::opening::SLICES_BY_DEFAULT;
 use self::reading::Reading;
 use super::asked::{Asked, Naming};
 use super::document::Picker;

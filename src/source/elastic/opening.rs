@@ -30,7 +30,7 @@ use crate::source::asked::Naming;
 
 /// As many slices as there are shards cost the server nothing; more than this do not help one
 /// machine.
-const SLICES_BY_DEFAULT: u64 = 4;
+pub const SLICES_BY_DEFAULT: u64 = 4;
 /// The longest name a document may have.
 const ID_CHARS: u32 = 512;
 const INDEX_CHARS: u32 = 255;
