@@ -90,11 +90,20 @@ impl Wait {
     }
 }
 
-/// How a file of a source with several files ended.
+/// What is counted and nothing else; `report::counters` says where it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileEnd {
-    Processed,
-    Failed,
+pub enum Counter {
+    /// Files of the source that were read to their end.
+    FilesProcessed,
+    FilesFailed,
+    /// Fields of records that were left out because the target has no place for them.
+    FieldsIgnored,
+    /// Values of rows that were there and stay as they are, because records lack their fields.
+    ValuesKept,
+}
+
+impl Counter {
+    pub const COUNT: usize = Counter::ValuesKept as usize + 1;
 }
 
 /// What a search server is asked for: a closed list.
@@ -227,7 +236,7 @@ pub enum Event {
         wait: Wait,
         took: Duration,
     },
-    FileEnded(FileEnd),
+    Counted(Counter, u64),
     /// A server was asked something; no code where no answer came.
     Requested {
         operation: Operation,
@@ -238,14 +247,6 @@ pub enum Event {
         operation: SchemaOperation,
         is_done: bool,
         took: Duration,
-    },
-    /// Fields of records were left out because the target has no place for them.
-    FieldsIgnored {
-        fields: u64,
-    },
-    /// Values of rows that were there stay as they are, because records lack their fields.
-    ValuesKept {
-        values: u64,
     },
     /// The run is over and nothing will follow.
     Ended {

@@ -142,13 +142,13 @@ mod tests {
     fn the_last_lines_have_room_of_their_own_which_is_bounded() {
         let mut backlog = Backlog::default();
         fill(&mut backlog);
-        backlog.push_last(b"bottleneck".to_vec());
+        backlog.push_last(b"verdict".to_vec());
         backlog.push(b"no room".to_vec());
         assert_eq!(backlog.dropped(), 1);
         backlog.begin_to_end(true);
         (0..2 * RESERVE_LINES).for_each(|_| backlog.push(b"late".to_vec()));
         assert!(backlog.dropped() > RESERVE_LINES as u64);
         let rest = rest(&mut backlog);
-        assert_eq!(rest[LINES_MAX..LINES_MAX + 2], [line("bottleneck"), Entry::Gap(1)]);
+        assert_eq!(rest[LINES_MAX..LINES_MAX + 2], [line("verdict"), Entry::Gap(1)]);
     }
 }

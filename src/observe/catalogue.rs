@@ -4,10 +4,11 @@
 //! Counters and histograms stand at 0 from the start, because the first sample of a counter adds
 //! nothing to `increase()`; a gauge whose value is unknown is absent.
 
-use crate::event::{RunState, Stage, Wait};
+use crate::event::{Counter, RunState, Stage, Wait};
 use crate::observe::scrape::{Sample, Scrape, latencies, maybe, one, quantiles, sample, sizes};
 use crate::outcome::Outcome;
 use crate::record::ErrorType;
+use crate::report::counters::COUNTERS;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeriesType {
@@ -29,7 +30,7 @@ impl SeriesType {
 }
 
 /// One line of the catalogue.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Metric {
     pub name: &'static str,
     pub kind: SeriesType,
@@ -37,12 +38,30 @@ pub struct Metric {
     pub labels: &'static [&'static str],
     pub help: &'static str,
     /// Its series in one reading; none while it is unknown.
-    pub read: Read,
+    read: Read,
 }
 
-pub type Read = for<'a> fn(&'a Scrape<'a>) -> Vec<Sample<'a>>;
+type ReadBy = for<'a> fn(&'a Scrape<'a>) -> Vec<Sample<'a>>;
 
-pub const CATALOGUE: &[Metric] = &[
+#[derive(Clone, Copy, Debug)]
+enum Read {
+    By(ReadBy),
+    Counter(Counter),
+}
+
+impl Metric {
+    pub fn read<'a>(&self, now: &'a Scrape<'a>) -> Vec<Sample<'a>> {
+        match self.read {
+            Read::By(read) => read(now),
+            Read::Counter(counter) => one(now.run.counted(counter)),
+        }
+    }
+}
+
+/// With the counters that have no other rule than their row.
+pub const CATALOGUE: &[Metric] = &with_counters::<{ LISTED.len() + counters_shown() }>();
+
+const LISTED: &[Metric] = &[
     // Records. Inserted means durable: committed, or covered by an fsync.
     counter(
         "pipeline_records_read_total",
@@ -183,13 +202,13 @@ pub const CATALOGUE: &[Metric] = &[
         kind: SeriesType::Summary,
         labels: &["stage"],
         help: "Latencies of fetch, insert and batch as quantiles over the whole run.",
-        read: |now| {
+        read: Read::By(|now| {
             vec![
                 quantiles("fetch", &now.run.fetch),
                 quantiles("insert", &now.run.insert),
                 quantiles("batch", &now.run.batch),
             ]
-        },
+        }),
     },
     histogram("pipeline_batch_size_records", "Records in one batch.", |now| {
         sizes(&now.run.batch_records)
@@ -241,19 +260,10 @@ pub const CATALOGUE: &[Metric] = &[
         "Time each stage waited, by what for, summed over its threads.",
         stage_waits,
     ),
-    gauge("pipeline_state", &["state"], "RunState of the run: exactly one series is 1.", |now| {
+    gauge("pipeline_state", &["state"], "State of the run: exactly one series is 1.", |now| {
         RunState::ALL.iter().map(|s| sample(&[s.as_str()], *s == now.run.state)).collect()
     }),
-    // Files.
-    counter("pipeline_files_processed_total", &[], "Files read to their end.", |now| {
-        one(now.run.files_processed)
-    }),
-    counter(
-        "pipeline_files_failed_total",
-        &[],
-        "Files that could not be read to their end.",
-        |now| one(now.run.files_failed),
-    ),
+    // Files; others are among the counters of the report.
     counter("pipeline_files_skipped_total", &[], "Files unchanged since the last run.", |_| one(0)),
     // The run that ended last, for rules about scheduled runs.
     gauge(
@@ -329,6 +339,35 @@ pub const CATALOGUE: &[Metric] = &[
     ),
 ];
 
+const fn counters_shown() -> usize {
+    let (mut shown, mut index) = (0, 0);
+    while index < COUNTERS.len() {
+        shown += COUNTERS[index].metric.is_some() as usize;
+        index += 1;
+    }
+    shown
+}
+
+/// A loop over them all, in the words that a constant may be made of.
+const fn with_counters<const N: usize>() -> [Metric; N] {
+    let mut all = [LISTED[0]; N];
+    let mut length = 0;
+    while length < LISTED.len() {
+        all[length] = LISTED[length];
+        length += 1;
+    }
+    let mut index = 0;
+    while index < COUNTERS.len() {
+        if let Some((name, help)) = COUNTERS[index].metric {
+            let read = Read::Counter(COUNTERS[index].counter);
+            all[length] = Metric { name, kind: SeriesType::Counter, labels: &[], help, read };
+            length += 1;
+        }
+        index += 1;
+    }
+    all
+}
+
 /// The catalogue as the lines of a Markdown table, in its own order.
 pub fn describe() -> String {
     let mut page = String::from("| metric | type | labels | meaning |\n|---|---|---|---|\n");
@@ -344,22 +383,22 @@ const fn counter(
     name: &'static str,
     labels: &'static [&'static str],
     help: &'static str,
-    read: Read,
+    read: ReadBy,
 ) -> Metric {
-    Metric { name, kind: SeriesType::Counter, labels, help, read }
+    Metric { name, kind: SeriesType::Counter, labels, help, read: Read::By(read) }
 }
 
 const fn gauge(
     name: &'static str,
     labels: &'static [&'static str],
     help: &'static str,
-    read: Read,
+    read: ReadBy,
 ) -> Metric {
-    Metric { name, kind: SeriesType::Gauge, labels, help, read }
+    Metric { name, kind: SeriesType::Gauge, labels, help, read: Read::By(read) }
 }
 
-const fn histogram(name: &'static str, help: &'static str, read: Read) -> Metric {
-    Metric { name, kind: SeriesType::Histogram, labels: &[], help, read }
+const fn histogram(name: &'static str, help: &'static str, read: ReadBy) -> Metric {
+    Metric { name, kind: SeriesType::Histogram, labels: &[], help, read: Read::By(read) }
 }
 
 fn by_error(counts: &[(Stage, ErrorType, u64)]) -> Vec<Sample<'_>> {

@@ -84,7 +84,7 @@ fn describe() -> Vec<Desc> {
 }
 
 fn family<'a>(metric: &Metric, now: &'a Scrape<'a>) -> proto::MetricFamily {
-    let samples = (metric.read)(now);
+    let samples = metric.read(now);
     let mut family = proto::MetricFamily::default();
     family.set_name(metric.name.to_string());
     family.set_help(metric.help.to_string());

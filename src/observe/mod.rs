@@ -65,13 +65,13 @@ impl Observer for Fanout {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{FileEnd, Vitals};
+    use crate::event::{Counter, Vitals};
 
     #[test]
     fn a_fanout_tells_everybody() {
         let all = [(); 2].map(|()| Arc::new(Stats::new(Arc::new(Vitals::default()))));
         let fanout = Fanout::new(all.iter().map(|stats| stats.clone() as _).collect());
-        fanout.notice(&Event::FileEnded(FileEnd::Processed));
-        assert_eq!(all.map(|stats| stats.numbers().files_processed), [1, 1]);
+        fanout.notice(&Event::Counted(Counter::FilesProcessed, 1));
+        assert_eq!(all.map(|stats| stats.numbers().counted(Counter::FilesProcessed)), [1, 1]);
     }
 }

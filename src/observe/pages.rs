@@ -1,6 +1,6 @@
 //! What is answered to whom: the routes of the metrics server as a pure function of a request.
 //!
-//! Every page is made from one numbers and shows no secret. Sockets and limits are the server's.
+//! Every page is made from one reading of the numbers and shows no secret. Sockets and limits are the server's.
 
 use std::sync::{Arc, OnceLock};
 

@@ -43,7 +43,7 @@ pub struct Scrape<'a> {
 
 impl<'a> Scrape<'a> {
     pub fn now(stats: &'a Stats, identity: &'a Identity) -> Scrape<'a> {
-        // The numbers comes before the end: one with an outcome has its time, too.
+        // The numbers come before the end: those with an outcome have their time, too.
         let run = stats.numbers();
         Scrape {
             ended_at: run.outcome.and_then(|_| stats.ended_at()),

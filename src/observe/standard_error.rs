@@ -423,13 +423,13 @@ mod tests {
         // It has the first line in its hands, so that no other makes room.
         scene.asked.recv().unwrap();
         (1..lines).for_each(|number| scene.stderr.log(format!("{number}\n").into_bytes()));
-        scene.stderr.say("bottleneck\n");
+        scene.stderr.say("verdict\n");
         let dropped = scene.stderr.dropped();
         assert!(dropped > 5000, "{dropped}");
         let (written, dropped_then) = scene.end();
         assert_eq!(dropped, dropped_then);
         let lines: Vec<&str> = written.lines().collect();
-        let [.., last_kept, gap, "bottleneck"] = lines[..] else { panic!("{lines:?}") };
+        let [.., last_kept, gap, "verdict"] = lines[..] else { panic!("{lines:?}") };
         assert_eq!(last_kept.parse::<u64>().unwrap() + dropped, 9_999);
         assert!(gap.ends_with(&format!(" WARN {dropped} log lines were dropped here, because standard error could not be written")), "{gap}");
     }

@@ -11,7 +11,7 @@ use std::sync::atomic::{
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::event::{Event, Expected, FileEnd, Observer, RunState, Stage, Vitals};
+use crate::event::{Counter, Event, Expected, Observer, RunState, Stage, Vitals};
 use crate::observe::latency::{Amounts, Durations};
 use crate::observe::servers::{Requests, SchemaChanges};
 use crate::outcome::Outcome;
@@ -113,8 +113,6 @@ pub struct Stats {
     bytes_read: AtomicU64,
     bytes_written: AtomicU64,
     stored_position: AtomicU64,
-    files_processed: AtomicU64,
-    files_failed: AtomicU64,
     fetch: Durations,
     insert: Durations,
     batch: Durations,
@@ -130,8 +128,8 @@ pub struct Stats {
     flushes: [AtomicU64; 4],
     requests: Requests,
     schema_changes: SchemaChanges,
-    fields_ignored: AtomicU64,
-    values_kept: AtomicU64,
+    /// Indexed by `Counter`.
+    counters: [AtomicU64; Counter::COUNT],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -155,8 +153,6 @@ impl Stats {
             bytes_read: AtomicU64::default(),
             bytes_written: AtomicU64::default(),
             stored_position: AtomicU64::default(),
-            files_processed: AtomicU64::default(),
-            files_failed: AtomicU64::default(),
             fetch: Durations::new(STEP_SECONDS),
             insert: Durations::new(STEP_SECONDS),
             batch: Durations::new(STEP_SECONDS),
@@ -171,8 +167,7 @@ impl Stats {
             flushes: Default::default(),
             requests: Requests::default(),
             schema_changes: SchemaChanges::new(STEP_SECONDS),
-            fields_ignored: AtomicU64::default(),
-            values_kept: AtomicU64::default(),
+            counters: Default::default(),
         }
     }
 
@@ -194,10 +189,10 @@ impl Stats {
     }
 
     /// The numbers of this moment. Once the run has ended, `elapsed` is what its end said, and
-    /// every numbers is the same.
+    /// all readers see the same.
     ///
-    /// The order of the loads is a promise. The end comes first, so that a numbers with an outcome
-    /// has everything; what is settled comes before what was read, so that no numbers has settled
+    /// The order of the loads is a promise. The end comes first, so that numbers with an outcome
+    /// have everything; what is settled comes before what was read, so that no reader sees settled
     /// more than it has read. It rests on `Fetched` being told before its segment is handed on.
     pub fn numbers(&self) -> RunNumbers {
         let ended = self.ended.get().copied();
@@ -216,8 +211,6 @@ impl Stats {
             stored_position: self.stored_position.load(Relaxed),
             stored_expected: expected.stored_bytes,
             records_expected: expected.records,
-            files_processed: self.files_processed.load(Relaxed),
-            files_failed: self.files_failed.load(Relaxed),
             fetch: self.fetch.read(),
             insert: self.insert.read(),
             batch: self.batch.read(),
@@ -236,8 +229,7 @@ impl Stats {
             requests: self.requests.read(),
             schema_changes: self.schema_changes.read(),
             schema_change: self.schema_changes.latencies(),
-            fields_ignored: self.fields_ignored.load(Relaxed),
-            values_kept: self.values_kept.load(Relaxed),
+            counters: self.counters.each_ref().map(|count| count.load(Relaxed)),
         }
     }
 }
@@ -283,21 +275,12 @@ impl Observer for Stats {
             Event::Waited { stage, wait, took } => {
                 add(&self.stages[stage as usize].waits[wait as usize], took);
             }
-            Event::FileEnded(FileEnd::Processed) => {
-                self.files_processed.fetch_add(1, Relaxed);
-            }
-            Event::FileEnded(FileEnd::Failed) => {
-                self.files_failed.fetch_add(1, Relaxed);
+            Event::Counted(counter, number) => {
+                self.counters[counter as usize].fetch_add(number, Relaxed);
             }
             Event::Requested { operation, code } => self.requests.count(operation, code),
             Event::SchemaChanged { operation, is_done, took } => {
                 self.schema_changes.count(operation, is_done, took);
-            }
-            Event::ValuesKept { values } => {
-                self.values_kept.fetch_add(values, Relaxed);
-            }
-            Event::FieldsIgnored { fields } => {
-                self.fields_ignored.fetch_add(fields, Relaxed);
             }
             Event::Ended { outcome, took } => {
                 self.run.record(took);
@@ -437,8 +420,8 @@ mod tests {
             },
             Event::RateLimited { stage: insert },
             Event::Waited { stage: Stage::Convert, wait: Wait::Output, took: 7 * MS },
-            Event::FileEnded(FileEnd::Processed),
-            Event::FileEnded(FileEnd::Failed),
+            Event::Counted(Counter::FilesFailed, 1),
+            Event::Counted(Counter::FieldsIgnored, 3),
         ] {
             stats.notice(&event);
         }
@@ -448,7 +431,7 @@ mod tests {
         assert_eq!((now.counts.inserted, now.counts.duplicate, now.counts.failed), (6, 1, 2));
         assert_eq!((now.bytes_read, now.bytes_written), (100, 150));
         assert_eq!(now.progress(), Some(0.5));
-        assert_eq!((now.files_processed, now.files_failed), (1, 1));
+        assert_eq!(now.counters, [0, 1, 3, 0]);
         assert_eq!((now.fetch.sum, now.insert.sum, now.batch.sum), (MS, 2 * MS, 3 * MS));
         assert_eq!((now.batch_records.sum, now.batch_bytes.sum, now.run.count), (9, 100, 0));
         assert_eq!(Stage::ALL.map(|stage| now.stage(stage).busy), [MS, 4 * MS, 5 * MS]);

@@ -11,7 +11,7 @@ use super::footprint::Footprint;
 use super::retry::Tries;
 use super::{Run, pool::Pool};
 use crate::error::{Error, Later, Result};
-use crate::event::{Event, FileEnd, Stage, Wait};
+use crate::event::{Counter, Event, Stage, Wait};
 use crate::pipeline::budget::{Budget, Reservation};
 use crate::pipeline::queue::Queue;
 use crate::pipeline::settle::Settling;
@@ -57,7 +57,7 @@ impl Reader<'_> {
             let Some(named) = self.run.source.splits().get(split) else { return Ok(Some(end)) };
             let read = self.read_split(split).inspect_err(|_| {
                 if named.is_file {
-                    self.run.observer.notice(&Event::FileEnded(FileEnd::Failed));
+                    self.run.observer.notice(&Event::Counted(Counter::FilesFailed, 1));
                 }
             });
             let Some((tally, tickets)) = read? else { return Ok(None) };

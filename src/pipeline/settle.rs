@@ -10,7 +10,7 @@ use super::Run;
 use super::max_errors::MaxErrors;
 use super::worker::Prepared;
 use crate::error::{Error, Result};
-use crate::event::{Event, FileEnd, Stage};
+use crate::event::{Counter, Event, Stage};
 use crate::record::{Counts, ErrorType, Place, Rejected};
 use crate::rejects::RejectLog;
 use crate::sink::Receipt;
@@ -279,7 +279,7 @@ impl Settling {
     fn tell_ended(&self, splits: Vec<usize>) {
         let files = splits.iter().filter(|&&split| self.run.source.splits()[split].is_file);
         for _ in files {
-            self.run.observer.notice(&Event::FileEnded(FileEnd::Processed));
+            self.run.observer.notice(&Event::Counted(Counter::FilesProcessed, 1));
         }
     }
 

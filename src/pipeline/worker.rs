@@ -9,7 +9,7 @@ use super::footprint::REJECTED_BYTES;
 use super::pool::Pools;
 use super::queue::{Queue, QueuedSegment};
 use crate::error::{Error, Result};
-use crate::event::{Event, Stage, Wait};
+use crate::event::{Counter, Event, Stage, Wait};
 use crate::pipeline::budget::Reservation;
 use crate::record::{Interval, Places, Rejected, Rows, Segment, without_line_end};
 use crate::sink::{Payload, Refused};
@@ -121,7 +121,7 @@ impl Worker<'_> {
             None
         };
         if rows.fields_ignored > 0 {
-            run.observer.notice(&Event::FieldsIgnored { fields: rows.fields_ignored });
+            run.observer.notice(&Event::Counted(Counter::FieldsIgnored, rows.fields_ignored));
         }
         let kept: usize = rejected.iter().map(|rejected| rejected.raw.len() + REJECTED_BYTES).sum();
         let source = origin.as_ref().map_or(0, |origin| origin.segment.bytes.capacity());

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::counters::COUNTERS;
 use super::{Latencies, Report, bottleneck, busy_share};
 use crate::event::{Stage, Wait};
 
@@ -25,7 +26,7 @@ pub fn summary(report: &Report) -> Value {
         .iter()
         .map(|(error_type, failed)| (error_type.as_str().to_string(), json!(failed)))
         .collect();
-    json!({
+    let mut summary = json!({
         "pipeline_id": report.pipeline_id,
         "run_id": report.run_id,
         "version": env!("CARGO_PKG_VERSION"),
@@ -49,15 +50,12 @@ pub fn summary(report: &Report) -> Value {
             "unknown": report.unclear,
         },
         "rejected": rejected,
-        "fields_ignored": run.fields_ignored,
-        "values_kept": run.values_kept,
         "log_lines_dropped": report.log_lines_dropped,
         "rejects_file": report.rejects,
         "rejects_lost": report.rejects_lost,
         "published": report.published.is_some(),
         "output": report.published.as_ref().and_then(|published| published.name.clone()),
         "bytes": { "read": run.bytes_read, "written": run.bytes_written },
-        "files": { "processed": run.files_processed, "failed": run.files_failed },
         "stages": {
             "fetch": stage(Stage::Fetch),
             "convert": stage(Stage::Convert),
@@ -76,7 +74,13 @@ pub fn summary(report: &Report) -> Value {
             "ended_by_end_of_split": run.flushes[3],
         },
         "limit": bottleneck(run).map(|bottleneck| bottleneck.stage.as_str()),
-    })
+    });
+    for row in &COUNTERS {
+        let names = row.summary.split('.');
+        *names.fold(&mut summary, |object, name| &mut object[name]) =
+            json!(run.counted(row.counter));
+    }
+    summary
 }
 
 /// How far a run has come that is told in a file.

@@ -2,6 +2,7 @@
 //! `RunNumbers` and returns text.
 
 mod bottleneck;
+pub mod counters;
 pub mod json;
 mod run_numbers;
 pub mod text;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::event::{Operation, RunState, SchemaOperation, Stage, Wait};
+use crate::event::{Counter, Operation, RunState, SchemaOperation, Stage, Wait};
 use crate::outcome::Outcome;
 use crate::record::{Counts, ErrorType};
 
@@ -55,8 +55,6 @@ pub struct RunNumbers {
     pub stored_position: u64,
     pub stored_expected: Option<u64>,
     pub records_expected: Option<u64>,
-    pub files_processed: u64,
-    pub files_failed: u64,
     pub fetch: Latencies,
     pub insert: Latencies,
     pub batch: Latencies,
@@ -80,9 +78,8 @@ pub struct RunNumbers {
     pub schema_changes: Vec<(SchemaOperation, bool, u64)>,
     /// How long those took.
     pub schema_change: Latencies,
-    /// Fields of records that were left out because the target has no place for them.
-    pub fields_ignored: u64,
-    pub values_kept: u64,
+    /// Indexed by `Counter`.
+    pub counters: [u64; Counter::COUNT],
 }
 
 impl RunNumbers {
@@ -93,6 +90,10 @@ impl RunNumbers {
 
     pub fn stage(&self, stage: Stage) -> &StageTime {
         &self.stages[stage as usize]
+    }
+
+    pub fn counted(&self, counter: Counter) -> u64 {
+        self.counters[counter as usize]
     }
 
     /// Between 0 and 1; unknown where the source cannot tell how much there is.

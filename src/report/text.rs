@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use super::counters::COUNTERS;
 use super::{Latencies, Report, bottleneck, busy_share, per_second};
 use crate::event::Stage;
 use crate::shown::Line;
@@ -56,17 +57,11 @@ pub fn summary(report: &Report) -> String {
     for (error_type, failed) in &run.rejected {
         line(format!("    {:>12} {}", count(*failed), error_type.as_str()));
     }
-    if run.fields_ignored > 0 {
-        line(format!(
-            "  {} values were left out, in fields that the table has no column for",
-            count(run.fields_ignored)
-        ));
-    }
-    if run.values_kept > 0 {
-        line(format!(
-            "  {} values were left to the table, as records lack their fields",
-            count(run.values_kept)
-        ));
+    for row in &COUNTERS {
+        let counted = run.counted(row.counter);
+        if let Some(sentence) = row.sentence.filter(|_| counted > 0) {
+            line(format!("  {} {sentence}", count(counted)));
+        }
     }
     if let Some(rejects) = &report.rejects {
         line(format!("  rejected records: {}", Line(rejects)));

@@ -63,14 +63,13 @@ fn words(event: &Event) -> Option<String> {
         Event::Failed { error_type, .. } => format!("failed {}", error_type.as_str()),
         Event::Retrying { attempt, .. } => format!("retry {attempt}"),
         Event::RateLimited { .. } => "rate limited".to_string(),
-        Event::FileEnded(FileEnd::Processed) => "split done".to_string(),
-        Event::FileEnded(FileEnd::Failed) => "split failed".to_string(),
+        Event::Counted(Counter::FilesProcessed, _) => "split done".to_string(),
+        Event::Counted(Counter::FilesFailed, _) => "split failed".to_string(),
         Event::Ended { outcome, .. } => format!("ended {}", outcome.as_str()),
         Event::Opened(_)
         | Event::Requested { .. }
         | Event::SchemaChanged { .. }
-        | Event::FieldsIgnored { .. }
-        | Event::ValuesKept { .. }
+        | Event::Counted(..)
         | Event::Prepared { .. }
         | Event::Committed { .. }
         | Event::Waited { .. } => return None,

@@ -13,7 +13,7 @@ use super::portion::Sent;
 use super::prepare::Detail;
 use super::sink::MysqlSink;
 use crate::error::{Error, Kind, Later, Result};
-use crate::event::Event;
+use crate::event::{Counter, Event};
 use crate::record::{Counts, ErrorType};
 use crate::sink::mysql::session::connection::{Session, try_connect};
 use crate::sink::mysql::settings::Mode;
@@ -238,7 +238,7 @@ impl MysqlLane {
         self.sink.near.fetch_add(detail.near, Ordering::Relaxed);
         let values = detail.kept;
         if values > 0 {
-            self.sink.observer.notice(&Event::ValuesKept { values });
+            self.sink.observer.notice(&Event::Counted(Counter::ValuesKept, values));
         }
     }
 
