@@ -107,7 +107,7 @@ mod suite {
     // The same at random, against a run with a good terminal; signals at random moments.
     mod soak_terminal;
     // Records that are rejected beyond --max-errors: judged exactly, counted, kept and named.
-    mod error_budget;
+    mod max_errors;
     // Mistakes in settings: empty, unknown, twice, no UTF-8, and how they are said.
     mod mistakes;
     // Names and values that a terminal would obey.

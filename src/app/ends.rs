@@ -202,7 +202,7 @@ fn fit(
 ) -> Result<SegmentLimit> {
     let Some(sink) = sink else { return Ok(settings.limit) };
     let memory = settings.memory_limit as usize;
-    pipeline::fit(settings.limit, memory, decoder, sink, settings.error_budget)
+    pipeline::fit(settings.limit, memory, decoder, sink, settings.max_errors)
 }
 
 async fn open_source(settings: &Settings, observer: &Arc<dyn Observer>) -> Result<Arc<dyn Source>> {
