@@ -137,4 +137,8 @@ mod suite {
     mod checking;
     // What a run into a table says of itself: its first line, its lock, its state tables.
     mod mysql_words;
+    // Tables that --create-table makes of a sample, and what --types says of them.
+    mod created_tables;
+    // Data sets of many kinds, each into a table that is made for it, on two nights.
+    mod data_sets;
 }
