@@ -124,4 +124,6 @@ mod suite {
     mod files_written;
     // The summary for programs: before, at and after the end of a run.
     mod summaries;
+    // Backups of indices, and what is restored from them.
+    mod backup;
 }

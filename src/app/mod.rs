@@ -2,8 +2,9 @@
 //!
 //! `ends` opens what a run moves records between, `session` is one run, `summary` is what is told
 //! of it, `preflight` what can be known before it: `keep_apart` that no file is used for two things,
-//! `stream` that standard streams are there, `identity` tells files that have several names. `refusal` is told where not even the settings are known.
+//! `stream` that standard streams are there, `backup` what restores the dates of one, `identity` tells files that have several names. `refusal` is told where not even the settings are known.
 
+mod backup;
 mod ends;
 mod identity;
 mod keep_apart;

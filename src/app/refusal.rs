@@ -81,6 +81,7 @@ impl RefusedRun {
             sink: "",
             output: Output::File,
             rejects: None,
+            restore: None,
             unclear: 0,
             log_lines_dropped: 0,
             run: Stats::new(Arc::new(Vitals::default())).snapshot(),

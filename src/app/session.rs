@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::ends::{Ends, Output, intent, output};
 use super::keep_apart::lone_summary;
-use super::{complain, show_bar, summary};
+use super::{backup, complain, show_bar, summary};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
 use crate::event::{Observer, Vitals};
@@ -21,7 +21,7 @@ use crate::part::in_use;
 use crate::pipeline::{self, Ending, ErrorBudget, OnRejected, RetryPolicy, Run, Stop};
 use crate::record::{Counts, Rejected};
 use crate::rejects::{Keep, RejectFile, name_of_a_run};
-use crate::report::{Output as OutputKind, Report};
+use crate::report::{Output as OutputKind, Report, Restore};
 use crate::signals;
 use crate::sink::MarkPolicy;
 use crate::sink::file::FLAG as OUTPUT_FLAG;
@@ -41,6 +41,7 @@ pub struct Session {
     stats: Arc<Stats>,
     run_id: String,
     ending: Ending,
+    restore: Option<Restore>,
     /// Nothing was moved, not even begun to be.
     is_refused: bool,
     summary: SummaryFile,
@@ -69,6 +70,7 @@ impl Session {
             stats: Arc::new(Stats::new(Arc::clone(&vitals))),
             run_id: uuid::Uuid::now_v7().to_string(),
             ending: Ending::default(),
+            restore: None,
             is_refused: false,
             summary: SummaryFile::Writable,
             server: None,
@@ -135,6 +137,7 @@ impl Session {
             let outcome = stop.received().map_or(Outcome::Internal, Outcome::Interrupted);
             return Ok(Ending { outcome, ..Ending::default() });
         };
+        self.restore = backup::restore(settings, &*ends.source);
         let sink = ends.sink.ok_or_else(|| Error::internal("a run without a sink"))?;
         let table = ends.table.as_deref();
         tracing::info!("{}", intent(settings, table, &self.run_id));
@@ -221,6 +224,7 @@ impl Session {
             sink: settings.sink.kind().0,
             output: output_kind(settings),
             rejects: ending.rejects.as_ref().map(|path| path.display().to_string()),
+            restore: self.restore.clone(),
             unclear: ending.unclear,
             log_lines_dropped: standard_error().dropped(),
             run: self.stats.snapshot(),

@@ -291,7 +291,7 @@ pub const OPTIONS: &[Opt] = &[
         Theme::Elastic,
         "es-meta",
         "NAMES",
-        "Put before the fields of whole documents: _id, _index, _routing, _version",
+        "Metadata before the fields of whole documents, of _id, _index, _routing, _version; or none [default: what a restore needs: _id, _routing where there is one, _index of several]",
     ),
     one(Theme::Elastic, "es-user", "NAME", "Log in by name and --es-pass"),
     one(Theme::Elastic, "es-pass", "TEXT", "Better --es-pass-file: others see what is typed"),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Latencies, Report, busy_share, verdict};
+use super::{Latencies, Report, Restore, busy_share, verdict};
 use crate::event::{Stage, Wait};
 
 pub fn summary(report: &Report) -> Value {
@@ -53,6 +53,7 @@ pub fn summary(report: &Report) -> Value {
         "values_kept": run.values_kept,
         "log_lines_dropped": report.log_lines_dropped,
         "rejects_file": report.rejects,
+        "restore_types": report.restore.as_ref().and_then(Restore::types),
         "published": report.published.is_some(),
         "output": report.published.as_ref().and_then(|published| published.name.clone()),
         "bytes": { "read": run.bytes_read, "written": run.bytes_written },

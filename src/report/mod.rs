@@ -2,10 +2,12 @@
 //! `Snapshot` and returns text.
 
 pub mod json;
+mod restore;
 mod snapshot;
 pub mod text;
 mod verdict;
 
+pub use restore::Restore;
 pub use snapshot::{Latencies, Sizes, Snapshot, StageTime, per_second};
 pub use verdict::{Verdict, busy_share, verdict};
 
@@ -30,6 +32,8 @@ pub struct Report {
     pub output: Output,
     /// Where the rejected records are.
     pub rejects: Option<String>,
+    /// What restores the dates of the backup that was written.
+    pub restore: Option<Restore>,
     /// Rows of which nobody knows whether they are in the table.
     pub unclear: u64,
     /// Lines of the log that could not be written, up to the end of the run.

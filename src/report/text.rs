@@ -80,6 +80,9 @@ pub fn summary(report: &Report) -> String {
     if let Some(verdict) = verdict(run) {
         line(format!("  limit: {}", verdict.sentence(report.source, report.sink)));
     }
+    if let Some(restore) = report.restore.as_ref().filter(|_| report.published.is_some()) {
+        restore.lines().iter().for_each(|text| line(format!("  {}", Line(text))));
+    }
     out
 }
 
