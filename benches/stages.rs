@@ -10,23 +10,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use flowgauge::convert::Typing;
-use flowgauge::event::{Event, Observer, Vitals};
-use flowgauge::observe::Stats;
-use flowgauge::outcome::Outcome;
-use flowgauge::part::IfExists;
-use flowgauge::pipeline::{self, ErrorBudget, RetryPolicy, Run, Stop};
-use flowgauge::record::{Rejected, Rows, Segment};
-use flowgauge::rejects::MemoryRejects;
-use flowgauge::sink::file::{Compression, FileSettings, FileSink, Format, OutputTarget};
-use flowgauge::sink::memory::MemorySink;
-use flowgauge::sink::{MarkPolicy, Sink};
-use flowgauge::source::csv::{
-    CsvDialect, CsvSettings, CsvSource, HeaderNames, InvalidText, Ragged,
+use flowgauge::parts::{
+    Boundaries, Compression, CsvDialect, CsvSettings, CsvSource, Encoding, ErrorBudget, Event,
+    FileSettings, FileSink, Format, HeaderNames, IfExists, InvalidText, MarkPolicy, MemoryRejects,
+    MemorySink, MemorySource, Observer, Onlooker, OutputTarget, Ragged, Rejected, RetryPolicy,
+    Rows, Run, Segment, SegmentLimit, Sink, Source, Stats, Stop, StreamSettings, Typing, Vitals,
+    Wanted, run_pipeline,
 };
-use flowgauge::source::memory::MemorySource;
-use flowgauge::source::text::{Boundaries, Encoding, StreamSettings};
-use flowgauge::source::{Onlooker, SegmentLimit, Source, Wanted};
+use flowgauge::program::Outcome;
 
 const LIMIT: SegmentLimit = SegmentLimit { records: 50_000, bytes: 1 << 20, record_bytes: 1 << 24 };
 
@@ -167,7 +158,7 @@ fn path(criterion: &mut Criterion) {
                     scene,
                     |run| {
                         let rejects = Box::new(MemoryRejects::default());
-                        let ending = runtime.block_on(pipeline::run(run, rejects));
+                        let ending = runtime.block_on(run_pipeline(run, rejects));
                         assert_eq!(ending.outcome, Outcome::Complete);
                     },
                     BatchSize::LargeInput,

@@ -7,25 +7,26 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::config::options::{OPTIONS, Opt, Takes};
-use crate::config::{Origin, Written};
+use crate::config::{OptionOrigin, Which, WrittenOptions};
 
 /// What the command line asks for.
 #[derive(Debug)]
 pub enum Asked {
     /// `name` is the pipeline of a configuration file.
     Run {
-        name: Option<String>,
-        written: Written,
+        which: Which,
+        written: WrittenOptions,
     },
     Check {
-        name: Option<String>,
-        all: bool,
+        which: Which,
         /// Nothing but the statements for the state tables.
         ddl_only: bool,
-        written: Written,
+        written: WrittenOptions,
     },
     Completions(clap_complete::Shell),
     Man,
+    /// The JSON schema of configuration files.
+    Schema,
 }
 
 const ABOUT: &str = "Moves records from Elasticsearch, CSV or JSON lines into MySQL or files, for scheduled runs, and measures every step";
@@ -64,6 +65,9 @@ pub fn command() -> Command {
             .help("Pipeline of the configuration file")
             .required(false)
     };
+    let all = |help| {
+        Arg::new("all").long("all").action(ArgAction::SetTrue).conflicts_with("name").help(help)
+    };
     let shell =
         Arg::new("shell").required(true).value_parser(clap::value_parser!(clap_complete::Shell));
     Command::new("flowgauge")
@@ -78,6 +82,7 @@ pub fn command() -> Command {
             Command::new("run")
                 .about("One sync (what happens without a command, too)")
                 .arg(name())
+                .arg(all("Run every pipeline of the configuration file, in its order"))
                 .args(OPTIONS.iter().map(argument)),
         )
         .subcommand(
@@ -85,13 +90,7 @@ pub fn command() -> Command {
                 .about("Everything short of writing; says what would happen")
                 .arg(name())
                 .args(OPTIONS.iter().map(argument))
-                .arg(
-                    Arg::new("all")
-                        .long("all")
-                        .action(ArgAction::SetTrue)
-                        .conflicts_with("name")
-                        .help("Check every pipeline of the configuration file"),
-                )
+                .arg(all("Check every pipeline of the configuration file"))
                 .arg(
                     Arg::new("print-ddl")
                         .long("print-ddl")
@@ -102,6 +101,7 @@ pub fn command() -> Command {
         )
         .subcommand(Command::new("completions").about("Completions for a shell").arg(shell))
         .subcommand(Command::new("man").about("The manual page"))
+        .subcommand(Command::new("schema").about("JSON schema of configuration files, for editors"))
 }
 
 fn argument(option: &'static Opt) -> Arg {
@@ -143,13 +143,12 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, cla
     let matches = command().try_get_matches_from(arguments)?;
     let before = written(&matches)?;
     Ok(match matches.subcommand() {
-        None => Asked::Run { name: None, written: before },
+        None => Asked::Run { which: Which::Unnamed, written: before },
         Some(("run", matches)) => {
-            Asked::Run { name: name(matches), written: joined(before, written(matches)?)? }
+            Asked::Run { which: which(matches), written: joined(before, written(matches)?)? }
         }
         Some(("check", matches)) => Asked::Check {
-            name: name(matches),
-            all: matches.get_flag("all"),
+            which: which(matches),
             ddl_only: matches.get_flag("print-ddl"),
             written: joined(before, written(matches)?)?,
         },
@@ -157,6 +156,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, cla
             let shell = matches.get_one::<clap_complete::Shell>("shell");
             Asked::Completions(*shell.expect("clap requires it"))
         }
+        Some(("schema", _)) => Asked::Schema,
         Some(_) => Asked::Man,
     })
 }
@@ -172,7 +172,10 @@ pub fn asks_for_json(arguments: &[OsString]) -> bool {
 }
 
 /// What stands before a command and behind it: lists add up, and what takes one value has one.
-fn joined(mut before: Written, behind: Written) -> Result<Written, clap::Error> {
+fn joined(
+    mut before: WrittenOptions,
+    behind: WrittenOptions,
+) -> Result<WrittenOptions, clap::Error> {
     match before.add(behind) {
         Ok(()) => Ok(before),
         Err(option) => {
@@ -182,12 +185,16 @@ fn joined(mut before: Written, behind: Written) -> Result<Written, clap::Error> 
     }
 }
 
-fn name(matches: &ArgMatches) -> Option<String> {
-    matches.get_one::<String>("name").cloned()
+fn which(matches: &ArgMatches) -> Which {
+    match matches.get_one::<String>("name") {
+        _ if matches.get_flag("all") => Which::All,
+        Some(name) => Which::Named(name.clone()),
+        None => Which::Unnamed,
+    }
 }
 
-fn written(matches: &ArgMatches) -> Result<Written, clap::Error> {
-    let mut written = Written::default();
+fn written(matches: &ArgMatches) -> Result<WrittenOptions, clap::Error> {
+    let mut written = WrittenOptions::default();
     for option in OPTIONS {
         let values: Vec<String> = matches
             .get_many::<String>(option.name)
@@ -203,7 +210,7 @@ fn written(matches: &ArgMatches) -> Result<Written, clap::Error> {
             return Err(command().error(ErrorKind::InvalidValue, message));
         }
         if is_given {
-            written.set(option, values, Origin::Flag);
+            written.set(option, values, OptionOrigin::Flag);
         }
     }
     Ok(written)

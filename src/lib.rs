@@ -7,22 +7,66 @@
 
 #![forbid(unsafe_code)]
 
-pub mod app;
-pub mod cli;
-pub mod command;
-pub mod config;
-pub mod convert;
-pub mod error;
-pub mod event;
-pub mod observe;
-pub mod outcome;
-pub mod part;
-pub mod pipeline;
-pub mod record;
-pub mod rejects;
-pub mod report;
-pub mod secret;
-pub mod shown;
-pub mod signals;
-pub mod sink;
-pub mod source;
+mod app;
+mod cli;
+mod command;
+mod config;
+mod convert;
+mod error;
+mod event;
+mod file_identity;
+mod infer;
+mod observe;
+mod outcome;
+mod part;
+mod pipeline;
+mod record;
+mod rejects;
+mod report;
+mod secret;
+mod shown;
+mod signals;
+mod sink;
+mod source;
+
+/// What `main` tells the story of the program with.
+pub mod program {
+    pub use crate::app::complain;
+    pub use crate::cli::{Asked, parse};
+    pub use crate::command::{check, run, schema, texts, usage};
+    pub use crate::config::is_told_by_environment;
+    pub use crate::observe::panics;
+    pub use crate::observe::standard_error::{LAST_LINES_MAX, standard_error};
+    pub use crate::outcome::Outcome;
+    pub mod signals {
+        pub use crate::signals::install;
+    }
+}
+
+/// What tests and benches look at alone. Everything else is the crate's own, so that the compiler
+/// says what nobody uses.
+pub mod parts {
+    pub use crate::config::options::{OPTIONS, Opt, Takes};
+    pub use crate::convert::Typing;
+    pub use crate::convert::date::calendar::civil;
+    pub use crate::convert::date::{DateFormat, ParsedTime};
+    pub use crate::event::{Event, Observer, Vitals};
+    pub use crate::observe::catalogue::{Metric, Type};
+    pub use crate::observe::logging::Style;
+    pub use crate::observe::{CATALOGUE, Stats, describe};
+    pub use crate::part::IfExists;
+    pub use crate::pipeline::{ErrorBudget, RetryPolicy, Run, Stop, run as run_pipeline};
+    pub use crate::record::{Rejected, Rows, Segment};
+    pub use crate::rejects::MemoryRejects;
+    pub use crate::shown::is_obeyed;
+    pub use crate::sink::file::{Compression, FileSettings, FileSink, Format, OutputTarget};
+    pub use crate::sink::memory::MemorySink;
+    pub use crate::sink::{MarkPolicy, Sink};
+    pub use crate::source::csv::{
+        CsvDialect, CsvSettings, CsvSource, HeaderNames, InvalidText, Ragged,
+    };
+    pub use crate::source::jsonl::{JsonlSettings, JsonlSource};
+    pub use crate::source::memory::MemorySource;
+    pub use crate::source::text::{Boundaries, Encoding, StreamSettings};
+    pub use crate::source::{Onlooker, Others, SegmentLimit, Source, Wanted};
+}

@@ -3,6 +3,8 @@
 //! Written to a hidden file and published by rename before the sink is, so that a record that is
 //! not in the output is in the rejects, whatever happens in between.
 
+mod path;
+
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
@@ -10,8 +12,9 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 
+pub use self::path::RejectPath;
 use crate::error::{Error, Result};
-use crate::part::{self, IfExists, PartFile, PartPolicy, directory, sweep};
+use crate::part::{self, PartFile, PartPolicy, directory, sweep};
 use crate::record::{Interval, Rejected};
 
 /// Keeps rejected records.
@@ -24,18 +27,17 @@ use crate::record::{Interval, Rejected};
 pub trait RejectLog: Send {
     fn append(&mut self, interval: &Interval, rejected: &[Rejected]) -> Result<()>;
 
-    /// The place where they can be found, if there is anything to find. A second call answers the
-    /// same. After a failure it publishes what there is room for, and says how much that is not.
+    /// The place where they can be found, if there are any. A second call answers the same. After a failure it publishes what there is room for, and says how much that is not.
     fn publish(&mut self) -> Result<Option<PathBuf>>;
 
-    /// Removes what was not published; the place of what was, is the answer.
+    /// Removes what was not published; the place of what was, is the answer, if there are any.
     fn discard(&mut self) -> Option<PathBuf>;
 }
 
 /// When the file appears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
-    /// Even when nothing was rejected: a file somebody named must not be last night's.
+enum Keep {
+    /// Even when nothing was rejected: whoever reads the name that was given finds a file.
     Always,
     /// Only with something in it.
     WhenNeeded,
@@ -57,28 +59,46 @@ const LINES_BYTES: usize = 64 * 1024;
 
 /// It holds raw records, which are nobody else's business.
 const POLICY: PartPolicy =
-    PartPolicy { flag: FLAG, if_exists: IfExists::Replace, mode: 0o600, loss: "" };
+    PartPolicy { keeps_content: true, mode: 0o600, ..PartPolicy::replacing(FLAG) };
 
 pub const FLAG: &str = "rejects";
 
 impl RejectFile {
-    /// Creates the hidden file, so that a place that cannot be written is known before anything is
-    /// read.
-    pub fn create(path: &Path, keep: Keep) -> Result<RejectFile> {
-        if keep == Keep::WhenNeeded {
-            // A directory of our own, with a file for each run.
-            fs::create_dir_all(directory(path)).map_err(|cause| {
-                Error::config(format!("cannot write rejected records to '{}'", path.display()))
-                    .because(cause)
-                    .help("choose another place with --rejects or --state-dir")
-            })?;
+    /// Creates the hidden file of a name that was given, so that a place that cannot be written is known
+    /// before anything is read.
+    pub fn named(named: &RejectPath) -> Result<RejectFile> {
+        let path = named.path();
+        match named.is_of_each_run() {
+            true => {
+                let file = RejectFile::create(path, Keep::WhenNeeded)?;
+                sweep(directory(path), |name| named.fits(name));
+                Ok(file)
+            }
+            false => RejectFile::create(path, Keep::Always),
         }
+    }
+
+    /// The same in a directory of our own, with a file for each run.
+    pub fn of_a_run(directory: &Path, pipeline_id: &str, run_id: &str) -> Result<RejectFile> {
+        let path = directory.join(name_of_a_run(pipeline_id, run_id));
+        fs::create_dir_all(directory).map_err(|cause| {
+            Error::config(format!("cannot write rejected records to '{}'", path.display()))
+                .because(cause)
+                .help("choose another place with --rejects or --state-dir")
+        })?;
+        let file = RejectFile::create(&path, Keep::WhenNeeded)?;
+        sweep(directory, is_of_a_run);
+        Ok(file)
+    }
+
+    fn create(path: &Path, keep: Keep) -> Result<RejectFile> {
         let part = PartFile::create(path, POLICY)?;
-        if keep == Keep::WhenNeeded {
-            sweep(directory(path), is_of_a_run);
-        }
         let (path, lines) = (path.to_path_buf(), Vec::new());
         Ok(RejectFile { path, part, lines, keep, count: 0, has_failed: false })
+    }
+
+    fn found(&self) -> Option<PathBuf> {
+        (self.count > 0).then(|| self.path.clone())
     }
 
     /// Everything that can be found out without writing.
@@ -113,7 +133,7 @@ impl RejectFile {
 }
 
 /// The name of a run's own file in a directory of such.
-pub fn name_of_a_run(pipeline_id: &str, run_id: &str) -> String {
+fn name_of_a_run(pipeline_id: &str, run_id: &str) -> String {
     format!("{}-{run_id}.jsonl", file_name(pipeline_id))
 }
 
@@ -122,11 +142,16 @@ pub fn left_in(directory: &Path) -> Vec<Metadata> {
     part::left_in(directory, is_of_a_run)
 }
 
+/// The same beside a name that was given.
+pub fn left_beside(named: &RejectPath) -> Vec<Metadata> {
+    part::left_in(directory(named.path()), |name| named.fits(name))
+}
+
 /// Longer ones leave no room for the rest of the name.
 const PIPELINE_BYTES_MAX: usize = 100;
 
 /// A name as part of a file name.
-fn file_name(name: &str) -> String {
+pub fn file_name(name: &str) -> String {
     let is_safe = |c: char| c.is_alphanumeric() || "-_.".contains(c);
     let mut safe: String = name.chars().map(|c| if is_safe(c) { c } else { '_' }).collect();
     while safe.len() > PIPELINE_BYTES_MAX {
@@ -157,7 +182,7 @@ impl RejectLog for RejectFile {
 
     fn publish(&mut self) -> Result<Option<PathBuf>> {
         if self.part.published().is_some() {
-            return Ok(Some(self.path.clone()));
+            return Ok(self.found());
         }
         if self.count == 0 && self.keep == Keep::WhenNeeded {
             return Ok(self.discard());
@@ -174,11 +199,11 @@ impl RejectLog for RejectFile {
             }
         }
         self.part.publish()?;
-        Ok(Some(self.path.clone()))
+        Ok(self.found())
     }
 
     fn discard(&mut self) -> Option<PathBuf> {
-        self.part.remove().map(|_| self.path.clone())
+        self.part.remove().and_then(|_| self.found())
     }
 }
 

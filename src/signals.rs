@@ -32,7 +32,13 @@ const PAIRS_NEEDED: usize = 4;
 const SAY_WAIT_MAX: Duration = Duration::from_millis(200);
 
 /// What signals stop, once there is something. A process has one set of handlers.
-static STOP: Mutex<Option<Arc<Stop>>> = Mutex::new(None);
+static STOPPED: Mutex<Stopped> = Mutex::new(Stopped { stop: None, came: None });
+
+struct Stopped {
+    stop: Option<Arc<Stop>>,
+    /// The first that came while there was something to stop.
+    came: Option<Signal>,
+}
 
 /// Installs the handlers. SIGINT goes through `ctrlc`; it does not tell which signal came, so the
 /// others go through tokio, on a thread of their own.
@@ -57,14 +63,23 @@ fn has_descriptors() -> io::Result<()> {
     pairs.map(drop)
 }
 
-/// From now on signals stop this run.
+/// From now on signals stop this run. One that came when the run before had ended already stops it, too.
 pub fn listen(stop: &Arc<Stop>) {
-    *what_stops() = Some(Arc::clone(stop));
+    let mut stopped = what_stops();
+    if let Some(signal) = stopped.came {
+        stop.signal(signal);
+    }
+    stopped.stop = Some(Arc::clone(stop));
+}
+
+/// What came since there was something to stop.
+pub fn came() -> Option<Signal> {
+    what_stops().came
 }
 
 /// From now on a signal ends the process at once, as before a run.
 pub fn listen_no_more() {
-    *what_stops() = None;
+    what_stops().stop = None;
 }
 
 /// Ends the process as the signal says, once nothing is left behind by that.
@@ -119,9 +134,11 @@ impl Heard {
 }
 
 fn received(signal: Signal) {
-    let stop = what_stops();
-    let Some(stop) = &*stop else { leave(signal) };
-    if stop.signal(signal) {
+    let mut stopped = what_stops();
+    let Some(stop) = &stopped.stop else { leave(signal) };
+    let is_first = stop.signal(signal);
+    stopped.came.get_or_insert(signal);
+    if is_first {
         tracing::warn!("{}: finishing what was read; a second signal stops at once", signal.name());
     }
 }
@@ -132,8 +149,8 @@ fn leave(signal: Signal) -> ! {
     process::exit(Outcome::Interrupted(signal).exit_code().into())
 }
 
-fn what_stops() -> MutexGuard<'static, Option<Arc<Stop>>> {
-    STOP.lock().unwrap_or_else(PoisonError::into_inner)
+fn what_stops() -> MutexGuard<'static, Stopped> {
+    STOPPED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// `nohup` starts us with SIGHUP ignored, and means it.

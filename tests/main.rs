@@ -106,7 +106,7 @@ mod suite {
     mod hostile_terminal;
     // The same at random, against a run with a good terminal; signals at random moments.
     mod soak_terminal;
-    // Records that are rejected beyond what is put up with: judged exactly, counted, kept and named.
+    // Records that are rejected beyond --max-errors: judged exactly, counted, kept and named.
     mod error_budget;
     // Mistakes in settings: empty, unknown, twice, no UTF-8, and how they are said.
     mod mistakes;
@@ -126,4 +126,8 @@ mod suite {
     mod summaries;
     // Backups of indices, and what is restored from them.
     mod backup;
+    // Configuration files: all pipelines of one, paths, variables.
+    mod config_files;
+    // Rejected records of a run stay where they are.
+    mod reject_files;
 }

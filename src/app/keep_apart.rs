@@ -5,24 +5,24 @@ use std::io;
 use std::path::Path;
 
 use super::ends::{is_to_stdout, output};
-use super::identity::{Identity, identity, identity_at, identity_of};
 use super::summary::FLAG as SUMMARY_FLAG;
 use super::text_files::{TextFiles, found, text_files};
 use crate::config::{Settings, Summary};
 use crate::error::{Error, Result};
+use crate::file_identity::FileIdentity;
 use crate::part::{is_hidden_of, is_same_place, left_of};
-use crate::rejects::{FLAG as REJECTS_FLAG, left_in};
+use crate::rejects::{FLAG as REJECTS_FLAG, RejectPath, left_beside, left_in};
 use crate::sink::file::FLAG as OUTPUT_FLAG;
 use crate::source::text::find;
 
-struct Read {
+struct FileToRead {
     what: String,
-    identity: Identity,
+    identity: FileIdentity,
 }
 
-struct Written<'a> {
-    flag: &'static str,
-    path: &'a Path,
+pub struct FileToWrite<'a> {
+    pub flag: &'static str,
+    pub path: &'a Path,
 }
 
 /// Every file of a run must be a file of its own: what is written would destroy what is read.
@@ -35,12 +35,12 @@ pub fn keep_apart(settings: &Settings) -> Result<()> {
     }
     apart_from_left(settings, &read)?;
     let is_used = is_to_stdout(settings) || settings.reporting.summary == Summary::Stdout;
-    if let Some(stdout) = is_used.then(|| identity_of(io::stdout())).flatten() {
+    if let Some(stdout) = is_used.then(|| FileIdentity::of_stream(io::stdout())).flatten() {
         apart_from_stream("standard output", stdout, &read, written.iter())?;
     }
     // A summary may well stand at the end of the log.
     let replacing = written.iter().filter(|written| written.flag != SUMMARY_FLAG);
-    match identity_of(io::stderr()) {
+    match FileIdentity::of_stream(io::stderr()) {
         Some(stderr) => apart_from_stream("standard error", stderr, &read, replacing),
         None => Ok(()),
     }
@@ -48,12 +48,12 @@ pub fn keep_apart(settings: &Settings) -> Result<()> {
 
 fn apart_from_stream<'a>(
     name: &str,
-    stream: Identity,
-    read: &[Read],
-    mut written: impl Iterator<Item = &'a Written<'a>>,
+    stream: FileIdentity,
+    read: &[FileToRead],
+    mut written: impl Iterator<Item = &'a FileToWrite<'a>>,
 ) -> Result<()> {
     let read = read.iter().find(|read| read.identity == stream).map(|read| read.what.clone());
-    let written = written.find(|written| identity_at(written.path) == Some(stream));
+    let written = written.find(|written| FileIdentity::at(written.path) == Some(stream));
     let written = written.map(|written| format!("the file of --{}", written.flag));
     match read.or(written) {
         Some(what) => Err(Error::config(format!("{name} is {what} itself"))
@@ -74,51 +74,52 @@ pub fn lone_summary(settings: &Settings) -> Option<&Path> {
     is_lone.then_some(summary.path)
 }
 
-fn read(settings: &Settings) -> Result<Vec<Read>> {
+fn read(settings: &Settings) -> Result<Vec<FileToRead>> {
     let mut all = Vec::new();
     let TextFiles { names, flag, written } = text_files(settings);
     for input in find(names, flag, written)?.inputs {
         let identity = match &input.path {
-            Some(path) => identity_at(path),
-            None => identity_of(io::stdin()),
+            Some(path) => FileIdentity::at(path),
+            None => FileIdentity::of_stream(io::stdin()),
         };
         let what = format!("the input '{}'", input.name);
-        all.extend(identity.map(|identity| Read { what, identity }));
+        all.extend(identity.map(|identity| FileToRead { what, identity }));
     }
     for file in &settings.files_read {
         let what = format!("the file of {}", file.what);
-        let identity = identity_at(&file.path);
-        all.extend(identity.map(|identity| Read { what, identity }));
+        let identity = FileIdentity::at(&file.path);
+        all.extend(identity.map(|identity| FileToRead { what, identity }));
     }
     Ok(all)
 }
 
-fn written(settings: &Settings) -> Vec<Written<'_>> {
+/// The files that a run writes.
+pub fn written(settings: &Settings) -> Vec<FileToWrite<'_>> {
     let summary = match &settings.reporting.summary {
         Summary::File(path) => Some(path.as_path()),
         Summary::None | Summary::Stdout => None,
     };
     let files = [
         (OUTPUT_FLAG, output(settings)),
-        (REJECTS_FLAG, settings.rejects.as_deref()),
+        (REJECTS_FLAG, settings.rejects.as_ref().map(RejectPath::path)),
         (SUMMARY_FLAG, summary),
     ];
-    files.into_iter().filter_map(|(flag, path)| Some(Written { flag, path: path? })).collect()
+    files.into_iter().filter_map(|(flag, path)| Some(FileToWrite { flag, path: path? })).collect()
 }
 
-fn apart_from_read(written: &Written<'_>, read: &[Read]) -> Result<()> {
-    let Written { flag, path } = written;
+fn apart_from_read(written: &FileToWrite<'_>, read: &[FileToRead]) -> Result<()> {
+    let FileToWrite { flag, path } = written;
     let shown = path.display();
     let same = |found: &Metadata| {
-        let identity = identity(found);
+        let identity = FileIdentity::of(found);
         read.iter().find(|read| read.identity == identity)
     };
-    if let Some(Read { what, .. }) = fs::metadata(path).ok().as_ref().and_then(same) {
+    if let Some(FileToRead { what, .. }) = fs::metadata(path).ok().as_ref().and_then(same) {
         return Err(Error::config(format!("'{shown}' is {what} itself"))
             .help(format!("choose another --{flag}")));
     }
     match left_of(path, flag).as_ref().and_then(same) {
-        Some(Read { what, .. }) => Err(Error::config(format!(
+        Some(FileToRead { what, .. }) => Err(Error::config(format!(
             "{what} is what a killed run left of '{shown}', and would be removed"
         ))
         .help(format!("give it another name, or choose another --{flag}"))),
@@ -127,11 +128,15 @@ fn apart_from_read(written: &Written<'_>, read: &[Read]) -> Result<()> {
 }
 
 /// What killed runs left of their rejected records is removed with the next that are kept beside it.
-fn apart_from_left(settings: &Settings, read: &[Read]) -> Result<()> {
-    let (None, Some(directory)) = (&settings.rejects, &settings.state_dir) else { return Ok(()) };
-    let left: Vec<_> = left_in(&directory.join("rejects")).iter().map(identity).collect();
+fn apart_from_left(settings: &Settings, read: &[FileToRead]) -> Result<()> {
+    let left = match (&settings.rejects, &settings.state_dir) {
+        (Some(named), _) if named.is_of_each_run() => left_beside(named),
+        (None, Some(directory)) => left_in(&directory.join("rejects")),
+        _ => return Ok(()),
+    };
+    let left: Vec<_> = left.iter().map(FileIdentity::of).collect();
     match read.iter().find(|read| left.contains(&read.identity)) {
-        Some(Read { what, .. }) => Err(Error::config(format!(
+        Some(FileToRead { what, .. }) => Err(Error::config(format!(
             "{what} was left by a run that was killed, and would be removed"
         ))
         .help("give it another name")),
@@ -139,7 +144,7 @@ fn apart_from_left(settings: &Settings, read: &[Read]) -> Result<()> {
     }
 }
 
-fn apart(one: &Written<'_>, other: &Written<'_>) -> Result<()> {
+fn apart(one: &FileToWrite<'_>, other: &FileToWrite<'_>) -> Result<()> {
     let shown = one.path.display();
     if is_same_place(other.path, one.path) {
         return Err(Error::config(format!(

@@ -1,15 +1,16 @@
 //! The wiring: the only place where concrete sources and sinks meet the pipeline.
 //!
 //! `ends` opens what a run moves records between, `session` is one run, `summary` is what is told
-//! of it, `preflight` what can be known before it: `keep_apart` that no file is used for two things,
-//! `stream` that standard streams are there, `backup` what restores the dates of one, `identity` tells files that have several names. `refusal` is told where not even the settings are known.
+//! of it, `run_all` what pipelines share that are run one after another, `preflight` what can be known
+//! before it: `keep_apart` that no file is used for two things, `stream` that standard streams are there.
+//! `backup` is what restores the dates of one. `refusal` is told where not even the settings are known.
 
 mod backup;
 mod ends;
-mod identity;
 mod keep_apart;
 mod preflight;
 mod refusal;
+mod run_all;
 mod session;
 mod stream;
 mod summary;
@@ -19,12 +20,13 @@ use std::io::{self, IsTerminal};
 
 use tracing::level_filters::LevelFilter;
 
-pub use self::ends::{Ends, Fitted, Output, intent};
+pub use self::ends::{Destination, Ends, Fitted, intent};
 pub use self::preflight::{check_files, check_streams};
 use self::refusal::RefusedRun;
-use self::session::Session;
+pub use self::run_all::{begin_all, keep_pipelines_apart, say_how_all_ended};
+use self::session::RunSession;
 use crate::config::{
-    LogFormat, LogLevel, Refusal, Settings, environment, log_format_of_environment,
+    LogFormat, LogLevel, Settings, SettingsRefusal, environment, log_format_of_environment,
 };
 use crate::error::Error;
 use crate::observe::logging::{self, Style};
@@ -37,10 +39,11 @@ use crate::signals;
 /// Runs one sync and says how it ended. Errors are said here, once.
 pub fn run(settings: &Settings) -> Outcome {
     logging::install(style(settings), level(settings));
+    standard_error().begin_anew();
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let session = match check_streams(settings) {
-        Ok(()) => Session::start(settings),
-        Err(error) => Session::refused(settings, error),
+        Ok(()) => RunSession::start(settings),
+        Err(error) => RunSession::refused(settings, error),
     };
     signals::said();
     standard_error().begin_to_end();
@@ -74,15 +77,16 @@ fn warnings(settings: &[Settings]) -> Vec<String> {
 }
 
 /// Says why there are no settings: all that is wrong, and what was passed over.
-pub fn refuse(refusal: &Refusal) -> Outcome {
+pub fn refuse(refusal: &SettingsRefusal) -> Outcome {
     logging::install(style_of(refusal.log_format), LevelFilter::WARN);
     refusal.warnings.iter().for_each(|warning| warn(warning));
-    refusal.mistakes.iter().for_each(complain);
+    let pipeline = refusal.pipeline.as_deref().filter(|_| refusal.is_one_of_several);
+    refusal.mistakes.iter().for_each(|mistake| complain_of(pipeline, mistake));
     Outcome::Usage
 }
 
 /// The same of a run: whoever looks into its summary must not find the run before.
-pub fn refuse_run(refusal: &Refusal) -> Outcome {
+pub fn refuse_run(refusal: &SettingsRefusal) -> Outcome {
     let outcome = refuse(refusal);
     let mistakes: Vec<_> = refusal.mistakes.iter().map(ToString::to_string).collect();
     if let Some(run) = RefusedRun::of_settings(&refusal.written, refusal.pipeline.as_deref()) {
@@ -141,8 +145,17 @@ fn level(settings: &Settings) -> LevelFilter {
 
 /// The one line that says why.
 pub fn complain(error: &Error) {
-    if !panics::was_said(error) {
-        logging::complain(&error.to_string());
+    complain_of(None, error);
+}
+
+/// The same with the pipeline, where several are run.
+fn complain_of(pipeline: Option<&str>, error: &Error) {
+    if panics::was_said(error) {
+        return;
+    }
+    match pipeline {
+        Some(pipeline) => logging::complain(&format!("{}: {error}", Line(pipeline))),
+        None => logging::complain(&error.to_string()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
@@ -12,22 +12,39 @@ use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::rejects::RejectFile;
 
-/// Which files and streams there are. A run looks at the places of files as it takes them.
+/// Which files and streams there are. A run looks at the places of files as it takes them, but for
+/// rejected records of an earlier one, which are there before anything is begun.
 pub fn check_streams(settings: &Settings) -> Result<()> {
     stream::check(settings)?;
-    keep_apart(settings)
+    keep_apart(settings)?;
+    settings.rejects.as_ref().map_or(Ok(()), |rejects| RejectFile::check(rejects.path()))
 }
 
 /// The same for a look, with the places of what is told.
 pub fn check_files(settings: &Settings) -> Result<()> {
     check_streams(settings)?;
     summary::check(settings)?;
-    match (&settings.rejects, &settings.state_dir) {
-        (Some(rejects), _) => RejectFile::check(rejects),
-        (None, Some(directory)) => check_directory(&directory.join("rejects")),
-        (None, None) => {
-            Err(Error::config("there is no place for rejected records: HOME is not set")
-                .help("set --state-dir or --rejects"))
+    match &settings.rejects {
+        Some(_) => Ok(()),
+        None => check_directory(&own_rejects(settings)?),
+    }
+}
+
+/// The directory with a file for each run, where none is named.
+fn own_rejects(settings: &Settings) -> Result<PathBuf> {
+    let directory = settings.state_dir.as_ref().map(|directory| directory.join("rejects"));
+    directory.ok_or_else(|| {
+        Error::config("there is no place for rejected records: HOME is not set")
+            .help("set --state-dir or --rejects")
+    })
+}
+
+pub fn open_rejects(settings: &Settings) -> Result<RejectFile> {
+    match &settings.rejects {
+        Some(named) => RejectFile::named(named),
+        None => {
+            let directory = own_rejects(settings)?;
+            RejectFile::of_a_run(&directory, &settings.pipeline_id, &settings.run_id)
         }
     }
 }

@@ -6,12 +6,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::text_files::found;
 use super::{complain, summary};
-use crate::config::{PIPELINE_ID, Written};
+use crate::config::{PIPELINE_ID, WrittenOptions, is_named_after_pipeline};
 use crate::event::Vitals;
 use crate::observe::Stats;
 use crate::outcome::Outcome;
 use crate::part::is_same_place;
 use crate::report::{Output, Report};
+use crate::secret::by_name;
 
 /// Options whose files may be read, or be somebody's.
 const FILES: [&str; 5] = ["csv-file", "jsonl-file", "output-file", "rejects", "config"];
@@ -26,7 +27,7 @@ pub struct RefusedRun {
 
 impl RefusedRun {
     /// Of settings that do not go together.
-    pub fn of_settings(written: &Written, pipeline: Option<&str>) -> Option<RefusedRun> {
+    pub fn of_settings(written: &WrittenOptions, pipeline: Option<&str>) -> Option<RefusedRun> {
         let text = |name| written.get(name)?.values.last().map(String::as_str);
         let summary = text(summary::FLAG)?;
         let named = FILES.iter().filter_map(|name| written.get(name)).flat_map(|text| &text.values);
@@ -38,7 +39,7 @@ impl RefusedRun {
     }
 
     /// Of a command line that cannot be understood, with what the environment says.
-    pub fn of_words(words: &[String], environment: &Written) -> Option<RefusedRun> {
+    pub fn of_words(words: &[String], environment: &WrittenOptions) -> Option<RefusedRun> {
         let name = |word: &str| word.strip_prefix("--").map(|name| name.replace('_', "-"));
         let mut refusal = RefusedRun::of_settings(environment, None);
         for (index, word) in words.iter().enumerate() {
@@ -48,6 +49,9 @@ impl RefusedRun {
             };
             if name(option).as_deref() == Some(summary::FLAG) {
                 let (summary, pipeline_id) = (value?.into(), PIPELINE_ID.to_string());
+                if is_named_after_pipeline(value?) {
+                    return None;
+                }
                 refusal = Some(RefusedRun { summary, pipeline_id, others: Vec::new() });
             }
         }
@@ -64,6 +68,7 @@ impl RefusedRun {
     }
 
     pub fn tell(self, error: String) {
+        let error = by_name(&error);
         let RefusedRun { summary, pipeline_id, others } = self;
         let is_file = ![Path::new(""), Path::new("-")].contains(&summary.as_path());
         if !is_file || others.iter().any(|other| is_same_place(other, &summary)) {
@@ -106,7 +111,7 @@ mod tests {
             ("--csv-file a", None, ""),
         ] {
             let words: Vec<_> = line.split(' ').map(String::from).collect();
-            let refusal = RefusedRun::of_words(&words, &Written::default());
+            let refusal = RefusedRun::of_words(&words, &WrittenOptions::default());
             let found = refusal.as_ref().map(|refusal| refusal.summary.as_path());
             assert_eq!(found, summary.map(Path::new), "{line}");
             let is_known = |refusal: RefusedRun| refusal.others.contains(&PathBuf::from(other));

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::ends::{Ends, Output, intent, output};
+use super::ends::{Destination, Ends, intent, output};
 use super::keep_apart::lone_summary;
-use super::{backup, complain, show_bar, summary};
+use super::preflight::open_rejects;
+use super::{backup, complain, complain_of, show_bar, summary};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
 use crate::event::{Observer, Vitals};
@@ -20,8 +21,9 @@ use crate::outcome::Outcome;
 use crate::part::in_use;
 use crate::pipeline::{self, Ending, ErrorBudget, OnRejected, RetryPolicy, Run, Stop};
 use crate::record::{Counts, Rejected};
-use crate::rejects::{Keep, RejectFile, name_of_a_run};
+use crate::rejects::RejectFile;
 use crate::report::{Output as OutputKind, Report, Restore};
+use crate::secret::by_name;
 use crate::signals;
 use crate::sink::MarkPolicy;
 use crate::sink::file::FLAG as OUTPUT_FLAG;
@@ -37,9 +39,8 @@ const LOGGED_REJECTED_MAX: u64 = 10;
 const COUNT_WAIT_MAX: Duration = Duration::from_millis(100);
 
 /// A run that has ended, with everything that still has to be told or put away.
-pub struct Session {
+pub struct RunSession {
     stats: Arc<Stats>,
-    run_id: String,
     ending: Ending,
     restore: Option<Restore>,
     /// Nothing was moved, not even begun to be.
@@ -59,16 +60,15 @@ enum SummaryFile {
     Unknown,
 }
 
-impl Session {
-    fn new(settings: &Settings) -> (Session, Arc<Vitals>) {
+impl RunSession {
+    fn new(settings: &Settings) -> (RunSession, Arc<Vitals>) {
         let vitals = Arc::new(Vitals::sized(
             settings.worker_count,
             settings.lane_count,
             settings.memory_limit,
         ));
-        let session = Session {
+        let session = RunSession {
             stats: Arc::new(Stats::new(Arc::clone(&vitals))),
-            run_id: uuid::Uuid::now_v7().to_string(),
             ending: Ending::default(),
             restore: None,
             is_refused: false,
@@ -79,8 +79,8 @@ impl Session {
         (session, vitals)
     }
 
-    pub fn start(settings: &Settings) -> Session {
-        let (mut session, vitals) = Session::new(settings);
+    pub fn start(settings: &Settings) -> RunSession {
+        let (mut session, vitals) = RunSession::new(settings);
         // Before there is anything to put away.
         signals::listen(&session.stop);
         if let Err(error) = summary::begin(&session.report(settings), settings) {
@@ -96,8 +96,8 @@ impl Session {
     }
 
     /// Nothing was opened, because settings do not go together.
-    pub fn refused(settings: &Settings, error: Error) -> Session {
-        let (mut session, _) = Session::new(settings);
+    pub fn refused(settings: &Settings, error: Error) -> RunSession {
+        let (mut session, _) = RunSession::new(settings);
         signals::listen(&session.stop);
         session.refuse(error);
         if let Some(path) = lone_summary(settings)
@@ -119,14 +119,14 @@ impl Session {
     fn run(&mut self, settings: &Settings, vitals: Arc<Vitals>) -> Result<Ending> {
         let started = Instant::now();
         let stats = Arc::clone(&self.stats);
-        let serving = serve(settings, &self.run_id, &stats)?;
-        let runtime = Lanes::start()?;
+        let serving = serve(settings, &stats)?;
+        let runtime = LaneRuntime::start()?;
         let stop = Arc::clone(&self.stop);
         let observer: Arc<dyn Observer> = Arc::new(Fanout::new(vec![
             Arc::clone(&stats) as Arc<dyn Observer>,
             Arc::new(EventLog),
         ]));
-        let opening = open(settings, &self.run_id, &observer);
+        let opening = open(settings, &observer);
         let opened = runtime.block_on(async {
             tokio::select! {
                 opened = opening => opened.map(Some),
@@ -140,7 +140,7 @@ impl Session {
         self.restore = backup::restore(settings, &*ends.source);
         let sink = ends.sink.ok_or_else(|| Error::internal("a run without a sink"))?;
         let table = ends.table.as_deref();
-        tracing::info!("{}", intent(settings, table, &self.run_id));
+        tracing::info!("{}", intent(settings, table, &settings.run_id));
         for plan in table.iter().filter_map(|table| table.plan.as_ref()) {
             plan.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         }
@@ -181,7 +181,7 @@ impl Session {
         // What is being written is counted when it could not be.
         standard_error().finish(COUNT_WAIT_MAX);
         let report = self.report(settings);
-        let Session { ending, is_refused, summary, server, stop, .. } = self;
+        let RunSession { ending, is_refused, summary, server, stop, .. } = self;
         if summary == SummaryFile::Writable {
             summary::data_ended(&report, settings);
         }
@@ -189,8 +189,9 @@ impl Session {
             summary::show(&report, settings);
         }
         // Before the summary: nobody may be reading that.
+        let pipeline = settings.is_one_of_several.then_some(settings.pipeline_id.as_str());
         if let Some(error) = &ending.error {
-            complain(error);
+            complain_of(pipeline, error);
         }
         let told = match summary {
             SummaryFile::Writable => summary::told(&report, settings, &stop),
@@ -204,7 +205,7 @@ impl Session {
         match told {
             Ok(()) => outcome,
             Err(error) => {
-                complain(&error);
+                complain_of(pipeline, &error);
                 if outcome == Outcome::Complete { error.kind.into() } else { outcome }
             }
         }
@@ -215,10 +216,10 @@ impl Session {
         let ending = &self.ending;
         Report {
             pipeline_id: settings.pipeline_id.clone(),
-            run_id: self.run_id.clone(),
+            run_id: settings.run_id.clone(),
             started_at_seconds: started.as_secs_f64(),
             outcome: ending.outcome,
-            error: ending.error.as_ref().map(ToString::to_string),
+            error: ending.error.as_ref().map(|error| by_name(&error.to_string())),
             published: ending.published.clone(),
             source: settings.source.kind().0,
             sink: settings.sink.kind().0,
@@ -234,17 +235,17 @@ impl Session {
 
 /// The runtime of the lanes. Dropping it waits for nobody: a write or sync may hang, and whoever reads
 /// is left reading.
-struct Lanes(Option<Runtime>);
+struct LaneRuntime(Option<Runtime>);
 
-impl Lanes {
-    fn start() -> Result<Lanes> {
+impl LaneRuntime {
+    fn start() -> Result<LaneRuntime> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("lanes")
             .enable_all()
             .build()
             .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
-        Ok(Lanes(Some(runtime)))
+        Ok(LaneRuntime(Some(runtime)))
     }
 
     fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
@@ -252,7 +253,7 @@ impl Lanes {
     }
 }
 
-impl Drop for Lanes {
+impl Drop for LaneRuntime {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
@@ -280,15 +281,11 @@ fn output_kind(settings: &Settings) -> OutputKind {
 }
 
 /// The output first: whoever else writes it must be known before a pipe is waited for.
-async fn open(
-    settings: &Settings,
-    run_id: &str,
-    observer: &Arc<dyn Observer>,
-) -> Result<(Ends, RejectFile)> {
-    let output = Output::take(settings, run_id, observer).await?;
+async fn open(settings: &Settings, observer: &Arc<dyn Observer>) -> Result<(Ends, RejectFile)> {
+    let output = Destination::take(settings, observer).await?;
     let guard = output.guard();
     let opened = async {
-        let rejects = open_rejects(settings, run_id)?;
+        let rejects = open_rejects(settings)?;
         let ends = Ends::open(settings, output, observer).await?;
         Ok((ends, rejects))
     };
@@ -299,17 +296,13 @@ async fn open(
     opened
 }
 
-fn serve(
-    settings: &Settings,
-    run_id: &str,
-    stats: &Arc<Stats>,
-) -> Result<Option<(Arc<Pages>, Server)>> {
+fn serve(settings: &Settings, stats: &Arc<Stats>) -> Result<Option<(Arc<Pages>, Server)>> {
     let Some(port) = settings.metrics.port else { return Ok(None) };
     let (source, source_format) = settings.source.kind();
     let (sink, sink_format) = settings.sink.kind();
     let identity = Identity {
         pipeline_id: settings.pipeline_id.clone(),
-        run_id: run_id.to_string(),
+        run_id: settings.run_id.clone(),
         source,
         sink,
         source_format,
@@ -328,19 +321,7 @@ fn serve(
     Ok(Some((pages, server)))
 }
 
-fn open_rejects(settings: &Settings, run_id: &str) -> Result<RejectFile> {
-    if let Some(path) = &settings.rejects {
-        return RejectFile::create(path, Keep::Always);
-    }
-    let Some(directory) = &settings.state_dir else {
-        return Err(Error::config("there is no place for rejected records: HOME is not set")
-            .help("set --state-dir or --rejects"));
-    };
-    let path = directory.join("rejects").join(name_of_a_run(&settings.pipeline_id, run_id));
-    RejectFile::create(&path, Keep::WhenNeeded)
-}
-
-/// Where none is put up with, the error that ends the run says it; otherwise the log shows the
+/// Where no rejected record is allowed, the error that ends the run says it; otherwise the log shows the
 /// first ones.
 fn log_rejected(budget: ErrorBudget) -> OnRejected {
     let logged = AtomicU64::new(0);

@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 use rustix::fs::{OFlags, fcntl_getfl, fstat, major, minor};
 
 use super::ends::is_to_stdout;
-use super::identity::is_at;
 use super::text_files::{TextFiles, text_files};
 use crate::config::{Settings, Summary};
 use crate::error::{Error, Kind, Result};
+use crate::file_identity::is_stream_at;
 use crate::outcome::Outcome;
 use crate::pipeline::{Phase, Stop};
 use crate::record::ErrorType;
@@ -70,7 +70,9 @@ fn is_closed(stream: impl AsFd) -> bool {
 pub fn is_stream(path: &Path) -> bool {
     let is_other =
         |found: fs::Metadata| !found.is_dir() && (!found.is_file() || is_descriptor(path));
-    fs::metadata(path).is_ok_and(is_other) || is_at(io::stdout(), path) || is_at(io::stderr(), path)
+    fs::metadata(path).is_ok_and(is_other)
+        || is_stream_at(io::stdout(), path)
+        || is_stream_at(io::stderr(), path)
 }
 
 /// Whether it leads through the open files of a process, as `/dev/stdout` and `/dev/fd/3` do.
@@ -128,8 +130,8 @@ fn write(path: Option<&Path>, bytes: &[u8], is_open: &AtomicBool) -> io::Result<
     let mut stream: Box<dyn Write> = match path {
         None => Box::new(StandardOutput),
         // Opened anew, it would be written from its beginning, over what went there before.
-        Some(path) if is_at(io::stdout(), path) => Box::new(StandardOutput),
-        Some(path) if is_at(io::stderr(), path) => Box::new(io::stderr()),
+        Some(path) if is_stream_at(io::stdout(), path) => Box::new(StandardOutput),
+        Some(path) if is_stream_at(io::stderr(), path) => Box::new(io::stderr()),
         Some(path) => Box::new(OpenOptions::new().append(true).open(path)?),
     };
     is_open.store(true, Ordering::Relaxed);

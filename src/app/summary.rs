@@ -14,7 +14,7 @@ use super::stream::{self, is_stream};
 use crate::config::{LogFormat, Settings, Summary};
 use crate::error::{Error, Kind, Result};
 use crate::observe::standard_error::standard_error;
-use crate::part::{IfExists, PartFile, PartPolicy};
+use crate::part::{PartFile, PartPolicy};
 use crate::pipeline::Stop;
 use crate::record::ErrorType;
 use crate::report::json::{self, Progress};
@@ -22,8 +22,7 @@ use crate::report::{Report, text};
 use crate::shown::Json;
 
 /// Of the file it is written to.
-const POLICY: PartPolicy =
-    PartPolicy { flag: FLAG, if_exists: IfExists::Replace, mode: 0o666, loss: "" };
+const POLICY: PartPolicy = PartPolicy::replacing(FLAG);
 
 pub const FLAG: &str = "summary-json";
 

@@ -9,14 +9,16 @@ use tokio::runtime::Runtime;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::app::{self, Ends, Fitted, Output};
-use crate::config::{Settings, SinkSettings};
+use super::print;
+use crate::app::{self, Destination, Ends, Fitted};
+use crate::config::{self, Settings, SinkSettings, Which, WrittenOptions};
 use crate::error::{Error, Later, Result};
 use crate::event::{Event, Expected, Observer};
+use crate::outcome::Outcome;
 use crate::pipeline::{self, ErrorBudget, Stop};
-use crate::record::{Field, Rows, Segment, Shape};
+use crate::record::{Rows, Segment, Shape};
 use crate::report::text;
-use crate::shown::Line;
+use crate::shown::{Block, Line};
 use crate::signals;
 use crate::sink::mysql::{Findings, Known, MysqlSettings, State, findings};
 use crate::sink::{Refused, Sink};
@@ -31,8 +33,46 @@ const SHOWN_VALUE_CHARS: usize = 24;
 /// For a reader to see that nothing more is wanted, before what it reads from is closed.
 const LET_GO_MAX: Duration = Duration::from_millis(500);
 
+/// Looks at one pipeline or at all. `ddl_only` prints nothing but the statements for the state tables.
+pub fn run(which: &Which, ddl_only: bool, written: WrittenOptions) -> Outcome {
+    let settings = match config::resolve(written, which) {
+        Err(refusal) => return app::refuse(&refusal),
+        Ok(settings) => settings,
+    };
+    app::begin_look(&settings);
+    match ddl_only {
+        true => print_ddl(&settings),
+        false => print_checks(&settings),
+    }
+}
+
+fn print_checks(settings: &[Settings]) -> Outcome {
+    let (text, errors) = match settings {
+        [only] => {
+            let mut text = String::new();
+            let checked = check(only, &mut text);
+            (text, checked.err().into_iter().collect())
+        }
+        several => check_all(several),
+    };
+    let printed = print(&Block(text).to_string());
+    errors.iter().for_each(app::complain);
+    errors.first().map_or(printed, |error| error.kind.into())
+}
+
+fn print_ddl(settings: &[Settings]) -> Outcome {
+    let mut text = String::new();
+    for settings in settings {
+        if let Err(error) = ddl(settings, &mut text) {
+            app::complain(&error);
+            return error.kind.into();
+        }
+    }
+    print(&text)
+}
+
 /// Writes what there is to know. An error where a run would end with one at its start.
-pub fn check(settings: &Settings, out: &mut String) -> Result<()> {
+fn check(settings: &Settings, out: &mut String) -> Result<()> {
     app::check_files(settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -51,7 +91,7 @@ pub fn check(settings: &Settings, out: &mut String) -> Result<()> {
     let (ends, segment) = looked?;
     let mut rows = Rows::new(ends.decoder.shape());
     let findings = match &ends.table {
-        Some(table) => Some(runtime.block_on(look_at_table(table, ends.source.fields()))?),
+        Some(table) => Some(runtime.block_on(look_at_table(table))?),
         None => None,
     };
     if let Some(segment) = &segment {
@@ -101,7 +141,7 @@ fn look(
 ) -> Result<(Ends, Option<Segment>)> {
     let opening = async {
         let nobody: Arc<dyn Observer> = Arc::new(Nobody);
-        let output = Output::look(settings, &nobody).await?;
+        let output = Destination::look(settings, &nobody).await?;
         Ends::look(settings, output, &nobody).await
     };
     runtime.block_on(async {
@@ -141,7 +181,7 @@ fn within_budget(budget: ErrorBudget, rows: &Rows, seen: u64) -> Result<()> {
 }
 
 /// Writes the statements that create the state tables, for an administrator. Asks no server.
-pub fn ddl(settings: &Settings, out: &mut String) -> Result<()> {
+fn ddl(settings: &Settings, out: &mut String) -> Result<()> {
     let SinkSettings::Mysql(mysql) = &settings.sink else {
         return Err(Error::config("files have no state tables").help("say --sink-type mysql"));
     };
@@ -264,12 +304,13 @@ fn written(out: &mut String, sink: &dyn Sink, rows: &Rows) -> Result<(Vec<Refuse
     Ok((refused, payload.bytes.len()))
 }
 
-async fn look_at_table(table: &Fitted, fields: &[Field]) -> Result<Findings> {
+async fn look_at_table(table: &Fitted) -> Result<Findings> {
     let settings = &table.target.settings;
     let state_tables = State::new(settings, &settings.full_table())?.definitions();
     let known = Known {
-        fields,
+        fields: &table.fields,
         plan: table.plan.as_ref(),
+        table: table.table.as_ref(),
         new_table: table.new_table.as_ref(),
         state_tables: &state_tables,
     };
@@ -362,7 +403,7 @@ fn table_plan(settings: &Settings, mysql: &MysqlSettings, size: Option<(u64, u64
 }
 
 /// Checks one pipeline after another; the errors of all.
-pub fn check_all(settings: &[Settings]) -> (String, Vec<Error>) {
+fn check_all(settings: &[Settings]) -> (String, Vec<Error>) {
     let mut out = String::new();
     let mut errors = Vec::new();
     for settings in settings {

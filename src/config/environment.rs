@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::mistakes::Mistakes;
 use super::nearest::nearest;
 use super::options::OPTIONS;
-use super::written::{Origin, Spellings, Written};
+use super::written::{OptionOrigin, Spellings, WrittenOptions};
 
 const PREFIX: &str = "FLOWGAUGE_";
 
@@ -18,8 +18,8 @@ const OF_TESTS: [&str; 2] = ["FLOWGAUGE_TEST_", "FLOWGAUGE_SOAK_"];
 pub fn from_environment(
     variables: impl IntoIterator<Item = (OsString, OsString)>,
     mistakes: &mut Mistakes,
-) -> Written {
-    let mut written = Written::default();
+) -> WrittenOptions {
+    let mut written = WrittenOptions::default();
     let mut variables: Vec<_> = variables.into_iter().filter(|(name, _)| is_for_us(name)).collect();
     variables.sort();
     for (name, value) in variables {
@@ -29,7 +29,7 @@ pub fn from_environment(
             continue;
         };
         let Some(value) = value.to_str() else {
-            let spellings = Spellings(option, Some(&Origin::Variable));
+            let spellings = Spellings(option, Some(&OptionOrigin::Variable));
             mistakes.add(format!("{spellings}: the value is not valid UTF-8"));
             continue;
         };
@@ -39,7 +39,7 @@ pub fn from_environment(
             written.warnings.push(format!("{shown} holds '{value}', which is no port; ignored"));
             continue;
         }
-        written.set(option, option.values(value), Origin::Variable);
+        written.set(option, option.values(value), OptionOrigin::Variable);
     }
     written
 }
@@ -106,7 +106,7 @@ pub fn state_dir(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf>
 mod tests {
     use super::*;
 
-    fn read(variables: &[(&str, &[u8])]) -> (Written, Vec<String>) {
+    fn read(variables: &[(&str, &[u8])]) -> (WrittenOptions, Vec<String>) {
         let variables = variables
             .iter()
             .map(|(name, value)| (OsString::from(name), OsString::from_vec(value.to_vec())));

@@ -1,16 +1,20 @@
 //! The configuration file: top-level settings or `[defaults]`, `[connections.NAME]`,
 //! `[pipelines.NAME]` and `include`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use toml::{Table, Value};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::include::Includes;
 use super::mistakes::Mistakes;
 use super::nearest::nearest;
 use super::options::{OPTIONS, Opt};
-use super::written::{Origin, Written};
+use super::places::beside;
+use super::variables::{Expanded, Held, Variable, expand};
+use super::written::{FilePlace, OptionOrigin, OptionText, WrittenOptions};
 
 /// What all files together say.
 #[derive(Debug, Default)]
@@ -20,23 +24,43 @@ pub struct ConfigFile {
     pub is_whole: bool,
     /// With those that are included.
     files: Vec<PathBuf>,
-    defaults: Written,
+    defaults: Vec<FileOption>,
     connections: BTreeMap<String, Connection>,
-    pipelines: BTreeMap<String, Pipeline>,
+    /// In their order, those of a file before those that it includes.
+    pipelines: Vec<(String, Pipeline)>,
 }
 
 #[derive(Debug)]
 struct Connection {
     file: PathBuf,
-    written: Written,
+    options: Vec<FileOption>,
 }
 
 #[derive(Debug)]
 struct Pipeline {
     file: PathBuf,
     connections: Vec<String>,
-    written: Written,
+    options: Vec<FileOption>,
 }
+
+/// An option as it stands in a file, with its variables.
+#[derive(Debug)]
+struct FileOption {
+    option: &'static Opt,
+    texts: Vec<String>,
+    /// Written as a list, so that commas part nothing.
+    is_list: bool,
+    place: FilePlace,
+}
+
+/// A table of a file that is being read.
+struct Reader<'a> {
+    path: &'a Path,
+    text: &'a str,
+    mistakes: &'a mut Mistakes,
+}
+
+type Entry<'i> = (Spanned<Cow<'i, str>>, Spanned<DeValue<'i>>);
 
 impl ConfigFile {
     pub fn read(path: &Path, mistakes: &mut Mistakes) -> ConfigFile {
@@ -47,34 +71,46 @@ impl ConfigFile {
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.pipelines.keys().map(String::as_str)
+        self.pipelines.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The layer of a pipeline, or of the settings outside of pipelines.
-    pub fn layer(&self, pipeline: Option<&str>, mistakes: &mut Mistakes) -> Written {
-        let mut layer = Written::default();
+    /// The layer of a pipeline, or of the settings outside of pipelines, below what was typed: what
+    /// does not count need not be understood.
+    pub fn layer(
+        &self,
+        pipeline: Option<&str>,
+        typed: &WrittenOptions,
+        variable: &dyn Fn(&str) -> Held,
+        mistakes: &mut Mistakes,
+    ) -> WrittenOptions {
+        let mut tables: Vec<&[FileOption]> = Vec::new();
         if let Some(name) = pipeline {
-            let Some(pipeline) = self.pipelines.get(name) else {
-                let known: Vec<_> = self.names().collect();
-                mistakes.add(format!(
-                    "there is no pipeline '{name}' in '{}'; it has {}",
-                    self.path.display(),
-                    if known.is_empty() { "none".to_string() } else { known.join(", ") }
-                ));
-                return layer;
+            let Some((_, pipeline)) = self.pipelines.iter().find(|(known, _)| known == name) else {
+                return WrittenOptions::default();
             };
-            layer.fall_back_on(pipeline.written.clone());
+            tables.push(&pipeline.options);
             for connection in &pipeline.connections {
                 match self.connections.get(connection) {
-                    Some(connection) => layer.fall_back_on(connection.written.clone()),
+                    Some(connection) => tables.push(&connection.options),
                     None => mistakes.add(format!(
                         "[pipelines.{name}] names the connection '{connection}', which is not there; add [connections.{connection}]"
                     )),
                 }
             }
         }
-        layer.fall_back_on(self.defaults.clone());
+        tables.push(&self.defaults);
+        let mut layer = WrittenOptions::default();
         layer.files.clone_from(&self.files);
+        for option in tables.into_iter().flatten() {
+            let name = option.option.name;
+            if typed.get(name).is_some() || layer.get(name).is_some() {
+                continue;
+            }
+            if let Some((text, variables)) = option.meant(variable, mistakes) {
+                layer.set_meant(option.option, text);
+                layer.variables.extend(variables);
+            }
+        }
         layer
     }
 
@@ -83,11 +119,21 @@ impl ConfigFile {
         match includes.enter(path) {
             Ok(None) => {}
             Ok(Some(text)) => {
-                match parsed(&text) {
-                    Ok(table) => self.take(path, table, includes, mistakes),
-                    Err(why) => {
+                match DeTable::parse(&text) {
+                    Ok(table) => {
+                        let mut reader = Reader { path, text: &text, mistakes };
+                        let included = self.take(table.into_inner(), &mut reader);
+                        for include in included {
+                            let included = path.parent().unwrap_or(Path::new("")).join(include);
+                            self.read_into(&included, includes, mistakes);
+                        }
+                    }
+                    Err(cause) => {
                         self.is_whole = false;
-                        mistakes.add(format!("'{}'{why}", path.display()));
+                        let line = cause.span().map(|span| line_of(&text, span.start));
+                        let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
+                        let what = cause.message().replace('\n', " ");
+                        mistakes.add(format!("'{}'{line}: {what}", path.display()));
                     }
                 }
                 includes.leave();
@@ -99,153 +145,235 @@ impl ConfigFile {
         }
     }
 
-    fn take(
-        &mut self,
-        path: &Path,
-        table: Table,
-        includes: &mut Includes,
-        mistakes: &mut Mistakes,
-    ) {
-        let mut top = Table::new();
+    /// Takes what stands in a file; the files that it includes are the answer.
+    fn take(&mut self, table: DeTable<'_>, reader: &mut Reader<'_>) -> Vec<String> {
+        let mut top = Vec::new();
         let mut included = Vec::new();
-        for (key, value) in table {
-            match (key.as_str(), value) {
-                ("include", value) => {
-                    included = list("include", "", &value, path, mistakes);
+        for (key, value) in in_order(table) {
+            match (key.get_ref().as_ref(), value.get_ref()) {
+                ("include", _) => included = reader.included(&value),
+                ("defaults", DeValue::Table(_)) => {
+                    let options = reader.options(value, "defaults");
+                    self.defaults.extend(options);
                 }
-                ("defaults", Value::Table(settings)) => {
-                    let written = settings_of(settings, "defaults", path, mistakes);
-                    self.defaults.fall_back_on(written);
-                }
-                ("connections", Value::Table(tables)) => {
-                    for (name, settings) in named(tables, "connections", path, mistakes) {
+                ("connections", DeValue::Table(_)) => {
+                    for (name, settings) in reader.named(value, "connections") {
                         let table = format!("connections.{name}");
-                        let written = settings_of(settings, &table, path, mistakes);
-                        let connection = Connection { file: path.to_path_buf(), written };
-                        if let Some(other) = self.connections.insert(name, connection) {
-                            mistakes.add(twice(&table, &other.file, path));
+                        let options = reader.options(settings, &table);
+                        let file = reader.path.to_path_buf();
+                        if let Some(other) =
+                            self.connections.insert(name, Connection { file, options })
+                        {
+                            reader.twice(&table, &other.file);
                         }
                     }
                 }
-                ("pipelines", Value::Table(tables)) => {
-                    for (name, mut settings) in named(tables, "pipelines", path, mistakes) {
+                ("pipelines", DeValue::Table(_)) => {
+                    for (name, settings) in reader.named(value, "pipelines") {
                         let table = format!("pipelines.{name}");
-                        let connections = match settings.remove("connections") {
-                            Some(value) => list("connections", &table, &value, path, mistakes),
-                            None => Vec::new(),
-                        };
-                        let written = settings_of(settings, &table, path, mistakes);
-                        let file = path.to_path_buf();
-                        let pipeline = Pipeline { file, connections, written };
-                        if let Some(other) = self.pipelines.insert(name, pipeline) {
-                            mistakes.add(twice(&table, &other.file, path));
+                        let (connections, rest) = reader.connections(settings, &table);
+                        let options = reader.options_of(rest, &table);
+                        let file = reader.path.to_path_buf();
+                        if let Some((_, other)) =
+                            self.pipelines.iter().find(|(known, _)| *known == name)
+                        {
+                            reader.twice(&table, &other.file);
                         }
+                        self.pipelines.push((name, Pipeline { file, connections, options }));
                     }
                 }
-                ("defaults" | "connections" | "pipelines", _) => {
-                    mistakes.add(format!("'{}': {key} must be a table", path.display()));
+                (key @ ("defaults" | "connections" | "pipelines"), _) => {
+                    reader.wrong(&format!("{key} must be a table"));
                 }
-                (_, value) => {
-                    top.insert(key, value);
+                _ => top.push((key, value)),
+            }
+        }
+        let options = reader.options_of(top, "");
+        self.defaults.extend(options);
+        included
+    }
+}
+
+impl FileOption {
+    /// What it means, and the variables in it.
+    fn meant(
+        &self,
+        variable: &dyn Fn(&str) -> Held,
+        mistakes: &mut Mistakes,
+    ) -> Option<(OptionText, Vec<Variable>)> {
+        let mut expanded = Vec::new();
+        for text in &self.texts {
+            match expand(text, variable) {
+                Ok(found) => expanded.push(found),
+                Err(why) => mistakes.add(format!("{}: {}: {why}", self.place, self.option.key())),
+            }
+        }
+        if expanded.len() < self.texts.len() {
+            return None;
+        }
+        let values = |texts: &mut dyn Iterator<Item = String>| match self.is_list {
+            true => texts.collect(),
+            false => texts.flat_map(|text| self.option.values(&text)).collect::<Vec<_>>(),
+        };
+        let meant = values(&mut expanded.iter().map(|expanded| expanded.text.clone()));
+        let folder = self.place.folder();
+        let text = OptionText {
+            values: meant.iter().map(|text| beside(folder, self.option, text)).collect(),
+            as_written: values(&mut self.texts.iter().cloned()),
+            origin: OptionOrigin::File(self.place.clone()),
+        };
+        Some((text, expanded.into_iter().flat_map(|expanded| expanded.used).collect()))
+    }
+}
+
+impl Reader<'_> {
+    fn wrong(&mut self, what: &str) {
+        self.mistakes.add(format!("'{}': {what}", self.path.display()));
+    }
+
+    /// Which of them counts would follow from the order of files.
+    fn twice(&mut self, table: &str, other: &Path) {
+        let (one, other) = (other.display(), self.path.display());
+        self.mistakes.add(format!(
+            "[{table}] stands in '{one}' and in '{other}'; call one of them otherwise"
+        ));
+    }
+
+    fn named<'i>(
+        &mut self,
+        tables: Spanned<DeValue<'i>>,
+        what: &str,
+    ) -> Vec<(String, Spanned<DeValue<'i>>)> {
+        let mut named = Vec::new();
+        for (name, value) in entries(tables) {
+            match value.get_ref() {
+                DeValue::Table(_) => named.push((name.get_ref().to_string(), value)),
+                _ => self.wrong(&format!("{what}.{} must be a table", name.get_ref())),
+            }
+        }
+        named
+    }
+
+    /// The files that are included, as they are named.
+    fn included(&mut self, value: &Spanned<DeValue<'_>>) -> Vec<String> {
+        let names = self.list("include", "", value);
+        let line = line_of(self.text, value.span().start);
+        let mut included = Vec::new();
+        for name in names {
+            match expand(&name, process_variable) {
+                Ok(Expanded { text, .. }) => included.push(text),
+                Err(why) => {
+                    let path = self.path.display();
+                    self.mistakes.add(format!("'{path}', line {line}: include: {why}"));
                 }
             }
         }
-        let written = settings_of(top, "", path, mistakes);
-        self.defaults.fall_back_on(written);
-        for include in included {
-            let included = path.parent().unwrap_or(Path::new("")).join(include);
-            self.read_into(&included, includes, mistakes);
+        included
+    }
+
+    /// The connections that a pipeline names, and the rest of its table.
+    fn connections<'i>(
+        &mut self,
+        settings: Spanned<DeValue<'i>>,
+        table: &str,
+    ) -> (Vec<String>, Vec<Entry<'i>>) {
+        let is_connections = |(key, _): &Entry<'_>| key.get_ref() == "connections";
+        let (named, rest): (Vec<_>, Vec<_>) =
+            entries(settings).into_iter().partition(is_connections);
+        let connections =
+            named.iter().flat_map(|(_, value)| self.list("connections", table, value));
+        (connections.collect(), rest)
+    }
+
+    /// A name, or a list of them.
+    fn list(&mut self, key: &str, table: &str, value: &Spanned<DeValue<'_>>) -> Vec<String> {
+        strings(value.get_ref()).unwrap_or_else(|| {
+            let place = in_table(table);
+            self.wrong(&format!("{key}{place} must be text or a list of texts"));
+            Vec::new()
+        })
+    }
+
+    fn options(&mut self, settings: Spanned<DeValue<'_>>, table: &str) -> Vec<FileOption> {
+        self.options_of(entries(settings), table)
+    }
+
+    fn options_of(&mut self, settings: Vec<Entry<'_>>, table: &str) -> Vec<FileOption> {
+        let mut options = Vec::new();
+        for (key, value) in settings {
+            let key = key.get_ref();
+            let place = in_table(table);
+            let Some(option) = Opt::find(key).filter(|option| option.name != "config") else {
+                let meant =
+                    if self.mistakes.are_enough() { String::new() } else { meant(key, table) };
+                self.wrong(&format!("unknown key '{key}'{place}{meant}"));
+                continue;
+            };
+            let is_list = matches!(value.get_ref(), DeValue::Array(_));
+            let texts = strings(value.get_ref()).filter(|_| option.is_list() || !is_list);
+            let Some(texts) = texts else {
+                let or_list = if option.is_list() { ", or a list of them" } else { "" };
+                self.wrong(&format!("{key}{place} must be text, a number, true or false{or_list}"));
+                continue;
+            };
+            let line = line_of(self.text, value.span().start);
+            let place = FilePlace { path: self.path.to_path_buf(), table: table.to_string(), line };
+            options.push(FileOption { option, texts, is_list, place });
         }
+        options
     }
 }
 
-/// The table of a file, or its line and what is wrong there.
-fn parsed(text: &str) -> Result<Table, String> {
-    toml::from_str(text).map_err(|cause| {
-        let line = |at: usize| 1 + text[..at].matches('\n').count();
-        let place = cause.span().map(|span| format!(", line {}", line(span.start)));
-        let what = cause.message().replace('\n', " ");
-        format!("{}: {what}", place.unwrap_or_default())
-    })
+fn in_table(table: &str) -> String {
+    if table.is_empty() { String::new() } else { format!(" in [{table}]") }
 }
 
-/// Which of them counts would follow from the order of files.
-fn twice(table: &str, one: &Path, other: &Path) -> String {
-    let (one, other) = (one.display(), other.display());
-    format!("[{table}] stands in '{one}' and in '{other}'; call one of them otherwise")
+fn line_of(text: &str, at: usize) -> usize {
+    1 + text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count()
 }
 
-/// A name, or a list of them.
-fn list(
-    key: &str,
-    table: &str,
-    value: &Value,
-    path: &Path,
-    mistakes: &mut Mistakes,
-) -> Vec<String> {
-    strings(value).unwrap_or_else(|| {
-        let place = if table.is_empty() { String::new() } else { format!(" in [{table}]") };
-        let path = path.display();
-        mistakes.add(format!("'{path}': {key}{place} must be text or a list of texts"));
-        Vec::new()
-    })
+/// A table as it was written; the crate sorts by name.
+fn in_order<'i>(table: DeTable<'i>) -> Vec<Entry<'i>> {
+    let mut entries: Vec<_> = table.into_iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
 }
 
-fn named(tables: Table, what: &str, path: &Path, mistakes: &mut Mistakes) -> Vec<(String, Table)> {
-    let mut named = Vec::new();
-    for (name, value) in tables {
-        match value {
-            Value::Table(settings) => named.push((name, settings)),
-            _ => mistakes.add(format!("'{}': {what}.{name} must be a table", path.display())),
-        }
+fn entries<'i>(value: Spanned<DeValue<'i>>) -> Vec<Entry<'i>> {
+    match value.into_inner() {
+        DeValue::Table(table) => in_order(table),
+        _ => Vec::new(),
     }
-    named
 }
 
-fn settings_of(settings: Table, table: &str, path: &Path, mistakes: &mut Mistakes) -> Written {
-    let mut written = Written::default();
-    for (key, value) in settings {
-        let place = if table.is_empty() { String::new() } else { format!(" in [{table}]") };
-        let Some(option) = Opt::find(&key).filter(|option| option.name != "config") else {
-            let shown = path.display();
-            let meant = if mistakes.are_enough() { String::new() } else { meant(&key, table) };
-            mistakes.add(format!("'{shown}': unknown key '{key}'{place}{meant}"));
-            continue;
-        };
-        match values(option, &value) {
-            Some(values) => written.set(option, values, Origin::File(table.to_string())),
-            None => mistakes.add(format!(
-                "'{}': {key}{place} must be text, a number, true or false{}",
-                path.display(),
-                if option.is_list() { ", or a list of them" } else { "" }
-            )),
-        }
-    }
-    written
-}
-
-fn values(option: &Opt, value: &Value) -> Option<Vec<String>> {
+fn strings(value: &DeValue<'_>) -> Option<Vec<String>> {
     match value {
-        Value::Array(_) if option.is_list() => strings(value),
-        Value::Array(_) => None,
-        value => Some(option.values(&scalar(value)?)),
-    }
-}
-
-fn strings(value: &Value) -> Option<Vec<String>> {
-    match value {
-        Value::Array(values) => values.iter().map(scalar).collect(),
+        DeValue::Array(values) => values.iter().map(|value| scalar(value.get_ref())).collect(),
         value => Some(vec![scalar(value)?]),
     }
 }
 
-fn scalar(value: &Value) -> Option<String> {
+fn scalar(value: &DeValue<'_>) -> Option<String> {
     match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Integer(number) => Some(number.to_string()),
-        Value::Float(number) => Some(number.to_string()),
-        Value::Boolean(value) => Some(value.to_string()),
-        Value::Datetime(_) | Value::Array(_) | Value::Table(_) => None,
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(number) => {
+            let small = i64::from_str_radix(number.as_str(), number.radix());
+            Some(small.map_or_else(|_| number.to_string(), |number| number.to_string()))
+        }
+        DeValue::Float(number) => {
+            number.as_str().parse().map(|number: f64| number.to_string()).ok()
+        }
+        DeValue::Boolean(value) => Some(value.to_string()),
+        DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+    }
+}
+
+/// What this process's environment holds.
+pub fn process_variable(name: &str) -> Held {
+    match std::env::var(name) {
+        Ok(value) => Held::Text(value),
+        Err(std::env::VarError::NotPresent) => Held::Unset,
+        Err(std::env::VarError::NotUnicode(_)) => Held::NotUtf8,
     }
 }
 

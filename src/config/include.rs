@@ -11,6 +11,9 @@ const DEPTH_MAX: usize = 8;
 /// Far more than anybody writes; whoever names a file of data, or a device, is told so.
 const FILE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// A folder full of them is no configuration.
+const FILES_MAX: usize = 256;
+
 /// Which files were read, and which of them lead to the one that is being read.
 #[derive(Debug, Default)]
 pub struct Includes {
@@ -41,6 +44,12 @@ impl Includes {
         }
         if self.read.contains(&path) {
             return Ok(None);
+        }
+        if self.read.len() >= FILES_MAX {
+            let shown = named.display();
+            return Err(format!(
+                "more than {FILES_MAX} files are included, and '{shown}' is one more; join some of them"
+            ));
         }
         let text = read(named)?;
         self.read.push(path.clone());

@@ -3,12 +3,15 @@
 
 use std::path::{Path, PathBuf};
 
+use super::defaults::PIPELINE_ID;
 use super::environment::{from_environment, state_dir};
-use super::file::ConfigFile;
+use super::file::{ConfigFile, process_variable};
 use super::mistakes::Mistakes;
+use super::places::named_after;
 use super::settings::{LogFormat, Settings};
-use super::written::Written;
+use super::written::WrittenOptions;
 use crate::error::Error;
+use crate::secret::show_by_name;
 
 /// Which pipelines are meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,42 +24,71 @@ pub enum Which {
 
 /// Why there are no settings.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct SettingsRefusal {
     pub mistakes: Vec<Error>,
     /// What was passed over, which may be what is missing.
     pub warnings: Vec<String>,
     /// As far as that can be told from settings that are wrong.
     pub log_format: LogFormat,
     /// What was written for the pipeline that was meant, as far as it could be read.
-    pub written: Written,
+    pub written: WrittenOptions,
     pub pipeline: Option<String>,
+    /// Others are run before it or behind it.
+    pub is_one_of_several: bool,
 }
 
 /// The settings that are meant by flags, by this process's environment and by a file.
-pub fn resolve(flags: Written, which: &Which) -> Result<Vec<Settings>, Box<Refusal>> {
+pub fn resolve(
+    flags: WrittenOptions,
+    which: &Which,
+) -> Result<Vec<Settings>, Box<SettingsRefusal>> {
     let mut mistakes = Mistakes::default();
     let layers = Layers::read(flags, &mut mistakes);
-    let mut warnings = layers.typed.warnings.clone();
     let mut all = Vec::new();
-    if layers.is_readable {
-        for name in layers.names(which, &mut mistakes) {
-            let Some(written) = layers.of(name.as_deref(), &mut mistakes) else { continue };
-            all.extend(Settings::resolve(&written, name.as_deref(), state_home(), &mut mistakes));
-        }
+    for name in layers.names(which, &mut mistakes) {
+        all.extend(layers.settings(name.as_deref(), &mut mistakes));
     }
-    mistakes.into_result().map(|()| all).map_err(|mistakes| {
-        warnings.dedup();
-        let pipeline = match which {
-            Which::Named(name) => Some(name.clone()),
-            Which::Unnamed | Which::All => None,
+    let pipeline = match which {
+        Which::Named(name) => Some(name.as_str()),
+        Which::Unnamed | Which::All => None,
+    };
+    mistakes.into_result().map(|()| all).map_err(|mistakes| layers.refusal(mistakes, pipeline))
+}
+
+/// The same of every pipeline of the file by itself, in their order: one whose settings are wrong is no
+/// reason not to run the others.
+pub fn resolve_each(
+    flags: WrittenOptions,
+) -> Result<Vec<(String, PipelineSettings)>, Box<SettingsRefusal>> {
+    let mut mistakes = Mistakes::default();
+    let layers = Layers::read(flags, &mut mistakes);
+    let names = layers.names(&Which::All, &mut mistakes);
+    mistakes.into_result().map_err(|mistakes| layers.refusal(mistakes, None))?;
+    let of_one = |name: String| {
+        let mut mistakes = Mistakes::default();
+        let settings = layers.settings(Some(&name), &mut mistakes);
+        let settings = match (mistakes.into_result(), settings) {
+            (Ok(()), Some(settings)) => Ok(Settings { is_one_of_several: true, ..settings }),
+            (Ok(()), None) => Err(layers.refusal(Vec::new(), Some(&name))),
+            (Err(mistakes), _) => Err(layers.refusal(mistakes, Some(&name))),
         };
-        // What is wrong with it has been found.
-        let mut again = Mistakes::default();
-        let written = layers.of(pipeline.as_deref(), &mut again);
-        let log_format = written.as_ref().map_or_else(|| layers.log_format(), log_format_of);
-        let written = written.unwrap_or_else(|| layers.typed.clone());
-        Box::new(Refusal { mistakes, warnings, log_format, written, pipeline })
-    })
+        let settings = settings.map_err(|mut refusal| {
+            refusal.is_one_of_several = true;
+            refusal
+        });
+        (name, settings)
+    };
+    Ok(names.into_iter().flatten().map(of_one).collect())
+}
+
+/// Settings of a pipeline, or what is wrong with them.
+pub type PipelineSettings = Result<Settings, Box<SettingsRefusal>>;
+
+/// The pipelines of the configuration that flags or the environment name, in their order, whatever is
+/// wrong with it: for a shell that completes what is typed.
+pub fn pipeline_names(flags: WrittenOptions) -> Vec<String> {
+    let layers = Layers::read(flags, &mut Mistakes::default());
+    layers.file.iter().flat_map(ConfigFile::names).map(String::from).collect()
 }
 
 /// Nothing is told by the environment alone unless it names what to read, and all the rest.
@@ -68,7 +100,7 @@ pub fn is_told_by_environment() -> bool {
 }
 
 /// What this process's environment says, whatever is wrong with it.
-pub fn environment() -> Written {
+pub fn environment() -> WrittenOptions {
     from_environment(std::env::vars_os(), &mut Mistakes::default())
 }
 
@@ -79,14 +111,14 @@ pub fn log_format_of_environment() -> LogFormat {
 
 struct Layers {
     /// By flags and environment.
-    typed: Written,
+    typed: WrittenOptions,
     file: Option<ConfigFile>,
     /// Without the file, everything that it holds would be missing.
     is_readable: bool,
 }
 
 impl Layers {
-    fn read(flags: Written, mistakes: &mut Mistakes) -> Layers {
+    fn read(flags: WrittenOptions, mistakes: &mut Mistakes) -> Layers {
         let mut typed = flags;
         typed.fall_back_on(from_environment(std::env::vars_os(), mistakes));
         let path = typed.get("config").and_then(|text| text.values.last()).cloned();
@@ -106,8 +138,12 @@ impl Layers {
         Layers { typed, file, is_readable }
     }
 
-    /// None is what stands outside of pipelines.
+    /// None is what stands outside of pipelines. Nothing where the file could not be read: everything
+    /// that it holds would be missing.
     fn names(&self, which: &Which, mistakes: &mut Mistakes) -> Vec<Option<String>> {
+        if !self.is_readable {
+            return Vec::new();
+        }
         match which {
             Which::Unnamed => vec![None],
             Which::Named(name) => vec![Some(name.clone())],
@@ -116,7 +152,7 @@ impl Layers {
                 let names: Vec<_> = names.map(|name| Some(name.to_string())).collect();
                 if names.is_empty() {
                     mistakes.add(
-                        "--all checks the pipelines of --config (FLOWGAUGE_CONFIG), and there are none",
+                        "--all means the pipelines of --config (FLOWGAUGE_CONFIG), and there are none",
                     );
                 }
                 names
@@ -124,22 +160,53 @@ impl Layers {
         }
     }
 
-    fn of(&self, name: Option<&str>, mistakes: &mut Mistakes) -> Option<Written> {
+    fn settings(&self, name: Option<&str>, mistakes: &mut Mistakes) -> Option<Settings> {
+        let written = self.of(name, mistakes)?;
+        written.variables.iter().for_each(|variable| show_by_name(&variable.value, &variable.name));
+        Settings::resolve(&written, name, state_home(), mistakes)
+    }
+
+    /// What is known of a run that has no settings.
+    fn refusal(&self, mistakes: Vec<Error>, pipeline: Option<&str>) -> Box<SettingsRefusal> {
+        let mut warnings = self.typed.warnings.clone();
+        warnings.dedup();
+        // What is wrong with it has been found.
+        let written = self.of(pipeline, &mut Mistakes::default());
+        let log_format = written.as_ref().map_or_else(|| self.log_format(), log_format_of);
+        let written = written.unwrap_or_else(|| self.typed.clone());
+        let pipeline = pipeline.map(String::from);
+        Box::new(SettingsRefusal {
+            mistakes,
+            warnings,
+            log_format,
+            written,
+            pipeline,
+            is_one_of_several: false,
+        })
+    }
+
+    fn of(&self, name: Option<&str>, mistakes: &mut Mistakes) -> Option<WrittenOptions> {
         let mut written = self.typed.clone();
-        let Some(file) = &self.file else {
-            if name.is_some() {
+        match (&self.file, name) {
+            (None, None) => {}
+            (None, Some(_)) => {
                 mistakes.add(
                     "a pipeline is named, and no --config (FLOWGAUGE_CONFIG) to look for it in",
                 );
                 return None;
             }
-            return Some(written);
-        };
-        if let Some(why) = self.why_not(file, name) {
-            mistakes.add(why);
-            return None;
+            (Some(file), name) => {
+                if let Some(why) = self.why_not(file, name) {
+                    mistakes.add(why);
+                    return None;
+                }
+                let layer = file.layer(name, &written, &process_variable, mistakes);
+                written.fall_back_on(layer);
+            }
         }
-        written.fall_back_on(file.layer(name, mistakes));
+        let said = written.get("pipeline-id").and_then(|text| text.values.last().cloned());
+        let pipeline_id = said.as_deref().or(name).unwrap_or(PIPELINE_ID).to_string();
+        written.map(|option, text| named_after(&pipeline_id, option, text));
         Some(written)
     }
 
@@ -169,13 +236,15 @@ impl Layers {
     fn log_format(&self) -> LogFormat {
         let mut written = self.typed.clone();
         if let Some(file) = &self.file {
-            written.fall_back_on(file.layer(None, &mut Mistakes::default()));
+            let mut mistakes = Mistakes::default();
+            let layer = file.layer(None, &written, &process_variable, &mut mistakes);
+            written.fall_back_on(layer);
         }
         log_format_of(&written)
     }
 }
 
-fn log_format_of(written: &Written) -> LogFormat {
+fn log_format_of(written: &WrittenOptions) -> LogFormat {
     match written.get("log-format").and_then(|text| text.values.last()) {
         Some(format) if format == "json" => LogFormat::Json,
         _ => LogFormat::Text,

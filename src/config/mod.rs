@@ -2,25 +2,32 @@
 //! them one over the other) and what is meant (`settings`). Only the second is seen by the rest of the
 //! program.
 
+mod choices;
+mod defaults;
 mod environment;
 mod file;
 mod include;
 mod layers;
 mod mistakes;
 mod nearest;
+mod option_reader;
 pub mod options;
-mod reading;
+mod places;
+mod schema;
 mod settings;
 mod small_file;
 mod units;
+mod variables;
 mod written;
 
+pub use defaults::PIPELINE_ID;
 pub use layers::{
-    Refusal, Which, environment, is_told_by_environment, log_format_of_environment, resolve,
+    PipelineSettings, SettingsRefusal, Which, environment, is_told_by_environment,
+    log_format_of_environment, pipeline_names, resolve, resolve_each,
 };
-pub use mistakes::Mistakes;
+pub use places::is_named_after_pipeline;
+pub use schema::schema;
 pub use settings::{
-    FileRead, LogFormat, LogLevel, MetricsSettings, PIPELINE_ID, Reporting, Selection, Settings,
-    SinkSettings, SourceSettings, Summary,
+    ColumnSelection, LogFormat, LogLevel, Settings, SinkSettings, SourceSettings, Summary,
 };
-pub use written::{Origin, Written};
+pub use written::{OptionOrigin, WrittenOptions};

@@ -4,63 +4,110 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::options::Opt;
+use super::variables::Variable;
 
 /// Where a text was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum OptionOrigin {
     Flag,
     Variable,
-    /// The table of the configuration file, such as `pipelines.orders`.
-    File(String),
+    File(FilePlace),
 }
 
-impl Origin {
+/// Where it stands in the configuration file, or in one that this includes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FilePlace {
+    pub path: PathBuf,
+    /// Such as `pipelines.orders`; empty outside of tables.
+    pub table: String,
+    pub line: usize,
+}
+
+impl FilePlace {
+    /// What paths that are written there are relative to.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    pub fn is_of_pipeline(&self) -> bool {
+        self.table.starts_with("pipelines.")
+    }
+}
+
+impl fmt::Display for FilePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "'{}', line {}", self.path.display(), self.line)
+    }
+}
+
+impl OptionOrigin {
     /// The higher goes before the lower.
     pub fn rank(&self) -> u8 {
         match self {
-            Origin::Flag => 2,
-            Origin::Variable => 1,
-            Origin::File(_) => 0,
+            OptionOrigin::Flag => 2,
+            OptionOrigin::Variable => 1,
+            OptionOrigin::File(_) => 0,
         }
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Text {
+pub struct OptionText {
     pub values: Vec<String>,
-    pub origin: Origin,
+    /// The same before variables were replaced and files looked for beside the configuration.
+    pub as_written: Vec<String>,
+    pub origin: OptionOrigin,
 }
 
 /// Texts by option name. Those set first win.
 #[derive(Clone, Debug, Default)]
-pub struct Written {
-    texts: BTreeMap<&'static str, Text>,
+pub struct WrittenOptions {
+    texts: BTreeMap<&'static str, OptionText>,
     /// What was passed over, to be said once there is a log.
     pub warnings: Vec<String>,
     /// Configuration files that were read.
     pub files: Vec<PathBuf>,
+    /// What stands in the place of variables, in whatever value.
+    pub variables: Vec<Variable>,
 }
 
-impl Written {
+impl WrittenOptions {
     /// Sets an option that nothing of higher rank has set.
-    pub fn set(&mut self, option: &'static Opt, values: Vec<String>, origin: Origin) {
-        self.texts.entry(option.name).or_insert(Text { values, origin });
+    pub fn set(&mut self, option: &'static Opt, values: Vec<String>, origin: OptionOrigin) {
+        let as_written = values.clone();
+        self.set_meant(option, OptionText { values, as_written, origin });
+    }
+
+    /// The same of a text that was written otherwise.
+    pub fn set_meant(&mut self, option: &'static Opt, text: OptionText) {
+        self.texts.entry(option.name).or_insert(text);
+    }
+
+    /// Changes what every text means.
+    pub fn map(&mut self, change: impl Fn(&'static Opt, &str) -> String) {
+        for (name, text) in &mut self.texts {
+            let Some(option) = Opt::find(name) else { continue };
+            for value in &mut text.values {
+                *value = change(option, value);
+            }
+        }
     }
 
     /// Adds what a layer of lower rank holds.
-    pub fn fall_back_on(&mut self, lower: Written) {
+    pub fn fall_back_on(&mut self, lower: WrittenOptions) {
         for (name, text) in lower.texts {
             self.texts.entry(name).or_insert(text);
         }
         self.warnings.extend(lower.warnings);
         self.files.extend(lower.files);
+        self.variables.extend(lower.variables);
     }
 
     /// Adds what the same layer says elsewhere: lists add up, of anything else there is one.
-    pub fn add(&mut self, other: Written) -> Result<(), &'static Opt> {
+    pub fn add(&mut self, other: WrittenOptions) -> Result<(), &'static Opt> {
         for (name, text) in other.texts {
             match self.texts.entry(name) {
                 Entry::Vacant(free) => {
@@ -71,14 +118,16 @@ impl Written {
                     if let Some(option) = option {
                         return Err(option);
                     }
-                    taken.get_mut().values.extend(text.values);
+                    let taken = taken.get_mut();
+                    taken.values.extend(text.values);
+                    taken.as_written.extend(text.as_written);
                 }
             }
         }
         Ok(())
     }
 
-    pub fn get(&self, name: &str) -> Option<&Text> {
+    pub fn get(&self, name: &str) -> Option<&OptionText> {
         self.texts.get(name)
     }
 
@@ -88,18 +137,20 @@ impl Written {
 }
 
 /// All the spellings of an option, the one that was used first.
-pub struct Spellings<'a>(pub &'a Opt, pub Option<&'a Origin>);
+pub struct Spellings<'a>(pub &'a Opt, pub Option<&'a OptionOrigin>);
 
 impl fmt::Display for Spellings<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (flag, variable, key) = (self.0.flag(), self.0.variable(), self.0.key());
         match self.1 {
-            None | Some(Origin::Flag) => write!(f, "{flag} ({variable}, {key})"),
-            Some(Origin::Variable) => write!(f, "{variable} ({flag}, {key})"),
-            Some(Origin::File(table)) if table.is_empty() => {
+            None | Some(OptionOrigin::Flag) => write!(f, "{flag} ({variable}, {key})"),
+            Some(OptionOrigin::Variable) => write!(f, "{variable} ({flag}, {key})"),
+            Some(OptionOrigin::File(place)) if place.table.is_empty() => {
                 write!(f, "{key} ({flag}, {variable})")
             }
-            Some(Origin::File(table)) => write!(f, "{key} in [{table}] ({flag}, {variable})"),
+            Some(OptionOrigin::File(place)) => {
+                write!(f, "{key} in [{}] ({flag}, {variable})", place.table)
+            }
         }
     }
 }

@@ -41,9 +41,9 @@ impl Backlog {
         self.push_within(line, true);
     }
 
-    /// From now on every line is one of the last.
-    pub fn begin_to_end(&mut self) {
-        self.is_ending = true;
+    /// From now on every line is one of the last, or is not any more.
+    pub fn begin_to_end(&mut self, is_ending: bool) {
+        self.is_ending = is_ending;
     }
 
     fn push_within(&mut self, line: Vec<u8>, has_reserve: bool) {
@@ -145,7 +145,7 @@ mod tests {
         backlog.push_last(b"verdict".to_vec());
         backlog.push(b"no room".to_vec());
         assert_eq!(backlog.dropped(), 1);
-        backlog.begin_to_end();
+        backlog.begin_to_end(true);
         (0..2 * RESERVE_LINES).for_each(|_| backlog.push(b"late".to_vec()));
         assert!(backlog.dropped() > RESERVE_LINES as u64);
         let rest = rest(&mut backlog);

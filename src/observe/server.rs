@@ -105,6 +105,7 @@ pub struct Bound {
 }
 
 impl Bound {
+    #[cfg(test)]
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -14,6 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::backlog::{Backlog, Entry};
 use super::line::{Style, dropped_line};
+use crate::secret::by_name;
 
 /// What is left when the process has nothing more to do than to tell of it: for a reader that is
 /// slow. One that has stopped reading is not waited for.
@@ -82,17 +83,24 @@ impl StandardError {
 
     /// A line of the log, which is left out and counted while nobody reads.
     pub fn log(&self, line: Vec<u8>) {
+        let line = shown(line);
         self.hand_over(|backlog| backlog.push(line));
     }
 
     /// One of the few lines that say why, which are not left out.
     pub fn say(&self, text: impl Into<Vec<u8>>) {
-        self.hand_over(|backlog| backlog.push_last(text.into()));
+        let text = shown(text.into());
+        self.hand_over(|backlog| backlog.push_last(text));
     }
 
     /// From now on no line is left out: the run is over, and they say how it ended.
     pub fn begin_to_end(&self) {
-        self.state().backlog.begin_to_end();
+        self.state().backlog.begin_to_end(true);
+    }
+
+    /// Another run begins.
+    pub fn begin_anew(&self) {
+        self.state().backlog.begin_to_end(false);
     }
 
     /// What stands below all lines, on a terminal. Empty text takes it away.
@@ -308,6 +316,14 @@ fn wait_for_room(wait_max: Option<&Timespec>) -> io::Result<()> {
         Ok(0) => Err(ErrorKind::WouldBlock.into()),
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(cause) => Err(cause.into()),
+    }
+}
+
+/// Values that came from variables go by their names.
+fn shown(text: Vec<u8>) -> Vec<u8> {
+    match String::from_utf8(text) {
+        Ok(text) => by_name(&text).into_bytes(),
+        Err(cause) => cause.into_bytes(),
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::fs::OFlags;
 
 use super::hidden::{Hidden, PARTS_MAX};
+use crate::file_identity::FileIdentity;
 
 const MARK: &str = "flowgauge lock: held by the run that writes the file of this name\n";
 /// More is not one of ours.
@@ -315,9 +316,8 @@ fn lock(file: File, path: &Path) -> io::Result<Locked> {
 }
 
 pub fn is_in_place(file: &File, path: &Path) -> bool {
-    let identity = |found: Metadata| (found.dev(), found.ino());
-    let named = fs::symlink_metadata(path).map(identity).ok();
-    named.is_some() && named == file.metadata().map(identity).ok()
+    let named = FileIdentity::at_name(path);
+    named.is_some() && named == FileIdentity::of_open(file)
 }
 
 /// What a claim says, which is nothing where a run was killed, or has not come so far. None of what is

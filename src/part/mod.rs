@@ -22,7 +22,7 @@ use self::claim::{Claim, Taken, is_in_place};
 use self::hidden::Hidden;
 pub use self::hidden::directory;
 use self::place::Place;
-pub use self::place::{is_hidden_of, is_same_file, is_same_place};
+pub use self::place::{is_hidden_of, is_same_place};
 use crate::error::{Error, Kind, Result};
 use crate::record::{ErrorType, Published};
 
@@ -39,10 +39,20 @@ pub struct PartPolicy {
     /// The option that names it.
     pub flag: &'static str,
     pub if_exists: IfExists,
+    /// A file with something in it is not replaced, whatever else holds.
+    pub keeps_content: bool,
     /// Permissions of a new file, before the umask.
     pub mode: u32,
     /// What a failure means, before what to do about it.
     pub loss: &'static str,
+}
+
+impl PartPolicy {
+    /// Files whose last version is of no use to anybody.
+    pub const fn replacing(flag: &'static str) -> PartPolicy {
+        let (if_exists, keeps_content) = (IfExists::Replace, false);
+        PartPolicy { flag, if_exists, keeps_content, mode: 0o666, loss: "" }
+    }
 }
 
 pub struct PartFile {
@@ -203,6 +213,9 @@ impl PartFile {
             );
         }
         let replaced_bytes = fs::metadata(&self.resolved).ok().map(|metadata| metadata.len());
+        if self.policy.keeps_content && replaced_bytes.is_some_and(|bytes| bytes > 0) {
+            return Err(not_empty(&self.target, self.policy.flag));
+        }
         let renamed = match self.policy.if_exists {
             IfExists::Replace => fs::rename(&self.path, &self.resolved),
             IfExists::Refuse => rename_to_nothing(&self.path, &self.resolved),
@@ -284,14 +297,14 @@ fn in_the_way(hidden: &Hidden, flag: &str) -> Error {
 
 /// The error of a second run, if a run is writing this output now.
 pub fn in_use(target: &Path, flag: &'static str) -> Option<Error> {
-    let policy = PartPolicy { flag, if_exists: IfExists::Replace, mode: 0, loss: "" };
+    let policy = PartPolicy::replacing(flag);
     let place = Place::find(target, policy).ok()?;
     claim::is_held(&place.hidden).then(|| held(target, &place.hidden, flag))
 }
 
 /// What a killed run left of this output, which the next one removes.
 pub fn left_of(target: &Path, flag: &'static str) -> Option<Metadata> {
-    let policy = PartPolicy { flag, if_exists: IfExists::Replace, mode: 0, loss: "" };
+    let policy = PartPolicy::replacing(flag);
     claim::left(&Place::find(target, policy).ok()?.hidden)
 }
 
@@ -323,6 +336,21 @@ fn hidden_in(directory: &Path, is_own: impl Fn(&str) -> bool) -> Vec<Hidden> {
 fn exists(target: &Path, flag: &str) -> Error {
     Error::config(format!("'{}' exists", target.display()))
         .help(format!("--if-exists refuse leaves it alone; remove it, or choose another --{flag}"))
+}
+
+/// With the name that would make a file of each run.
+fn not_empty(target: &Path, flag: &str) -> Error {
+    let stem = target.file_stem().unwrap_or_default().to_string_lossy();
+    let end = target.extension().map(|end| format!(".{}", end.to_string_lossy()));
+    let own = target.with_file_name(format!("{stem}-{{run}}{}", end.unwrap_or_default()));
+    Error::config(format!(
+        "'{}' holds records of an earlier run, which are not replaced",
+        target.display()
+    ))
+    .help(format!(
+        "move it away, or let each run have a file of its own: --{flag} '{}' ({{date}} is the day)",
+        own.display()
+    ))
 }
 
 fn unwritable(target: &Path, flag: &str, cause: io::Error) -> Error {

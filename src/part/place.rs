@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
 
 use super::hidden::{Hidden, directory};
-use super::{IfExists, PartPolicy, exists};
+use super::{IfExists, PartPolicy, exists, not_empty};
 use crate::error::{Error, Result};
+use crate::file_identity::is_same_file;
 
 const STICKY: u32 = 0o1000;
 
@@ -75,7 +76,7 @@ fn example(directory: &Path) -> String {
 }
 
 fn replaceable(resolved: &Path, target: &Path, policy: PartPolicy) -> Result<Option<Metadata>> {
-    let PartPolicy { flag, if_exists, .. } = policy;
+    let PartPolicy { flag, if_exists, keeps_content, .. } = policy;
     let shown = target.display();
     let Ok(found) = fs::metadata(resolved) else { return Ok(None) };
     let kind = found.file_type();
@@ -89,6 +90,9 @@ fn replaceable(resolved: &Path, target: &Path, policy: PartPolicy) -> Result<Opt
     }
     if if_exists == IfExists::Refuse {
         return Err(exists(target, flag));
+    }
+    if keeps_content && found.len() > 0 {
+        return Err(not_empty(target, flag));
     }
     match unmovable(resolved, &found) {
         Some((what, way_out)) => Err(Error::config(format!("'{shown}' {what}"))
@@ -126,12 +130,6 @@ fn unmovable(path: &Path, found: &Metadata) -> Option<(&'static str, &'static st
 fn attributes(path: &Path) -> StatxAttributes {
     let found = statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS);
     found.map_or(StatxAttributes::empty(), |found| found.stx_attributes & found.stx_attributes_mask)
-}
-
-/// Two names of one file, be it by a link.
-pub fn is_same_file(one: &Path, other: &Path) -> bool {
-    let identity = |path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
-    identity(one).is_some_and(|one| Some(one) == identity(other))
 }
 
 /// The same, also where nothing is yet: a name in a directory, whatever that is called.

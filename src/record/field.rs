@@ -1,9 +1,13 @@
 //! What is known of a source's fields before the first record is read.
 
+use super::ColumnType;
+
 /// A field, by its name in the records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
     pub name: String,
+    /// What its column is called, where that is something else.
+    pub column_name: Option<String>,
     pub kind: FieldKind,
     /// In the source's own words, such as `scaled_float`; empty where it has none.
     pub origin: String,
@@ -11,6 +15,12 @@ pub struct Field {
     pub is_beside: bool,
     /// How its times are written, where it holds such.
     pub dates: Dates,
+    /// What a column is to be that is made for it; without it `kind` decides.
+    pub column_type: Option<ColumnType>,
+    /// The user said so. Else it is a guess.
+    pub is_declared: bool,
+    /// The longest text that a sample has of it, in characters.
+    pub characters_seen: u64,
 }
 
 /// What a field's values are, as far as the source says. A value may still be something else.
@@ -60,11 +70,20 @@ impl Field {
     pub fn new(name: impl Into<String>, kind: FieldKind, origin: impl Into<String>) -> Field {
         Field {
             name: name.into(),
+            column_name: None,
             kind,
             origin: origin.into(),
             is_beside: false,
             dates: Dates::Iso,
+            column_type: None,
+            is_declared: false,
+            characters_seen: 0,
         }
+    }
+
+    /// What a column of it is called.
+    pub fn column(&self) -> &str {
+        self.column_name.as_deref().unwrap_or(&self.name)
     }
 }
 

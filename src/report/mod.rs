@@ -9,7 +9,7 @@ mod verdict;
 
 pub use restore::Restore;
 pub use snapshot::{Latencies, Sizes, Snapshot, StageTime, per_second};
-pub use verdict::{Verdict, busy_share, verdict};
+pub use verdict::{busy_share, verdict};
 
 use crate::outcome::Outcome;
 use crate::record::Published;

@@ -33,6 +33,10 @@ pub struct Picker {
     /// What lies above fields that are known, such as `a` above `a.b`, with the columns below it.
     parents: HashMap<String, Vec<usize>>,
     watch: Option<Arc<SeenFields>>,
+    /// What stands between the names of fields in objects, where they are columns.
+    separator: Option<String>,
+    /// What may lie above columns by their names, joined in the same way: `a` where there is `a_b`.
+    may_be_above: HashSet<String>,
 }
 
 /// Objects in objects that are looked into. More than any server maps (20, if nobody says more), and
@@ -103,7 +107,41 @@ impl Picker {
         let dots_are_paths = false;
         let metadata = metadata_columns;
         let watch = None;
-        Picker { shape, columns, metadata, others, silent, flatten, dots_are_paths, parents, watch }
+        Picker {
+            shape,
+            columns,
+            metadata,
+            others,
+            silent,
+            flatten,
+            dots_are_paths,
+            parents,
+            watch,
+            separator: None,
+            may_be_above: HashSet::new(),
+        }
+    }
+
+    /// A column `a_b` may be for the field `b` of the object `a`, which nobody has seen yet.
+    pub fn joined_by(mut self, separator: Option<&str>) -> Picker {
+        if let Some(separator) = separator {
+            let names = self.columns.keys().flat_map(|name| {
+                name.match_indices(separator).map(|(at, _)| name[..at].to_string())
+            });
+            self.may_be_above = names.collect();
+            self.separator = Some(separator.to_string());
+        }
+        self
+    }
+
+    /// The name of a field as its column has it.
+    fn joined(&self, name: &str) -> Option<String> {
+        let separator = self.separator.as_ref()?;
+        Some(name.replace('.', separator))
+    }
+
+    fn is_above_by_name(&self, name: &str) -> bool {
+        self.joined(name).is_some_and(|joined| self.may_be_above.contains(&joined))
     }
 
     /// Names are as Elasticsearch takes them: `{"a.b":1}` is another way to write `{"a":{"b":1}}`.
@@ -209,17 +247,37 @@ impl Picker {
     ) -> RowResult {
         for (name, value) in fields.0 {
             let name = if prefix.is_empty() { name } else { format!("{prefix}.{name}").into() };
-            let Some(fed) = self.columns.get(name.as_ref()) else {
+            let fed = self.columns.get(name.as_ref());
+            let by_name = || self.columns.get(&self.joined(&name).filter(|_| name.contains('.'))?);
+            let Some(fed) = fed.or_else(by_name) else {
                 self.unfold(prefix, &name, value, level, harvest, rows)?;
                 continue;
             };
             let is_repeated = !matches!(harvest.values[fed[0]], Picked::Absent);
             fed.iter().for_each(|&column| harvest.values[column] = Picked::Field(value));
             if is_repeated {
-                return Err(repeated(&name));
+                return Err(self.met(&name));
             }
         }
         Ok(())
+    }
+
+    /// Two fields of one name, or of names that are the same once they are joined.
+    fn met(&self, name: &str) -> RecordFault {
+        let Some(separator) = &self.separator else { return repeated(name) };
+        let reason = match name.contains('.') {
+            true => format!(
+                "the fields '{}' and '{}' both go into this column",
+                name.escape_debug(),
+                name.replace('.', separator).escape_debug()
+            ),
+            false => format!(
+                "the field '{}' and one in an object, joined by '{}', both go into this column",
+                name.escape_debug(),
+                separator.escape_debug()
+            ),
+        };
+        RecordFault::new(ErrorType::Parse, reason).column(name)
     }
 
     /// A field that is no column: it may be part of one, or have parts that are.
@@ -248,7 +306,7 @@ impl Picker {
         if words.starts_with('{') {
             let is_open = match &self.others {
                 // Whatever is in there, nobody asked for it.
-                Others::Ignore => below.is_some(),
+                Others::Ignore => below.is_some() || self.is_above_by_name(name),
                 _ => below.is_some() || self.flatten && !self.silent.contains(name),
             };
             if is_open && level == LEVELS_MAX && !matches!(self.others, Others::Count { .. }) {
@@ -278,6 +336,10 @@ impl Picker {
                     None => Ok(()),
                 };
             }
+        }
+        // Nobody knows whether it is the column's object that is nothing: the column is left alone.
+        if is_nothing(words) && self.is_above_by_name(name) {
+            return Ok(());
         }
         self.leave_out(name, rows)
     }

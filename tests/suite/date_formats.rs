@@ -7,8 +7,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use flowgauge::convert::date::calendar::civil;
-use flowgauge::convert::date::{DateFormat, ParsedTime};
+use flowgauge::parts::{DateFormat, ParsedTime, civil};
 use serde_json::{Value, json};
 
 use crate::support::indices::Indices;

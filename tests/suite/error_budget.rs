@@ -1,4 +1,4 @@
-//! Records that are rejected beyond what is put up with: judged exactly, counted as what the reject
+//! Records that are rejected beyond --max-errors: judged exactly, counted as what the reject
 //! file holds, and with the first of them named.
 
 use serde_json::Value;

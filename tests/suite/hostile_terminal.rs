@@ -6,10 +6,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
-use flowgauge::observe::logging::Style;
-use flowgauge::observe::panics;
-use flowgauge::observe::standard_error::{LAST_LINES_MAX, standard_error};
-use flowgauge::outcome::Outcome;
+use flowgauge::parts::Style;
+use flowgauge::program::{LAST_LINES_MAX, Outcome, panics, standard_error};
 use rustix::fs::{CWD, FileType, Mode, OFlags, fcntl_getfl, fcntl_setfl, mknodat};
 use rustix::process::Signal;
 use serde_json::Value;

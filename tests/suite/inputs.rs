@@ -415,7 +415,7 @@ fn names_in_tsv_are_of_tabs() {
         trial
             .run()
             .completes()
-            .says(&format!("fields of '{name}' are parted by tabs, as its name says"))
+            .says(&format!("fields of '{name}' are separated by tabs, as its name says"))
             .writes(line);
     }
     // What is written goes before what a name says.

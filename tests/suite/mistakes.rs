@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-use flowgauge::config::options::{OPTIONS, Takes};
+use flowgauge::parts::{OPTIONS, Takes};
 use serde_json::Value;
 
 use crate::support::{Finished, Trial, Workdir, workdir};

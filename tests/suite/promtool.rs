@@ -3,8 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use flowgauge::observe::CATALOGUE;
-use flowgauge::observe::catalogue::{Metric, Type};
+use flowgauge::parts::{CATALOGUE, Metric, Type};
 use serde_json::Value;
 
 use crate::support::exposition::Scrape;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use flowgauge::config::options::OPTIONS;
-use flowgauge::outcome::Outcome;
+use flowgauge::parts::OPTIONS;
+use flowgauge::program::Outcome;
 
 use crate::support::exposition::Scrape;
 
@@ -15,7 +15,7 @@ fn the_table_in_metrics_md_is_the_catalogue() {
     let page = file("METRICS.md");
     let (_, behind) = page.split_once(BEGIN).expect("METRICS.md has the line that begins it");
     let (table, _) = behind.split_once(END).expect("METRICS.md has the line that ends it");
-    let expected = flowgauge::observe::describe();
+    let expected = flowgauge::parts::describe();
     assert!(
         table == expected,
         "the table in METRICS.md is not the catalogue; paste between its two markers:\n\n{expected}"

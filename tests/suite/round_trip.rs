@@ -3,16 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use flowgauge::part::IfExists;
-use flowgauge::record::Rows;
-use flowgauge::sink::Sink;
-use flowgauge::sink::file::{Compression, FileSettings, FileSink, Format, OutputTarget};
-use flowgauge::source::csv::{
-    CsvDialect, CsvSettings, CsvSource, HeaderNames, InvalidText, Ragged,
+use flowgauge::parts::{
+    Compression, CsvDialect, CsvSettings, CsvSource, Encoding, FileSettings, FileSink, Format,
+    HeaderNames, IfExists, InvalidText, JsonlSettings, JsonlSource, Onlooker, Others, OutputTarget,
+    Ragged, Rows, SegmentLimit, Sink, Source, StreamSettings, Wanted,
 };
-use flowgauge::source::jsonl::{JsonlSettings, JsonlSource};
-use flowgauge::source::text::{Encoding, StreamSettings};
-use flowgauge::source::{Onlooker, Others, SegmentLimit, Source, Wanted};
 use proptest::prelude::*;
 
 use crate::support::{Workdir, workdir};
@@ -50,7 +45,9 @@ fn jsonl_source(path: &Path) -> JsonlSource {
         stream: STREAM,
         limit: LIMIT,
         flatten: false,
+        separator: None,
         dates: Vec::new(),
+        types: Vec::new(),
         asked: Vec::new(),
     })
     .unwrap()

@@ -132,10 +132,10 @@ fn a_share_that_is_far_exceeded_ends_the_run_early() {
 #[test]
 fn named_rejects_are_there_also_when_there_are_none() {
     Trial::csv(workdir!(), "a,b\n1,x\n")
-        .file("bad.jsonl", "last night's\n")
         .with("--rejects bad.jsonl")
         .run()
         .completes()
+        .says_not("rejected records")
         .writes(&[r#"{"a":"1","b":"x"}"#])
         .writes_file("bad.jsonl", "");
     let mut verdict = Trial::csv(workdir!(), "a,b\n1\n")

@@ -1,7 +1,7 @@
 //! Where settings come from, which of them wins, and how mistakes in them are said.
 
-use flowgauge::cli::{Asked, parse};
-use flowgauge::config::options::{OPTIONS, Opt, Takes};
+use flowgauge::parts::{OPTIONS, Opt, Takes};
+use flowgauge::program::{Asked, parse};
 
 use crate::support::{Trial, Workdir, workdir};
 
@@ -175,7 +175,10 @@ fn a_mistake_in_the_file_is_said_with_its_place() {
 fn what_cannot_be_meant_is_refused() {
     for (args, words) in [
         ("--types a=int,a=text", "--types (FLOWGAUGE_TYPES, types): 'a' is named twice"),
-        ("--types a=integer", "'a=integer' is not COL=TYPE with one of text, int, decimal"),
+        (
+            "--types a=integer",
+            "'a=integer' is not COL=TYPE with one of text, varchar(N), int, int unsigned",
+        ),
         (
             "--csv-columns a,a",
             "--csv-columns (FLOWGAUGE_CSV_COLUMNS, csv_columns): 'a' is named twice",
@@ -220,8 +223,8 @@ const OTHERS: &str = "\
 csv_delimiter = 'tab'
 batch_size = 1
 [pipelines.three]
-jsonl_file = 'in.jsonl'
-output_file = 'three.jsonl'
+jsonl_file = '../in.jsonl'
+output_file = '../three.jsonl'
 ";
 
 fn syncs() -> Trial {
@@ -258,7 +261,7 @@ fn a_pipeline_or_connection_that_is_not_there_is_said_with_those_that_are() {
         .with("run four --config sync.toml")
         .run()
         .ends_with(2)
-        .says("there is no pipeline 'four' in 'sync.toml'; it has one, three, two");
+        .says("there is no pipeline 'four' in 'sync.toml'; it has one, two, three");
     syncs()
         .with("run one")
         .run()
@@ -350,12 +353,12 @@ fn check_all_checks_every_pipeline_and_fails_for_any() {
         .run()
         .ends_with(3)
         .says("in.csv, line 1: the file is empty");
-    broken.finished.assert_stdout_has("would create 'three.jsonl'");
+    broken.finished.assert_stdout_has("would create 'more/../three.jsonl'");
     syncs()
         .with("check --all")
         .run()
         .ends_with(2)
-        .says("--all checks the pipelines of --config (FLOWGAUGE_CONFIG), and there are none");
+        .says("--all means the pipelines of --config (FLOWGAUGE_CONFIG), and there are none");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Names and values that a terminal would obey, or that would make one line look like two: wherever
 //! they are shown to people they are escaped, and JSON has them as its own escapes.
 
-use flowgauge::shown::is_obeyed;
+use flowgauge::parts::is_obeyed;
 use serde_json::Value;
 
 use crate::support::{Finished, Trial, workdir};

@@ -46,12 +46,14 @@ const PLAN: &[Room] = &[
 
     // Pure: no I/O, no clock.
     room("convert",  1, &[FLOOR_0, FLOOR_1]),
+    room("infer",    1, &[FLOOR_0, FLOOR_1]),
     room("report",   1, &[FLOOR_0, FLOOR_1]),
 
     // I/O. These do not know each other, nor anything above; what takes its name at the end is
     // shared by those that write files.
-    room("part",     2, &[FLOOR_0, FLOOR_1]),
-    room("source",   2, &[FLOOR_0, FLOOR_1]),
+    room("file_identity", 2, &[]),
+    room("part",     2, &[FLOOR_0, FLOOR_1, All("file_identity")]),
+    room("source",   2, &[FLOOR_0, FLOOR_1, All("file_identity")]),
     room("sink",     2, &[FLOOR_0, FLOOR_1, All("part")]),
     room("rejects",  2, &[FLOOR_0, FLOOR_1, All("part")]),
 
@@ -63,7 +65,7 @@ const PLAN: &[Room] = &[
         tests_may_use: &[All("source::memory"), All("sink::memory")],
     },
     room("observe",  3, &[All("record"), All("error"), All("event"), All("outcome"), All("shown"),
-                           All("report")]),
+                           All("report"), All("secret")]),
 
     // The settings are the sum of the parts' own settings, so they stand above the parts, which
     // know nothing of them.

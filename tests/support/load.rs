@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::database::SECRET;
 use super::{Database, Finished, Flowgauge, Workdir};
 
-/// Rows in a file on their way into table `t`. Any number of errors is put up with.
+/// Rows in a file on their way into table `t`. Any number of errors is allowed.
 pub struct Load<'a> {
     pub database: &'a Database,
     pub workdir: Workdir,
@@ -37,7 +37,7 @@ impl Load<'_> {
         Load { database, workdir, args: Vec::new(), env: Vec::new() }
     }
 
-    /// Arguments, parted by spaces.
+    /// Arguments, separated by spaces.
     pub fn with(mut self, args: &str) -> Self {
         self.args.extend(args.split(' ').filter(|arg| !arg.is_empty()).map(str::to_owned));
         self

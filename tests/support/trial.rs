@@ -40,7 +40,7 @@ impl Trial {
         self
     }
 
-    /// Arguments, parted by spaces.
+    /// Arguments, separated by spaces.
     pub fn with(mut self, args: &str) -> Trial {
         for arg in args.split(' ').filter(|arg| !arg.is_empty()) {
             self = self.arg(arg);

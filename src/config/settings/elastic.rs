@@ -1,20 +1,15 @@
 //! What is meant for Elasticsearch as a source.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use super::Selection;
-use crate::config::reading::Reading;
+use super::typing::DocumentTypes;
+use super::{ColumnSelection, SinkSettings};
+use crate::config::option_reader::OptionReader;
 use crate::config::small_file;
+use crate::config::units;
 use crate::source::SegmentLimit;
 use crate::source::elastic::{Auth, ElasticSettings, ElasticTls, Metadata};
 use crate::source::named_fields::NamedFields;
-
-/// Longer than a page takes, sink and all; the server's own tools take the same.
-const KEEP_ALIVE: Duration = Duration::from_secs(5 * 60);
-
-/// A page of 10,000 hits from a server that is busy with others.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Far more than a server takes.
 const QUERY_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -27,15 +22,17 @@ const METADATA_FIELDS: [&str; 4] = ["_id", "_index", "_routing", "_version"];
 /// Documents and nothing beside them.
 const NO_METADATA: &str = "none";
 
-impl Reading<'_> {
+impl OptionReader<'_> {
     /// `table` names the index where nobody else does.
     pub fn elastic_source(
         &mut self,
         limit: SegmentLimit,
         memory: u64,
         table: Option<&str>,
-        selection: Option<&Selection>,
+        selection: Option<&ColumnSelection>,
+        sink: Option<&SinkSettings>,
     ) -> Option<ElasticSettings> {
+        let DocumentTypes { dates, columns: types } = self.document_types(sink);
         let urls = self.list("es-url").filter(|urls| !urls.is_empty());
         if urls.is_none() {
             self.missing("es-url", "the address of Elasticsearch, such as localhost:9200");
@@ -47,7 +44,8 @@ impl Reading<'_> {
             indices.push(table.to_string());
         }
         let (include, exclude) = self.source_fields();
-        let mut asked: Vec<NamedFields> = selection.map(Selection::naming).into_iter().collect();
+        let mut asked: Vec<NamedFields> =
+            selection.map(ColumnSelection::naming).into_iter().collect();
         asked.push(NamedFields { flag: "es-fields", names: include.clone(), are_patterns: true });
         let settings = ElasticSettings {
             urls: urls.clone().unwrap_or_default(),
@@ -63,10 +61,12 @@ impl Reading<'_> {
             slices: self.number("es-slices", 1, SLICES_MAX).map(|slices| slices as usize),
             metadata: self.metadata(),
             flatten: self.switch("flatten"),
-            dates: self.dates(),
+            separator: self.separator(),
+            dates,
+            types,
             asked,
-            keep_alive: self.some_time("es-keep-alive").unwrap_or(KEEP_ALIVE),
-            request_timeout: self.some_time("es-timeout").unwrap_or(REQUEST_TIMEOUT),
+            keep_alive: self.parsed_or_default("es-keep-alive", units::some_duration),
+            request_timeout: self.parsed_or_default("es-timeout", units::some_duration),
             compress: self.switch("es-compress"),
             allow_no_indices: self.switch("allow-empty"),
             limit,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{SinkSettings, SourceSettings};
-use crate::config::reading::Reading;
+use crate::config::option_reader::OptionReader;
 
 /// A file, and what reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct FileRead {
 /// Options that name files which are no data.
 const SECRETS: [&str; 4] = ["db-pass-file", "es-pass-file", "es-api-key-file", "es-token-file"];
 
-impl Reading<'_> {
+impl OptionReader<'_> {
     pub fn files_read(&self, source: &SourceSettings, sink: &SinkSettings) -> Vec<FileRead> {
         let read = |what: &str, path: PathBuf| FileRead { what: what.to_string(), path };
         let configuration = self.written.files.iter().cloned();

@@ -13,12 +13,20 @@ mod text_files;
 mod typing;
 
 pub use self::files_read::FileRead;
+use super::choices::{Choice, SinkType, SourceType};
+use super::defaults::{
+    BATCH_BYTES, LANE_COUNT_MAX, PAGE_BYTES, PIPELINE_ID, RECORD_BYTES, RECORD_SHARE_OF_MEMORY,
+    TRANSACTION_BYTES,
+};
 use super::mistakes::Mistakes;
+use super::option_reader::OptionReader;
 use super::options::{Theme, parted};
-use super::reading::Reading;
-use super::written::Written;
+use super::units;
+use super::written::WrittenOptions;
 use crate::pipeline::ErrorBudget;
 use crate::record::ARENA_BYTES_MAX;
+use crate::rejects::RejectPath;
+use crate::secret::by_name;
 use crate::shown::is_obeyed;
 use crate::sink::file::FileSettings;
 use crate::sink::mysql::MysqlSettings;
@@ -31,18 +39,24 @@ use crate::source::named_fields::NamedFields;
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub pipeline_id: String,
+    /// Others are run before it or behind it.
+    pub is_one_of_several: bool,
     pub source: SourceSettings,
     pub sink: SinkSettings,
-    pub selection: Option<Selection>,
+    pub selection: Option<ColumnSelection>,
     pub worker_count: u64,
     pub lane_count: u64,
     pub limit: SegmentLimit,
     pub memory_limit: u64,
     pub error_budget: ErrorBudget,
+    /// Of the one run that they are for.
+    pub run_id: String,
     /// None for a file of its own in the state directory.
-    pub rejects: Option<PathBuf>,
+    pub rejects: Option<RejectPath>,
     /// None where the environment names no place for it.
     pub state_dir: Option<PathBuf>,
+    /// The source in words that stay the same from run to run, wherever it is started.
+    pub source_words: String,
     /// Beside those of the source.
     pub files_read: Vec<FileRead>,
     pub drain_timeout: Duration,
@@ -100,14 +114,14 @@ impl SinkSettings {
 
 /// Which columns are written, in which order and under which names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Selection {
+pub struct ColumnSelection {
     /// As the source calls them.
     pub old: Vec<String>,
     /// As the sink calls them.
     pub new: Vec<String>,
 }
 
-impl Selection {
+impl ColumnSelection {
     fn naming(&self) -> NamedFields {
         NamedFields { flag: "select", names: self.old.clone(), are_patterns: false }
     }
@@ -150,61 +164,35 @@ pub enum LogLevel {
     Debug,
 }
 
-/// A record of JSON that names no pipeline still has one label.
-pub const PIPELINE_ID: &str = "default";
-
-/// Below this the commits cost more than the records; far above, a segment no longer fits a cache
-/// and a rejected one is a lot to do again.
-const BATCH_RECORDS: u64 = 50_000;
-
-/// Large enough that a segment's fixed cost vanishes, small enough that a few of them for each core
-/// stay far below `--memory-limit`.
-const BATCH_BYTES: u64 = 1024 * 1024;
-
-/// A transaction costs a flush of the server's log, and its rows are held back from replicas.
-const TRANSACTION_BYTES: u64 = 4 * 1024 * 1024;
-
-/// Holds pages of 10,000 ordinary documents in all.
-const PAGE_BYTES: u64 = 8 * 1024 * 1024;
-
-/// Room for some hundred thousand rows under way; a container of 512 MiB holds it.
-const MEMORY_LIMIT: u64 = 256 * 1024 * 1024;
 const MEMORY_LIMIT_MIN: u64 = 8 * 1024 * 1024;
-
-/// Beyond this a record is more likely a file with a wrong quote than a record.
-const RECORD_BYTES: u64 = 16 * 1024 * 1024;
-
-/// A record must fit next to its rows and its encoding, which can be six times as long, and twice
-/// that where it is compressed.
-const RECORD_SHARE_OF_MEMORY: u64 = 16;
-
-/// Kubernetes kills 30 s after it has asked; reporting needs some of that.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A byte of another encoding may become three of UTF-8, which must still fit an arena.
 const TEXT_GROWTH_MAX: u64 = 3;
 
 const WORKER_COUNT_MAX: u64 = 256;
 
-/// Other people's servers are not to be surprised by a large machine.
-const LANE_COUNT_MAX: u64 = 4;
-
 impl Settings {
     /// `state_dir` is where the environment would keep state.
     pub fn resolve(
-        written: &Written,
+        written: &WrittenOptions,
         pipeline: Option<&str>,
         state_dir: Option<PathBuf>,
         mistakes: &mut Mistakes,
     ) -> Option<Settings> {
-        let mut reading = Reading { written, mistakes, warnings: Vec::new(), has_failed: false };
+        let mut reading =
+            OptionReader { written, mistakes, warnings: Vec::new(), has_failed: false };
         reading.refuse_empty();
         let settings = reading.settings(pipeline, state_dir);
         if reading.has_failed { None } else { settings }
     }
 }
 
-impl Reading<'_> {
+/// By UTC, so that a day has one name everywhere.
+fn today() -> String {
+    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
+}
+
+impl OptionReader<'_> {
     fn settings(&mut self, pipeline: Option<&str>, state_dir: Option<PathBuf>) -> Option<Settings> {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
         let memory_limit = self.memory_limit();
@@ -223,7 +211,7 @@ impl Reading<'_> {
         let lane_count =
             self.number("lanes", 1, WORKER_COUNT_MAX).unwrap_or(cores.min(LANE_COUNT_MAX));
         let error_budget = self.error_budget();
-        let drain_timeout = self.time("drain-timeout").unwrap_or(DRAIN_TIMEOUT);
+        let drain_timeout = self.parsed_or_default("drain-timeout", units::duration);
         let metrics = self.metrics();
         let reporting = self.reporting();
         if self.text("rejects").is_some_and(|file| file == "-") {
@@ -231,9 +219,12 @@ impl Reading<'_> {
         }
         // Only now may something be missing: a mistake that was not read would be found tomorrow.
         let (source, sink) = (source?, sink?);
+        let run_id = uuid::Uuid::now_v7().to_string();
         Some(Settings {
+            source_words: self.source_words(&source),
             files_read: self.files_read(&source, &sink),
             pipeline_id,
+            is_one_of_several: false,
             source,
             sink,
             selection,
@@ -242,7 +233,10 @@ impl Reading<'_> {
             limit,
             memory_limit,
             error_budget,
-            rejects: self.text("rejects").map(PathBuf::from),
+            rejects: self
+                .text("rejects")
+                .map(|named| RejectPath::of_run(&named, &run_id, &today())),
+            run_id,
             state_dir: self.text("state-dir").map(PathBuf::from).or(state_dir),
             drain_timeout,
             rows_per_second_max: self.rows_per_second(),
@@ -252,16 +246,32 @@ impl Reading<'_> {
         })
     }
 
+    /// Files as they were written, not as they are found from the working directory; nothing that came
+    /// from a variable, for servers keep it.
+    fn source_words(&self, source: &SourceSettings) -> String {
+        let files =
+            |name| self.written.get(name).map_or(String::new(), |text| text.as_written.join(", "));
+        match source {
+            SourceSettings::Csv(_) => format!("csv {}", files("csv-file")),
+            SourceSettings::Jsonl(_) => format!("jsonl {}", files("jsonl-file")),
+            SourceSettings::Elastic(elastic) => by_name(&format!(
+                "elasticsearch {} {}",
+                elastic.shown_urls(),
+                elastic.indices.join(",")
+            )),
+        }
+    }
+
     fn metrics(&mut self) -> MetricsSettings {
         MetricsSettings {
             port: self.number("metrics-port", 0, u64::from(u16::MAX)).map(|port| port as u16),
-            host: self.text("metrics-host").unwrap_or_else(|| "127.0.0.1".to_string()),
+            host: self.text_or_default("metrics-host"),
             expected_interval: self.some_time("expect-every"),
         }
     }
 
     fn memory_limit(&mut self) -> u64 {
-        let limit = self.size("memory-limit").unwrap_or(MEMORY_LIMIT);
+        let limit = self.parsed_or_default("memory-limit", units::size);
         if limit < MEMORY_LIMIT_MIN {
             self.wrong("memory-limit", "less than 8MiB leaves no room for records");
         }
@@ -299,7 +309,7 @@ impl Reading<'_> {
 
     /// Never more than a second's worth where there is a pace.
     fn batch_records(&mut self) -> u64 {
-        let records = self.number("batch-size", 1, u64::from(u32::MAX)).unwrap_or(BATCH_RECORDS);
+        let records = self.number_or_default("batch-size", 1, u64::from(u32::MAX));
         self.rows_per_second().map_or(records, |pace| records.min(pace))
     }
 
@@ -308,12 +318,12 @@ impl Reading<'_> {
     }
 
     fn error_budget(&mut self) -> ErrorBudget {
-        self.parsed("max-errors", ErrorBudget::parse).unwrap_or(ErrorBudget::Count(0))
+        self.parsed_or_default("max-errors", ErrorBudget::parse)
     }
 
-    fn selection(&mut self) -> Option<Selection> {
+    fn selection(&mut self) -> Option<ColumnSelection> {
         let columns = self.list("select")?;
-        let mut selection = Selection { old: Vec::new(), new: Vec::new() };
+        let mut selection = ColumnSelection { old: Vec::new(), new: Vec::new() };
         let mut named = HashSet::new();
         for column in columns {
             let (new, old) = parted(&column).unwrap_or((&column, &column));
@@ -337,74 +347,80 @@ impl Reading<'_> {
         limit: SegmentLimit,
         memory_limit: u64,
         sink: Option<&SinkSettings>,
-        selection: Option<&Selection>,
+        selection: Option<&ColumnSelection>,
     ) -> Option<SourceSettings> {
-        let kind = self.source_kind()?;
-        let when = format!("with --source-type {kind}");
-        if kind != "csv" {
+        let kind = self.source_type()?;
+        let when = format!("with --source-type {}", kind.name());
+        if kind != SourceType::Csv {
             self.refuse(&["csv-file"], &when);
             self.refuse_theme(Theme::Csv, &when);
         }
-        if kind != "jsonl" {
+        if kind != SourceType::Jsonl {
             self.refuse(&["jsonl-file", "jsonl-encoding"], &when);
         }
-        if kind != "elasticsearch" {
+        if kind != SourceType::Elasticsearch {
             self.refuse_theme(Theme::Elastic, &when);
         }
-        match kind.as_str() {
-            "csv" => {
-                self.refuse(&["flatten"], &when);
-                self.csv_source(limit).map(SourceSettings::Csv)
+        match kind {
+            SourceType::Csv => {
+                self.refuse(&["flatten", "flatten-separator"], &when);
+                self.csv_source(limit, sink).map(SourceSettings::Csv)
             }
-            "jsonl" => self.jsonl_source(limit, selection).map(SourceSettings::Jsonl),
-            _ => {
+            SourceType::Jsonl => {
+                self.jsonl_source(limit, sink, selection).map(SourceSettings::Jsonl)
+            }
+            SourceType::Elasticsearch => {
                 let table = match sink {
                     Some(SinkSettings::Mysql(mysql)) => Some(mysql.table.table.as_str()),
                     _ => None,
                 };
-                self.elastic_source(limit, memory_limit, table, selection)
+                self.elastic_source(limit, memory_limit, table, selection, sink)
                     .map(SourceSettings::Elastic)
             }
         }
     }
 
     /// Said, or to be seen from what is named.
-    fn source_kind(&mut self) -> Option<String> {
+    fn source_type(&mut self) -> Option<SourceType> {
         if self.is_written("source-type") {
             return self.choice("source-type");
         }
-        let by_option = [("csv-file", "csv"), ("jsonl-file", "jsonl"), ("es-url", "elasticsearch")];
+        let by_option = [
+            ("csv-file", SourceType::Csv),
+            ("jsonl-file", SourceType::Jsonl),
+            ("es-url", SourceType::Elasticsearch),
+        ];
         let named: Vec<_> =
             by_option.into_iter().filter(|(option, _)| self.is_written(option)).collect();
         if let [(_, kind)] = named[..] {
-            return Some(kind.to_string());
+            return Some(kind);
         }
         self.missing("source-type", "what to read: csv, jsonl or elasticsearch");
         None
     }
 
     fn sink(&mut self) -> Option<SinkSettings> {
-        match self.sink_kind()?.as_str() {
-            "file" => {
+        match self.sink_type()? {
+            SinkType::File => {
                 self.refuse_theme(Theme::Mysql, "with --sink-type file");
                 self.file_sink().map(SinkSettings::File)
             }
-            _ => {
+            SinkType::Mysql => {
                 self.refuse_theme(Theme::Output, "with --sink-type mysql");
                 self.mysql_sink().map(|mysql| SinkSettings::Mysql(Box::new(mysql)))
             }
         }
     }
 
-    fn sink_kind(&mut self) -> Option<String> {
+    fn sink_type(&mut self) -> Option<SinkType> {
         if self.is_written("sink-type") {
             return self.choice("sink-type");
         }
-        let named = [("output-file", "file"), ("db-table", "mysql")];
+        let named = [("output-file", SinkType::File), ("db-table", SinkType::Mysql)];
         let named: Vec<_> =
             named.into_iter().filter(|(option, _)| self.is_written(option)).collect();
         if let [(_, kind)] = named[..] {
-            return Some(kind.to_string());
+            return Some(kind);
         }
         self.missing("sink-type", "where to write: file, with --output-file, or mysql");
         None
@@ -428,16 +444,8 @@ impl Reading<'_> {
         Reporting {
             is_quiet: self.switch("quiet"),
             summary,
-            log_format: match self.choice("log-format").as_deref() {
-                Some("json") => LogFormat::Json,
-                _ => LogFormat::Text,
-            },
-            log_level: match self.choice("log-level").as_deref() {
-                Some("error") => LogLevel::Error,
-                Some("warn") => LogLevel::Warn,
-                Some("debug") => LogLevel::Debug,
-                _ => LogLevel::Info,
-            },
+            log_format: self.choice_or_default("log-format"),
+            log_level: self.choice_or_default("log-level"),
         }
     }
 }

@@ -1,29 +1,22 @@
 //! What is meant for MySQL as a sink.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::reading::Reading;
-use crate::config::written::Origin;
-use crate::sink::mysql::rules::{BinaryText, Fraction, JsonDoubles};
-use crate::sink::mysql::settings::{PORT, STATE_TABLE};
+use crate::config::option_reader::OptionReader;
+use crate::config::units;
+use crate::config::written::OptionOrigin;
+use crate::sink::mysql::settings::PORT;
 use crate::sink::mysql::{
-    Address, Job, Missing, Mode, MysqlSettings, NewFields, Rules, TableName, Tls, TlsMode,
-    UrlParts, Zone,
+    Address, Job, MysqlSettings, Rules, TableName, Tls, TlsMode, UrlParts, Zone,
 };
-
-/// A server that takes longer to answer at all is not there.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A segment takes seconds; a lock that is waited for takes longer.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The system's limit.
 const SOCKET_BYTES_MAX: usize = 107;
 
 const THROTTLE_EVERY: Duration = Duration::from_secs(1);
 
-impl Reading<'_> {
+impl OptionReader<'_> {
     pub fn mysql_sink(&mut self) -> Option<MysqlSettings> {
         let url = self.url();
         let (user, url_password) = match &url {
@@ -58,28 +51,18 @@ impl Reading<'_> {
             password,
             database,
             table,
-            connect_timeout: self.some_time("db-connect-timeout").unwrap_or(CONNECT_TIMEOUT),
-            statement_timeout: self.some_time("db-timeout").unwrap_or(STATEMENT_TIMEOUT),
-            mode: self
-                .choice("mode")
-                .and_then(|mode| Mode::ALL.into_iter().find(|known| known.as_str() == mode)),
+            connect_timeout: self.parsed_or_default("db-connect-timeout", units::some_duration),
+            statement_timeout: self.parsed_or_default("db-timeout", units::some_duration),
+            mode: self.choice("mode"),
             key: self.list("key"),
             keys_unique: self.switch("keys-unique"),
             create_table: self.switch("create-table"),
-            new_fields: match self.choice("new-fields").as_deref() {
-                Some("ignore") => NewFields::Ignore,
-                _ => NewFields::Refuse,
-            },
-            missing: self
-                .choice("missing")
-                .and_then(|missing| {
-                    Missing::ALL.into_iter().find(|known| known.as_str() == missing)
-                })
-                .unwrap_or_default(),
+            new_fields: self.choice_or_default("new-fields"),
+            missing: self.choice_or_default("missing"),
             rules: self.rules(),
             throttle: self.text("throttle-query"),
             throttle_every: THROTTLE_EVERY,
-            state_table: self.text("state-table").unwrap_or_else(|| STATE_TABLE.to_string()),
+            state_table: self.text_or_default("state-table"),
             // Set when the pipeline and the source are known.
             job: Job { pipeline_id: String::new(), source: String::new(), run_id: String::new() },
             load_data: !self.switch("no-load-data"),
@@ -107,8 +90,16 @@ impl Reading<'_> {
         self.text(name)
     }
 
+    /// A path within a value: of a configuration file it is beside that.
+    fn beside_file(&self, name: &'static str, path: &Path) -> PathBuf {
+        match self.written.get(name).map(|text| &text.origin) {
+            Some(OptionOrigin::File(place)) => place.folder().join(path),
+            _ => path.to_path_buf(),
+        }
+    }
+
     fn warn_of_password_in_url(&mut self) {
-        if self.written.get("db-url").is_some_and(|text| text.origin == Origin::Flag) {
+        if self.written.get("db-url").is_some_and(|text| text.origin == OptionOrigin::Flag) {
             self.warnings.push(
                 "the password in --db-url can be read by other users of this machine; --db-pass-file and FLOWGAUGE_DB_URL cannot"
                     .to_string(),
@@ -141,7 +132,7 @@ impl Reading<'_> {
                 Address::Tcp { host: host.unwrap_or(of_url), port: port.unwrap_or(port_of_url) }
             }
             (host, _) => Address::Tcp {
-                host: host.unwrap_or_else(|| "localhost".to_string()),
+                host: host.unwrap_or_else(|| self.text_or_default("db-host")),
                 port: port.unwrap_or(PORT),
             },
         }
@@ -149,8 +140,8 @@ impl Reading<'_> {
 
     fn tls(&mut self, url: Option<&UrlParts>, address: &Address) -> Tls {
         let ca = self.text("db-ca").map(PathBuf::from);
-        let ca = ca.or_else(|| url.and_then(|url| url.tls_ca.clone()));
-        let mode = self.choice("db-ssl-mode").and_then(|mode| TlsMode::parse(&mode));
+        let ca = ca.or_else(|| Some(self.beside_file("db-url", url?.tls_ca.as_deref()?)));
+        let mode = self.choice("db-ssl-mode");
         let mode = mode.or(url.and_then(|url| url.tls_mode));
         let by_default = match ca {
             // Who names a certificate wants it looked at.
@@ -169,43 +160,36 @@ impl Reading<'_> {
 
     fn rules(&mut self) -> Rules {
         Rules {
-            fraction: match self.choice("fraction").as_deref() {
-                Some("truncate") => Fraction::Truncate,
-                Some("round") => Fraction::Round,
-                _ => Fraction::Reject,
-            },
-            source_zone: self.zone("source-zone"),
-            datetime_zone: self.zone("db-datetime-zone").unwrap_or_default(),
-            binary: match self.choice("db-binary").as_deref() {
-                Some("hex") => BinaryText::Hex,
-                Some("base64") => BinaryText::Base64,
-                _ => BinaryText::Raw,
-            },
-            json_doubles: match self.choice("json-doubles").as_deref() {
-                Some("nearest") => JsonDoubles::Nearest,
-                _ => JsonDoubles::Exact,
-            },
+            fraction: self.choice_or_default("fraction"),
+            source_zone: self.parsed("source-zone", zone),
+            datetime_zone: self.parsed_or_default("db-datetime-zone", zone),
+            binary: self.choice_or_default("db-binary"),
+            json_doubles: self.choice_or_default("json-doubles"),
             json_as_text: self.switch("json-as-text"),
             ..Rules::default()
         }
     }
+}
 
-    fn zone(&mut self, name: &'static str) -> Option<Zone> {
-        let text = self.text(name)?;
-        Zone::parse(&text).map_err(|cause| self.wrong(name, &cause.to_string())).ok()
-    }
+fn zone(text: &str) -> Result<Zone, String> {
+    Zone::parse(text).map_err(|cause| cause.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::mistakes::Mistakes;
     use crate::config::options::Opt;
-    use crate::config::{Mistakes, Settings, SinkSettings, Written};
+    use crate::config::written::FilePlace;
+    use crate::config::{Settings, SinkSettings, WrittenOptions};
     use crate::secret::Secret;
+    use crate::sink::mysql::Missing;
+    use crate::sink::mysql::rules::JsonDoubles;
 
-    fn meant(written: &[(&str, &str, Origin)]) -> (Option<MysqlSettings>, Mistakes) {
-        let mut all = Written::default();
-        let given = [("csv-file", "a.csv", Origin::Flag), ("db-table", "t", Origin::Flag)];
+    fn meant(written: &[(&str, &str, OptionOrigin)]) -> (Option<MysqlSettings>, Mistakes) {
+        let mut all = WrittenOptions::default();
+        let given =
+            [("csv-file", "a.csv", OptionOrigin::Flag), ("db-table", "t", OptionOrigin::Flag)];
         for (name, text, origin) in given.iter().chain(written) {
             all.set(Opt::find(name).unwrap(), vec![text.to_string()], origin.clone());
         }
@@ -218,8 +202,8 @@ mod tests {
         (mysql, mistakes)
     }
 
-    fn file() -> Origin {
-        Origin::File("defaults".to_string())
+    fn file() -> OptionOrigin {
+        OptionOrigin::File(FilePlace { table: "defaults".to_string(), ..FilePlace::default() })
     }
 
     #[test]
@@ -230,19 +214,19 @@ mod tests {
             ("db-name", "low", file()),
             ("db-user", "low", file()),
         ];
-        let url = ("db-url", "mysql://high@high:2/high", Origin::Flag);
+        let url = ("db-url", "mysql://high@high:2/high", OptionOrigin::Flag);
         let (mysql, _) = meant(&[std::slice::from_ref(&url), &lower[..]].concat());
         let mysql = mysql.unwrap();
         assert_eq!(mysql.address, Address::Tcp { host: "high".to_string(), port: 2 });
         assert_eq!((mysql.user.as_str(), mysql.database.as_deref()), ("high", Some("high")));
-        let (mysql, _) = meant(&[url, ("db-host", "typed", Origin::Flag)]);
+        let (mysql, _) = meant(&[url, ("db-host", "typed", OptionOrigin::Flag)]);
         assert_eq!(mysql.unwrap().address, Address::Tcp { host: "typed".to_string(), port: 2 });
     }
 
     #[test]
     fn json_is_taken_as_it_is_said() {
         let base = [("db-user", "u", file()), ("db-name", "d", file())];
-        let rules = |more: &[(&'static str, &'static str, Origin)]| {
+        let rules = |more: &[(&'static str, &'static str, OptionOrigin)]| {
             meant(&[&base[..], more].concat()).0.unwrap().rules
         };
         let rules_by_default = rules(&[]);
@@ -255,7 +239,7 @@ mod tests {
 
     #[test]
     fn what_a_record_lacks_is_kept_or_reset() {
-        let missing = |said: &[(&'static str, &'static str, Origin)]| {
+        let missing = |said: &[(&'static str, &'static str, OptionOrigin)]| {
             let base = [("db-user", "u", file()), ("db-name", "d", file())];
             let (mysql, mistakes) = meant(&[&base[..], said].concat());
             mysql.map(|mysql| mysql.missing).filter(|_| mistakes.into_result().is_ok())
@@ -268,14 +252,14 @@ mod tests {
 
     #[test]
     fn a_password_is_taken_from_the_highest_place() {
-        let typed = ("db-pass", "typed", Origin::Flag);
+        let typed = ("db-pass", "typed", OptionOrigin::Flag);
         let base = [("db-user", "u", file()), ("db-name", "d", file())];
-        let with = |more: &[(&'static str, &'static str, Origin)]| {
+        let with = |more: &[(&'static str, &'static str, OptionOrigin)]| {
             meant(&[&base[..], more].concat()).0.and_then(|mysql| mysql.password)
         };
         let in_file = ("db-pass-file", "/no/such/file", file());
         assert_eq!(with(&[typed.clone(), in_file]), Some(Secret::new("typed")));
-        let twice = ("db-pass-file", "/no/such/file", Origin::Flag);
+        let twice = ("db-pass-file", "/no/such/file", OptionOrigin::Flag);
         assert_eq!(with(&[typed, twice]), None);
     }
 }

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::reading::Reading;
-use crate::part::IfExists;
-use crate::sink::file::{Compression, FileSettings, Format, by_name};
+use crate::config::option_reader::OptionReader;
+use crate::sink::file::{FileSettings, Format, by_name};
 
 /// Formats that names promise and nobody here writes.
 const FORMATS: [&str; 22] = [
@@ -33,7 +32,7 @@ fn ending(path: &Path) -> Option<String> {
     Some(path.extension()?.to_str()?.to_ascii_lowercase())
 }
 
-impl Reading<'_> {
+impl OptionReader<'_> {
     pub fn file_sink(&mut self) -> Option<FileSettings> {
         let Some(file) = self.text("output-file") else {
             self.missing("output-file", "the file to write, or - for standard output");
@@ -41,18 +40,8 @@ impl Reading<'_> {
         };
         let path = (file != "-").then(|| PathBuf::from(&file));
         let (promised, compression) = by_name(path.as_deref().unwrap_or(Path::new("")));
-        let format = match self.choice("output-format").as_deref() {
-            Some("csv") => Format::Csv,
-            Some("tsv") => Format::Tsv,
-            Some(_) => Format::JsonLines,
-            None => promised.unwrap_or(Format::JsonLines),
-        };
-        let compression = match self.choice("output-compression").as_deref() {
-            Some("gzip") => Compression::Gzip,
-            Some("zstd") => Compression::Zstd,
-            Some(_) => Compression::None,
-            None => compression,
-        };
+        let format = self.choice("output-format").or(promised).unwrap_or(Format::JsonLines);
+        let compression = self.choice("output-compression").unwrap_or(compression);
         if let Some(path) = &path {
             let is_kept = self.keeps_promises(path);
             if is_kept && promised.is_none() && !self.is_written("output-format") {
@@ -68,10 +57,7 @@ impl Reading<'_> {
             path,
             format,
             compression,
-            if_exists: match self.choice("if-exists").as_deref() {
-                Some("refuse") => IfExists::Refuse,
-                _ => IfExists::Replace,
-            },
+            if_exists: self.choice_or_default("if-exists"),
             null: self.text("output-null").unwrap_or_default(),
         })
     }

@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::reading::Reading;
+use crate::config::option_reader::OptionReader;
 use crate::config::small_file;
-use crate::config::written::Origin;
+use crate::config::written::OptionOrigin;
 use crate::secret::Secret;
 
 /// Longer than any token.
 const SECRET_BYTES_MAX: usize = 64 * 1024;
 
-impl Reading<'_> {
+impl OptionReader<'_> {
     /// The secret called `name`: itself, in the file that `NAME-file` says, or the credential of
     /// that name.
     pub fn secret(&mut self, name: &'static str) -> Option<Secret> {
@@ -31,7 +31,7 @@ impl Reading<'_> {
         let secret = if file_wins { None } else { self.text(name) };
         match (secret, in_file) {
             (Some(secret), _) => {
-                if typed.is_some_and(|text| text.origin == Origin::Flag) {
+                if typed.is_some_and(|text| text.origin == OptionOrigin::Flag) {
                     self.warnings.push(format!(
                         "--{name} can be read by other users of this machine; --{file} and {} cannot",
                         variable(name)

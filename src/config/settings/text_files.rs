@@ -3,28 +3,33 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use super::Selection;
-use crate::config::reading::Reading;
+use super::typing::DocumentTypes;
+use super::{ColumnSelection, SinkSettings};
+use crate::config::option_reader::OptionReader;
+use crate::config::units;
+use crate::rejects::RejectPath;
 use crate::source::SegmentLimit;
-use crate::source::csv::{CsvDialect, CsvSettings, HeaderNames, InvalidText, Quoting, Ragged};
+use crate::source::csv::{CsvDialect, CsvSettings};
 use crate::source::jsonl::JsonlSettings;
 use crate::source::named_fields::NamedFields;
 use crate::source::text::{Encoding, StreamSettings};
 
-/// Ordinary text becomes a tenth; the most that gzip can do is 1032.
-const EXPANSION_MAX: u64 = 1000;
-
-impl Reading<'_> {
-    pub fn csv_source(&mut self, limit: SegmentLimit) -> Option<CsvSettings> {
+impl OptionReader<'_> {
+    pub fn csv_source(
+        &mut self,
+        limit: SegmentLimit,
+        sink: Option<&SinkSettings>,
+    ) -> Option<CsvSettings> {
         let files = self.files("csv-file");
-        let csv = self.csv(files.clone().unwrap_or_default(), limit);
+        let csv = self.csv(files.clone().unwrap_or_default(), limit, sink);
         files.map(|_| csv)
     }
 
     pub fn jsonl_source(
         &mut self,
         limit: SegmentLimit,
-        selection: Option<&Selection>,
+        sink: Option<&SinkSettings>,
+        selection: Option<&ColumnSelection>,
     ) -> Option<JsonlSettings> {
         let encoding = match self.encoding("jsonl-encoding") {
             // A record is taken apart as a whole, so its text cannot wait for that.
@@ -33,19 +38,52 @@ impl Reading<'_> {
         };
         let stream = self.stream(encoding, "jsonl-encoding");
         let flatten = self.switch("flatten");
-        let dates = self.dates();
-        let dated = dates.iter().map(|(name, _)| name.clone()).collect();
-        let mut asked: Vec<NamedFields> = selection.map(Selection::naming).into_iter().collect();
+        let separator = self.separator();
+        let DocumentTypes { dates, columns: types } = self.document_types(sink);
+        let dated = dates.iter().map(|(name, _)| name);
+        let typed = types.iter().map(|(name, _)| name);
+        let dated = dated.chain(typed).cloned().collect();
+        let mut asked: Vec<NamedFields> =
+            selection.map(ColumnSelection::naming).into_iter().collect();
         asked.push(NamedFields { flag: "types", names: dated, are_patterns: false });
         let files = self.files("jsonl-file")?;
         let written = self.written_files();
-        Some(JsonlSettings { files, written, stream, limit, flatten, dates, asked })
+        Some(JsonlSettings {
+            files,
+            written,
+            stream,
+            limit,
+            flatten,
+            separator,
+            dates,
+            types,
+            asked,
+        })
     }
 
-    /// The files that the run writes, as far as they are named.
+    /// What stands between the names of fields in objects, where they are columns; none for a dot.
+    pub fn separator(&mut self) -> Option<String> {
+        let separator = self.text("flatten-separator")?;
+        if !self.switch("flatten") {
+            self.wrong("flatten-separator", "without --flatten there are no such names");
+        }
+        if separator.is_empty() {
+            self.wrong("flatten-separator", "name what stands between, such as _");
+        }
+        Some(separator).filter(|separator| separator != ".")
+    }
+
+    /// The files that the run writes, as far as they are named, and rejected records of runs before.
     fn written_files(&mut self) -> Vec<PathBuf> {
-        let named = ["output-file", "rejects", "summary-json"].map(|name| self.text(name));
-        named.into_iter().flatten().filter(|name| name != "-").map(PathBuf::from).collect()
+        let named = ["output-file", "summary-json"].map(|name| self.text(name));
+        let mut files: Vec<_> =
+            named.into_iter().flatten().filter(|name| name != "-").map(PathBuf::from).collect();
+        if let Some(rejects) = self.text("rejects") {
+            let rejects = RejectPath::of_run(&rejects, "", "");
+            files.extend(rejects.of_runs_before());
+            files.push(rejects.path().to_path_buf());
+        }
+        files
     }
 
     fn files(&mut self, name: &'static str) -> Option<Vec<String>> {
@@ -60,7 +98,12 @@ impl Reading<'_> {
         Some(files)
     }
 
-    fn csv(&mut self, files: Vec<String>, limit: SegmentLimit) -> CsvSettings {
+    fn csv(
+        &mut self,
+        files: Vec<String>,
+        limit: SegmentLimit,
+        sink: Option<&SinkSettings>,
+    ) -> CsvSettings {
         let encoding = self.encoding("csv-encoding");
         let dialect = self.dialect();
         let columns = self.list("csv-columns");
@@ -79,43 +122,24 @@ impl Reading<'_> {
             is_delimiter_sure: self.is_written("csv-delimiter"),
             has_header: !self.switch("csv-no-header"),
             columns,
-            header_names: match self.choice("csv-headers").as_deref() {
-                Some("repair") => HeaderNames::Repair,
-                _ => HeaderNames::Strict,
-            },
+            header_names: self.choice_or_default("csv-headers"),
             null: self.text("csv-null"),
-            ragged: match self.choice("csv-ragged").as_deref() {
-                Some("pad") => Ragged::Pad,
-                Some("truncate") => Ragged::Truncate,
-                _ => Ragged::Reject,
-            },
-            invalid_text: match self.choice("csv-invalid-utf8").as_deref() {
-                Some("replace") => InvalidText::Replace,
-                _ => InvalidText::Reject,
-            },
+            ragged: self.choice_or_default("csv-ragged"),
+            invalid_text: self.choice_or_default("csv-invalid-utf8"),
             allow_empty: self.switch("allow-empty"),
-            typing: self.typing(),
+            typing: self.typing(sink),
             stream: self.stream(encoding, "csv-encoding"),
             limit,
         }
     }
 
     fn dialect(&mut self) -> CsvDialect {
-        let default = CsvDialect::default();
-        let quote = match self.text("csv-quote").as_deref() {
-            Some("none") => None,
-            _ => self.byte("csv-quote").or(default.quote),
-        };
         let dialect = CsvDialect {
-            delimiter: self.byte("csv-delimiter").unwrap_or(default.delimiter),
-            quote,
+            delimiter: self.byte("csv-delimiter").unwrap_or(CsvDialect::default().delimiter),
+            quote: self.parsed_or_default("csv-quote", quote),
             escape: self.byte("csv-escape"),
             comment: self.byte("csv-comment"),
-            quoting: match self.choice("csv-quotes").as_deref() {
-                Some("strict") => Quoting::Strict,
-                Some("lenient") => Quoting::Lenient,
-                _ => Quoting::Normal,
-            },
+            quoting: self.choice_or_default("csv-quotes"),
         };
         let roles = [
             ("csv-delimiter", Some(dialect.delimiter)),
@@ -136,7 +160,7 @@ impl Reading<'_> {
     }
 
     fn stream(&mut self, encoding: Encoding, encoding_flag: &'static str) -> StreamSettings {
-        let expansion_max = self.number("max-expansion", 0, u64::MAX).unwrap_or(EXPANSION_MAX);
+        let expansion_max = self.number_or_default("max-expansion", 0, u64::MAX);
         StreamSettings { encoding, encoding_flag, expansion_max }
     }
 
@@ -150,4 +174,8 @@ impl Reading<'_> {
             Encoding::Auto
         })
     }
+}
+
+fn quote(text: &str) -> Result<Option<u8>, String> {
+    if text == "none" { Ok(None) } else { units::byte(text).map(Some) }
 }

@@ -135,7 +135,10 @@ impl DateFormat {
                 Alternative::Pieces { pieces, resolving } => {
                     let mut found = TimeParts::default();
                     match piece::run(pieces, text, 0, &mut found) {
-                        Ok(end) if end == text.len() => found.resolve(*resolving),
+                        Ok(end) if end == text.len() => match text.ends_with(b"T") {
+                            true => found.resolve_before_t(*resolving),
+                            false => found.resolve(*resolving),
+                        },
                         Ok(_) => Err(DateFault::No),
                         Err(stop) => Err(stop),
                     }

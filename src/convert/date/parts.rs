@@ -103,6 +103,14 @@ impl TimeParts {
         Ok(ParsedTime { days, time, offset, has_day: has_day.contains(&true) })
     }
 
+    /// The same where the text ends with the `T` that a time would follow.
+    pub fn resolve_before_t(&self, resolving: Resolving) -> Result<ParsedTime, DateFault> {
+        if resolving == Resolving::WithDay && self.get(TimePart::Day).is_none() {
+            return Err(DateFault::Odd("a T without a day, which servers read differently"));
+        }
+        self.resolve(resolving)
+    }
+
     fn time(&self, resolving: Resolving) -> Result<Option<(u32, u32)>, DateFault> {
         let hour = match (
             self.get(TimePart::Hour),

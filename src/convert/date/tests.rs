@@ -155,6 +155,12 @@ fn numbers_are_read_by_the_format_and_not_guessed() {
     );
     check("epoch_second||basic_date", &[("-20240131", Ok("1969-05-11T17:44:29Z")), ("-0", ODD)]);
     check("epoch_second||yyyyMMdd", &[("20240131", Ok("1970-08-23T06:15:31Z"))]);
+    // Elasticsearch 9 takes no T behind a year or a month, all others do.
+    check(
+        "strict_date_optional_time",
+        &[("2024T", ODD), ("2024-05T", ODD), ("2024-05-06T", Ok("2024-05-06"))],
+    );
+    check("date_optional_time", &[("2024T", Ok("2024-01-01"))]);
     check("year||epoch_millis", &[("1700000000000", ODD)]);
     check(
         "date_optional_time||epoch_millis",

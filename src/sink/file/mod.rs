@@ -59,7 +59,7 @@ pub const FLAG: &str = "output-file";
 impl FileSettings {
     fn policy(&self) -> PartPolicy {
         let loss = "nothing was published; ";
-        PartPolicy { flag: FLAG, if_exists: self.if_exists, mode: 0o666, loss }
+        PartPolicy { if_exists: self.if_exists, loss, ..PartPolicy::replacing(FLAG) }
     }
 }
 

@@ -11,9 +11,11 @@ use self::sql_type::Type;
 use super::rules::Times;
 use super::session::server::Server;
 use super::settings::MysqlSettings;
+use super::table::{KeyPart, UniqueKey};
 use super::table_name::{TableName, fault_of, quoted, quoted_list};
+use super::{Column, Definition, Table};
 use crate::error::{Error, Result};
-use crate::record::Field;
+use crate::record::{ColumnType, Field};
 
 /// What a table is made of.
 #[derive(Clone, Copy)]
@@ -29,12 +31,52 @@ pub struct Wish<'a> {
 }
 
 /// A table that is not there yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct NewTable {
     pub name: TableName,
     /// CREATE TABLE, on several lines.
     pub sql: String,
     pub warnings: Vec<String>,
+    /// What the server will say of it.
+    pub columns: Vec<Definition>,
+    pub key: Vec<String>,
+    /// Columns whose type nobody said.
+    pub guessed: Vec<String>,
+}
+
+impl NewTable {
+    /// The table as it will be found, to plan with before it is there.
+    pub fn table(&self) -> Result<Table> {
+        let part = |name: &String| KeyPart {
+            column: Some(name.clone()),
+            prefix: None,
+            is_nullable: false,
+        };
+        let key =
+            UniqueKey { name: "PRIMARY".to_string(), parts: self.key.iter().map(part).collect() };
+        Ok(Table {
+            name: self.name.clone(),
+            other_kind: None,
+            columns: self.columns.iter().map(Column::new).collect::<Result<_>>()?,
+            definitions: self.columns.clone(),
+            engine: "InnoDB".to_string(),
+            rows_estimate: 0,
+            bytes_estimate: 0,
+            is_empty: true,
+            unique_keys: if self.key.is_empty() { Vec::new() } else { vec![key] },
+            foreign_keys: Vec::new(),
+            checks: Vec::new(),
+            triggers: Vec::new(),
+            hides_triggers: false,
+            has_update_triggers: false,
+            refers_to_itself: false,
+            is_versioned: false,
+            overlap_keys: Vec::new(),
+            array_keys: Vec::new(),
+            creation: Some(self.sql.clone()),
+            may_lack_partition: false,
+        })
+    }
 }
 
 /// InnoDB takes no more.
@@ -57,6 +99,12 @@ struct NewColumn<'a> {
     is_key: bool,
 }
 
+/// A type as ALTER TABLE takes it.
+pub fn sql_of(column_type: ColumnType) -> String {
+    // Only keys differ from server to server.
+    Type::said(column_type).sql(false, &Server::default())
+}
+
 pub fn new_table(wish: &Wish<'_>) -> Result<NewTable> {
     let name = wish.settings.full_table();
     let mut columns = columns(wish)?;
@@ -66,7 +114,7 @@ pub fn new_table(wish: &Wish<'_>) -> Result<NewTable> {
     for column in &mut columns {
         column.is_key = key.iter().any(|name| name == column.name);
         if column.is_key {
-            column.data_type = column.data_type.as_key();
+            column.data_type = column.data_type.as_key(column.field.characters_seen);
         }
     }
     check_key(&columns)?;
@@ -101,7 +149,21 @@ pub fn new_table(wish: &Wish<'_>) -> Result<NewTable> {
         name.quoted(),
         lines.join(",\n")
     );
-    Ok(NewTable { name, sql, warnings })
+    let definition = |(ordinal, column): (u32, &NewColumn<'_>)| Definition {
+        name: column.name.to_string(),
+        ordinal,
+        ..column.data_type.definition(column.is_key, wish.server)
+    };
+    let guessed =
+        columns.iter().filter(|column| !column.field.is_beside && !column.field.is_declared);
+    Ok(NewTable {
+        guessed: guessed.map(|column| column.name.to_string()).collect(),
+        columns: (1..).zip(&columns).map(definition).collect(),
+        key,
+        name,
+        sql,
+        warnings,
+    })
 }
 
 fn columns<'a>(wish: &Wish<'a>) -> Result<Vec<NewColumn<'a>>> {
@@ -129,10 +191,11 @@ fn columns<'a>(wish: &Wish<'a>) -> Result<Vec<NewColumn<'a>>> {
         let beside = wish.fields.iter().filter(|field| field.is_beside);
         let beside = beside.filter(|field| is_key(field) || named(field));
         let inside = wish.fields.iter().filter(|field| !field.is_beside);
-        return some(beside.chain(inside).map(|field| make(&field.name, field)).collect());
+        return some(beside.chain(inside).map(|field| make(field.column(), field)).collect());
     };
-    let fields: HashMap<&str, &'a Field> =
-        wish.fields.iter().map(|field| (field.name.as_str(), field)).collect();
+    let mut fields: HashMap<&str, &'a Field> =
+        wish.fields.iter().map(|field| (field.column(), field)).collect();
+    fields.extend(wish.fields.iter().map(|field| (field.name.as_str(), field)));
     let find = |(field, name): (&'a String, &'a String)| {
         let known = fields.get(field.as_str()).copied();
         let known = known.ok_or_else(|| {
@@ -162,7 +225,7 @@ fn some(columns: Vec<NewColumn<'_>>) -> Result<Vec<NewColumn<'_>>> {
 /// All that is wrong with them at once.
 fn check_names(columns: &[NewColumn<'_>]) -> Result<()> {
     let (mut faults, mut renamings) = (Vec::new(), Vec::new());
-    let mut seen: HashMap<String, &str> = HashMap::new();
+    let mut seen: HashMap<String, &NewColumn<'_>> = HashMap::new();
     for (number, column) in columns.iter().enumerate() {
         if let Some((fault, proposed)) = fault_of(column.name) {
             faults.push(format!("'{}': {fault}", column.name.escape_debug()));
@@ -172,12 +235,19 @@ fn check_names(columns: &[NewColumn<'_>]) -> Result<()> {
             };
             renamings.push(format!("{}={}", proposed, column.field.name.escape_debug()));
         }
-        if let Some(other) = seen.insert(column.name.to_lowercase(), column.name) {
-            faults.push(format!(
-                "'{}' and '{}' are the same name to the server",
-                other.escape_debug(),
-                column.name.escape_debug()
-            ));
+        if let Some(other) = seen.insert(column.name.to_lowercase(), column) {
+            let (one, two) = (&other.field.name, &column.field.name);
+            let (one_name, two_name) = (other.name.escape_debug(), column.name.escape_debug());
+            faults.push(match (one == other.name, two == column.name) {
+                (true, true) => {
+                    format!("'{one_name}' and '{two_name}' are the same name to the server")
+                }
+                _ => format!(
+                    "the fields '{}' and '{}' would both be column '{two_name}'",
+                    one.escape_debug(),
+                    two.escape_debug()
+                ),
+            });
             let field = column.field.name.escape_debug();
             renamings.push(format!("{field}_{}={field}", number + 1));
         }
@@ -192,7 +262,7 @@ fn check_names(columns: &[NewColumn<'_>]) -> Result<()> {
 /// A column of times for what nobody can read would stay empty.
 fn check_dates(columns: &[NewColumn<'_>]) -> Result<()> {
     let fault = |column: &NewColumn<'_>| {
-        let why = Times::of(column.field).err()?;
+        let why = Times::of(column.field).err().filter(|_| column.data_type.is_time())?;
         Some(format!("the dates of field '{}': {why}", column.field.name.escape_debug()))
     };
     let faults: Vec<String> = columns.iter().filter_map(fault).collect();

@@ -119,27 +119,11 @@ pub fn binary_literal(out: &mut Vec<u8>, value: &[u8]) {
     out.push(b'\'');
 }
 
-/// Appends the name of a table or column.
-pub fn identifier(out: &mut Vec<u8>, name: &str) {
-    out.push(b'`');
-    quoted(out, name.as_bytes(), b'`');
-    out.push(b'`');
-}
-
-fn quoted(out: &mut Vec<u8>, value: &[u8], quote: u8) {
-    let mut rest = value;
-    while let Some(at) = memchr::memchr(quote, rest) {
-        out.extend_from_slice(&rest[..=at]);
-        out.push(quote);
-        rest = &rest[at + 1..];
-    }
-    out.extend_from_slice(rest);
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::table_name::quoted;
     use super::*;
 
     fn written(write: impl Fn(&mut Vec<u8>)) -> String {
@@ -189,7 +173,7 @@ mod tests {
         for (name, expected) in
             [("a", "`a`"), ("a`b", "`a``b`"), ("`", "````"), ("x;DROP\\", "`x;DROP\\`")]
         {
-            assert_eq!(written(|out| identifier(out, name)), expected);
+            assert_eq!(quoted(name), expected);
         }
     }
 
@@ -215,7 +199,7 @@ mod tests {
         /// What a server reads, which ends a name or a text at the first quote that is alone.
         #[test]
         fn quotes_inside_are_never_alone(name in "[`'\\\\a-c]{0,8}") {
-            let quoted = written(|out| identifier(out, &name));
+            let quoted = quoted(&name);
             let inner = &quoted[1..quoted.len() - 1];
             prop_assert!(!inner.replace("``", "").contains('`'));
             prop_assert_eq!(inner.replace("``", "`"), name);

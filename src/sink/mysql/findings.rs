@@ -17,8 +17,6 @@ pub struct Findings {
     pub mapping: Vec<MappingRow>,
     /// The table that a run would create.
     pub new_table: Option<String>,
-    /// Statements for the state tables, which an administrator may run.
-    pub state_tables: Vec<String>,
     pub warnings: Vec<String>,
     /// What the account lacks; a run would fail.
     pub missing: Vec<String>,
@@ -49,8 +47,7 @@ impl Findings {
 
 fn described(target: &Target, known: &Known<'_>, session: &Session) -> Findings {
     let server = &*session.server;
-    let mut findings =
-        Findings { state_tables: known.state_tables.to_vec(), ..Findings::default() };
+    let mut findings = Findings::default();
     findings.say("server", format!("{} at {}", server.name(), target.settings.address));
     findings.say("account", format!("{}, {}", server.account, encryption(&target.settings)));
     about_server(&mut findings, server);
@@ -62,7 +59,7 @@ fn described(target: &Target, known: &Known<'_>, session: &Session) -> Findings 
         findings.new_table = Some(new.sql.clone());
         findings.warnings.extend(new.warnings.iter().cloned());
     }
-    if let (Some(plan), Some(table)) = (known.plan, &target.table) {
+    if let (Some(plan), Some(table)) = (known.plan, known.table) {
         findings.mapping = mapping(plan, table, known.fields);
         about_plan(&mut findings, plan);
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::plan::{Counter, Part};
+use super::plan::{Bound, Counter, Key, Part, WritePath};
 use super::settings::STATE_TABLE;
 use super::table::{KeyPart, UniqueKey};
 use super::*;
@@ -66,7 +66,6 @@ pub fn table(columns: &[&str], keys: &[(&str, &str)]) -> Table {
         columns: definitions.iter().map(|definition| Column::new(definition).unwrap()).collect(),
         definitions,
         engine: "InnoDB".to_string(),
-        row_format: "Dynamic".to_string(),
         rows_estimate: 0,
         bytes_estimate: 0,
         is_empty: true,
@@ -81,7 +80,6 @@ pub fn table(columns: &[&str], keys: &[(&str, &str)]) -> Table {
         array_keys: Vec::new(),
         creation: Some(String::new()),
         refers_to_itself: false,
-        is_partitioned: false,
         may_lack_partition: false,
     }
 }

@@ -92,7 +92,7 @@ impl fmt::Display for Address {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
     pub mode: TlsMode,
-    /// Certificates of those who may vouch for the server, in PEM. Without it the system's.
+    /// CA certificate file (PEM). Without it the system's CA certificates.
     pub ca: Option<PathBuf>,
 }
 
@@ -101,7 +101,7 @@ pub enum TlsMode {
     Disabled,
     /// Encrypted, whoever answers.
     Required,
-    /// Someone vouches for the server, whatever it is called. What servers make for themselves at
+    /// The certificate is signed by a trusted CA, whatever name is in it. What servers make for themselves at
     /// their first start has no name that could be checked.
     VerifyCa,
     VerifyIdentity,

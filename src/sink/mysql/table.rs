@@ -24,7 +24,6 @@ pub struct Table {
     /// What the columns were made of, in the same order.
     pub definitions: Vec<Definition>,
     pub engine: String,
-    pub row_format: String,
     /// The server's estimate, which may be far off.
     pub rows_estimate: u64,
     pub bytes_estimate: u64,
@@ -42,7 +41,6 @@ pub struct Table {
     pub has_update_triggers: bool,
     /// A foreign key of the table refers to the table itself.
     pub refers_to_itself: bool,
-    pub is_partitioned: bool,
     /// Its old rows are kept with the new ones: an update adds a row, also one that changes nothing.
     pub is_versioned: bool,
     /// Unique keys that take no two periods of time that overlap. They are not among `unique_keys`:

@@ -26,6 +26,8 @@ pub struct Known<'a> {
     pub fields: &'a [Field],
     pub plan: Option<&'a Plan>,
     pub new_table: Option<&'a NewTable>,
+    /// As it was found, or as it would be.
+    pub table: Option<&'a Table>,
     /// `State::definitions`.
     pub state_tables: &'a [String],
 }

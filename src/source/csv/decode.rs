@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{CsvDialect, InvalidText, Quoting, Ragged, Sample, guard};
+use super::{CsvDialect, InvalidText, Quoting, Ragged, guard};
 use crate::convert::{Unfit, Values};
 use crate::error::{Error, Result};
 use crate::record::{
@@ -34,11 +34,8 @@ pub struct Layout {
     pub map: Option<Vec<usize>>,
 }
 
-/// Records looked at to guess a column's type.
-const INFER_RECORDS_MAX: usize = 1000;
-
 /// Why a record is not a row.
-struct CsvFault {
+pub(super) struct CsvFault {
     error_type: ErrorType,
     reason: String,
     column: Option<usize>,
@@ -140,30 +137,6 @@ struct Scratch {
 }
 
 impl CsvDecode {
-    /// Guesses the types of undeclared columns from the first records of a file.
-    pub fn infer(&mut self, sample: &Sample) {
-        let Some(layout) = self.layouts.get(sample.split) else { return };
-        let legible = self.dialect.legible(&sample.bytes);
-        let mut reader = self.dialect.reader(&legible);
-        let mut guess = self.values.guess();
-        let mut records = Vec::new();
-        for record in reader.byte_records().take(INFER_RECORDS_MAX).map_while(|record| record.ok())
-        {
-            records.push(record);
-        }
-        let is_last_cut = !sample.is_whole && records.len() < INFER_RECORDS_MAX;
-        if is_last_cut {
-            records.pop();
-        }
-        for record in records.iter().filter(|record| record.len() == layout.width) {
-            for column in 0..self.columns.len() {
-                let field = layout.map.as_ref().map_or(column, |map| map[column]);
-                guess.see(column, &record[field]);
-            }
-        }
-        self.values.adopt(guess);
-    }
-
     fn check_flaw(&self, flaw: Option<Flaw>) -> std::result::Result<(), CsvFault> {
         match (flaw, self.dialect.quoting) {
             (Some(Flaw::TextAfterQuote), Quoting::Normal | Quoting::Strict) => {
@@ -232,7 +205,11 @@ impl CsvDecode {
         refusal.map(|refusal| (offset, refusal))
     }
 
-    fn check_width(&self, layout: &Layout, found: usize) -> std::result::Result<(), CsvFault> {
+    pub(super) fn check_width(
+        &self,
+        layout: &Layout,
+        found: usize,
+    ) -> std::result::Result<(), CsvFault> {
         let is_fitting = match self.ragged {
             Ragged::Reject => found == layout.width,
             Ragged::Pad => found <= layout.width,

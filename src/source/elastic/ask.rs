@@ -16,10 +16,15 @@ pub const SORT_OF_INDICES: &str =
     r#"[{"_doc":"asc"},{"_shard_doc":"asc"},{"_index":{"order":"asc","unmapped_type":"keyword"}}]"#;
 /// For servers that do not know the second key.
 pub const SCROLL_SORT: &str = r#"["_doc"]"#;
+/// The documents that were stored last come first.
+pub const LAST_FIRST: &str = r#"[{"_doc":"desc"}]"#;
 
 #[derive(Serialize)]
 pub struct SearchBody<'a> {
     pub size: u64,
+    /// Hits to pass over.
+    #[serde(skip_serializing_if = "is_none")]
+    pub from: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub query: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,6 +39,10 @@ pub struct SearchBody<'a> {
     pub source: Option<Sources<'a>>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub version: bool,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Serialize)]
@@ -134,6 +143,7 @@ mod tests {
     fn a_search_keeps_the_servers_own_words() {
         let search = SearchBody {
             size: 10,
+            from: 0,
             query: None,
             pit: Some(Pit { id: "x\"y", keep_alive: "5000ms" }),
             sort: raw(SORT.as_bytes()).unwrap(),

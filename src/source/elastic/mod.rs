@@ -27,6 +27,7 @@ mod page_faults;
 mod page_reader;
 mod page_sizer;
 mod pinning;
+mod sampling;
 mod server_info;
 mod slice;
 mod snapshot;
@@ -42,13 +43,16 @@ use tokio::task::AbortHandle;
 use self::clash::Clash;
 use self::cursor::HitCursor;
 use self::decode::{HitDecode, METADATA_FIELDS};
+pub use self::opening::SLICES_BY_DEFAULT;
 use self::page_reader::PageReader;
 use super::document::Picker;
 use super::named_fields::{FieldCheck, NamedFields};
+use super::sample::{Sampled, name_columns};
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::error::{Error, Kind, Later, Result};
 use crate::event::{Expected, Observer};
-use crate::record::{Dates, ErrorType, Field};
+use crate::infer::Sample;
+use crate::record::{ColumnType, Dates, ErrorType, Field};
 use crate::secret::Secret;
 
 #[derive(Clone, Debug)]
@@ -69,8 +73,12 @@ pub struct ElasticSettings {
     pub metadata: Metadata,
     /// An object in a document is its fields, named `outer.inner`.
     pub flatten: bool,
+    /// What stands between the names of such fields where they are columns, if that is no dot.
+    pub separator: Option<String>,
     /// Fields whose dates are not written as the mapping says.
     pub dates: Vec<(String, Dates)>,
+    /// What columns are to be that are made for these.
+    pub types: Vec<(String, ColumnType)>,
     /// Fields that the user named.
     pub asked: Vec<NamedFields>,
     /// As long as the server keeps a snapshot that nobody asks for.
@@ -145,9 +153,12 @@ pub struct ElasticSource {
     fields: Vec<Field>,
     metadata: Vec<String>,
     flatten: bool,
+    separator: Option<String>,
     /// Hits when the snapshot was taken.
     total: u64,
-    index_count: usize,
+    /// Names of the indices.
+    indices: Vec<String>,
+    types: Vec<(String, ColumnType)>,
     /// Documents with a routing of their own, where there are several shards.
     routed: u64,
     keeper: Mutex<Option<KeepAliveTask>>,
@@ -172,8 +183,11 @@ impl ElasticSource {
     ) -> Result<ElasticSource> {
         let metadata = settings.metadata.clone();
         let flatten = settings.flatten;
+        let types = settings.types.clone();
+        let separator = settings.separator.clone();
         let asked = FieldCheck::new(&settings.asked);
-        let opened = opening::open(settings, observer).await?;
+        let mut opened = opening::open(settings, observer).await?;
+        name_columns(&mut opened.fields, separator.as_deref());
         let names: Vec<String> = match opened.is_nothing {
             true => Vec::new(),
             false => vec![opened.reader.title.clone()],
@@ -188,10 +202,12 @@ impl ElasticSource {
             reader: Arc::new(opened.reader),
             splits: names.into_iter().map(|name| Split { name, is_file: false }).collect(),
             fields: opened.fields,
-            metadata: metadata.names(opened.index_count),
+            metadata: metadata.names(opened.indices.len()),
             flatten,
+            separator,
             total: opened.total,
-            index_count: opened.index_count,
+            indices: opened.indices,
+            types,
             routed: opened.routed,
             keeper: Mutex::new(keeper),
             asked,
@@ -219,19 +235,35 @@ impl Source for ElasticSource {
         &self.fields
     }
 
+    fn sample(&self) -> Result<Sampled> {
+        let taken = async {
+            match self.splits.is_empty() {
+                true => Ok(Sample::default()),
+                false => {
+                    sampling::take(&self.reader, &self.indices, &self.fields, self.flatten).await
+                }
+            }
+        };
+        // Names that a server gives may be anything, too.
+        let hidden = |error| self.reader.client.mask().error(error);
+        let sample = self.reader.runtime.block_on(taken).map_err(hidden)?;
+        let separator = self.separator.as_deref();
+        sampling::fitted(&self.fields, &sample, self.flatten, separator, &self.types)
+    }
+
     fn key(&self) -> &[&str] {
-        if self.index_count > 1 { &["_index", "_id"] } else { &["_id"] }
+        if self.indices.len() > 1 { &["_index", "_id"] } else { &["_id"] }
     }
 
     fn doubts(&self, key: &[&str]) -> Vec<String> {
         let is_name =
             key.contains(&"_id") && key.iter().all(|field| METADATA_FIELDS.contains(field));
         let mut doubts = Vec::new();
-        if is_name && self.index_count > 1 && !key.contains(&"_index") {
+        if is_name && self.indices.len() > 1 && !key.contains(&"_index") {
             doubts.push(format!(
                 "'{}' is {} indices, and documents of several that share an _id share the key ({}), so that only one of them stays; a key with _index keeps them all",
                 self.reader.title,
-                self.index_count,
+                self.indices.len(),
                 key.join(", ")
             ));
         }
@@ -254,6 +286,7 @@ impl Source for ElasticSource {
         let version = names.iter().any(|name| name == "_version");
         self.reader.version.store(version, Ordering::Relaxed);
         let picker = Picker::new(wanted, METADATA_FIELDS, self.flatten).with_paths();
+        let picker = picker.joined_by(self.separator.as_deref());
         let watch = self.asked.watch(&picker.shape(), METADATA_FIELDS);
         Ok(Arc::new(HitDecode {
             names: self.splits.iter().map(|split| split.name.clone()).collect(),

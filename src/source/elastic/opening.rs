@@ -30,7 +30,7 @@ use crate::source::named_fields::NamedFields;
 
 /// As many slices as there are shards cost the server nothing; more than this do not help one
 /// machine.
-const SLICES_BY_DEFAULT: u64 = 4;
+pub const SLICES_BY_DEFAULT: u64 = 4;
 /// The longest name a document may have.
 const ID_CHARS: u32 = 512;
 const INDEX_CHARS: u32 = 255;
@@ -46,7 +46,8 @@ pub struct Opened {
     pub is_nothing: bool,
     pub fields: Vec<Field>,
     pub total: u64,
-    pub index_count: usize,
+    /// Names of the indices.
+    pub indices: Vec<String>,
     /// Documents that share a shard with no others of their `_id` only by chance.
     pub routed: u64,
 }
@@ -145,7 +146,7 @@ async fn find_out(
         is_nothing: false,
         fields: with_metadata(mappings.fields),
         total: count.total,
-        index_count,
+        indices: mappings.indices,
         routed,
     })
 }
@@ -194,7 +195,7 @@ fn nothing(
         is_nothing: true,
         fields: with_metadata(Vec::new()),
         total: 0,
-        index_count: 0,
+        indices: Vec::new(),
         routed: 0,
     }
 }
@@ -373,6 +374,7 @@ fn declare(fields: &mut [Field], dates: &[(String, Dates)]) -> Result<()> {
             Some(field) => {
                 field.kind = FieldKind::Time;
                 field.dates = dates.clone();
+                field.is_declared = true;
             }
             None => {
                 let name = name.escape_debug();

@@ -130,6 +130,33 @@ impl PageReader {
         Ok((format!("/{}/_search?{PARTIAL_SEARCHES}", self.indices), search.text()))
     }
 
+    /// Documents of one index from either end of it; of all there is without one.
+    pub fn request_end(
+        &self,
+        index: Option<&str>,
+        is_last: bool,
+        from: u64,
+        size: u64,
+    ) -> Result<(String, String)> {
+        let wish = WantedPage { slice: 0, size, after: None, sourceless: false };
+        let sort = if is_last { ask::LAST_FIRST } else { ask::SCROLL_SORT };
+        let of_index = index.map(|index| self.query_of(index)).transpose()?;
+        let search = self.search(&wish, None, None, sort)?;
+        let query = of_index.as_deref().or(search.query);
+        let search = SearchBody { from, query, track_total_hits: false, ..search };
+        Ok((format!("/{}/_search?{PARTIAL_SEARCHES}", self.indices), search.text()))
+    }
+
+    /// The query, for one index of those that are read. Under the name that they are asked for by, so
+    /// that rights and filters of an alias hold.
+    fn query_of(&self, index: &str) -> Result<Box<RawValue>> {
+        let mut filter = vec![serde_json::json!({ "term": { "_index": index } }).to_string()];
+        filter.extend(self.query.as_ref().map(|query| query.get().to_string()));
+        let words = format!(r#"{{"bool":{{"filter":[{}]}}}}"#, filter.join(","));
+        RawValue::from_string(words)
+            .map_err(|cause| Error::internal("a query of an index is not JSON").because(cause))
+    }
+
     fn search<'a>(
         &'a self,
         wanted: &WantedPage<'a>,
@@ -144,6 +171,7 @@ impl PageReader {
             !self.include.is_empty() || !self.exclude.is_empty() || self.asks_for_vectors;
         Ok(SearchBody {
             size: wanted.size,
+            from: 0,
             query: self.query.as_deref(),
             pit,
             sort: ask::raw(sort.as_bytes())?,

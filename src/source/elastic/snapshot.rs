@@ -185,6 +185,7 @@ impl IndexSnapshot {
     async fn renew(&self) -> Result<()> {
         let point = self.point();
         let search = SearchBody {
+            from: 0,
             size: 0,
             query: None,
             pit: Some(Pit { id: &point, keep_alive: &self.keep_alive }),

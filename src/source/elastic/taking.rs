@@ -79,6 +79,7 @@ async fn ask_count(
     let order = if is_scroll { ask::SCROLL_SORT } else { ask::SORT };
     let search = SearchBody {
         size: 0,
+        from: 0,
         query,
         pit: (!is_scroll).then(|| Pit { id: &point, keep_alive: snapshot.keep_alive() }),
         sort: ask::raw(order.as_bytes())?,

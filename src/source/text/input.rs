@@ -1,12 +1,13 @@
 //! Which files a source reads, found and looked at before anything is opened.
 
 use std::collections::HashSet;
-use std::fs::{self, Metadata};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use super::pattern::Pattern;
 use crate::error::{Error, Result};
+use crate::file_identity::FileIdentity;
 
 /// A file to read, or standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,8 +52,7 @@ impl MatchedInputs {
 /// The files that names, globs and `-` stand for, in the order written; a glob's files are sorted,
 /// and none of them is one of those that are `written`. `flag` is named in messages.
 pub fn find(names: &[String], flag: &str, written: &[PathBuf]) -> Result<MatchedInputs> {
-    let written: Vec<_> = written.iter().filter_map(|path| fs::metadata(path).ok()).collect();
-    let written: Vec<_> = written.iter().map(identity).collect();
+    let written: Vec<_> = written.iter().filter_map(|path| FileIdentity::at(path)).collect();
     let mut found = MatchedInputs::default();
     let mut seen = HashSet::new();
     for name in names {
@@ -72,15 +72,10 @@ pub fn find(names: &[String], flag: &str, written: &[PathBuf]) -> Result<Matched
     Ok(found)
 }
 
-/// What tells a file from others whatever their names.
-fn identity(metadata: &Metadata) -> (u64, u64) {
-    (metadata.dev(), metadata.ino())
-}
-
 fn paths(
     name: &str,
     flag: &str,
-    written: &[(u64, u64)],
+    written: &[FileIdentity],
     left_out: &mut Vec<String>,
 ) -> Result<Vec<PathBuf>> {
     let literal = Path::new(name);
@@ -96,7 +91,7 @@ fn paths(
     for path in pattern.files().map_err(|cause| {
         Error::config(format!("cannot look for files like '{name}'")).because(cause)
     })? {
-        let is_written = fs::metadata(&path).is_ok_and(|found| written.contains(&identity(&found)));
+        let is_written = FileIdentity::at(&path).is_some_and(|found| written.contains(&found));
         match is_written {
             true => left_out.push(path.display().to_string()),
             false => paths.push(path),
@@ -110,7 +105,7 @@ fn paths(
 }
 
 /// The input, and what tells its file from others.
-fn look_at(path: &Path, flag: &str) -> Result<(Input, (u64, u64))> {
+fn look_at(path: &Path, flag: &str) -> Result<(Input, FileIdentity)> {
     let name = path.display().to_string();
     let metadata = fs::metadata(path).map_err(|cause| {
         Error::config(format!("cannot open '{name}'"))
@@ -133,7 +128,7 @@ fn look_at(path: &Path, flag: &str) -> Result<(Input, (u64, u64))> {
             let is_stored = metadata.is_file() && !is_made_up(path);
             let size = is_stored.then_some(metadata.len());
             let input = Input { name, path: Some(path.to_path_buf()), size };
-            Ok((input, identity(&metadata)))
+            Ok((input, FileIdentity::of(&metadata)))
         }
     }
 }

@@ -4,7 +4,8 @@
 use std::sync::Mutex;
 
 use super::input::Input;
-use super::stream::Stream;
+use super::stream::{Stream, StreamSettings};
+use crate::error::Result;
 
 pub struct OpenedStream(Mutex<Option<(Stream, Vec<u8>)>>);
 
@@ -16,5 +17,18 @@ impl OpenedStream {
 
     pub fn take(&self) -> Option<(Stream, Vec<u8>)> {
         self.0.lock().expect("nobody panics while opening a file").take()
+    }
+
+    /// Another look at the beginning, which may read further.
+    pub fn look<T>(
+        &self,
+        input: &Input,
+        settings: &StreamSettings,
+        look: impl FnOnce(&mut Stream, &mut Vec<u8>) -> Result<T>,
+    ) -> Result<T> {
+        match &mut *self.0.lock().expect("nobody panics while opening a file") {
+            Some((stream, ahead)) => look(stream, ahead),
+            None => look(&mut Stream::open(input, settings)?, &mut Vec::new()),
+        }
     }
 }

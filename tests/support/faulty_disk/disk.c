@@ -1,7 +1,7 @@
 /* A disk that fails as told, for one process: put before the C library with LD_PRELOAD.
  *
  * DISK_ROOT is the folder whose files it is about, DISK_FAULTS what goes wrong there: entries such as
- * "write:3:once", parted by commas, of a call, the number of the first one that fails, and how. DISK_LOG
+ * "write:3:once", comma-separated, of a call, the number of the first one that fails, and how. DISK_LOG
  * gets a line for each failure: the call and the path. */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -44,7 +44,6 @@ pub struct Definition {
     pub numeric_precision: Option<u64>,
     pub numeric_scale: Option<u64>,
     pub datetime_precision: Option<u64>,
-    pub generation_expression: Option<String>,
     /// MariaDB quotes defaults that are literals, and has types of its own.
     pub is_mariadb: bool,
     /// `CHECK (json_valid(column))`: what JSON is in MariaDB.

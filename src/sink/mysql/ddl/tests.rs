@@ -81,7 +81,7 @@ fn every_kind_has_a_type() {
             "`e` LONGTEXT,",
             "`f` BIGINT,",
             "`g` BIGINT UNSIGNED,",
-            "`h` DECIMAL(38,10),",
+            "`h` DECIMAL(40,20),",
             "`i` DOUBLE,",
             "`j` TINYINT(1),",
             "`k` DATETIME(3),",

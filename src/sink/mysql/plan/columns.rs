@@ -74,10 +74,12 @@ pub(super) fn bind(given: &Given<'_>) -> Result<Binding> {
 impl<'a> Finding<'a> {
     fn select(&mut self, given: &Given<'a>, old: &'a [String], new: &'a [String]) {
         let names = Names::new(&given.table.columns);
-        let fields: HashMap<&str, &Field> =
-            given.fields.iter().map(|field| (field.name.as_str(), field)).collect();
+        let mut fields: HashMap<&str, &Field> =
+            given.fields.iter().map(|field| (field.column(), field)).collect();
+        fields.extend(given.fields.iter().map(|field| (field.name.as_str(), field)));
         for (field, name) in old.iter().zip(new) {
             let known = fields.get(field.as_str()).copied();
+            let field = known.map_or(field.as_str(), |known| &known.name);
             if known.is_none() && !given.is_open {
                 self.faults.push(format!("the source has no field {}", shown(field)));
                 continue;
@@ -97,15 +99,15 @@ impl<'a> Finding<'a> {
         let names = Names::new(columns);
         let mut inexact = Vec::new();
         for field in given.fields {
-            match names.exact(&field.name) {
+            match names.exact(field.column()) {
                 Some(at) => self.feed_or_leave(given, at, field),
                 None => inexact.push(field),
             }
         }
         for field in inexact {
-            match names.find(&field.name) {
+            match names.find(field.column()) {
                 Some(at) if self.feeds[at].is_none() && !columns[at].is_generated => {
-                    self.note_case(&columns[at], &field.name);
+                    self.note_case(&columns[at], field.column());
                     self.feed_or_leave(given, at, field);
                 }
                 _ if field.is_beside => {}

@@ -54,15 +54,6 @@ pub struct Done {
     pub info: String,
 }
 
-impl Done {
-    /// A number of `info` by its name, such as `Records`.
-    pub fn number(&self, name: &str) -> Option<u64> {
-        let mut words = self.info.split_ascii_whitespace();
-        words.find(|word| word.strip_suffix(':') == Some(name))?;
-        words.next()?.parse().ok()
-    }
-}
-
 /// Connects and pins the session.
 pub async fn connect(settings: &MysqlSettings) -> Result<Session> {
     Ok(try_connect(settings).await?)
@@ -240,17 +231,6 @@ impl Session {
             })
         };
         rows.into_iter().map(convert).collect()
-    }
-
-    /// Runs a prepared statement with parameters.
-    pub async fn run_with(
-        &mut self,
-        sql: impl StatementLike,
-        parameters: impl Into<Params> + Send,
-    ) -> Tried<Done> {
-        let answer = self.conn.exec_drop(sql, parameters);
-        within(self.timeout, During::Statement, &self.address, answer).await?;
-        Ok(self.done())
     }
 
     /// Runs LOAD DATA LOCAL with this text, whatever file the server names. Nothing is ever read

@@ -77,10 +77,8 @@ async fn look(session: &mut Session, name: &TableName) -> Tried<Option<Table>> {
     Ok(Some(Table {
         other_kind: facts.other_kind,
         engine: facts.engine,
-        row_format: facts.row_format,
         rows_estimate: facts.rows,
         bytes_estimate: facts.bytes,
-        is_partitioned: facts.is_partitioned,
         may_lack_partition: facts.is_partitioned && may_lack_partition(session, &place).await?,
         is_empty,
         unique_keys: unique_keys
@@ -118,7 +116,6 @@ impl Place {
 struct Facts {
     other_kind: Option<String>,
     engine: String,
-    row_format: String,
     rows: u64,
     bytes: u64,
     is_partitioned: bool,
@@ -139,7 +136,7 @@ async fn find(session: &mut Session, name: &TableName) -> Tried<Option<(TableNam
         }
     };
     check_database(session, &database).await?;
-    let sql = "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE, ROW_FORMAT, TABLE_ROWS, \
+    let sql = "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS, \
                CREATE_OPTIONS, DATA_LENGTH FROM information_schema.TABLES \
                WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?";
     let rows: Vec<Row> = session.rows_with(sql, (database, name.table.clone())).await?;
@@ -151,13 +148,12 @@ async fn find(session: &mut Session, name: &TableName) -> Tried<Option<(TableNam
     let Some(row) = found else { return Ok(None) };
     let kind = cell::<String>(&row, 2).unwrap_or_default();
     let is_table = matches!(kind.as_str(), "BASE TABLE" | "SYSTEM VERSIONED");
-    let options = cell::<String>(&row, 6).unwrap_or_default();
+    let options = cell::<String>(&row, 5).unwrap_or_default();
     let facts = Facts {
         other_kind: (!is_table).then_some(kind),
         engine: cell(&row, 3).unwrap_or_default(),
-        row_format: cell(&row, 4).unwrap_or_default(),
-        rows: cell(&row, 5).unwrap_or_default(),
-        bytes: cell(&row, 7).unwrap_or_default(),
+        rows: cell(&row, 4).unwrap_or_default(),
+        bytes: cell(&row, 6).unwrap_or_default(),
         is_partitioned: options.contains("partitioned"),
     };
     let name = TableName { database: cell(&row, 0), table: cell(&row, 1).unwrap_or_default() };
@@ -187,7 +183,7 @@ async fn definitions(
     let sql = "SELECT COLUMN_NAME, ORDINAL_POSITION, COLUMN_TYPE, DATA_TYPE, IS_NULLABLE, \
                COLUMN_DEFAULT, EXTRA, CHARACTER_SET_NAME, COLLATION_NAME, \
                CHARACTER_MAXIMUM_LENGTH, CHARACTER_OCTET_LENGTH, NUMERIC_PRECISION, \
-               NUMERIC_SCALE, DATETIME_PRECISION, GENERATION_EXPRESSION \
+               NUMERIC_SCALE, DATETIME_PRECISION \
                FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? \
                ORDER BY ORDINAL_POSITION";
     let rows: Vec<Row> = session.rows_with(sql, place.parameters()).await?;
@@ -208,7 +204,6 @@ async fn definitions(
             numeric_precision: cell(row, 11),
             numeric_scale: cell(row, 12),
             datetime_precision: cell(row, 13),
-            generation_expression: cell::<String>(row, 14).filter(|text| !text.is_empty()),
             is_mariadb: server.is_mariadb,
             has_json_check: json_columns.contains(&name),
             has_long_timestamps: server.has_long_timestamps(),

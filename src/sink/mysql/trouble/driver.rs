@@ -95,17 +95,17 @@ fn of_rustls(failure: &rustls::Error, during: During, address: &str) -> Trouble 
     };
     let (what, help) = match fault {
         NotValidForName | NotValidForNameContext { .. } => (
-            "its certificate is made out to another name",
-            "connect by that name, or give --db-ssl-mode verify-ca",
+            "its TLS certificate is for another host name",
+            "connect by that name, or give --db-ssl-mode verify-ca to skip the check of the name",
         ),
         UnknownIssuer => (
-            "nobody that is trusted vouches for its certificate",
-            "name its authority with --db-ca, or give --db-ssl-mode required to take any",
+            "its TLS certificate is not signed by a trusted CA",
+            "give its CA certificate file with --db-ca, or --db-ssl-mode required to skip verification",
         ),
-        Expired | ExpiredContext { .. } => ("its certificate has expired", "renew it"),
+        Expired | ExpiredContext { .. } => ("its TLS certificate has expired", "renew it"),
         _ => (
-            "its certificate cannot be verified",
-            "mend it, or give --db-ssl-mode required to take any",
+            "its TLS certificate cannot be verified",
+            "replace it, or give --db-ssl-mode required to skip verification",
         ),
     };
     let error = refused(address, ErrorType::Connection, what);

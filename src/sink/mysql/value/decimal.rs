@@ -1,9 +1,9 @@
 //! DECIMAL: exact arithmetic on digits.
 
-use super::number::Number;
 use super::rules::Fraction;
 use super::{out_of_range, unfit};
 use crate::convert::Unfit;
+use crate::convert::amount::Number;
 use crate::record::ErrorType;
 use crate::sink::mysql::column::Digits;
 

@@ -8,9 +8,9 @@
 use std::str;
 use std::sync::LazyLock;
 
-use super::number::{Magnitude, Number};
 use super::{out_of_range, unfit};
 use crate::convert::Unfit;
+use crate::convert::amount::{Magnitude, Number};
 use crate::record::ErrorType;
 
 /// How a number comes out of a column.

@@ -13,7 +13,6 @@ mod json_number;
 mod members;
 mod moment;
 mod network;
-mod number;
 mod temporal;
 mod text;
 

@@ -1,10 +1,10 @@
 //! What a text says of a point in time: ISO 8601 as programs write it, and nothing that has to be
 //! guessed.
 
-use super::number::Number;
 use super::rules::{EpochUnit, Fraction};
 use super::{out_of_range, unfit};
 use crate::convert::Unfit;
+use crate::convert::amount::Number;
 use crate::convert::date::calendar::{DAY_SECONDS, Date};
 use crate::record::ErrorType;
 use crate::sink::mysql::zone::parse_offset;

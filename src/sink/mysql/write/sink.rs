@@ -16,6 +16,7 @@ use super::throttle::Throttle;
 use crate::error::{Error, Later, Result};
 use crate::event::Observer;
 use crate::record::{Published, Rows};
+use crate::sink::mysql::guess::Guesses;
 use crate::sink::mysql::plan::{Plan, WritePath};
 use crate::sink::mysql::session::connection::{Session, connect};
 use crate::sink::mysql::session::server::Server;
@@ -39,6 +40,8 @@ pub struct MysqlSink {
     pub(super) near: AtomicU64,
     pub(super) room: StatementRoom,
     preparer: Preparer,
+    /// Where the table was made by this run.
+    guesses: Option<Guesses>,
     /// None where this is only a look.
     guard: Option<Arc<Guard>>,
     /// By number: whether a lane has it.
@@ -78,6 +81,7 @@ impl MysqlSink {
             near: AtomicU64::new(0),
             room: StatementRoom::new(&plan),
             preparer: Preparer::new(&plan, settings.keys_unique),
+            guesses: None,
             guard,
             lanes: Mutex::new(Vec::new()),
             loads_data: AtomicBool::new(plan.write_path == WritePath::LoadData),
@@ -93,6 +97,12 @@ impl MysqlSink {
     /// Ends the run where the table is altered so that this plan is not what would be made of it.
     pub fn watching(mut self, planning: Planning, table: Table) -> MysqlSink {
         self.definition = Some(Definition::new(planning, table));
+        self
+    }
+
+    /// The table was made for this run, by guesses.
+    pub fn guessed(mut self, guesses: Option<Guesses>) -> MysqlSink {
+        self.guesses = guesses;
         self
     }
 
@@ -225,7 +235,12 @@ impl Sink for MysqlSink {
     }
 
     fn prepare(&self, rows: &Rows, buffer: Vec<u8>, refused: &mut Vec<Refused>) -> Result<Payload> {
-        self.preparer.prepare(rows, buffer, refused)
+        let before = refused.len();
+        let payload = self.preparer.prepare(rows, buffer, refused)?;
+        if let Some(guesses) = &self.guesses {
+            guesses.explain(&self.plan, rows, &mut refused[before..]);
+        }
+        Ok(payload)
     }
 
     fn lanes_max(&self) -> usize {

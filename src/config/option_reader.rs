@@ -2,21 +2,24 @@
 
 use std::time::Duration;
 
+use super::choices::Choice;
+use super::defaults;
 use super::mistakes::Mistakes;
 use super::options::{Opt, Takes, Theme};
 use super::units;
-use super::written::{Origin, Spellings, Written};
+use super::written::{OptionOrigin, Spellings, WrittenOptions};
+use crate::secret::by_name;
 
 /// Reads texts and notes what is wrong with them.
-pub struct Reading<'a> {
-    pub written: &'a Written,
+pub struct OptionReader<'a> {
+    pub written: &'a WrittenOptions,
     pub mistakes: &'a mut Mistakes,
     /// What is put up with, to be said once there is a log.
     pub warnings: Vec<String>,
     pub has_failed: bool,
 }
 
-impl Reading<'_> {
+impl OptionReader<'_> {
     pub fn is_written(&self, name: &str) -> bool {
         self.written.get(name).is_some()
     }
@@ -30,23 +33,20 @@ impl Reading<'_> {
         Some(self.written.get(name)?.values.clone())
     }
 
+    pub fn text_or_default(&mut self, name: &'static str) -> String {
+        self.text(name).unwrap_or_else(|| default(name))
+    }
+
     pub fn number(&mut self, name: &'static str, min: u64, max: u64) -> Option<u64> {
-        let text = self.text(name)?;
-        match units::number(&text) {
-            Some(number) if (min..=max).contains(&number) => Some(number),
-            _ => {
-                self.wrong(name, &format!("'{text}' is not a number from {min} to {max}"));
-                None
-            }
-        }
+        self.parsed(name, number_within(min, max))
+    }
+
+    pub fn number_or_default(&mut self, name: &'static str, min: u64, max: u64) -> u64 {
+        self.parsed_or_default(name, number_within(min, max))
     }
 
     pub fn size(&mut self, name: &'static str) -> Option<u64> {
         self.parsed(name, units::size)
-    }
-
-    pub fn time(&mut self, name: &'static str) -> Option<Duration> {
-        self.parsed(name, units::duration)
     }
 
     /// One that cannot be 0, because everything would be too late.
@@ -67,9 +67,30 @@ impl Reading<'_> {
         parse(&text).map_err(|why| self.wrong(name, &why)).ok()
     }
 
+    /// What holds by default is in one table, which the help is made of, too.
+    pub fn parsed_or_default<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> T {
+        self.parsed(name, &parse).unwrap_or_else(|| {
+            let text = default(name);
+            parse(&text).unwrap_or_else(|why| unreachable!("the default of --{name}: {why}"))
+        })
+    }
+
+    pub fn choice<T: Choice>(&mut self, name: &'static str) -> Option<T> {
+        self.parsed(name, chosen)
+    }
+
+    pub fn choice_or_default<T: Choice>(&mut self, name: &'static str) -> T {
+        self.parsed_or_default(name, chosen)
+    }
+
     pub fn switch(&mut self, name: &'static str) -> bool {
         match self.text(name).as_deref() {
-            None | Some("false" | "0" | "no") => false,
+            None => false,
+            Some(no) if is_no(no) => false,
             Some("true" | "1" | "yes") => true,
             Some(other) => {
                 let why = format!("'{other}' is not true or false");
@@ -77,18 +98,6 @@ impl Reading<'_> {
                 false
             }
         }
-    }
-
-    pub fn choice(&mut self, name: &'static str) -> Option<String> {
-        let text = self.text(name)?;
-        let Takes::Choice(choices) = option(name).takes else {
-            unreachable!("--{name} is no choice");
-        };
-        if choices.contains(&text.as_str()) {
-            return Some(text);
-        }
-        self.wrong(name, &format!("'{text}' is not one of {}", choices.join(", ")));
-        None
     }
 
     pub fn missing(&mut self, name: &'static str, what: &str) {
@@ -101,7 +110,11 @@ impl Reading<'_> {
         self.has_failed = true;
         let origin = self.written.get(name).map(|text| &text.origin);
         let spellings = Spellings(option(name), origin);
-        self.mistakes.add(format!("{spellings}: {why}"));
+        let place = match origin {
+            Some(OptionOrigin::File(place)) if place.line > 0 => format!("{place}: "),
+            _ => String::new(),
+        };
+        self.mistakes.add(by_name(&format!("{place}{spellings}: {why}")));
     }
 
     /// A path that is empty is the start of another one, such as `./rejects`, or fails at the end.
@@ -126,14 +139,20 @@ impl Reading<'_> {
     pub fn refuse(&mut self, names: &[&'static str], when: &str) {
         for name in names {
             let is_for_this = self.written.get(name).is_some_and(|text| match &text.origin {
-                Origin::Flag => true,
-                Origin::Variable => false,
-                Origin::File(table) => table.starts_with("pipelines."),
+                OptionOrigin::Flag => true,
+                OptionOrigin::Variable => false,
+                OptionOrigin::File(place) => place.is_of_pipeline(),
             });
-            if is_for_this {
+            if is_for_this && !self.is_turned_off(name) {
                 self.wrong(name, &format!("it has no meaning {when}"));
             }
         }
+    }
+
+    /// A switch that says no means nothing anywhere.
+    fn is_turned_off(&self, name: &str) -> bool {
+        let text = self.written.get(name).and_then(|text| text.values.last());
+        option(name).takes == Takes::Nothing && text.is_some_and(|text| is_no(text))
     }
 
     pub fn refuse_theme(&mut self, theme: Theme, when: &str) {
@@ -154,6 +173,25 @@ const NEVER_EMPTY: [&str; 8] = [
     "state-table",
     "throttle-query",
 ];
+
+fn default(name: &str) -> String {
+    defaults::value(name).unwrap_or_else(|| unreachable!("--{name} has no default"))
+}
+
+fn number_within(min: u64, max: u64) -> impl Fn(&str) -> Result<u64, String> {
+    move |text| {
+        let number = units::number(text).filter(|number| (min..=max).contains(number));
+        number.ok_or_else(|| format!("'{text}' is not a number from {min} to {max}"))
+    }
+}
+
+fn chosen<T: Choice>(text: &str) -> Result<T, String> {
+    T::of_name(text).ok_or_else(|| format!("'{text}' is not one of {}", T::NAMES.join(", ")))
+}
+
+fn is_no(text: &str) -> bool {
+    matches!(text, "false" | "0" | "no")
+}
 
 fn option(name: &str) -> &'static Opt {
     Opt::find(name).expect("settings ask for options of the table only")

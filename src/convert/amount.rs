@@ -1,5 +1,7 @@
 //! Numbers in their own words: digits and where the point stands, without a limit on either.
 
+use std::str;
+
 /// A number as it is written: JSON's grammar, and leading zeros.
 ///
 /// CSV may say 007 for 7. A plus, a separator, white space, `.5` and `0x10` are not taken, because
@@ -18,6 +20,9 @@ pub struct Number<'a> {
 }
 
 const EXPONENT_MAX: i64 = 1 << 40;
+
+/// No double has more digits than this, however exactly it is printed.
+const DIGITS_MAX: usize = 1100;
 
 impl<'a> Number<'a> {
     pub fn parse(text: &'a [u8]) -> Option<Number<'a>> {
@@ -107,6 +112,27 @@ impl<'a> Number<'a> {
             && self.significant_digits() == other.significant_digits()
             && (0..self.significant_digits())
                 .all(|at| self.written(self.first + at) == other.written(other.first + at))
+    }
+
+    /// Whether this is what a float prints, asked for as many digits as were written.
+    pub fn is_printed_by(&self, value: f64) -> bool {
+        if self.is_zero() {
+            return value == 0.0;
+        }
+        let digits = self.stated_digits().min(DIGITS_MAX);
+        // What is in the middle goes to the even digit, as the servers print it.
+        let printed = format!("{value:.precision$e}", precision = digits - 1);
+        Number::parse(printed.as_bytes()).is_some_and(|printed| printed.equals(self))
+    }
+
+    /// Whether there is a double that is this number, to all of its digits.
+    pub fn is_double(&self, text: &[u8]) -> bool {
+        let value = str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok());
+        value.is_some_and(|value| {
+            // All doubles but the smallest have so many digits.
+            let is_short = self.stated_digits() <= 15 && value.abs() >= f64::MIN_POSITIVE;
+            value.is_finite() && (is_short || self.is_printed_by(value))
+        })
     }
 
     /// Where the point stands, counted in digits from the first that is written.

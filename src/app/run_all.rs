@@ -1,0 +1,68 @@
+//! What pipelines of one file have in common that are run one after another.
+
+use std::path::PathBuf;
+
+use super::keep_apart::written;
+use super::stream::is_stream;
+use super::{level, style};
+use crate::config::{PipelineSettings, Settings};
+use crate::error::{Error, Result};
+use crate::observe::logging;
+use crate::outcome::Outcome;
+use crate::part::is_same_place;
+
+type Pipelines = [(String, PipelineSettings)];
+
+/// They have one log, as the first of them wants it.
+pub fn begin_all(pipelines: &Pipelines) {
+    if let Some(first) = understood(pipelines).next() {
+        logging::install(style(first), level(first));
+    }
+}
+
+/// What one of them wrote would be replaced by the next, and be gone.
+pub fn keep_pipelines_apart(pipelines: &Pipelines) -> Result<()> {
+    let mut taken: Vec<(&str, PathBuf)> = Vec::new();
+    for settings in understood(pipelines) {
+        let name = settings.pipeline_id.as_str();
+        let files = written(settings).into_iter().filter(|file| !is_stream(file.path));
+        let files: Vec<_> = files.collect();
+        for file in &files {
+            let Some((other, _)) = taken.iter().find(|(_, path)| is_same_place(path, file.path))
+            else {
+                continue;
+            };
+            let shown = file.path.display();
+            return Err(Error::config(format!(
+                "the pipelines '{other}' and '{name}' both write '{shown}'"
+            ))
+            .help(format!("put {{pipeline}} into the name of --{}", file.flag)));
+        }
+        taken.extend(files.into_iter().map(|file| (name, file.path.to_path_buf())));
+    }
+    Ok(())
+}
+
+/// One line about all of them, in the log that they share.
+pub fn say_how_all_ended(ended: &[(&str, Outcome)], left: &[&str]) {
+    let (complete, failed): (Vec<_>, Vec<_>) =
+        ended.iter().partition(|(_, outcome)| *outcome == Outcome::Complete);
+    let mut parts = vec![format!("{} complete", complete.len())];
+    parts.extend(
+        failed
+            .iter()
+            .map(|(name, outcome)| format!("{name} failed with exit code {}", outcome.exit_code())),
+    );
+    if !left.is_empty() {
+        parts.push(format!("not begun: {}", left.join(", ")));
+    }
+    let said = format!("{} pipelines: {}", ended.len() + left.len(), parts.join("; "));
+    match failed.is_empty() && left.is_empty() {
+        true => tracing::info!("{said}"),
+        false => tracing::warn!("{said}"),
+    }
+}
+
+fn understood(pipelines: &Pipelines) -> impl Iterator<Item = &Settings> {
+    pipelines.iter().filter_map(|(_, settings)| settings.as_ref().ok())
+}

@@ -1,0 +1,51 @@
+//! `run`: one pipeline, or all of a configuration file, one after another.
+
+use crate::app;
+use crate::config::{self, PipelineSettings, Which, WrittenOptions};
+use crate::outcome::Outcome;
+use crate::signals;
+
+pub fn run(which: &Which, written: WrittenOptions) -> Outcome {
+    if *which == Which::All {
+        return run_all(written);
+    }
+    match config::resolve(written, which) {
+        Err(refusal) => app::refuse_run(&refusal),
+        Ok(settings) => settings.iter().map(app::run).next().unwrap_or(Outcome::Internal),
+    }
+}
+
+/// In the order of the file. One that fails does not keep the others from their turn, and the first
+/// failure is what the command ends with. A signal ends the run that is on, and no other begins.
+fn run_all(written: WrittenOptions) -> Outcome {
+    let pipelines = match config::resolve_each(written) {
+        Err(refusal) => return app::refuse(&refusal),
+        Ok(pipelines) => pipelines,
+    };
+    if let Err(error) = app::keep_pipelines_apart(&pipelines) {
+        app::complain(&error);
+        return error.kind.into();
+    }
+    app::begin_all(&pipelines);
+    let mut ended: Vec<(&str, Outcome)> = Vec::new();
+    for (name, settings) in &pipelines {
+        if signals::came().is_some() {
+            break;
+        }
+        ended.push((name, run_one(settings)));
+    }
+    let names = pipelines.iter().map(|(name, _)| name.as_str());
+    let left: Vec<&str> = names.skip(ended.len()).collect();
+    app::say_how_all_ended(&ended, &left);
+    let mut failures = ended.iter().map(|(_, outcome)| *outcome);
+    let failure = failures.find(|outcome| *outcome != Outcome::Complete);
+    let stopped = signals::came().filter(|_| !left.is_empty()).map(Outcome::Interrupted);
+    failure.or(stopped).unwrap_or(Outcome::Complete)
+}
+
+fn run_one(settings: &PipelineSettings) -> Outcome {
+    match settings {
+        Ok(settings) => app::run(settings),
+        Err(refusal) => app::refuse_run(refusal),
+    }
+}

@@ -1,0 +1,275 @@
+//! Configuration files: all pipelines of one, what is beside it, what is named after a pipeline, and
+//! variables in its values.
+
+use serde_json::Value;
+
+use crate::support::{Finished, Trial, Workdir, workdir};
+
+#[track_caller]
+fn run(workdir: &Workdir, args: &str) -> Finished {
+    workdir.flowgauge().args(args.split(' ')).run()
+}
+
+/// Three pipelines that are not in the order of their names; the second one fails.
+const THREE: &str = "\
+[defaults]
+csv_file = '{pipeline}.csv'
+output_file = 'out/{pipeline}.jsonl'
+summary_json = 'out/{pipeline}.json'
+[pipelines.zebra]
+[pipelines.broken]
+csv_file = 'gone.csv'
+[pipelines.ant]
+";
+
+fn three(workdir: &Workdir) {
+    workdir.write("etc/syncs.toml", THREE);
+    workdir.write("etc/zebra.csv", "a\n1\n");
+    workdir.write("etc/ant.csv", "a\n2\n");
+    workdir.write("etc/out/ant.jsonl", "old\n");
+}
+
+/// The first failure counts, and keeps no other from its turn. Every one has a summary.
+#[test]
+fn all_pipelines_run_in_the_order_of_the_file() {
+    let workdir = workdir!();
+    three(&workdir);
+    let finished = run(&workdir, "run --all --config etc/syncs.toml");
+    finished
+        .assert_code(2)
+        .assert_stderr_has("flowgauge: broken: cannot open 'etc/gone.csv'")
+        .assert_stderr_has("3 pipelines: 2 complete; broken failed with exit code 2");
+    let at =
+        |words: &str| finished.stderr.find(words).unwrap_or_else(|| panic!("{words}: {finished}"));
+    assert!(at("zebra complete in") < at("broken: cannot open"), "{finished}");
+    assert!(at("broken: cannot open") < at("ant complete in"), "{finished}");
+    workdir.assert_file("etc/out/zebra.jsonl", "{\"a\":\"1\"}\n");
+    workdir.assert_file("etc/out/ant.jsonl", "{\"a\":\"2\"}\n");
+    for (name, outcome) in [("zebra", "complete"), ("broken", "usage"), ("ant", "complete")] {
+        let summary = workdir.read(&format!("etc/out/{name}.json"));
+        let summary: Value = serde_json::from_str(&summary).unwrap();
+        assert_eq!(summary["outcome"], outcome, "{name}");
+        assert_eq!(summary["pipeline_id"], name);
+    }
+}
+
+/// What one pipeline lacks is no reason not to run the others.
+#[test]
+fn a_pipeline_whose_settings_are_wrong_fails_alone() {
+    let workdir = workdir!();
+    three(&workdir);
+    let more = "[pipelines.wrong]\nworkers = 'many'\n[pipelines.last]\ncsv_file = 'ant.csv'\n";
+    workdir.write("etc/syncs.toml", THREE.replace("gone.csv", "${GONE}").to_string() + more);
+    run(&workdir, "run --all --config etc/syncs.toml --quiet")
+        .assert_code(2)
+        .assert_stderr(
+            "flowgauge: broken: 'etc/syncs.toml', line 7: csv_file: the variable GONE is not set; set it, or write $${GONE} for these letters\n\
+             flowgauge: wrong: 'etc/syncs.toml', line 10: workers in [pipelines.wrong] (--workers, FLOWGAUGE_WORKERS): 'many' is not a number from 1 to 256\n",
+        );
+    workdir.assert_file("etc/out/last.jsonl", "{\"a\":\"2\"}\n");
+    let summary: Value = serde_json::from_str(&workdir.read("etc/out/wrong.json")).unwrap();
+    assert_eq!(summary["outcome"], "usage");
+}
+
+#[test]
+fn pipelines_that_would_replace_what_another_wrote_are_refused() {
+    let workdir = workdir!();
+    three(&workdir);
+    run(&workdir, "run --all --config etc/syncs.toml --output-file out.jsonl")
+        .assert_code(2)
+        .assert_stderr_has("the pipelines 'zebra' and 'broken' both write 'out.jsonl'")
+        .assert_stderr_has("put {pipeline} into the name of --output-file");
+    assert!(!workdir.exists("out.jsonl"));
+    run(&workdir, "run --all --config etc/syncs.toml --rejects etc/out/zebra.jsonl")
+        .assert_code(2)
+        .assert_stderr_has("both write 'etc/out/zebra.jsonl'");
+    // Standard output takes one after another.
+    let finished = run(&workdir, "run --all --config etc/syncs.toml --summary-json - --quiet");
+    let documents = serde_json::Deserializer::from_str(&finished.stdout).into_iter::<Value>();
+    let names: Vec<_> = documents.map(|summary| summary.unwrap()["pipeline_id"].clone()).collect();
+    assert_eq!(names, ["zebra", "ant"]);
+}
+
+/// A signal ends the run that is on; what is left is not begun.
+#[test]
+fn a_signal_ends_the_run_in_hand_and_begins_no_other() {
+    let workdir = workdir!();
+    three(&workdir);
+    let config = THREE.replace("[pipelines.zebra]", "[pipelines.zebra]\ncsv_file = '-'");
+    workdir.write("etc/syncs.toml", config);
+    let args = "run --all --config etc/syncs.toml --metrics-port 0";
+    let program = workdir.flowgauge().args(args.split(' '));
+    let mut running =
+        program.stdin("a\n".to_string() + &"1\n".repeat(200_000)).keep_stdin_open().spawn();
+    running.wait_for_line("metrics on");
+    running.signal(rustix::process::Signal::TERM);
+    let finished = running.finish();
+    finished
+        .assert_code(143)
+        .assert_stderr_has("zebra failed with exit code 143; not begun: broken, ant");
+    assert!(!workdir.exists("etc/out/zebra.jsonl") && !workdir.exists("etc/out/ant.json"));
+    workdir.assert_file("etc/out/ant.jsonl", "old\n");
+}
+
+/// One port is enough for pipelines that run one after another.
+#[test]
+fn pipelines_share_a_port() {
+    let workdir = workdir!();
+    three(&workdir);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let finished =
+        run(&workdir, &format!("run --all --config etc/syncs.toml --metrics-port {port}"));
+    let bound = format!("metrics on http://127.0.0.1:{port}/metrics");
+    assert_eq!(finished.stderr.matches(&bound).count(), 2, "{finished}");
+}
+
+#[test]
+fn all_needs_a_file_with_pipelines_and_no_name() {
+    let workdir = workdir!();
+    run(&workdir, "run --all")
+        .assert_code(2)
+        .assert_stderr_has("--all means the pipelines of --config");
+    run(&workdir, "run --all x").assert_code(2).assert_stderr_has("cannot be used with");
+}
+
+/// Wherever the program is started, a file means what is beside it. What is typed is beside whoever types.
+#[test]
+fn paths_of_a_configuration_are_beside_it() {
+    let config = "\
+include = 'more/others.toml'
+csv_file = ['in-*.csv', '../top.csv']
+output_file = 'out.jsonl'
+state_dir = 'state'
+";
+    let write = |workdir: &Workdir| {
+        workdir.write("etc/a[b]/sync.toml", config);
+        workdir.write("etc/a[b]/more/others.toml", "summary_json = 'sum.json'\n");
+        workdir.write("etc/a[b]/in-1.csv", "a\n1\n");
+        workdir.write("etc/top.csv", "a\n2\n");
+    };
+    let workdir = workdir!();
+    write(&workdir);
+    run(&workdir, "run --config etc/a[b]/sync.toml").assert_code(0);
+    workdir.assert_file("etc/a[b]/out.jsonl", "{\"a\":\"1\"}\n{\"a\":\"2\"}\n");
+    assert!(workdir.exists("etc/a[b]/more/sum.json"));
+    workdir.write("typed.csv", "a\n3\n");
+    run(&workdir, "run --config etc/a[b]/sync.toml --csv-file typed.csv --output-file typed.jsonl")
+        .assert_code(0);
+    workdir.assert_file("typed.jsonl", "{\"a\":\"3\"}\n");
+}
+
+#[test]
+fn variables_are_replaced_in_the_values_of_a_file() {
+    let config = "\
+csv_file = '${DATA}/in.csv'
+output_file = \"${OUT}\"
+csv_delimiter = '${DELIMITER}'
+csv_null = '$$'
+output_null = '$x'
+[pipelines.other]
+csv_file = '${NOT_SET}'
+";
+    Trial::new(workdir!())
+        .file("data/in.csv", "a;b\n1;$\n")
+        .file("sync.toml", config)
+        .with("run --config sync.toml --sink-type file")
+        .env("DATA", "data")
+        .env("OUT", "out.csv")
+        .env("DELIMITER", ";")
+        .run()
+        .completes()
+        .writes_file("out.csv", "a,b\n1,$x\n");
+    // What a flag says instead need not be set.
+    Trial::new(workdir!())
+        .file("in.csv", "a;b\n1;$\n")
+        .file("sync.toml", config)
+        .with("run --config sync.toml --csv-file in.csv --output-file out.csv --csv-delimiter ;")
+        .run()
+        .completes()
+        .writes_file("out.csv", "a,b\n1,$x\n");
+}
+
+#[test]
+fn a_variable_that_is_not_there_is_said_with_its_place() {
+    for (line, words) in [
+        ("workers = '${GONE}'", "'sync.toml', line 3: workers: the variable GONE is not set"),
+        ("workers = '${GONE:-1}'", "'sync.toml', line 3: workers: a variable is written ${NAME}"),
+        ("workers = '${GONE'", "'sync.toml', line 3: workers: '${' is never closed"),
+        ("select = ['a',\n'${GONE}']", "'sync.toml', line 3: select: the variable GONE"),
+        ("include = '${GONE}'", "'sync.toml', line 3: include: the variable GONE is not set"),
+    ] {
+        Trial::csv(workdir!(), "a\n1\n")
+            .file("sync.toml", format!("output_file = 'out.jsonl'\n\n{line}\n"))
+            .with("run --csv-file in.csv --config sync.toml")
+            .run()
+            .ends_with(2)
+            .says(words);
+    }
+}
+
+/// Whatever came from a variable may be a password: its name is shown in its place.
+#[test]
+fn values_of_variables_are_not_shown() {
+    let config = "workers = '${SECRET}'\nsource_type = '${SECRET}'\nmax_errors = '${N}'\n";
+    Trial::csv(workdir!(), "a\n1\n")
+        .file("sync.toml", config)
+        .with("run --csv-file in.csv --output-file out.jsonl --config sync.toml")
+        .env("SECRET", "hunter22")
+        .env("N", "-1")
+        .run()
+        .ends_with(2)
+        .says("'${SECRET}' is not a number from 1 to 256")
+        .says("'${SECRET}' is not one of csv")
+        .says("'${N}' is neither a number nor a share")
+        .says_not("hunter22");
+    let config = "csv_file = '${PLACE}/in.csv'\noutput_file = '${PLACE}/out.jsonl'\nsummary_json = 'sum.json'\n";
+    for log in ["text", "json"] {
+        let mut verdict = Trial::new(workdir!())
+            .file("sync.toml", config)
+            .with(&format!("run --config sync.toml --log-format {log}"))
+            .env("PLACE", "hunter22")
+            .run()
+            .ends_with(2)
+            .says("cannot open '${PLACE}/in.csv'")
+            .says_not("hunter22");
+        let summary: Value = serde_json::from_str(&verdict.workdir.read("sum.json")).unwrap();
+        assert!(summary["error"].as_str().unwrap().contains("'${PLACE}/in.csv'"), "{summary}");
+        verdict.explain("sum.json");
+    }
+    let verdict = Trial::new(workdir!())
+        .file("hunter22/in.csv", "a\n1\n")
+        .file("sync.toml", config)
+        .with("check --config sync.toml")
+        .env("PLACE", "hunter22")
+        .run()
+        .completes();
+    verdict.finished.assert_stdout_has("would create '${PLACE}/out.jsonl'");
+    assert!(!verdict.finished.stdout.contains("hunter22"), "{}", verdict.finished);
+}
+
+#[test]
+fn files_that_are_included_are_bounded() {
+    let names: Vec<String> = (0..300).map(|number| format!("'{number}.toml'")).collect();
+    let mut trial = Trial::csv(workdir!(), "a\n1\n");
+    for number in 0..300 {
+        trial = trial.file(&format!("{number}.toml"), "");
+    }
+    trial
+        .file("sync.toml", format!("include = [{}]\n", names.join(", ")))
+        .with("--csv-file in.csv --output-file out.jsonl --config sync.toml")
+        .run()
+        .ends_with(2)
+        .says("more than 256 files are included, and '255.toml' is one more; join some of them");
+}
+
+/// A complete run of its own may be typed beside a file of pipelines, into a table, too.
+#[test]
+fn a_run_that_is_typed_needs_none_of_the_pipelines() {
+    for sink in ["--output-file -", "--db-table t --db-user u --db-name d --db-port x"] {
+        let finished = Trial::csv(workdir!(), "a\n1\n")
+            .file("sync.toml", "[pipelines.p]\ncsv_file = 'x.csv'\n")
+            .with(&format!("check --csv-file in.csv {sink} --config sync.toml"))
+            .run();
+        finished.says_not("run one of them by its name");
+    }
+}
