@@ -126,6 +126,8 @@ mod suite {
     mod summaries;
     // Backups of indices, and what is restored from them.
     mod backup;
+    // Columns for fields that the table has none for.
+    mod mysql_new_fields;
     // Configuration files: all pipelines of one, paths, variables.
     mod config_files;
     // Rejected records of a run stay where they are.
