@@ -4,7 +4,7 @@ use super::ddl::NewColumns;
 use super::plan::{MappingRow, Plan, WritePath, mapping};
 use super::rights::{Right, rights};
 use super::session::Session;
-use super::session::server::{Cluster, Server};
+use super::session::server::{Cluster, ServerInfo};
 use super::target::Known;
 use super::{MysqlSettings, Table, Target, connect};
 use crate::error::Result;
@@ -74,7 +74,7 @@ fn encryption(settings: &MysqlSettings) -> String {
     format!("encryption {}", settings.tls.mode.as_str())
 }
 
-fn about_server(findings: &mut Findings, server: &Server) {
+fn about_server(findings: &mut Findings, server: &ServerInfo) {
     let cluster = match server.cluster {
         Cluster::None => None,
         Cluster::Galera => Some("Galera"),
