@@ -26,10 +26,10 @@ impl fmt::Debug for Secret {
 }
 
 /// Values and their names, the longest first, for whatever this process says.
-static VARIABLES: RwLock<Vec<Variable>> = RwLock::new(Vec::new());
+static VARIABLES: RwLock<Vec<NamedValue>> = RwLock::new(Vec::new());
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Variable {
+struct NamedValue {
     value: String,
     shown: String,
     /// It would be met in words and numbers that have nothing to do with it.
@@ -47,7 +47,7 @@ pub fn show_by_name(value: &str, name: &str) {
     let is_word = ["true", "false", "null"].contains(&value);
     let is_common = value.len() < UNCOMMON_BYTES_MIN || is_word || value.parse::<f64>().is_ok();
     let (value, shown) = (value.to_string(), format!("${{{name}}}"));
-    let variable = Variable { value, shown, is_common };
+    let variable = NamedValue { value, shown, is_common };
     let mut variables = VARIABLES.write().unwrap_or_else(PoisonError::into_inner);
     if !variables.contains(&variable) {
         variables.push(variable);
@@ -61,7 +61,7 @@ pub fn by_name(text: &str) -> String {
     if variables.is_empty() { text.to_string() } else { named(text, &variables) }
 }
 
-fn named(text: &str, variables: &[Variable]) -> String {
+fn named(text: &str, variables: &[NamedValue]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     // What was put in is not looked at again.
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn values_of_variables_are_shown_by_name() {
-        let variable = |value: &str, name: &str, is_common| Variable {
+        let variable = |value: &str, name: &str, is_common| NamedValue {
             value: value.to_string(),
             shown: format!("${{{name}}}"),
             is_common,
