@@ -35,8 +35,7 @@ fn asked() -> Outcome {
         Err(complaint) => usage::complain(&complaint, &arguments),
         Ok(Asked::Run { which, written }) => run::run(&which, written),
         Ok(Asked::Check { which, ddl_only, written }) => check::run(&which, ddl_only, written),
-        Ok(Asked::Completions(shell)) => texts::completions(shell),
-        Ok(Asked::Man) => texts::man(),
+        Ok(Asked::Page(page)) => texts::print_page(&page),
         Ok(Asked::Schema) => schema::print_schema(),
     }
 }

@@ -131,4 +131,10 @@ mod suite {
     // The JSON schema of configuration files, and options in the pages.
     mod documented;
     mod schema;
+    // Help, versions, manual pages, completions and colours.
+    mod command_line;
+    // `check` as a gate.
+    mod checking;
+    // What a run into a table says of itself: its first line, its lock, its state tables.
+    mod mysql_words;
 }

@@ -71,7 +71,7 @@ impl Destination {
                 Ok(Destination::File(file.clone(), OutputTarget::take(file)?))
             }
             SinkSettings::Mysql(mysql) => {
-                let identity = job(settings, &settings.run_id);
+                let identity = job_identity(settings);
                 let guard = Arc::new(Guard::new((**mysql).clone(), identity));
                 persist(OPENING, observer, Stage::Insert, async || guard.take().await).await?;
                 let inspected = inspect((**mysql).clone(), observer).await;
@@ -105,11 +105,12 @@ impl Destination {
     }
 }
 
-fn job(settings: &Settings, run_id: &str) -> JobIdentity {
+/// What names the job of a run on its server.
+pub fn job_identity(settings: &Settings) -> JobIdentity {
     JobIdentity {
         pipeline_id: settings.pipeline_id.clone(),
         source: settings.source_words.clone(),
-        run_id: run_id.to_string(),
+        run_id: settings.run_id.clone(),
     }
 }
 
@@ -359,31 +360,8 @@ fn columns_of<'a>(fields: impl Iterator<Item = &'a Field>) -> Result<Vec<String>
     Ok(columns)
 }
 
-/// The first line of the log: what is about to happen.
-pub fn intent(settings: &Settings, table: Option<&Fitted>, run_id: &str) -> String {
-    let sink = match &settings.sink {
-        SinkSettings::File(FileSettings { path: Some(path), format, .. }) => {
-            format!("{} {}", format.as_str(), path.display())
-        }
-        SinkSettings::File(file) => format!("{} standard output", file.format.as_str()),
-        SinkSettings::Mysql(mysql) => {
-            let mode = match table.and_then(|table| table.plan.as_ref()) {
-                Some(plan) => format!(", mode {} ({})", plan.mode.as_str(), plan.mode_reason),
-                None => String::new(),
-            };
-            format!("mysql {} {}{mode}", mysql.address, mysql.full_table())
-        }
-    };
-    format!(
-        "{}: {} to {sink}, {} workers, run {run_id}",
-        settings.pipeline_id,
-        source_words(&settings.source),
-        settings.worker_count
-    )
-}
-
 /// The source in words that stay the same from run to run.
-fn source_words(source: &SourceSettings) -> String {
+pub fn source_words(source: &SourceSettings) -> String {
     match source {
         SourceSettings::Csv(csv) => format!("csv {}", csv.files.join(", ")),
         SourceSettings::Jsonl(jsonl) => format!("jsonl {}", jsonl.files.join(", ")),

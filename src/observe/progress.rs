@@ -138,8 +138,8 @@ pub fn line(snapshot: &Snapshot) -> String {
     if let Some(progress) = snapshot.progress() {
         parts.push(format!("{:.0} %", progress * 100.0));
     }
-    parts.push(format!("{} records", text::count(snapshot.counts.processed())));
-    parts.push(format!("{} records/s", text::count(snapshot.rate() as u64)));
+    parts.push(text::counted(snapshot.counts.processed(), "record"));
+    parts.push(format!("{}/s", text::counted(snapshot.rate() as u64, "record")));
     parts.push(match snapshot.stored_expected {
         Some(expected) => {
             format!("{} of {}", text::bytes(snapshot.stored_position), text::bytes(expected))

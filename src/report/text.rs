@@ -58,14 +58,14 @@ pub fn summary(report: &Report) -> String {
     }
     if run.fields_ignored > 0 {
         line(format!(
-            "  {} values were left out, in fields that the table has no column for",
-            count(run.fields_ignored)
+            "  left out: {}, in fields that the table has no column for",
+            counted(run.fields_ignored, "value")
         ));
     }
     if run.values_kept > 0 {
         line(format!(
-            "  {} values were left to the table, as records lack their fields",
-            count(run.values_kept)
+            "  left to the table: {}, as records lack their fields",
+            counted(run.values_kept, "value")
         ));
     }
     if let Some(rejects) = &report.rejects {
@@ -73,8 +73,8 @@ pub fn summary(report: &Report) -> String {
     }
     if report.log_lines_dropped > 0 {
         line(format!(
-            "  {} log lines were dropped, as standard error could not be written",
-            count(report.log_lines_dropped)
+            "  dropped: {}, as standard error could not be written",
+            counted(report.log_lines_dropped, "log line")
         ));
     }
     if let Some(verdict) = verdict(run) {
@@ -125,6 +125,11 @@ pub fn count(number: u64) -> String {
     out
 }
 
+/// `1 record`, `1,234 records`
+pub fn counted(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 /// `1.2 GB`, in powers of ten as disks and networks count.
 pub fn bytes(number: u64) -> String {
     let units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
@@ -161,6 +166,9 @@ mod tests {
             [(0, "0"), (999, "999"), (1000, "1,000"), (6_001_215, "6,001,215")]
         {
             assert_eq!(count(number), expected);
+        }
+        for (number, expected) in [(0, "0 rows"), (1, "1 row"), (1000, "1,000 rows")] {
+            assert_eq!(counted(number, "row"), expected);
         }
         for (number, expected) in [
             (0, "0 B"),

@@ -349,10 +349,14 @@ impl OptionReader<'_> {
         ];
         let named: Vec<_> =
             by_option.into_iter().filter(|(option, _)| self.is_written(option)).collect();
-        if let [(_, kind)] = named[..] {
-            return Some(kind);
+        match named[..] {
+            [(_, kind)] => return Some(kind),
+            [] => self.missing("source-type", "what to read: csv, jsonl or elasticsearch"),
+            [(one, _), (other, _), ..] => self.wrong(
+                one,
+                &format!("--{other} is given too, and a run has one source; leave one of them out, or choose with --source-type"),
+            ),
         }
-        self.missing("source-type", "what to read: csv, jsonl or elasticsearch");
         None
     }
 
@@ -376,10 +380,14 @@ impl OptionReader<'_> {
         let named = [("output-file", SinkType::File), ("db-table", SinkType::Mysql)];
         let named: Vec<_> =
             named.into_iter().filter(|(option, _)| self.is_written(option)).collect();
-        if let [(_, kind)] = named[..] {
-            return Some(kind);
+        match named[..] {
+            [(_, kind)] => return Some(kind),
+            [] => self.missing("sink-type", "where to write: file, with --output-file, or mysql"),
+            [(one, _), (other, _), ..] => self.wrong(
+                one,
+                &format!("--{other} is given too, and a run has one sink; leave one of them out, or choose with --sink-type"),
+            ),
         }
-        self.missing("sink-type", "where to write: file, with --output-file, or mysql");
         None
     }
 }

@@ -95,7 +95,14 @@ fn about_server(findings: &mut Findings, server: &Server) {
 fn about_table(findings: &mut Findings, table: &Table) {
     let size = match table.is_empty {
         true => "empty".to_string(),
-        false => format!("about {} rows, {} bytes", table.rows_estimate, table.bytes_estimate),
+        // Statistics that were not brought up to date since rows came.
+        false if table.rows_estimate == 0 => {
+            "holds rows, and the server has no count of them".to_string()
+        }
+        false => format!(
+            "about {} rows and {} bytes by the server's statistics",
+            table.rows_estimate, table.bytes_estimate
+        ),
     };
     findings.say("table", format!("{}, {}, {size}", table.name, table.engine));
 }

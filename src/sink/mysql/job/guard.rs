@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use super::heartbeat::{Heard, SILENCE_SECONDS};
 use super::locks::{RELEASE_SECONDS, get_lock, holder, holders, kill};
 use super::name::JobIdentity;
+use super::owner::Owner;
 use super::state::{JobState, earlier_stays};
 use crate::error::{Error, Kind, Result};
 use crate::event::Observer;
@@ -99,6 +100,26 @@ impl Guard {
         let task = tokio::spawn(Arc::clone(self).keep(released));
         *self.keeping.lock().expect(NO_PANIC) = Some(Keeping { release, task });
         Ok(())
+    }
+
+    /// Says who has the job, without asking for it.
+    pub async fn in_use(&self) -> Result<Option<Error>> {
+        let mut session = connect(&self.settings).await?;
+        let state = self.find_state(&mut session).await?;
+        let holder = match holder(&mut session, &state.job.lock()).await {
+            Ok(holder) => holder,
+            // There are no such locks.
+            Err(Trouble::Stop(_)) => None,
+            Err(trouble) => return Err(trouble.into()),
+        };
+        let mut found = None;
+        if holder.is_some() {
+            let heard = state.heard(&mut session).await?;
+            let trouble = at_work(&mut session, &state, holder, "holds its lock", heard).await;
+            found = Some(Error::from(trouble));
+        }
+        session.close().await;
+        Ok(found)
     }
 
     /// The job is this run's from here on: its epoch, raised once.
@@ -251,7 +272,7 @@ impl Guard {
                 return Ok(true);
             }
         }
-        Err(at_work(session, holder, "holds it", heard))
+        Err(at_work(session, state, holder, "holds its lock", heard).await)
     }
 
     /// Lanes of another run, that may be gone or alive.
@@ -269,7 +290,7 @@ impl Guard {
                 return Ok(());
             }
             if asked.elapsed() >= NOTICE_MAX {
-                return Err(at_work(session, Some(*first), "writes for it", heard));
+                return Err(at_work(session, state, Some(*first), "writes for it", heard).await);
             }
             tokio::time::sleep(NOTICE_EVERY).await;
         }
@@ -339,10 +360,19 @@ impl Guard {
     }
 }
 
-fn at_work(session: &Session, who: Option<u64>, does: &str, heard: Option<Heard>) -> Trouble {
-    let who = who.map_or("a connection that just went".to_string(), |connection| {
-        format!("connection {connection}")
-    });
+async fn at_work(
+    session: &mut Session,
+    state: &JobState,
+    who: Option<u64>,
+    does: &str,
+    heard: Option<Heard>,
+) -> Trouble {
+    let who = match who {
+        Some(connection) => {
+            format!("connection {connection}{}", Owner::find(session, state, connection).await)
+        }
+        None => "a connection that just went".to_string(),
+    };
     let heard = heard.and_then(|heard| heard.seconds_ago);
     let heard = heard.map_or(String::new(), |seconds| format!(", heard of {seconds} s ago"));
     let message = format!(

@@ -5,6 +5,7 @@ pub mod guard;
 mod heartbeat;
 mod locks;
 pub mod name;
+mod owner;
 pub mod state;
 pub mod state_tables;
 mod token;

@@ -99,6 +99,15 @@ impl StateTables {
         let created = self.define(session).await;
         let (operation, is_done) = (SchemaOperation::CreateStateTables, created.is_ok());
         observer.notice(&Event::SchemaChanged { operation, is_done, took: begun.elapsed() });
+        if is_done {
+            tracing::info!(
+                "created the state tables {}, {} and {}, which keep locks and progress of jobs; \
+                 --state-table names others",
+                self.jobs,
+                self.segments,
+                self.heartbeats
+            );
+        }
         created
     }
 

@@ -178,15 +178,15 @@ fn described(unique: &UniqueKey) -> String {
 
 fn mode_of(given: &PlanInput<'_>, keys: &Keys<'_>) -> Result<(Mode, String)> {
     if let Some(mode) = given.settings.mode {
-        return Ok((mode, format!("--mode {}", mode.as_str())));
+        return Ok((mode, "chosen by --mode".to_string()));
     }
     if let Some((_, unique)) = keys.whole.first() {
         let reason =
-            format!("the table has the key {}: rows that are there stay", described(unique));
+            format!("the default with the key {}: rows that are there stay", described(unique));
         return Ok((Mode::Skip, reason));
     }
     if given.table.is_empty {
-        return Ok((Mode::Insert, "the table is empty and has no key".to_string()));
+        return Ok((Mode::Insert, "the default for an empty table without a key".to_string()));
     }
     if given.is_resuming {
         let reason = "a load of this table is resumed, which has no key".to_string();
