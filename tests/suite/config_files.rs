@@ -306,7 +306,7 @@ fn a_run_that_is_typed_needs_none_of_the_pipelines() {
 /// A job is the same wherever its run is started, and what the server keeps of it holds no value of a variable.
 #[test]
 fn a_job_is_the_same_wherever_its_configuration_is_named() {
-    let database = Database::new(&Server::at(needs!("mariadb")));
+    let database = Database::new(&Server::mariadb(needs!("mariadb")));
     database.client.run("CREATE TABLE t (a INT PRIMARY KEY)");
     let workdir = workdir!();
     workdir.write("etc/hunter22/in.csv", "a\n1\n");
