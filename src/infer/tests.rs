@@ -1,4 +1,3 @@
-use super::widen::Dated;
 use proptest::prelude::*;
 
 use super::widen::Dated;
