@@ -164,7 +164,7 @@ fn width() -> usize {
 fn argument(option: &'static Opt) -> Arg {
     let arg = Arg::new(option.name)
         .long(option.name)
-        .help(option.help)
+        .help(option.help_with_default())
         .help_heading(option.theme.heading());
     let arg = match option.takes {
         Takes::One(value) => arg.value_name(value).action(ArgAction::Set),

@@ -128,6 +128,9 @@ mod suite {
     mod config_files;
     // Rejected records of a run stay where they are.
     mod reject_files;
+    // The JSON schema of configuration files, and options in the pages.
+    mod documented;
+    mod schema;
     // Help, versions, manual pages, completions and colours.
     mod command_line;
     // `check` as a gate.

@@ -13,8 +13,8 @@ use crate::record::{Field, Shape};
 use crate::sink::Sink;
 use crate::sink::file::{FileSettings, FileSink, Format, OutputTarget};
 use crate::sink::mysql::{
-    Guard, Guesses, Job, MysqlSettings, MysqlSink, NewTable, OtherFields, Plan, Planning, Table,
-    Target as MysqlTarget,
+    Guard, Guesses, JobIdentity, MysqlSettings, MysqlSink, NewTable, OtherFields, Plan, Planning,
+    Table, Target as MysqlTarget,
 };
 use crate::source::csv::CsvSource;
 use crate::source::elastic::ElasticSource;
@@ -71,10 +71,10 @@ impl Destination {
                 Ok(Destination::File(file.clone(), OutputTarget::take(file)?))
             }
             SinkSettings::Mysql(mysql) => {
-                let mysql = with_job(settings, mysql, &settings.run_id);
-                let guard = Arc::new(Guard::new(mysql.clone()));
+                let identity = job(settings, &settings.run_id);
+                let guard = Arc::new(Guard::new((**mysql).clone(), identity));
                 persist(OPENING, observer, Stage::Insert, async || guard.take().await).await?;
-                let inspected = inspect(mysql, observer).await;
+                let inspected = inspect((**mysql).clone(), observer).await;
                 if inspected.is_err() {
                     guard.release().await;
                 }
@@ -90,7 +90,7 @@ impl Destination {
                 Ok(Destination::File(file.clone(), OutputTarget::look(file)?))
             }
             SinkSettings::Mysql(mysql) => {
-                let target = inspect(with_job(settings, mysql, ""), observer).await?;
+                let target = inspect((**mysql).clone(), observer).await?;
                 Ok(Destination::Mysql(Box::new(target), None))
             }
         }
@@ -105,13 +105,22 @@ impl Destination {
     }
 }
 
-fn with_job(settings: &Settings, mysql: &MysqlSettings, run_id: &str) -> MysqlSettings {
-    let job = Job {
+/// The run that has the job of this one now; none for a file.
+pub async fn job_in_use(settings: &Settings) -> Result<Option<Error>> {
+    match &settings.sink {
+        SinkSettings::File(_) => Ok(None),
+        SinkSettings::Mysql(mysql) => {
+            Guard::new((**mysql).clone(), job(settings, &settings.run_id)).in_use().await
+        }
+    }
+}
+
+fn job(settings: &Settings, run_id: &str) -> JobIdentity {
+    JobIdentity {
         pipeline_id: settings.pipeline_id.clone(),
         source: settings.source_words.clone(),
         run_id: run_id.to_string(),
-    };
-    MysqlSettings { job, ..mysql.clone() }
+    }
 }
 
 async fn inspect(mysql: MysqlSettings, observer: &Arc<dyn Observer>) -> Result<MysqlTarget> {
@@ -291,15 +300,9 @@ impl Fitted {
         observer: &Arc<dyn Observer>,
     ) -> Result<Option<MysqlSink>> {
         let Some(plan) = &self.plan else { return Ok(None) };
-        let (settings, server) = (Arc::clone(&self.target.settings), &self.target.server);
-        let observer = Arc::clone(observer);
-        let sink = MysqlSink::new(settings, plan.clone(), server, guard, observer)?;
-        let sink = sink.guessed(self.guesses.clone());
-        Ok(Some(match &self.target.table {
-            Some(table) => sink.watching(self.planning.clone(), table.clone()),
-            // Only a look.
-            None => sink,
-        }))
+        let (planning, observer) = (self.planning.clone(), Arc::clone(observer));
+        let sink = MysqlSink::new(&self.target, planning, plan.clone(), guard, observer);
+        Ok(Some(sink.guessed(self.guesses.clone())))
     }
 }
 
@@ -364,17 +367,6 @@ fn columns_of<'a>(fields: impl Iterator<Item = &'a Field>) -> Result<Vec<String>
         columns.push(field.column().to_string());
     }
     Ok(columns)
-}
-
-/// The source in words that stay the same from run to run.
-pub fn source_words(source: &SourceSettings) -> String {
-    match source {
-        SourceSettings::Csv(csv) => format!("csv {}", csv.files.join(", ")),
-        SourceSettings::Jsonl(jsonl) => format!("jsonl {}", jsonl.files.join(", ")),
-        SourceSettings::Elastic(elastic) => {
-            format!("elasticsearch {} {}", elastic.shown_urls(), elastic.indices.join(","))
-        }
-    }
 }
 
 /// The file that is written, where it is one.

@@ -24,7 +24,7 @@ use crate::record::{Rows, Shape};
 use crate::report::text;
 use crate::shown::{Block, Line};
 use crate::signals;
-use crate::sink::mysql::{Findings, Known, MysqlSettings, State, findings};
+use crate::sink::mysql::{Findings, Known, MysqlSettings, StateTables, findings};
 use crate::sink::{Refused, Sink};
 
 /// Rows that are shown as they would be written.
@@ -98,8 +98,8 @@ fn check(settings: &Settings, out: &mut String) -> Result<()> {
     }
     let (ends, sample) = looked?;
     let Sample { segment, total, fault } = sample;
-    if let (Ok(warnings), Some(table)) = (&mut obstacles, &ends.table) {
-        warnings.extend(runtime.block_on(obstacles::of_job(table))?);
+    if let Ok(warnings) = &mut obstacles {
+        warnings.extend(runtime.block_on(obstacles::of_job(settings))?);
     }
     let mut rows = Rows::new(ends.decoder.shape());
     let findings = match &ends.table {
@@ -223,7 +223,7 @@ fn ddl(settings: &Settings, out: &mut String) -> Result<()> {
     let SinkSettings::Mysql(mysql) = &settings.sink else {
         return Err(Error::config("files have no state tables").help("say --sink-type mysql"));
     };
-    for statement in State::new(mysql, &mysql.full_table())?.definitions() {
+    for statement in StateTables::new(&mysql.state_table, &mysql.full_table())?.definitions() {
         let _ = writeln!(out, "{statement};");
     }
     Ok(())
@@ -296,7 +296,8 @@ fn written(out: &mut String, sink: &dyn Sink, rows: &Rows) -> Result<(Vec<Refuse
 
 async fn look_at_table(table: &Fitted) -> Result<Findings> {
     let settings = &table.target.settings;
-    let state_tables = State::new(settings, &settings.full_table())?.definitions();
+    let state_tables =
+        StateTables::new(&settings.state_table, &settings.full_table())?.definitions();
     let known = Known {
         fields: &table.fields,
         plan: table.plan.as_ref(),

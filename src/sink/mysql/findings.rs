@@ -2,7 +2,7 @@
 
 use super::plan::{MappingRow, Plan, WritePath, mapping};
 use super::rights::{Right, rights};
-use super::session::connection::Session;
+use super::session::Session;
 use super::session::server::{Cluster, Server};
 use super::target::Known;
 use super::{MysqlSettings, Table, Target, connect};

@@ -2,7 +2,7 @@
 
 use crate::record::{ColumnType, Field, FieldKind};
 use crate::sink::mysql::rules::Times;
-use crate::sink::mysql::{Definition, Server};
+use crate::sink::mysql::{ColumnDefinition, Server};
 
 /// A type to be, by what decides about sizes and keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,7 +191,7 @@ fn key_collation(server: &Server) -> &'static str {
 
 impl Type {
     /// What the server will say of such a column.
-    pub(super) fn definition(self, is_key: bool, server: &Server) -> Definition {
+    pub(super) fn definition(self, is_key: bool, server: &Server) -> ColumnDefinition {
         let sql = self.sql(is_key, server).to_ascii_lowercase();
         let (column_type, _) = sql.split_once(" character set").unwrap_or((&sql, ""));
         let (data_type, _) = column_type.split_once(['(', ' ']).unwrap_or((column_type, ""));
@@ -227,7 +227,7 @@ impl Type {
             true => ("longtext", "longtext"),
             false => (column_type, data_type),
         };
-        Definition {
+        ColumnDefinition {
             column_type: column_type.to_string(),
             data_type: data_type.to_string(),
             is_nullable: !is_key,
@@ -242,7 +242,7 @@ impl Type {
             is_mariadb,
             has_json_check: is_json && is_mariadb,
             has_long_timestamps: server.has_long_timestamps(),
-            ..Definition::default()
+            ..ColumnDefinition::default()
         }
     }
 }
