@@ -308,11 +308,11 @@ fn two_sources_or_two_sinks_are_named_as_such() {
     for (args, words) in [
         (
             "--csv-file in.csv --es-url localhost:9200 --output-file out.jsonl",
-            "--csv-file (FLOWGAUGE_CSV_FILE): --es-url is given too, and a run has one source; leave one",
+            "--csv-file (FLOWGAUGE_CSV_FILE, csv_file): --es-url is given too, and a run has one source; leave one",
         ),
         (
             "--csv-file in.csv --output-file out.jsonl --db-table t --db-name d --db-user u",
-            "--output-file (FLOWGAUGE_OUTPUT_FILE): --db-table is given too, and a run has one sink; leave one",
+            "--output-file (FLOWGAUGE_OUTPUT_FILE, output_file): --db-table is given too, and a run has one sink; leave one",
         ),
     ] {
         let verdict = Trial::csv(workdir!(), "a\n1\n").with(args).run().ends_with(2);
