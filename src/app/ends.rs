@@ -71,7 +71,7 @@ impl Destination {
                 Ok(Destination::File(file.clone(), OutputTarget::take(file)?))
             }
             SinkSettings::Mysql(mysql) => {
-                let identity = job(settings, &settings.run_id);
+                let identity = job_identity(settings);
                 let guard = Arc::new(Guard::new((**mysql).clone(), identity));
                 persist(OPENING, observer, Stage::Insert, async || guard.take().await).await?;
                 let inspected = inspect((**mysql).clone(), observer).await;
@@ -105,21 +105,12 @@ impl Destination {
     }
 }
 
-/// The run that has the job of this one now; none for a file.
-pub async fn job_in_use(settings: &Settings) -> Result<Option<Error>> {
-    match &settings.sink {
-        SinkSettings::File(_) => Ok(None),
-        SinkSettings::Mysql(mysql) => {
-            Guard::new((**mysql).clone(), job(settings, &settings.run_id)).in_use().await
-        }
-    }
-}
-
-fn job(settings: &Settings, run_id: &str) -> JobIdentity {
+/// What names the job of a run on its server.
+pub fn job_identity(settings: &Settings) -> JobIdentity {
     JobIdentity {
         pipeline_id: settings.pipeline_id.clone(),
         source: settings.source_words.clone(),
-        run_id: run_id.to_string(),
+        run_id: settings.run_id.clone(),
     }
 }
 

@@ -19,7 +19,7 @@ use std::io::{self, IsTerminal};
 
 use tracing::level_filters::LevelFilter;
 
-pub use self::ends::{Destination, Ends, Fitted, job_in_use, output};
+pub use self::ends::{Destination, Ends, Fitted, job_identity, output};
 pub use self::intent::intent;
 pub use self::preflight::{check_files, check_streams};
 use self::refusal::RefusedRun;

@@ -98,8 +98,8 @@ fn check(settings: &Settings, out: &mut String) -> Result<()> {
     }
     let (ends, sample) = looked?;
     let Sample { segment, total, fault } = sample;
-    if let Ok(warnings) = &mut obstacles {
-        warnings.extend(runtime.block_on(obstacles::of_job(settings))?);
+    if let (Ok(warnings), Some(table)) = (&mut obstacles, &ends.table) {
+        warnings.extend(runtime.block_on(obstacles::of_job(settings, table))?);
     }
     let mut rows = Rows::new(ends.decoder.shape());
     let findings = match &ends.table {

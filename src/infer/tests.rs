@@ -1,3 +1,4 @@
+use super::widen::Dated;
 use proptest::prelude::*;
 
 use super::*;

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::app;
+use crate::app::{self, Fitted};
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::observe::bind;
 use crate::part::in_use;
 use crate::rejects::{FLAG as REJECTS_FLAG, RejectPath};
 use crate::sink::file::FLAG as OUTPUT_FLAG;
+use crate::sink::mysql::Guard;
 
 /// Somebody on this machine answers at once, or is not one of ours.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
@@ -41,8 +42,9 @@ pub fn of_files_and_ports(settings: &Settings) -> Result<Vec<String>> {
 }
 
 /// The job of a table, which only its server knows of.
-pub async fn of_job(settings: &Settings) -> Result<Option<String>> {
-    Ok(app::job_in_use(settings).await?.map(|error| for_the_moment(&error)))
+pub async fn of_job(settings: &Settings, table: &Fitted) -> Result<Option<String>> {
+    let guard = Guard::new((*table.target.settings).clone(), app::job_identity(settings));
+    Ok(guard.in_use().await?.map(|error| for_the_moment(&error)))
 }
 
 fn for_the_moment(error: &Error) -> String {

@@ -34,7 +34,7 @@ pub use job::state_tables::StateTables;
 pub use plan::{Absent, OtherFields, Plan};
 pub use rules::Rules;
 pub use session::server::Server;
-pub use session::{Done, Session, connect};
+pub use session::{Session, connect};
 pub use settings::{Address, Missing, Mode, MysqlSettings, NewFields, Tls, TlsMode};
 pub use table::Table;
 pub use table_name::TableName;
