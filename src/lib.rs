@@ -52,11 +52,11 @@ pub mod parts {
     pub use crate::convert::date::calendar::civil;
     pub use crate::convert::date::{DateFormat, ParsedTime};
     pub use crate::event::{Event, Observer, Vitals};
-    pub use crate::observe::catalogue::{Metric, Type};
+    pub use crate::observe::catalogue::{Metric, SeriesType};
     pub use crate::observe::logging::Style;
     pub use crate::observe::{CATALOGUE, Stats, describe};
     pub use crate::part::IfExists;
-    pub use crate::pipeline::{ErrorBudget, RetryPolicy, Run, Stop, run as run_pipeline};
+    pub use crate::pipeline::{MaxErrors, RetryPolicy, Run, Stop, run as run_pipeline};
     pub use crate::record::{Rejected, Rows, Segment};
     pub use crate::rejects::MemoryRejects;
     pub use crate::shown::is_obeyed;

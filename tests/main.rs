@@ -107,7 +107,7 @@ mod suite {
     // The same at random, against a run with a good terminal; signals at random moments.
     mod soak_terminal;
     // Records that are rejected beyond --max-errors: judged exactly, counted, kept and named.
-    mod error_budget;
+    mod max_errors;
     // Mistakes in settings: empty, unknown, twice, no UTF-8, and how they are said.
     mod mistakes;
     // Names and values that a terminal would obey.
@@ -137,4 +137,8 @@ mod suite {
     mod checking;
     // What a run into a table says of itself: its first line, its lock, its state tables.
     mod mysql_words;
+    // Tables that --create-table makes of a sample, and what --types says of them.
+    mod created_tables;
+    // Data sets of many kinds, each into a table that is made for it, on two nights.
+    mod data_sets;
 }

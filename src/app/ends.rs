@@ -14,7 +14,7 @@ use crate::sink::Sink;
 use crate::sink::file::{FileSettings, FileSink, Format, OutputTarget};
 use crate::sink::mysql::{
     Guard, Guesses, JobIdentity, MysqlSettings, MysqlSink, NewTable, OtherFields, Plan, Planning,
-    Table, Target as MysqlTarget,
+    Table, Target as MysqlTarget, planned,
 };
 use crate::source::csv::CsvSource;
 use crate::source::elastic::ElasticSource;
@@ -202,7 +202,7 @@ fn fit(
 ) -> Result<SegmentLimit> {
     let Some(sink) = sink else { return Ok(settings.limit) };
     let memory = settings.memory_limit as usize;
-    pipeline::fit(settings.limit, memory, decoder, sink, settings.error_budget)
+    pipeline::fit(settings.limit, memory, decoder, sink, settings.max_errors)
 }
 
 async fn open_source(settings: &Settings, observer: &Arc<dyn Observer>) -> Result<Arc<dyn Source>> {
@@ -260,7 +260,7 @@ async fn fit_table(
         new_table.warnings.extend(notes);
         guesses = Some(Guesses::new(new_table, &of));
         if is_look {
-            table = Some(new_table.table()?);
+            table = Some(planned(new_table)?);
         } else {
             new_table.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
             target.create_table(new_table, &**observer).await?;

@@ -10,6 +10,7 @@ use super::ends::{Destination, Ends, output};
 use super::intent::intent;
 use super::keep_apart::lone_summary;
 use super::preflight::open_rejects;
+use super::summary::Unwritten;
 use super::{complain, complain_of, show_bar, summary};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
@@ -20,10 +21,10 @@ use crate::observe::standard_error::standard_error;
 use crate::observe::{Fanout, Identity, Metrics, Pages, REVISION, Server, Stats, bind, panics};
 use crate::outcome::Outcome;
 use crate::part::in_use;
-use crate::pipeline::{self, Ending, ErrorBudget, OnRejected, RetryPolicy, Run, Stop};
+use crate::pipeline::{self, Ending, MaxErrors, OnRejected, RetryPolicy, Run, Stop};
 use crate::record::{Counts, Rejected};
 use crate::rejects::RejectFile;
-use crate::report::{Output as OutputKind, Report, text};
+use crate::report::{OutputKind, Report, text};
 use crate::secret::by_name;
 use crate::signals;
 use crate::sink::MarkPolicy;
@@ -58,6 +59,8 @@ enum SummaryFile {
     Failing,
     /// It may be another file of the run.
     Unknown,
+    /// Its disk does not answer, which was said.
+    Hung,
 }
 
 impl RunSession {
@@ -82,9 +85,13 @@ impl RunSession {
         let (mut session, vitals) = RunSession::new(settings);
         // Before there is anything to put away.
         signals::listen(&session.stop);
-        if let Err(error) = summary::begin(&session.report(settings), settings) {
+        let begun = summary::begin(&session.report(settings), settings, &session.stop);
+        if let Err(Unwritten { error, is_hung }) = begun {
             session.refuse(error);
-            session.summary = SummaryFile::Failing;
+            if let Some(signal) = session.stop.received() {
+                session.ending.outcome = Outcome::Interrupted(signal);
+            }
+            session.summary = if is_hung { SummaryFile::Hung } else { SummaryFile::Failing };
             return session;
         }
         match panics::caught(|| session.run(settings, vitals)) {
@@ -153,11 +160,11 @@ impl RunSession {
             decoder: ends.decoder,
             sink,
             observer,
-            on_rejected: log_rejected(settings.error_budget),
+            on_rejected: log_rejected(settings.max_errors),
             vitals,
             stop,
             limit: ends.limit,
-            error_budget: settings.error_budget,
+            max_errors: settings.max_errors,
             retry: RetryPolicy::default(),
             mark: MARK,
             drain_timeout: settings.drain_timeout,
@@ -168,7 +175,7 @@ impl RunSession {
             (!settings.reporting.is_quiet).then(|| Progress::start(stats, show_bar(settings)));
         let ending = runtime.block_on(pipeline::run(run, Box::new(rejects)));
         if table.is_some_and(|table| table.is_key_doubtful) {
-            say_who_met(&self.stats.snapshot().counts);
+            say_who_met(&self.stats.numbers().counts);
         }
         drop((runtime, progress));
         self.server = serving.map(|(pages, server)| {
@@ -186,9 +193,10 @@ impl RunSession {
         standard_error().finish(COUNT_WAIT_MAX);
         let report = self.report(settings);
         let RunSession { ending, is_refused, summary, server, stop, .. } = self;
-        if summary == SummaryFile::Writable {
-            summary::data_ended(&report, settings);
-        }
+        let data_told = match summary {
+            SummaryFile::Writable => summary::data_ended(&report, settings, &stop),
+            SummaryFile::Failing | SummaryFile::Unknown | SummaryFile::Hung => Ok(()),
+        };
         if !is_refused {
             summary::show(&report, settings);
         }
@@ -198,10 +206,14 @@ impl RunSession {
             complain_of(pipeline, error);
         }
         let told = match summary {
-            SummaryFile::Writable => summary::told(&report, settings, &stop),
+            // Whoever hangs may still write what it was given, so nobody else writes there.
+            SummaryFile::Writable => match data_told {
+                Ok(()) => summary::told(&report, settings, &stop),
+                Err(Unwritten { error, .. }) => Err(summary::missing(error)),
+            },
             // There may be room again. Why not was said.
             SummaryFile::Failing => summary::told(&report, settings, &stop).or(Ok(())),
-            SummaryFile::Unknown => Ok(()),
+            SummaryFile::Unknown | SummaryFile::Hung => Ok(()),
         };
         if let Some(server) = server {
             server.stop();
@@ -229,9 +241,10 @@ impl RunSession {
             sink: settings.sink.kind().0,
             output: output_kind(settings),
             rejects: ending.rejects.as_ref().map(|path| path.display().to_string()),
+            rejects_lost: ending.rejects_lost,
             unclear: ending.unclear,
             log_lines_dropped: standard_error().dropped(),
-            run: self.stats.snapshot(),
+            run: self.stats.numbers(),
         }
     }
 }
@@ -327,10 +340,10 @@ fn serve(settings: &Settings, stats: &Arc<Stats>) -> Result<Option<(Arc<Pages>, 
 
 /// Where no rejected record is allowed, the error that ends the run says it; otherwise the log shows the
 /// first ones.
-fn log_rejected(budget: ErrorBudget) -> OnRejected {
+fn log_rejected(budget: MaxErrors) -> OnRejected {
     let logged = AtomicU64::new(0);
     Arc::new(move |rejected: &Rejected| {
-        if budget == ErrorBudget::Count(0) {
+        if budget == MaxErrors::Count(0) {
             return;
         }
         match logged.fetch_add(1, Ordering::Relaxed) {

@@ -19,7 +19,7 @@ use crate::config::{self, Settings, SinkSettings, Which, WrittenOptions};
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
 use crate::outcome::Outcome;
-use crate::pipeline::{self, ErrorBudget, Stop};
+use crate::pipeline::{self, MaxErrors, Stop};
 use crate::record::{Rows, Shape};
 use crate::report::text;
 use crate::shown::{Block, Line};
@@ -138,7 +138,7 @@ fn check(settings: &Settings, out: &mut String) -> Result<()> {
     rejected(out, settings, &rows, ends.sink.is_some());
     let _ = write!(out, "\n{}", plan(settings, total, size));
     let is_whole = total == Total::Exactly(seen);
-    let budget = settings.error_budget;
+    let budget = settings.max_errors;
     for warning in obstacles.iter().flatten().chain(&doubtful_share(budget, &rows, seen, is_whole))
     {
         let _ = writeln!(out, "warning: {}", Line(warning));
@@ -190,7 +190,7 @@ fn look(settings: &Settings, runtime: &Runtime, stop: &Arc<Stop>) -> Result<(End
 }
 
 /// A share that these records are over, and all of them together may not be.
-fn doubtful_share(budget: ErrorBudget, rows: &Rows, seen: u64, is_whole: bool) -> Option<String> {
+fn doubtful_share(budget: MaxErrors, rows: &Rows, seen: u64, is_whole: bool) -> Option<String> {
     let failed = rows.rejected.len() as u64;
     let is_doubtful =
         budget.is_exceeded(failed, seen, true) && !budget.is_exceeded(failed, seen, is_whole);
@@ -204,7 +204,7 @@ fn doubtful_share(budget: ErrorBudget, rows: &Rows, seen: u64, is_whole: bool) -
 }
 
 /// A run would end at these records.
-fn within_budget(budget: ErrorBudget, rows: &Rows, seen: u64, is_whole: bool) -> Result<()> {
+fn within_budget(budget: MaxErrors, rows: &Rows, seen: u64, is_whole: bool) -> Result<()> {
     let failed = rows.rejected.len() as u64;
     let first = rows.rejected.iter().min_by_key(|rejected| rejected.place.record);
     let Some(first) = first.filter(|_| budget.is_exceeded(failed, seen, is_whole)) else {
@@ -354,7 +354,7 @@ fn rejected(out: &mut String, settings: &Settings, rows: &Rows, is_tried: bool) 
         out,
         "  {} of them would be rejected; --max-errors is {}",
         text::count(rows.rejected.len() as u64),
-        settings.error_budget
+        settings.max_errors
     );
     for rejected in rows.rejected.iter().take(SHOWN_REJECTED) {
         let _ = writeln!(out, "  {}: {}", rejected.place, Line(&rejected.reason));

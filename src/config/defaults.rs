@@ -87,6 +87,7 @@ const DEFAULTS: &[(&str, Unwritten)] = &[
     ("json-doubles", Value("exact")),
     ("state-table", ValueOf(|| STATE_TABLE.to_string())),
     ("select", Depends(|| words("all"))),
+    ("flatten-separator", Value(".")),
     ("max-errors", Value("0")),
     ("rejects", Depends(|| words("a new file for each run in the state directory"))),
     ("pipeline-id", Value(PIPELINE_ID)),

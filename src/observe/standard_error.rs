@@ -24,7 +24,7 @@ pub const LAST_LINES_MAX: Duration = Duration::from_secs(2);
 const CLEAR_LINE: &str = "\r\x1b[2K";
 
 pub struct StandardError {
-    state: Mutex<State>,
+    state: Mutex<WriterState>,
     /// There is something to write.
     woken: Condvar,
     /// All of it was written, or could not be.
@@ -34,7 +34,7 @@ pub struct StandardError {
 }
 
 #[derive(Default)]
-struct State {
+struct WriterState {
     backlog: Backlog,
     /// What is to stand below all lines; empty for nothing.
     frame: String,
@@ -43,7 +43,7 @@ struct State {
     style: Style,
 }
 
-impl State {
+impl WriterState {
     fn is_idle(&self) -> bool {
         self.backlog.is_empty() && !self.is_frame_new && !self.is_writing
     }
@@ -191,7 +191,7 @@ impl StandardError {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, WriterState> {
         // Nothing in it is ever half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

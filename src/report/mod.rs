@@ -1,13 +1,14 @@
 //! What a run did: its outcome, its numbers, and how both are shown. Pure: it is given a
-//! `Snapshot` and returns text.
+//! `RunNumbers` and returns text.
 
+mod bottleneck;
+pub mod counters;
 pub mod json;
-mod snapshot;
+mod run_numbers;
 pub mod text;
-mod verdict;
 
-pub use snapshot::{Latencies, Sizes, Snapshot, StageTime, per_second};
-pub use verdict::{busy_share, verdict};
+pub use bottleneck::{bottleneck, busy_share};
+pub use run_numbers::{Latencies, RunNumbers, Sizes, StageTime, per_second};
 
 use crate::outcome::Outcome;
 use crate::record::Published;
@@ -27,19 +28,21 @@ pub struct Report {
     /// Kinds of the two ends, as in `--source-type` and `--sink-type`.
     pub source: &'static str,
     pub sink: &'static str,
-    pub output: Output,
+    pub output: OutputKind,
     /// Where the rejected records are.
     pub rejects: Option<String>,
+    /// Rejected records that are in no file.
+    pub rejects_lost: u64,
     /// Rows of which nobody knows whether they are in the table.
     pub unclear: u64,
     /// Lines of the log that could not be written, up to the end of the run.
     pub log_lines_dropped: u64,
-    pub run: Snapshot,
+    pub run: RunNumbers,
 }
 
 /// What becomes of records that were written when a run does not complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum OutputKind {
     /// They are let go with the file that did not get its name.
     File,
     /// They are with the reader of the stream.
@@ -56,7 +59,7 @@ impl Report {
         let written = text::count(all_written);
         let whole = text::counted(all_written, "record");
         let read = text::counted(self.run.records_read, "record");
-        if let Output::Table(table) = &self.output {
+        if let OutputKind::Table(table) = &self.output {
             let table = Line(table);
             return match self.outcome {
                 Outcome::Complete => format!("{whole} written to '{table}'"),
@@ -77,7 +80,7 @@ impl Report {
                 format!("{whole} in '{name}', which replaced {before}")
             }
             Some(Published { name: None, .. }) => whole,
-            None if self.output == Output::Stream => {
+            None if self.output == OutputKind::Stream => {
                 format!("{written} of {read} read were written")
             }
             None => format!(

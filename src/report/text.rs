@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::{Latencies, Report, busy_share, per_second, verdict};
+use super::counters::COUNTERS;
+use super::{Latencies, Report, bottleneck, busy_share, per_second};
 use crate::event::Stage;
 use crate::shown::Line;
 
@@ -56,20 +57,17 @@ pub fn summary(report: &Report) -> String {
     for (error_type, failed) in &run.rejected {
         line(format!("    {:>12} {}", count(*failed), error_type.as_str()));
     }
-    if run.fields_ignored > 0 {
-        line(format!(
-            "  left out: {}, in fields that the table has no column for",
-            counted(run.fields_ignored, "value")
-        ));
-    }
-    if run.values_kept > 0 {
-        line(format!(
-            "  left to the table: {}, as records lack their fields",
-            counted(run.values_kept, "value")
-        ));
+    for row in &COUNTERS {
+        let values = run.counted(row.counter);
+        if let Some(sentence) = row.sentence.filter(|_| values > 0) {
+            line(format!("  {}", sentence.replace("{}", &counted(values, "value"))));
+        }
     }
     if let Some(rejects) = &report.rejects {
         line(format!("  rejected records: {}", Line(rejects)));
+    }
+    if report.rejects_lost > 0 {
+        line(format!("  {} in no file", counted(report.rejects_lost, "rejected record")));
     }
     if report.log_lines_dropped > 0 {
         line(format!(
@@ -77,8 +75,8 @@ pub fn summary(report: &Report) -> String {
             counted(report.log_lines_dropped, "log line")
         ));
     }
-    if let Some(verdict) = verdict(run) {
-        line(format!("  limit: {}", verdict.sentence(report.source, report.sink)));
+    if let Some(bottleneck) = bottleneck(run) {
+        line(format!("  limit: {}", bottleneck.sentence(report.source, report.sink)));
     }
     out
 }

@@ -49,7 +49,7 @@ pub struct Inserting<'a> {
 #[derive(Debug)]
 pub enum InsertOutcome {
     Inserted(Counts, Vec<Refused>),
-    OverBudget(Vec<Refused>),
+    TooManyRejected(Vec<Refused>),
 }
 
 impl Inserting<'_> {
@@ -65,7 +65,7 @@ impl Inserting<'_> {
                 let before = self.given.before(counter, next);
                 if before == 0 && self.meets_given(rows.row(search.next)).await? {
                     if search.refuse(given_already(&self.columns[counter]), allowance) {
-                        return Ok(InsertOutcome::OverBudget(search.refused));
+                        return Ok(InsertOutcome::TooManyRejected(search.refused));
                     }
                     continue;
                 }
@@ -115,7 +115,7 @@ impl Inserting<'_> {
                 }
                 Err(Trouble::Row(trouble)) if count == 1 => {
                     if search.refuse(self.explained(trouble), allowance) {
-                        return Ok(InsertOutcome::OverBudget(search.refused));
+                        return Ok(InsertOutcome::TooManyRejected(search.refused));
                     }
                 }
                 Err(Trouble::Row(trouble)) => search.suspect(count, trouble.row),

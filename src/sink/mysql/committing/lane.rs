@@ -11,7 +11,7 @@ use super::insert::{InsertOutcome, Inserting};
 use super::portion::Sent;
 use super::shared::Shared;
 use crate::error::{Error, Kind, Later, Result};
-use crate::event::Event;
+use crate::event::{Counter, Event};
 use crate::record::{Counts, ErrorType};
 use crate::sink::mysql::encoding::literal::STATEMENT_BYTES_MAX;
 use crate::sink::mysql::encoding::prepare::Detail;
@@ -143,14 +143,14 @@ impl MysqlLane {
                 self.shared.check_definition(session).await?;
                 if !allowance.allows(count) && count > 0 {
                     session.run("ROLLBACK").await?;
-                    return Ok(Commit::OverBudget(refused));
+                    return Ok(Commit::TooManyRejected(refused));
                 }
                 self.finish(session, payload, counts, refused).await
             }
-            InsertOutcome::OverBudget(refused) => {
+            InsertOutcome::TooManyRejected(refused) => {
                 self.shared.check_definition(session).await?;
                 session.run("ROLLBACK").await?;
-                Ok(Commit::OverBudget(refused))
+                Ok(Commit::TooManyRejected(refused))
             }
         }
     }
@@ -232,7 +232,7 @@ impl MysqlLane {
                 let bytes_written = payload.bytes.len() as u64;
                 Ok(Commit::Durable(Receipt { counts, bytes_written, refused }))
             }
-            Ok(InsertOutcome::OverBudget(refused)) => Ok(Commit::OverBudget(refused)),
+            Ok(InsertOutcome::TooManyRejected(refused)) => Ok(Commit::TooManyRejected(refused)),
             Err(trouble) => Err(Trouble::Stop(self.maybe_twice(trouble.into()))),
         }
     }
@@ -242,7 +242,7 @@ impl MysqlLane {
         self.shared.near.fetch_add(detail.near, Ordering::Relaxed);
         let values = detail.kept;
         if values > 0 {
-            self.shared.observer.notice(&Event::ValuesKept { values });
+            self.shared.observer.notice(&Event::Counted(Counter::ValuesKept, values));
         }
     }
 

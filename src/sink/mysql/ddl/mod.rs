@@ -8,12 +8,11 @@ mod sql_type;
 use std::collections::HashMap;
 
 use self::sql_type::Type;
+use super::ColumnDefinition;
 use super::rules::Times;
 use super::session::server::Server;
 use super::settings::MysqlSettings;
-use super::table::{KeyPart, UniqueKey};
 use super::table_name::{TableName, fault_of, quoted, quoted_list};
-use super::{Column, ColumnDefinition, Table};
 use crate::error::{Error, Result};
 use crate::record::{ColumnType, Field};
 
@@ -42,41 +41,6 @@ pub struct NewTable {
     pub key: Vec<String>,
     /// Columns whose type nobody said.
     pub guessed: Vec<String>,
-}
-
-impl NewTable {
-    /// The table as it will be found, to plan with before it is there.
-    pub fn table(&self) -> Result<Table> {
-        let part = |name: &String| KeyPart {
-            column: Some(name.clone()),
-            prefix: None,
-            is_nullable: false,
-        };
-        let key =
-            UniqueKey { name: "PRIMARY".to_string(), parts: self.key.iter().map(part).collect() };
-        Ok(Table {
-            name: self.name.clone(),
-            other_kind: None,
-            columns: self.columns.iter().map(Column::new).collect::<Result<_>>()?,
-            definitions: self.columns.clone(),
-            engine: "InnoDB".to_string(),
-            rows_estimate: 0,
-            bytes_estimate: 0,
-            is_empty: true,
-            unique_keys: if self.key.is_empty() { Vec::new() } else { vec![key] },
-            foreign_keys: Vec::new(),
-            checks: Vec::new(),
-            triggers: Vec::new(),
-            hides_triggers: false,
-            has_update_triggers: false,
-            refers_to_itself: false,
-            is_versioned: false,
-            overlap_keys: Vec::new(),
-            array_keys: Vec::new(),
-            creation: Some(self.sql.clone()),
-            may_lack_partition: false,
-        })
-    }
 }
 
 /// InnoDB takes no more.

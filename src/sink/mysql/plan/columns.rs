@@ -111,6 +111,8 @@ impl<'a> Finding<'a> {
                     self.feed_or_leave(given, at, field);
                 }
                 _ if field.is_beside => {}
+                // It comes with the object, which is a column itself.
+                _ if field.columns_above().any(|above| names.exact(above).is_some()) => {}
                 _ if given.settings.new_fields == NewFields::Ignore => {
                     self.left_out_for_want(field);
                 }

@@ -58,7 +58,8 @@ pub fn mapping(plan: &Plan, table: &Table, fields: &[Field]) -> Vec<MappingRow> 
         });
     }
     for field in fields {
-        if !field.is_beside && !wanted.contains(field.name.as_str()) {
+        let is_within = field.columns_above().any(|above| bound.contains_key(above));
+        if !field.is_beside && !is_within && !wanted.contains(field.name.as_str()) {
             rows.push(MappingRow {
                 field: field.name.clone(),
                 field_type: type_of(field),

@@ -4,6 +4,7 @@ mod created;
 mod differences;
 mod inspect;
 mod learned;
+mod planned;
 mod triggers;
 
 use super::column::{Column, ColumnDefinition};
@@ -12,6 +13,7 @@ use super::table_name::TableName;
 use crate::error::{Error, Result};
 
 pub use inspect::{creation, inspect};
+pub use planned::planned;
 pub use triggers::{Trigger, triggers};
 
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::event::Vitals;
 use crate::observe::process::Process;
 use crate::observe::stats::Stats;
-use crate::report::{Latencies, Sizes, Snapshot};
+use crate::report::{Latencies, RunNumbers, Sizes};
 
 /// What does not change in a run. Nothing of it is secret: all of it is shown to who asks.
 #[derive(Clone, Debug)]
@@ -32,8 +32,8 @@ pub const REVISION: &str = match option_env!("FLOWGAUGE_REVISION") {
 
 /// One moment of a run.
 #[derive(Debug)]
-pub struct Reading<'a> {
-    pub run: Snapshot,
+pub struct Scrape<'a> {
+    pub run: RunNumbers,
     pub vitals: &'a Vitals,
     pub identity: &'a Identity,
     pub process: Process,
@@ -41,11 +41,11 @@ pub struct Reading<'a> {
     pub ended_at: Option<SystemTime>,
 }
 
-impl<'a> Reading<'a> {
-    pub fn now(stats: &'a Stats, identity: &'a Identity) -> Reading<'a> {
-        // The snapshot comes before the end: one with an outcome has its time, too.
-        let run = stats.snapshot();
-        Reading {
+impl<'a> Scrape<'a> {
+    pub fn now(stats: &'a Stats, identity: &'a Identity) -> Scrape<'a> {
+        // The numbers come before the end: those with an outcome have their time, too.
+        let run = stats.numbers();
+        Scrape {
             ended_at: run.outcome.and_then(|_| stats.ended_at()),
             run,
             vitals: stats.vitals(),
@@ -60,11 +60,11 @@ impl<'a> Reading<'a> {
 #[derive(Debug)]
 pub struct Sample<'a> {
     pub labels: Vec<&'a str>,
-    pub value: Value<'a>,
+    pub value: SampleValue<'a>,
 }
 
 #[derive(Debug)]
-pub enum Value<'a> {
+pub enum SampleValue<'a> {
     Number(f64),
     Latencies(&'a Latencies),
     Sizes(&'a Sizes),
@@ -72,7 +72,7 @@ pub enum Value<'a> {
 }
 
 pub fn sample<'a>(labels: &[&'a str], number: impl Number) -> Sample<'a> {
-    Sample { labels: labels.to_vec(), value: Value::Number(number.number()) }
+    Sample { labels: labels.to_vec(), value: SampleValue::Number(number.number()) }
 }
 
 /// The one series of a metric without labels.
@@ -86,15 +86,15 @@ pub fn maybe<'a>(number: Option<impl Number>) -> Vec<Sample<'a>> {
 }
 
 pub fn latencies(latencies: &Latencies) -> Vec<Sample<'_>> {
-    vec![Sample { labels: Vec::new(), value: Value::Latencies(latencies) }]
+    vec![Sample { labels: Vec::new(), value: SampleValue::Latencies(latencies) }]
 }
 
 pub fn sizes(sizes: &Sizes) -> Vec<Sample<'_>> {
-    vec![Sample { labels: Vec::new(), value: Value::Sizes(sizes) }]
+    vec![Sample { labels: Vec::new(), value: SampleValue::Sizes(sizes) }]
 }
 
 pub fn quantiles<'a>(label: &'a str, latencies: &'a Latencies) -> Sample<'a> {
-    Sample { labels: vec![label], value: Value::Quantiles(latencies) }
+    Sample { labels: vec![label], value: SampleValue::Quantiles(latencies) }
 }
 
 /// What can stand behind a series: counts as they are, times in seconds.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::event::{Operation, SchemaOperation, Stage, State, Wait};
+use crate::event::{Counter, Operation, RunState, SchemaOperation, Stage, Wait};
 use crate::outcome::Outcome;
 use crate::record::{Counts, ErrorType};
 
@@ -43,8 +43,8 @@ impl StageTime {
 }
 
 #[derive(Clone, Debug)]
-pub struct Snapshot {
-    pub state: State,
+pub struct RunNumbers {
+    pub state: RunState,
     /// Set once the run has ended.
     pub outcome: Option<Outcome>,
     pub elapsed: Duration,
@@ -55,8 +55,6 @@ pub struct Snapshot {
     pub stored_position: u64,
     pub stored_expected: Option<u64>,
     pub records_expected: Option<u64>,
-    pub files_processed: u64,
-    pub files_failed: u64,
     pub fetch: Latencies,
     pub insert: Latencies,
     pub batch: Latencies,
@@ -80,12 +78,11 @@ pub struct Snapshot {
     pub schema_changes: Vec<(SchemaOperation, bool, u64)>,
     /// How long those took.
     pub schema_change: Latencies,
-    /// Fields of records that were left out because the target has no place for them.
-    pub fields_ignored: u64,
-    pub values_kept: u64,
+    /// Indexed by `Counter`.
+    pub counters: [u64; Counter::COUNT],
 }
 
-impl Snapshot {
+impl RunNumbers {
     /// Read and not yet settled.
     pub fn residual(&self) -> u64 {
         self.records_read.saturating_sub(self.counts.processed())
@@ -93,6 +90,10 @@ impl Snapshot {
 
     pub fn stage(&self, stage: Stage) -> &StageTime {
         &self.stages[stage as usize]
+    }
+
+    pub fn counted(&self, counter: Counter) -> u64 {
+        self.counters[counter as usize]
     }
 
     /// Between 0 and 1; unknown where the source cannot tell how much there is.

@@ -1,26 +1,26 @@
 //! What the limit of a run was: the stage that had the least time to spare. Pure.
 
 use crate::event::{Stage, Wait};
-use crate::report::Snapshot;
+use crate::report::RunNumbers;
 
 /// A stage, and the share of its threads' time in which it worked.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Verdict {
+pub struct Bottleneck {
     pub stage: Stage,
     /// Between 0 and 1.
     pub busy_share: f64,
 }
 
 /// The busiest stage. None when no stage had much to do.
-pub fn verdict(snapshot: &Snapshot) -> Option<Verdict> {
+pub fn bottleneck(numbers: &RunNumbers) -> Option<Bottleneck> {
     Stage::ALL
         .into_iter()
-        .filter_map(|stage| Some(Verdict { stage, busy_share: busy_share(snapshot, stage)? }))
+        .filter_map(|stage| Some(Bottleneck { stage, busy_share: busy_share(numbers, stage)? }))
         .max_by(|one, other| one.busy_share.total_cmp(&other.busy_share))
         // Who was idle most of the time waited for its input, or was over before it began.
-        .filter(|verdict| {
-            snapshot.stage(verdict.stage).busy.as_secs_f64()
-                >= snapshot.elapsed.as_secs_f64() * BUSY_SHARE_MIN
+        .filter(|bottleneck| {
+            numbers.stage(bottleneck.stage).busy.as_secs_f64()
+                >= numbers.elapsed.as_secs_f64() * BUSY_SHARE_MIN
         })
 }
 
@@ -28,14 +28,14 @@ pub fn verdict(snapshot: &Snapshot) -> Option<Verdict> {
 const BUSY_SHARE_MIN: f64 = 0.2;
 
 /// Work over work and waiting, whatever the number of threads.
-pub fn busy_share(snapshot: &Snapshot, stage: Stage) -> Option<f64> {
-    let time = snapshot.stage(stage);
+pub fn busy_share(numbers: &RunNumbers, stage: Stage) -> Option<f64> {
+    let time = numbers.stage(stage);
     let waited: f64 = Wait::ALL.iter().map(|wait| time.waited(*wait).as_secs_f64()).sum();
     let busy = time.busy.as_secs_f64();
     (busy > 0.0).then(|| busy / (busy + waited))
 }
 
-impl Verdict {
+impl Bottleneck {
     /// In the words of somebody who wants it faster.
     pub fn sentence(&self, source: &str, sink: &str) -> String {
         let percent = (self.busy_share * 100.0).round();

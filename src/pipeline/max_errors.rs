@@ -5,7 +5,7 @@ use std::fmt;
 
 /// How many rejected records a run may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorBudget {
+pub enum MaxErrors {
     Count(u64),
     /// Judged once enough records were seen for a share to mean something, and at the end.
     Percent(Percent),
@@ -24,21 +24,19 @@ pub struct Percent {
 /// With more, 2^64 records by the largest share would not fit 128 bits.
 const DECIMALS_MAX: usize = 15;
 
-impl ErrorBudget {
+impl MaxErrors {
     /// `100`, `1_000`, `0.57%`.
-    pub fn parse(text: &str) -> Result<ErrorBudget, String> {
+    pub fn parse(text: &str) -> Result<MaxErrors, String> {
         let mistake = || format!("'{text}' is neither a number nor a share between 0% and 100%");
         match text.strip_suffix('%') {
-            Some(percent) => {
-                Percent::parse(percent.trim_end_matches(' ')).map(ErrorBudget::Percent)
-            }
+            Some(percent) => Percent::parse(percent.trim_end_matches(' ')).map(MaxErrors::Percent),
             None => {
                 let are_digits = |group: &str| {
                     !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit())
                 };
                 let is_number = text.split('_').all(are_digits);
                 let number = is_number.then(|| text.replace('_', "").parse().ok()).flatten();
-                number.map(ErrorBudget::Count)
+                number.map(MaxErrors::Count)
             }
         }
         .ok_or_else(mistake)
@@ -46,8 +44,8 @@ impl ErrorBudget {
 
     pub fn is_exceeded(&self, failed: u64, records: u64, is_end: bool) -> bool {
         match *self {
-            ErrorBudget::Count(max) => failed > max,
-            ErrorBudget::Percent(max) => {
+            MaxErrors::Count(max) => failed > max,
+            MaxErrors::Percent(max) => {
                 let is_judged = is_end || records >= PERCENT_RECORDS_MIN;
                 is_judged && max.is_less_than(failed, records)
             }
@@ -86,11 +84,11 @@ impl Percent {
     }
 }
 
-impl fmt::Display for ErrorBudget {
+impl fmt::Display for MaxErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ErrorBudget::Count(max) => write!(f, "{max}"),
-            ErrorBudget::Percent(max) => write!(f, "{max}%"),
+            MaxErrors::Count(max) => write!(f, "{max}"),
+            MaxErrors::Percent(max) => write!(f, "{max}%"),
         }
     }
 }
@@ -111,8 +109,8 @@ mod tests {
 
     use super::*;
 
-    fn budget(text: &str) -> ErrorBudget {
-        ErrorBudget::parse(text).unwrap()
+    fn budget(text: &str) -> MaxErrors {
+        MaxErrors::parse(text).unwrap()
     }
 
     #[test]
@@ -165,7 +163,7 @@ mod tests {
             "99999999999999999999%",
             "5%\n",
         ] {
-            assert!(ErrorBudget::parse(text).is_err(), "{text}");
+            assert!(MaxErrors::parse(text).is_err(), "{text}");
         }
     }
 
@@ -221,8 +219,8 @@ mod tests {
 
         #[test]
         fn no_text_breaks_it(text in "[0-9.%_+ e-]{0,25}|\\PC{0,10}") {
-            if let Ok(budget) = ErrorBudget::parse(&text) {
-                prop_assert_eq!(ErrorBudget::parse(&budget.to_string()), Ok(budget));
+            if let Ok(budget) = MaxErrors::parse(&text) {
+                prop_assert_eq!(MaxErrors::parse(&budget.to_string()), Ok(budget));
                 prop_assert!(!budget.is_exceeded(0, u64::MAX, true));
                 let _ = budget.is_exceeded(u64::MAX, u64::MAX, true);
             }
