@@ -11,7 +11,7 @@ use super::intent::intent;
 use super::keep_apart::lone_summary;
 use super::preflight::open_rejects;
 use super::summary::Unwritten;
-use super::{complain, complain_of, show_bar, summary};
+use super::{backup, complain, complain_of, show_bar, summary};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
 use crate::event::{Observer, Vitals};
@@ -24,7 +24,7 @@ use crate::part::in_use;
 use crate::pipeline::{self, Ending, MaxErrors, OnRejected, RetryPolicy, Run, Stop};
 use crate::record::{Counts, Rejected};
 use crate::rejects::RejectFile;
-use crate::report::{OutputKind, Report, text};
+use crate::report::{OutputKind, Report, Restore, text};
 use crate::secret::by_name;
 use crate::signals;
 use crate::sink::MarkPolicy;
@@ -44,6 +44,7 @@ const COUNT_WAIT_MAX: Duration = Duration::from_millis(100);
 pub struct RunSession {
     stats: Arc<Stats>,
     ending: Ending,
+    restore: Option<Restore>,
     /// Nothing was moved, not even begun to be.
     is_refused: bool,
     summary: SummaryFile,
@@ -73,6 +74,7 @@ impl RunSession {
         let session = RunSession {
             stats: Arc::new(Stats::new(Arc::clone(&vitals))),
             ending: Ending::default(),
+            restore: None,
             is_refused: false,
             summary: SummaryFile::Writable,
             server: None,
@@ -143,6 +145,7 @@ impl RunSession {
             let outcome = stop.received().map_or(Outcome::Internal, Outcome::Interrupted);
             return Ok(Ending { outcome, ..Ending::default() });
         };
+        self.restore = backup::restore(settings, &*ends.source);
         let sink = ends.sink.ok_or_else(|| Error::internal("a run without a sink"))?;
         let table = ends.table.as_deref();
         tracing::info!(
@@ -242,6 +245,7 @@ impl RunSession {
             output: output_kind(settings),
             rejects: ending.rejects.as_ref().map(|path| path.display().to_string()),
             rejects_lost: ending.rejects_lost,
+            restore: self.restore.clone(),
             unclear: ending.unclear,
             log_lines_dropped: standard_error().dropped(),
             run: self.stats.numbers(),
