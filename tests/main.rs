@@ -128,4 +128,6 @@ mod suite {
     mod config_files;
     // Rejected records of a run stay where they are.
     mod reject_files;
+    // What is said of a run while it runs and at its end: progress, silence, retries, the table.
+    mod progress;
 }

@@ -5,10 +5,12 @@ mod bottleneck;
 pub mod counters;
 pub mod json;
 mod run_numbers;
+mod silence;
 pub mod text;
 
 pub use bottleneck::{bottleneck, busy_share};
 pub use run_numbers::{Latencies, RunNumbers, Sizes, StageTime, per_second};
+pub use silence::{LastSign, SILENCE_MIN, Silence};
 
 use crate::outcome::Outcome;
 use crate::record::Published;
@@ -37,6 +39,10 @@ pub struct Report {
     pub unclear: u64,
     /// Lines of the log that could not be written, up to the end of the run.
     pub log_lines_dropped: u64,
+    /// There are more cores than workers.
+    pub has_idle_cores: bool,
+    /// Standard input or a pipe is read: whoever writes to it may be what the run waits for.
+    pub reads_pipe: bool,
     pub run: RunNumbers,
 }
 
@@ -52,15 +58,25 @@ pub enum OutputKind {
 }
 
 impl Report {
+    /// What comes first of a run that did not complete.
+    pub fn alarm(&self) -> &'static str {
+        match self.outcome {
+            Outcome::Complete => "",
+            Outcome::Interrupted(_) => "STOPPED ",
+            _ => "FAILED ",
+        }
+    }
+
     /// One clause for the first line.
     pub fn what_happened(&self) -> String {
         let counts = &self.run.counts;
         let written = text::count(counts.inserted + counts.updated);
+        let written_records = text::records(counts.inserted + counts.updated);
         let read = text::count(self.run.records_read);
         if let OutputKind::Table(table) = &self.output {
             let table = Line(table);
             return match self.outcome {
-                Outcome::Complete => format!("{written} records written to '{table}'"),
+                Outcome::Complete => format!("{written_records} written to '{table}'"),
                 _ if self.unclear > 0 => format!(
                     "{written} of {read} records read were written to '{table}' and stay there; \
                      unknown whether {} more were committed",
@@ -73,13 +89,13 @@ impl Report {
         }
         match &self.published {
             Some(Published { name: Some(name), replaced_bytes: None }) => {
-                format!("{written} records in '{}'", Line(name))
+                format!("{written_records} in '{}'", Line(name))
             }
             Some(Published { name: Some(name), replaced_bytes: Some(before) }) => {
                 let (name, before) = (Line(name), text::bytes(*before));
-                format!("{written} records in '{name}', which replaced {before}")
+                format!("{written_records} in '{name}', which replaced {before}")
             }
-            Some(Published { name: None, .. }) => format!("{written} records"),
+            Some(Published { name: None, .. }) => written_records,
             None if self.output == OutputKind::Stream => {
                 format!("{written} of {read} records read were written")
             }
@@ -114,7 +130,7 @@ impl Report {
             balance.push_str(&format!("; skipped: {}", skipped.join(", ")));
         }
         if self.run.residual() > 0 {
-            balance.push_str(&format!(" + {} not settled", text::count(self.run.residual())));
+            balance.push_str(&format!(" + not settled {}", text::count(self.run.residual())));
         }
         balance
     }

@@ -4,7 +4,7 @@ use std::sync::Mutex as SyncMutex;
 
 use super::*;
 use crate::error::Kind;
-use crate::event::FileEnd;
+use crate::event::Counter;
 use crate::outcome::Signal;
 use crate::record::Rejected;
 use crate::rejects::{Hang, MemoryRejects};
