@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use flowgauge::parts::{
-    Boundaries, Compression, CsvSettings, CsvSource, Dialect, Encoding, Event, FileSettings,
+    Boundaries, Compression, CsvDialect, CsvSettings, CsvSource, Encoding, Event, FileSettings,
     FileSink, Format, HeaderNames, IfExists, InvalidText, MarkPolicy, MaxErrors, MemoryRejects,
-    MemorySink, MemorySource, Observer, Onlooker, Ragged, Rejected, RetryPolicy, Rows, Run,
-    Segment, SegmentLimit, Sink, Source, Stats, Stop, StreamSettings, Target, Typing, Vitals,
+    MemorySink, MemorySource, Observer, Onlooker, OutputTarget, Ragged, Rejected, RetryPolicy,
+    Rows, Run, Segment, SegmentLimit, Sink, Source, Stats, Stop, StreamSettings, Typing, Vitals,
     Wanted, run_pipeline,
 };
 use flowgauge::program::Outcome;
@@ -42,7 +42,7 @@ fn source(file: &std::path::Path) -> CsvSource {
     CsvSource::open(CsvSettings {
         files: vec![file.display().to_string()],
         written: Vec::new(),
-        dialect: Dialect::default(),
+        dialect: CsvDialect::default(),
         is_delimiter_sure: true,
         has_header: true,
         columns: None,
@@ -76,7 +76,7 @@ fn sink(source: &CsvSource, format: Format) -> FileSink {
     };
     let shape = source.decoder(&Wanted::Everything).unwrap().shape();
     let names = Rows::new(shape.clone()).columns().to_vec();
-    FileSink::open(&settings, Target::Nowhere, &shape, &names)
+    FileSink::open(&settings, OutputTarget::Nowhere, &shape, &names)
 }
 
 fn stages(criterion: &mut Criterion) {
@@ -89,7 +89,7 @@ fn stages(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("stage");
     group.throughput(Throughput::Bytes(segment.bytes.len() as u64));
     group.bench_function("scan", |bencher| {
-        bencher.iter(|| Dialect::default().scan(black_box(&segment.bytes), false, u64::MAX));
+        bencher.iter(|| CsvDialect::default().scan(black_box(&segment.bytes), false, u64::MAX));
     });
     group.bench_function("decode", |bencher| {
         bencher.iter(|| {

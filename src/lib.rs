@@ -15,6 +15,7 @@ mod convert;
 mod error;
 mod event;
 mod file_identity;
+mod infer;
 mod observe;
 mod outcome;
 mod part;
@@ -33,10 +34,11 @@ pub mod program {
     pub use crate::app::complain;
     pub use crate::cli::{Asked, parse};
     pub use crate::command::{check, run, schema, texts, usage};
-    pub use crate::config::is_told_by_environment;
+    pub use crate::config::{is_told_by_environment, pipeline_names};
     pub use crate::observe::panics;
     pub use crate::observe::standard_error::{LAST_LINES_MAX, standard_error};
     pub use crate::outcome::Outcome;
+    pub use crate::sink::mysql::session::driver_buffers;
     pub mod signals {
         pub use crate::signals::install;
     }
@@ -48,7 +50,7 @@ pub mod parts {
     pub use crate::config::options::{OPTIONS, Opt, Takes};
     pub use crate::convert::Typing;
     pub use crate::convert::date::calendar::civil;
-    pub use crate::convert::date::{DateFormat, Reading};
+    pub use crate::convert::date::{DateFormat, ParsedTime};
     pub use crate::event::{Event, Observer, Vitals};
     pub use crate::observe::catalogue::{Metric, SeriesType};
     pub use crate::observe::logging::Style;
@@ -58,11 +60,11 @@ pub mod parts {
     pub use crate::record::{Rejected, Rows, Segment};
     pub use crate::rejects::MemoryRejects;
     pub use crate::shown::is_obeyed;
-    pub use crate::sink::file::{Compression, FileSettings, FileSink, Format, Target};
+    pub use crate::sink::file::{Compression, FileSettings, FileSink, Format, OutputTarget};
     pub use crate::sink::memory::MemorySink;
     pub use crate::sink::{MarkPolicy, Sink};
     pub use crate::source::csv::{
-        CsvSettings, CsvSource, Dialect, HeaderNames, InvalidText, Ragged,
+        CsvDialect, CsvSettings, CsvSource, HeaderNames, InvalidText, Ragged,
     };
     pub use crate::source::jsonl::{JsonlSettings, JsonlSource};
     pub use crate::source::memory::MemorySource;

@@ -128,6 +128,19 @@ mod suite {
     mod config_files;
     // Rejected records of a run stay where they are.
     mod reject_files;
+    // The JSON schema of configuration files, and options in the pages.
+    mod documented;
+    mod schema;
+    // Help, versions, manual pages, completions and colours.
+    mod command_line;
+    // `check` as a gate.
+    mod checking;
+    // What a run into a table says of itself: its first line, its lock, its state tables.
+    mod mysql_words;
+    // Tables that --create-table makes of a sample, and what --types says of them.
+    mod created_tables;
+    // Data sets of many kinds, each into a table that is made for it, on two nights.
+    mod data_sets;
     // What is said of a run while it runs and at its end: progress, silence, retries, the table.
     mod progress;
 }

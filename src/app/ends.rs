@@ -1,5 +1,6 @@
 //! The two ends of a run, and what lies between them.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,17 +9,17 @@ use crate::config::{ColumnSelection, Settings, SinkSettings, SourceSettings};
 use crate::error::{Error, Result};
 use crate::event::{Observer, Stage};
 use crate::pipeline::{self, RetryPolicy, persist};
-use crate::record::Shape;
+use crate::record::{Field, Shape};
 use crate::sink::Sink;
-use crate::sink::file::{FileSettings, FileSink, Format, Target};
+use crate::sink::file::{FileSettings, FileSink, Format, OutputTarget};
 use crate::sink::mysql::{
-    Guard, Job, MysqlSettings, MysqlSink, NewTable, OtherFields, Plan, Planning,
-    Target as MysqlTarget,
+    Guard, Guesses, JobIdentity, MysqlSettings, MysqlSink, NewTable, OtherFields, Plan, Planning,
+    Table, Target as MysqlTarget, planned,
 };
 use crate::source::csv::CsvSource;
 use crate::source::elastic::ElasticSource;
 use crate::source::jsonl::JsonlSource;
-use crate::source::{Decode, Others, SegmentLimit, Source, Wanted};
+use crate::source::{Decode, Others, Sampled, SegmentLimit, Source, Wanted};
 
 /// Both ends, open.
 pub struct Ends {
@@ -40,8 +41,13 @@ pub struct Fitted {
     pub target: Box<MysqlTarget>,
     /// What would be created, were this not a look.
     pub new_table: Option<NewTable>,
-    /// None where there is no table.
+    /// As it was found, or as it would be created.
+    pub table: Option<Table>,
+    /// None where there is no table, nor one that would be created.
     pub plan: Option<Plan>,
+    /// The source's, after a look at records where a table is made of them.
+    pub fields: Vec<Field>,
+    guesses: Option<Guesses>,
     /// What the plan was made of beside the table.
     planning: Planning,
     /// Records that differ may share the key.
@@ -50,7 +56,7 @@ pub struct Fitted {
 
 /// Where a run writes, before it is known what.
 pub enum Destination {
-    File(FileSettings, Target),
+    File(FileSettings, OutputTarget),
     /// With the job that is held for it, unless this is only a look.
     Mysql(Box<MysqlTarget>, Option<Arc<Guard>>),
 }
@@ -61,12 +67,14 @@ impl Destination {
     /// same job would be changing.
     pub async fn take(settings: &Settings, observer: &Arc<dyn Observer>) -> Result<Destination> {
         match &settings.sink {
-            SinkSettings::File(file) => Ok(Destination::File(file.clone(), Target::take(file)?)),
+            SinkSettings::File(file) => {
+                Ok(Destination::File(file.clone(), OutputTarget::take(file)?))
+            }
             SinkSettings::Mysql(mysql) => {
-                let mysql = with_job(settings, mysql, &settings.run_id);
-                let guard = Arc::new(Guard::new(mysql.clone()));
+                let identity = job_identity(settings);
+                let guard = Arc::new(Guard::new((**mysql).clone(), identity));
                 persist(OPENING, observer, Stage::Insert, async || guard.take().await).await?;
-                let inspected = inspect(mysql, observer).await;
+                let inspected = inspect((**mysql).clone(), observer).await;
                 if inspected.is_err() {
                     guard.release().await;
                 }
@@ -78,9 +86,11 @@ impl Destination {
     /// The same for a look: checks what can be checked without writing.
     pub async fn look(settings: &Settings, observer: &Arc<dyn Observer>) -> Result<Destination> {
         match &settings.sink {
-            SinkSettings::File(file) => Ok(Destination::File(file.clone(), Target::look(file)?)),
+            SinkSettings::File(file) => {
+                Ok(Destination::File(file.clone(), OutputTarget::look(file)?))
+            }
             SinkSettings::Mysql(mysql) => {
-                let target = inspect(with_job(settings, mysql, ""), observer).await?;
+                let target = inspect((**mysql).clone(), observer).await?;
                 Ok(Destination::Mysql(Box::new(target), None))
             }
         }
@@ -95,13 +105,13 @@ impl Destination {
     }
 }
 
-fn with_job(settings: &Settings, mysql: &MysqlSettings, run_id: &str) -> MysqlSettings {
-    let job = Job {
+/// What names the job of a run on its server.
+pub fn job_identity(settings: &Settings) -> JobIdentity {
+    JobIdentity {
         pipeline_id: settings.pipeline_id.clone(),
         source: settings.source_words.clone(),
-        run_id: run_id.to_string(),
-    };
-    MysqlSettings { job, ..mysql.clone() }
+        run_id: settings.run_id.clone(),
+    }
 }
 
 async fn inspect(mysql: MysqlSettings, observer: &Arc<dyn Observer>) -> Result<MysqlTarget> {
@@ -167,7 +177,7 @@ impl Ends {
                 Ok(Ends { source, decoder, names, sink, limit, table: None })
             }
             Destination::Mysql(target, guard) => {
-                let fitted = fit_table(settings, &*source, target, observer, is_look).await?;
+                let fitted = fit_table(settings, &source, target, observer, is_look).await?;
                 let wanted = match &fitted.plan {
                     Some(plan) => wanted_by_table(plan),
                     None => Wanted::Everything,
@@ -221,36 +231,51 @@ async fn beside<T: Send + 'static>(open: impl FnOnce() -> Result<T> + Send + 'st
 /// is asked for, unless this is only a look.
 async fn fit_table(
     settings: &Settings,
-    source: &dyn Source,
+    source: &Arc<dyn Source>,
     mut target: Box<MysqlTarget>,
     observer: &Arc<dyn Observer>,
     is_look: bool,
 ) -> Result<Fitted> {
-    let fields = source.fields().to_vec();
+    let is_new = target.table.is_none() && target.settings.create_table;
+    let sampled = match is_new {
+        true => {
+            let sample = async || {
+                let source = Arc::clone(source);
+                beside(move || source.sample()).await
+            };
+            persist(OPENING, observer, Stage::Fetch, sample).await?
+        }
+        false => Sampled { fields: source.fields().to_vec(), ..Sampled::default() },
+    };
+    let Sampled { fields, of, notes } = sampled;
     let is_untyped = matches!(settings.source, SourceSettings::Csv(_));
     let has_many_indices = source.key().contains(&"_index");
     let selection = settings.selection.as_ref();
     let selection = selection.map(|selection| (&selection.old[..], &selection.new[..]));
     let planning = target.planning(&fields, selection, !is_untyped, is_untyped);
-    let new_table = target.new_table(&fields, selection, is_untyped, has_many_indices)?;
-    if let Some(new_table) = &new_table {
+    let mut new_table = target.new_table(&fields, selection, is_untyped, has_many_indices)?;
+    let mut table = target.table.clone();
+    let mut guesses = None;
+    if let Some(new_table) = &mut new_table {
+        new_table.warnings.extend(notes);
+        guesses = Some(Guesses::new(new_table, &of));
         if is_look {
-            let mut new_table = new_table.clone();
-            let doubts = source.doubts(source.key());
-            let is_key_doubtful = !doubts.is_empty();
-            new_table.warnings.extend(doubts);
-            let new_table = Some(new_table);
-            return Ok(Fitted { target, new_table, plan: None, planning, is_key_doubtful });
+            table = Some(planned(new_table)?);
+        } else {
+            new_table.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+            target.create_table(new_table, &**observer).await?;
+            tracing::info!("table {} was created, its columns chosen from {of}", new_table.name);
+            table = target.table.clone();
         }
-        new_table.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        target.create_table(new_table, &**observer).await?;
-        tracing::info!("table {} was created", new_table.name);
     }
-    let mut plan = planning.plan(target.table()?)?;
+    let new_table = new_table.filter(|_| is_look);
+    let table_or_none = table.as_ref().map_or_else(|| target.table(), Ok);
+    let mut plan = planning.plan(table_or_none?)?;
     let doubts = source.doubts(&key_fields(&plan));
     let is_key_doubtful = !doubts.is_empty();
     plan.warnings.extend(doubts);
-    Ok(Fitted { target, new_table: None, plan: Some(plan), planning, is_key_doubtful })
+    let plan = Some(plan);
+    Ok(Fitted { target, new_table, table, plan, fields, guesses, planning, is_key_doubtful })
 }
 
 /// The fields that tell rows apart.
@@ -266,10 +291,9 @@ impl Fitted {
         observer: &Arc<dyn Observer>,
     ) -> Result<Option<MysqlSink>> {
         let Some(plan) = &self.plan else { return Ok(None) };
-        let (settings, server) = (Arc::clone(&self.target.settings), &self.target.server);
-        let observer = Arc::clone(observer);
-        let sink = MysqlSink::new(settings, plan.clone(), server, guard, observer)?;
-        Ok(Some(sink.watching(self.planning.clone(), self.target.table()?.clone())))
+        let (planning, observer) = (self.planning.clone(), Arc::clone(observer));
+        let sink = MysqlSink::new(&self.target, planning, plan.clone(), guard, observer);
+        Ok(Some(sink.guessed(self.guesses.clone())))
     }
 }
 
@@ -308,38 +332,36 @@ fn wanted_by_file(
         }
         Shape::Documents => {
             let fields = source.fields().iter().filter(|field| !field.is_beside);
-            let names: Vec<String> = fields.map(|field| field.name.clone()).collect();
-            let wanted = Wanted::Fields { names: names.clone(), others: Others::Reject };
-            Ok((source.decoder(&wanted)?, names))
+            let names = fields.clone().map(|field| field.name.clone()).collect();
+            let columns = columns_of(fields)?;
+            let wanted = Wanted::Fields { names, others: Others::Reject };
+            Ok((source.decoder(&wanted)?, columns))
         }
     }
 }
 
-/// The first line of the log: what is about to happen.
-pub fn intent(settings: &Settings, table: Option<&Fitted>, run_id: &str) -> String {
-    let sink = match &settings.sink {
-        SinkSettings::File(FileSettings { path: Some(path), format, .. }) => {
-            format!("{} {}", format.as_str(), path.display())
+/// What fields are called as columns, which no two of them may be by the same name.
+fn columns_of<'a>(fields: impl Iterator<Item = &'a Field>) -> Result<Vec<String>> {
+    let mut columns = Vec::new();
+    let mut seen: HashMap<&str, &str> = HashMap::new();
+    for field in fields {
+        if let Some(other) = seen.insert(field.column(), &field.name) {
+            let message = format!(
+                "the fields '{}' and '{}' would both be column '{}'",
+                other.escape_debug(),
+                field.name.escape_debug(),
+                field.column().escape_debug()
+            );
+            return Err(Error::config(message)
+                .help("choose another --flatten-separator, or name fields with --select"));
         }
-        SinkSettings::File(file) => format!("{} standard output", file.format.as_str()),
-        SinkSettings::Mysql(mysql) => {
-            let mode = match table.and_then(|table| table.plan.as_ref()) {
-                Some(plan) => format!(", mode {} ({})", plan.mode.as_str(), plan.mode_reason),
-                None => String::new(),
-            };
-            format!("mysql {} {}{mode}", mysql.address, mysql.full_table())
-        }
-    };
-    format!(
-        "{}: {} to {sink}, {} workers, run {run_id}",
-        settings.pipeline_id,
-        source_words(&settings.source),
-        settings.worker_count
-    )
+        columns.push(field.column().to_string());
+    }
+    Ok(columns)
 }
 
 /// The source in words that stay the same from run to run.
-fn source_words(source: &SourceSettings) -> String {
+pub fn source_words(source: &SourceSettings) -> String {
     match source {
         SourceSettings::Csv(csv) => format!("csv {}", csv.files.join(", ")),
         SourceSettings::Jsonl(jsonl) => format!("jsonl {}", jsonl.files.join(", ")),

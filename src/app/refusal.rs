@@ -34,6 +34,9 @@ impl RefusedRun {
     /// Of settings that do not go together.
     pub fn of_settings(written: &WrittenOptions, pipeline: Option<&str>) -> Option<RefusedRun> {
         let text = |name| written.get(name)?.values.last().map(String::as_str);
+        if written.unknown.contains(&summary::FLAG) {
+            return None;
+        }
         let summary = text(summary::FLAG)?;
         let named = FILES.iter().filter_map(|name| written.get(name)).flat_map(|text| &text.values);
         let named: Vec<String> = named.cloned().collect();

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::ends::{Destination, Ends, intent, output};
+use super::ends::{Destination, Ends, output};
+use super::intent::intent;
 use super::keep_apart::lone_summary;
 use super::preflight::open_rejects;
 use super::stream::is_stream;
@@ -26,7 +27,7 @@ use crate::part::in_use;
 use crate::pipeline::{self, Ending, MaxErrors, OnRejected, RetryPolicy, Run, Stop};
 use crate::record::{Counts, Rejected};
 use crate::rejects::RejectFile;
-use crate::report::{OutputKind, Report};
+use crate::report::{OutputKind, Report, text};
 use crate::secret::by_name;
 use crate::signals;
 use crate::sink::MarkPolicy;
@@ -136,7 +137,7 @@ impl RunSession {
         ]));
         let progress = (!settings.reporting.is_quiet).then(|| {
             let (source, sink) = (settings.source.kind().0, settings.sink.kind().0);
-            Progress::start(stats, show_bar(settings), EndNames { source, sink })
+            Progress::start(Arc::clone(&stats), show_bar(settings), EndNames { source, sink })
         });
         let opening = open(settings, &observer);
         let opened = runtime.block_on(async {
@@ -151,7 +152,13 @@ impl RunSession {
         };
         let sink = ends.sink.ok_or_else(|| Error::internal("a run without a sink"))?;
         let table = ends.table.as_deref();
-        tracing::info!("{}", intent(settings, table, &settings.run_id));
+        tracing::info!(
+            "{}: {}; {}, run {}",
+            settings.pipeline_id,
+            intent(settings, table),
+            text::counted(settings.worker_count, "worker"),
+            settings.run_id
+        );
         for plan in table.iter().filter_map(|table| table.plan.as_ref()) {
             plan.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         }
@@ -293,7 +300,8 @@ fn say_who_met(counts: &Counts) {
     let met = counts.duplicate + counts.updated;
     if met > 0 {
         tracing::warn!(
-            "{met} records met a row with their key; records of the source that share it are among them, as was said at the start"
+            "{} met a row with their key; records of the source that share it are among them, as was said at the start",
+            text::counted(met, "record")
         );
     }
 }

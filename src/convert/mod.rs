@@ -3,13 +3,14 @@
 //! CSV has only text, and text it stays unless somebody said otherwise. Nothing is cut, rounded or
 //! guessed here: a number keeps its exact words, and a value that does not fit rejects its record.
 
+pub mod amount;
 pub mod date;
-mod number;
+pub mod number;
 
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
-use crate::record::{Dates, ErrorType, Rows};
+use crate::record::{ColumnType, Dates, ErrorType, Rows};
 
 /// What a column of text holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,19 @@ impl Type {
         }
     }
 
+    /// How the values of such a column are read. A time stays the text that it is.
+    pub fn of(column_type: ColumnType) -> Type {
+        match column_type {
+            ColumnType::Text | ColumnType::Varchar(_) => Type::Text,
+            ColumnType::Date | ColumnType::DateTime(_) | ColumnType::Time(_) => Type::Text,
+            ColumnType::Int { .. } => Type::Int,
+            ColumnType::Decimal { .. } => Type::Decimal,
+            ColumnType::Double => Type::Float,
+            ColumnType::Bool => Type::Bool,
+            ColumnType::Json => Type::Json,
+        }
+    }
+
     fn fits(self, value: &[u8]) -> bool {
         match self {
             Type::Text => true,
@@ -49,14 +63,26 @@ impl Type {
     }
 }
 
+/// Whether types are guessed from a sample, where nobody says them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Infer {
+    #[default]
+    No,
+    /// Values are what was guessed, or reject their record.
+    Values,
+    /// Only a table that is made is made of guesses.
+    Columns,
+}
+
 /// What the user said about types.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Typing {
     pub declared: Vec<(String, Type)>,
+    /// What columns are to be that are made for these.
+    pub columns: Vec<(String, ColumnType)>,
     /// Columns of times, and how these are written. What a sink of text gets is the text.
     pub dates: Vec<(String, Dates)>,
-    /// Guess the others from a sample.
-    pub infer: bool,
+    pub infer: Infer,
 }
 
 /// Why a value is not what its column holds.
@@ -79,12 +105,18 @@ struct Column {
     name: String,
     kind: Type,
     is_declared: bool,
+    /// Records that the type was guessed from; else 0.
+    guessed_from: u64,
 }
 
 impl Values {
     pub fn text(columns: &[String], null: Option<String>) -> Values {
-        let column =
-            |name: &String| Column { name: name.clone(), kind: Type::Text, is_declared: false };
+        let column = |name: &String| Column {
+            name: name.clone(),
+            kind: Type::Text,
+            is_declared: false,
+            guessed_from: 0,
+        };
         Values { columns: columns.iter().map(column).collect(), null: null.map(String::into_bytes) }
     }
 
@@ -130,7 +162,16 @@ impl Values {
         value: &[u8],
         rows: &mut Rows,
     ) -> std::result::Result<(), Unfit> {
-        if self.null.as_deref() == Some(value) {
+        self.put_as_said(column, value, rows).map_err(|unfit| self.guessed(column, unfit))
+    }
+
+    fn put_as_said(
+        &self,
+        column: usize,
+        value: &[u8],
+        rows: &mut Rows,
+    ) -> std::result::Result<(), Unfit> {
+        if self.is_null(value) {
             rows.null();
             return Ok(());
         }
@@ -159,21 +200,31 @@ impl Values {
         Ok(())
     }
 
-    pub fn guess(&self) -> Guess {
-        Guess {
-            columns: vec![GUESSES.to_vec(); self.columns.len()],
-            seen: vec![0; self.columns.len()],
-            null: self.null.clone(),
+    /// Takes guesses over for the columns whose type nobody declared, in the order of the columns.
+    pub fn adopt(&mut self, guesses: impl Iterator<Item = Type>, records: u64) {
+        for (column, kind) in self.columns.iter_mut().zip(guesses) {
+            if !column.is_declared {
+                column.kind = kind;
+                column.guessed_from = records;
+            }
         }
     }
 
-    /// Takes a guess over for the columns whose type nobody declared.
-    pub fn adopt(&mut self, guess: Guess) {
-        for (index, column) in self.columns.iter_mut().enumerate() {
-            if !column.is_declared && guess.seen[index] > 0 {
-                column.kind = guess.columns[index].first().copied().unwrap_or(Type::Text);
-            }
+    /// What a person is told of a value that is not what was guessed of its column.
+    fn guessed(&self, column: usize, unfit: Unfit) -> Unfit {
+        let Column { name, guessed_from, .. } = &self.columns[column];
+        if *guessed_from == 0 {
+            return unfit;
         }
+        let reason = format!(
+            "{}; its type was guessed from the first {guessed_from} records: say --types {name}=text, or what it is",
+            unfit.reason
+        );
+        Unfit { reason, ..unfit }
+    }
+
+    pub fn is_null(&self, value: &[u8]) -> bool {
+        self.null.as_deref() == Some(value)
     }
 }
 
@@ -187,31 +238,6 @@ pub fn listed(names: &[String]) -> String {
 }
 
 const NAMES_SHOWN: usize = 20;
-
-/// Types a guess may end in, narrowest first. JSON and floats are never guessed: too much is
-/// either by accident.
-const GUESSES: [Type; 3] = [Type::Int, Type::Decimal, Type::Bool];
-
-/// What the values seen so far could all be.
-pub struct Guess {
-    columns: Vec<Vec<Type>>,
-    seen: Vec<u64>,
-    null: Option<Vec<u8>>,
-}
-
-impl Guess {
-    pub fn see(&mut self, column: usize, value: &[u8]) {
-        if value.is_empty() || self.null.as_deref() == Some(value) {
-            return;
-        }
-        self.seen[column] += 1;
-        self.columns[column].retain(|kind| match kind {
-            // One and nought are numbers before they are yes and no.
-            Type::Bool => matches!(value, b"true" | b"false"),
-            kind => kind.fits(value),
-        });
-    }
-}
 
 fn unfit(kind: Type) -> Unfit {
     let reason = match kind {
@@ -304,41 +330,19 @@ mod tests {
     }
 
     #[test]
-    fn a_guess_is_the_narrowest_type_that_fits_all() {
-        for (seen, expected) in [
-            (&["1", "", "-2"][..], Type::Int),
-            (&["1", "2.5"], Type::Decimal),
-            (&["true", "false"], Type::Bool),
-            (&["0", "1"], Type::Int),
-            (&["007"], Type::Text),
-            (&["1", "x"], Type::Text),
-            (&["", ""], Type::Text),
-            (&["1e5"], Type::Text),
-        ] {
-            let mut values = Values::text(&["a".to_string()], None);
-            let mut guess = values.guess();
-            seen.iter().for_each(|value| guess.see(0, value.as_bytes()));
-            values.adopt(guess);
-            assert_eq!(values.kinds().next(), Some(("a", expected)), "{seen:?}");
-        }
-    }
-
-    #[test]
-    fn the_null_text_says_nothing_of_a_type() {
-        let mut values = Values::text(&["a".to_string()], Some("NULL".to_string()));
-        let mut guess = values.guess();
-        ["1", "NULL", "3"].iter().for_each(|value| guess.see(0, value.as_bytes()));
-        values.adopt(guess);
-        assert_eq!(values.kinds().next(), Some(("a", Type::Int)));
+    fn a_guess_that_fails_says_so() {
+        let mut values = Values::text(&["n".to_string()], None);
+        values.adopt([Type::Int].into_iter(), 7);
+        let mut rows = Rows::new(Shape::Columns(["n".to_string()].into()));
+        let unfit = values.put(0, b"1.5", &mut rows).unwrap_err();
+        assert!(unfit.reason.contains("guessed from the first 7 records: say --types n=text"));
     }
 
     #[test]
     fn a_declared_type_is_not_guessed_over() {
         let mut values = Values::text(&["zip".to_string()], None);
         values.set(&[("zip".to_string(), Type::Text)]).unwrap();
-        let mut guess = values.guess();
-        guess.see(0, b"12345");
-        values.adopt(guess);
+        values.adopt([Type::Int].into_iter(), 1);
         assert_eq!(values.kinds().next(), Some(("zip", Type::Text)));
     }
 }

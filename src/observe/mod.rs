@@ -9,6 +9,7 @@
 
 mod backlog;
 pub mod catalogue;
+pub mod colour;
 pub mod latency;
 mod line;
 pub mod logging;

@@ -178,9 +178,9 @@ fn parts(numbers: &RunNumbers, ends: EndNames) -> Vec<(u8, String)> {
         // 100 % is for what is durable to the last record.
         parts.push((1, format!("{} %", (progress * 100.0).floor())));
     }
-    parts.push((2, text::records(numbers.counts.processed())));
+    parts.push((2, text::counted(numbers.counts.processed(), "record")));
     if silence.is_none() {
-        parts.push((4, format!("{} records/s", text::count(numbers.rate() as u64))));
+        parts.push((4, format!("{}/s", text::counted(numbers.rate() as u64, "record"))));
     }
     parts.push((
         5,

@@ -24,8 +24,8 @@ pub struct Identity {
     pub expected_interval: Option<Duration>,
 }
 
-/// The revision this was built from, where the build said so in `GIT_REVISION`.
-pub const REVISION: &str = match option_env!("GIT_REVISION") {
+/// The revision this was built from, where `build.rs` could tell.
+pub const REVISION: &str = match option_env!("FLOWGAUGE_REVISION") {
     Some(revision) => revision,
     None => "unknown",
 };

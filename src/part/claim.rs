@@ -2,7 +2,7 @@
 //!
 //! The kernel gives the lock back when a run is killed. The file says which part file the run made, so
 //! that the next one removes that, and no other: a file is nobody's to remove because of its name. It
-//! tells a lock from somebody's file by its first line.
+//! tells a lock from somebody's file by its first line, and its last one says whose it is.
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read};
@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::fs::OFlags;
 
 use super::hidden::{HiddenNames, PARTS_MAX};
+use super::owner::Owner;
 use crate::file_identity::FileIdentity;
 
 const MARK: &str = "flowgauge lock: held by the run that writes the file of this name\n";
@@ -168,6 +169,7 @@ impl Claim {
             }
             text.push('\n');
         }
+        text += &Owner::this().line();
         self.file.write_all_at(text.as_bytes(), 0)?;
         self.file.set_len(text.len() as u64)
     }
@@ -210,6 +212,13 @@ pub fn is_held(hidden: &HiddenNames) -> bool {
     matches!(look(&path), Ok(LockFile::Claim { has_mark: true, .. }))
         && open_to_read(&path)
             .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+/// Whose lock it is, where that was said.
+pub fn owner(hidden: &HiddenNames) -> Option<Owner> {
+    let mut text = String::new();
+    open_to_read(&hidden.lock()).ok()?.take(BYTES_MAX).read_to_string(&mut text).ok()?;
+    text.lines().last().and_then(Owner::read)
 }
 
 /// Whether something else has the lock's name.
@@ -368,6 +377,12 @@ mod tests {
             (format!("{MARK}part 3 4711 12\n"), made(3, born(4711, Some(12)))),
             (format!("{MARK}part 3 4711 0\n"), made(3, born(4711, None))),
             (format!("{MARK}part x 4711 12\n"), Some(None)),
+            (
+                format!("{MARK}part 3 4711 12\nby host a pid 1 since b\n"),
+                made(3, born(4711, Some(12))),
+            ),
+            (format!("{MARK}part 3\nby host a pid 1 since b\n"), made(3, None)),
+            (format!("{MARK}by host a pid 1 since b\n"), Some(None)),
             ("precious\n".to_string(), None),
             (MARK[..20].to_string(), Some(None)),
             ("x".repeat(20), None),

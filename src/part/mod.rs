@@ -7,6 +7,7 @@
 
 mod claim;
 mod hidden;
+mod owner;
 mod place;
 
 use std::fs::{self, File, Metadata, Permissions};
@@ -290,7 +291,8 @@ fn rename_to_nothing(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 fn held(target: &Path, hidden: &HiddenNames, flag: &str) -> Error {
-    let message = format!("another run is writing '{}'", target.display());
+    let owner = claim::owner(hidden).map(|owner| format!(" ({owner})")).unwrap_or_default();
+    let message = format!("another run is writing '{}'{owner}", target.display());
     Error::new(Kind::Locked, ErrorType::Other, message).help(format!(
         "wait for it, or choose another --{flag}; it has locked '{}'",
         hidden.lock().display()

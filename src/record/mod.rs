@@ -3,12 +3,14 @@
 //!
 //! Nothing here does I/O or knows a format.
 
+mod column_type;
 mod field;
 mod rejected;
 mod rows;
 mod segment;
 mod settled;
 
+pub use column_type::ColumnType;
 pub use field::{Dates, EpochUnit, Field, FieldKind};
 pub use rejected::{ErrorType, Place, Places, Rejected};
 pub use rows::{ARENA_BYTES_MAX, Rows, Shape, TextRow, Value};

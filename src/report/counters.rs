@@ -7,7 +7,7 @@ pub struct CounterRow {
     pub counter: Counter,
     /// Its name in the summary; a dot leads into an object.
     pub summary: &'static str,
-    /// What follows the number in the table at the end of a run, where it is not 0.
+    /// How so many values (`{}`) are told in the table at the end of a run, where there are any.
     pub sentence: Option<&'static str>,
     /// Name and help of its metric.
     pub metric: Option<(&'static str, &'static str)>,
@@ -30,13 +30,13 @@ pub const COUNTERS: [CounterRow; Counter::COUNT] = [
     CounterRow {
         counter: Counter::FieldsIgnored,
         summary: "fields_ignored",
-        sentence: Some("values were left out, in fields that the table has no column for"),
+        sentence: Some("left out: {}, in fields that the table has no column for"),
         metric: None,
     },
     CounterRow {
         counter: Counter::ValuesKept,
         summary: "values_kept",
-        sentence: Some("values were left to the table, as records lack their fields"),
+        sentence: Some("left to the table: {}, as records lack their fields"),
         metric: None,
     },
 ];

@@ -70,37 +70,36 @@ impl Report {
     /// One clause for the first line.
     pub fn what_happened(&self) -> String {
         let counts = &self.run.counts;
-        let written = text::count(counts.inserted + counts.updated);
-        let written_records = text::records(counts.inserted + counts.updated);
-        let read = text::count(self.run.records_read);
+        let all_written = counts.inserted + counts.updated;
+        let written = text::count(all_written);
+        let whole = text::counted(all_written, "record");
+        let read = text::counted(self.run.records_read, "record");
         if let OutputKind::Table(table) = &self.output {
             let table = Line(table);
             return match self.outcome {
-                Outcome::Complete => format!("{written_records} written to '{table}'"),
+                Outcome::Complete => format!("{whole} written to '{table}'"),
                 _ if self.unclear > 0 => format!(
-                    "{written} of {read} records read were written to '{table}' and stay there; \
+                    "{written} of {read} read were written to '{table}' and stay there; \
                      unknown whether {} more were committed",
                     text::count(self.unclear)
                 ),
-                _ => format!(
-                    "{written} of {read} records read were written to '{table}' and stay there"
-                ),
+                _ => format!("{written} of {read} read were written to '{table}' and stay there"),
             };
         }
         match &self.published {
             Some(Published { name: Some(name), replaced_bytes: None }) => {
-                format!("{written_records} in '{}'", Line(name))
+                format!("{whole} in '{}'", Line(name))
             }
             Some(Published { name: Some(name), replaced_bytes: Some(before) }) => {
                 let (name, before) = (Line(name), text::bytes(*before));
-                format!("{written_records} in '{name}', which replaced {before}")
+                format!("{whole} in '{name}', which replaced {before}")
             }
-            Some(Published { name: None, .. }) => written_records,
+            Some(Published { name: None, .. }) => whole,
             None if self.output == OutputKind::Stream => {
-                format!("{written} of {read} records read were written")
+                format!("{written} of {read} read were written")
             }
             None => format!(
-                "nothing was published; {written} of {read} records read had been written and were let go"
+                "nothing was published; {written} of {read} read had been written and were let go"
             ),
         }
     }

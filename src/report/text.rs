@@ -59,21 +59,21 @@ pub fn summary(report: &Report) -> String {
         line(format!("    {:>12} {}", count(*failed), error_type.as_str()));
     }
     for row in &COUNTERS {
-        let counted = run.counted(row.counter);
-        if let Some(sentence) = row.sentence.filter(|_| counted > 0) {
-            line(format!("  {} {sentence}", count(counted)));
+        let values = run.counted(row.counter);
+        if let Some(sentence) = row.sentence.filter(|_| values > 0) {
+            line(format!("  {}", sentence.replace("{}", &counted(values, "value"))));
         }
     }
     if let Some(rejects) = &report.rejects {
         line(format!("  rejected records: {}", Line(rejects)));
     }
     if report.rejects_lost > 0 {
-        line(format!("  {} rejected records are in no file", count(report.rejects_lost)));
+        line(format!("  {} in no file", counted(report.rejects_lost, "rejected record")));
     }
     if report.log_lines_dropped > 0 {
         line(format!(
-            "  {} log lines were dropped, as standard error could not be written",
-            count(report.log_lines_dropped)
+            "  dropped: {}, as standard error could not be written",
+            counted(report.log_lines_dropped, "log line")
         ));
     }
     if let Some(bottleneck) = bottleneck(run) {
@@ -111,11 +111,6 @@ fn quantiles(latencies: &Latencies) -> String {
         .concat()
 }
 
-/// `1 record`, `1,234 records`
-pub fn records(number: u64) -> String {
-    format!("{} {}", count(number), if number == 1 { "record" } else { "records" })
-}
-
 /// `1,234,567`
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -127,6 +122,11 @@ pub fn count(number: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// `1 record`, `1,234 records`
+pub fn counted(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 /// `1.2 GB`, in powers of ten as disks and networks count.
@@ -171,6 +171,9 @@ mod tests {
             [(0, "0"), (999, "999"), (1000, "1,000"), (6_001_215, "6,001,215")]
         {
             assert_eq!(count(number), expected);
+        }
+        for (number, expected) in [(0, "0 rows"), (1, "1 row"), (1000, "1,000 rows")] {
+            assert_eq!(counted(number, "row"), expected);
         }
         for (number, expected) in [
             (0, "0 B"),

@@ -9,7 +9,7 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::asked::Watch;
+use super::named_fields::SeenFields;
 use super::tree::Tree;
 use super::{Others, Wanted};
 use crate::convert::without_line_ends;
@@ -22,7 +22,7 @@ pub struct Picker {
     /// Columns by field name: with `a=x,b=x` one field feeds two.
     columns: HashMap<String, Vec<usize>>,
     /// Columns that hold what stands beside the object, by its name.
-    beside: Vec<(String, usize)>,
+    metadata: Vec<(String, usize)>,
     others: Others,
     /// Fields that are left out without a word.
     silent: HashSet<String>,
@@ -32,7 +32,11 @@ pub struct Picker {
     dots_are_paths: bool,
     /// What lies above fields that are known, such as `a` above `a.b`, with the columns below it.
     parents: HashMap<String, Vec<usize>>,
-    watch: Option<Arc<Watch>>,
+    watch: Option<Arc<SeenFields>>,
+    /// What stands between the names of fields in objects, where they are columns.
+    separator: Option<String>,
+    /// What may lie above columns by their names, joined in the same way: `a` where there is `a_b`.
+    may_be_above: HashSet<String>,
 }
 
 /// Objects in objects that are looked into. More than any server maps (20, if nobody says more), and
@@ -41,7 +45,7 @@ pub const LEVELS_MAX: usize = 128;
 
 /// Why an object is not a row.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct RecordFault {
     pub error_type: ErrorType,
     pub reason: String,
     pub column: Option<String>,
@@ -49,9 +53,9 @@ pub struct Refusal {
     pub ends_run: bool,
 }
 
-impl Refusal {
-    pub fn new(error_type: ErrorType, reason: impl Into<String>) -> Refusal {
-        Refusal { error_type, reason: reason.into(), column: None, ends_run: false }
+impl RecordFault {
+    pub fn new(error_type: ErrorType, reason: impl Into<String>) -> RecordFault {
+        RecordFault { error_type, reason: reason.into(), column: None, ends_run: false }
     }
 
     /// The record on this line as a rejected one; an error where the run is to end with it.
@@ -67,26 +71,26 @@ impl Refusal {
         Ok(Rejected { place, error_type: self.error_type, reason: self.reason, raw })
     }
 
-    fn column(mut self, column: impl Into<String>) -> Refusal {
+    fn column(mut self, column: impl Into<String>) -> RecordFault {
         self.column = Some(column.into());
         self
     }
 }
 
-type Outcome = std::result::Result<(), Refusal>;
+type RowResult = std::result::Result<(), RecordFault>;
 
 impl Picker {
-    /// `beside` are the names of what stands beside an object, such as `_id`.
-    pub fn new(wanted: &Wanted, beside: &[&str], flatten: bool) -> Picker {
+    /// `metadata` are the names of what stands beside an object, such as `_id`.
+    pub fn new(wanted: &Wanted, metadata: &[&str], flatten: bool) -> Picker {
         let (names, others) = match wanted {
             Wanted::Everything => (None, Others::Ignore),
             Wanted::Fields { names, others } => (Some(names.clone()), others.clone()),
         };
         let mut columns: HashMap<String, Vec<usize>> = HashMap::new();
-        let mut besides = Vec::new();
+        let mut metadata_columns = Vec::new();
         for (index, name) in names.iter().flatten().enumerate() {
-            if beside.contains(&name.as_str()) {
-                besides.push((name.clone(), index));
+            if metadata.contains(&name.as_str()) {
+                metadata_columns.push((name.clone(), index));
             } else {
                 columns.entry(name.clone()).or_default().push(index);
             }
@@ -101,9 +105,43 @@ impl Picker {
         };
         let parents = if flatten { parents(&columns, &silent) } else { HashMap::new() };
         let dots_are_paths = false;
-        let beside = besides;
+        let metadata = metadata_columns;
         let watch = None;
-        Picker { shape, columns, beside, others, silent, flatten, dots_are_paths, parents, watch }
+        Picker {
+            shape,
+            columns,
+            metadata,
+            others,
+            silent,
+            flatten,
+            dots_are_paths,
+            parents,
+            watch,
+            separator: None,
+            may_be_above: HashSet::new(),
+        }
+    }
+
+    /// A column `a_b` may be for the field `b` of the object `a`, which nobody has seen yet.
+    pub fn joined_by(mut self, separator: Option<&str>) -> Picker {
+        if let Some(separator) = separator {
+            let names = self.columns.keys().flat_map(|name| {
+                name.match_indices(separator).map(|(at, _)| name[..at].to_string())
+            });
+            self.may_be_above = names.collect();
+            self.separator = Some(separator.to_string());
+        }
+        self
+    }
+
+    /// The name of a field as its column has it.
+    fn joined(&self, name: &str) -> Option<String> {
+        let separator = self.separator.as_ref()?;
+        Some(name.replace('.', separator))
+    }
+
+    fn is_above_by_name(&self, name: &str) -> bool {
+        self.joined(name).is_some_and(|joined| self.may_be_above.contains(&joined))
     }
 
     /// Names are as Elasticsearch takes them: `{"a.b":1}` is another way to write `{"a":{"b":1}}`.
@@ -114,7 +152,7 @@ impl Picker {
     }
 
     /// What the records have is to be seen.
-    pub fn watched(mut self, watch: Option<Arc<Watch>>) -> Picker {
+    pub fn watched(mut self, watch: Option<Arc<SeenFields>>) -> Picker {
         self.watch = watch;
         self
     }
@@ -140,17 +178,17 @@ impl Picker {
         self.shape.clone()
     }
 
-    /// Fills the row that was begun. `beside` gives what stands beside the object.
+    /// Fills the row that was begun. `metadata` gives what stands beside the object.
     pub fn row<'a>(
         &self,
         object: &str,
-        beside: impl Fn(&str) -> Value<'a>,
+        metadata: impl Fn(&str) -> Value<'a>,
         rows: &mut Rows,
-    ) -> Outcome {
+    ) -> RowResult {
         // Other white space is none to JSON.
         let object = object.trim_matches([' ', '\t', '\r', '\n']);
         if !object.starts_with('{') {
-            return Err(Refusal::new(ErrorType::Parse, "not a JSON object"));
+            return Err(RecordFault::new(ErrorType::Parse, "not a JSON object"));
         }
         let Shape::Columns(columns) = &self.shape else {
             serde_json::from_str::<IgnoredAny>(object).map_err(|cause| unparsed(&cause))?;
@@ -159,7 +197,7 @@ impl Picker {
             return Ok(());
         };
         if columns.is_empty() {
-            return Err(Refusal::new(
+            return Err(RecordFault::new(
                 ErrorType::TypeMismatch,
                 "there are no columns, as the first records have no fields; choose fields with --select",
             ));
@@ -167,13 +205,13 @@ impl Picker {
         let fields: Object = serde_json::from_str(object).map_err(|cause| unparsed(&cause))?;
         let mut harvest =
             Harvest { values: vec![Picked::Absent; columns.len()], trees: Vec::new() };
-        for (name, column) in &self.beside {
-            harvest.values[*column] = Picked::Beside(beside(name));
+        for (name, column) in &self.metadata {
+            harvest.values[*column] = Picked::Metadata(metadata(name));
         }
         self.pick("", fields, 0, &mut harvest, rows)?;
         for (column, value) in harvest.values.into_iter().enumerate() {
             if let Some(watch) = &self.watch
-                && !matches!(value, Picked::Absent | Picked::Beside(Value::Absent))
+                && !matches!(value, Picked::Absent | Picked::Metadata(Value::Absent))
             {
                 watch.saw(column);
             }
@@ -184,13 +222,13 @@ impl Picker {
                     rows.json(&without_line_ends(&harvest.trees[index].words()));
                     Ok(())
                 }
-                Picked::Beside(value) => {
-                    put_beside(value, rows);
+                Picked::Metadata(value) => {
+                    put_metadata(value, rows);
                     Ok(())
                 }
             };
             put.map_err(|reason| {
-                Refusal::new(ErrorType::Encoding, reason).column(&columns[column])
+                RecordFault::new(ErrorType::Encoding, reason).column(&columns[column])
             })?;
         }
         if let Some(watch) = &self.watch {
@@ -206,20 +244,40 @@ impl Picker {
         level: usize,
         harvest: &mut Harvest<'a>,
         rows: &mut Rows,
-    ) -> Outcome {
+    ) -> RowResult {
         for (name, value) in fields.0 {
             let name = if prefix.is_empty() { name } else { format!("{prefix}.{name}").into() };
-            let Some(fed) = self.columns.get(name.as_ref()) else {
+            let fed = self.columns.get(name.as_ref());
+            let by_name = || self.columns.get(&self.joined(&name).filter(|_| name.contains('.'))?);
+            let Some(fed) = fed.or_else(by_name) else {
                 self.unfold(prefix, &name, value, level, harvest, rows)?;
                 continue;
             };
             let is_repeated = !matches!(harvest.values[fed[0]], Picked::Absent);
             fed.iter().for_each(|&column| harvest.values[column] = Picked::Field(value));
             if is_repeated {
-                return Err(repeated(&name));
+                return Err(self.met(&name));
             }
         }
         Ok(())
+    }
+
+    /// Two fields of one name, or of names that are the same once they are joined.
+    fn met(&self, name: &str) -> RecordFault {
+        let Some(separator) = &self.separator else { return repeated(name) };
+        let reason = match name.contains('.') {
+            true => format!(
+                "the fields '{}' and '{}' both go into this column",
+                name.escape_debug(),
+                name.replace('.', separator).escape_debug()
+            ),
+            false => format!(
+                "the field '{}' and one in an object, joined by '{}', both go into this column",
+                name.escape_debug(),
+                separator.escape_debug()
+            ),
+        };
+        RecordFault::new(ErrorType::Parse, reason).column(name)
     }
 
     /// A field that is no column: it may be part of one, or have parts that are.
@@ -231,7 +289,7 @@ impl Picker {
         level: usize,
         harvest: &mut Harvest<'a>,
         rows: &mut Rows,
-    ) -> Outcome {
+    ) -> RowResult {
         if self.dots_are_paths && name[prefix.len()..].trim_start_matches('.').contains('.') {
             for (at, _) in name.match_indices('.').filter(|(at, _)| *at > prefix.len()) {
                 let (above, path) = (&name[..at], &name[at + 1..]);
@@ -248,7 +306,7 @@ impl Picker {
         if words.starts_with('{') {
             let is_open = match &self.others {
                 // Whatever is in there, nobody asked for it.
-                Others::Ignore => below.is_some(),
+                Others::Ignore => below.is_some() || self.is_above_by_name(name),
                 _ => below.is_some() || self.flatten && !self.silent.contains(name),
             };
             if is_open && level == LEVELS_MAX && !matches!(self.others, Others::Count { .. }) {
@@ -256,7 +314,7 @@ impl Picker {
                     "objects nested deeper than {LEVELS_MAX} levels, which --flatten does not look into; choose other fields with --select"
                 );
                 let top = name.split('.').next().unwrap_or_default();
-                return Err(Refusal::new(ErrorType::TooLarge, reason).column(top));
+                return Err(RecordFault::new(ErrorType::TooLarge, reason).column(top));
             }
             if is_open
                 && level < LEVELS_MAX
@@ -270,7 +328,7 @@ impl Picker {
             }
             if words.starts_with('[') && !matches!(self.others, Others::Count { .. }) {
                 return match below.first() {
-                    Some(_) => Err(Refusal::new(
+                    Some(_) => Err(RecordFault::new(
                         ErrorType::TypeMismatch,
                         "an array, and the fields of its objects are columns; give it a column of its own with --select, or leave its fields out",
                     )
@@ -279,11 +337,15 @@ impl Picker {
                 };
             }
         }
+        // Nobody knows whether it is the column's object that is nothing: the column is left alone.
+        if is_nothing(words) && self.is_above_by_name(name) {
+            return Ok(());
+        }
         self.leave_out(name, rows)
     }
 
     /// A field that is no column.
-    fn leave_out(&self, name: &str, rows: &mut Rows) -> Outcome {
+    fn leave_out(&self, name: &str, rows: &mut Rows) -> RowResult {
         let reason = match &self.others {
             Others::Ignore => return Ok(()),
             Others::Stop { .. } | Others::Count { .. } if self.silent.contains(name) => {
@@ -300,8 +362,8 @@ impl Picker {
                 "a field that is no column, as the first records or the mapping do not have it; choose the fields with --select"
             }
         };
-        let refusal = Refusal::new(ErrorType::TypeMismatch, reason).column(name);
-        Err(Refusal { ends_run: matches!(self.others, Others::Stop { .. }), ..refusal })
+        let refusal = RecordFault::new(ErrorType::TypeMismatch, reason).column(name);
+        Err(RecordFault { ends_run: matches!(self.others, Others::Stop { .. }), ..refusal })
     }
 }
 
@@ -340,15 +402,15 @@ enum Picked<'a> {
     Field(&'a RawValue),
     /// Fields with dots in their names that make an object together.
     Tree(usize),
-    Beside(Value<'a>),
+    Metadata(Value<'a>),
 }
 
 impl<'a> Harvest<'a> {
     /// Adds to the object that columns get.
-    fn plant(&mut self, fed: &[usize], name: &str, path: &str, value: &'a RawValue) -> Outcome {
+    fn plant(&mut self, fed: &[usize], name: &str, path: &str, value: &'a RawValue) -> RowResult {
         if path.matches('.').count() >= LEVELS_MAX {
             let reason = format!("a name with more than {LEVELS_MAX} dots");
-            return Err(Refusal::new(ErrorType::TooLarge, reason).column(name));
+            return Err(RecordFault::new(ErrorType::TooLarge, reason).column(name));
         }
         if let Picked::Absent = self.values[fed[0]] {
             fed.iter().for_each(|&column| self.values[column] = Picked::Tree(self.trees.len()));
@@ -361,31 +423,31 @@ impl<'a> Harvest<'a> {
     }
 
     /// An object that is null: so are its fields.
-    fn clear(&mut self, columns: &[usize], name: &str) -> Outcome {
+    fn clear(&mut self, columns: &[usize], name: &str) -> RowResult {
         for &column in columns {
             if !matches!(self.values[column], Picked::Absent) {
                 return Err(repeated(name));
             }
-            self.values[column] = Picked::Beside(Value::Null);
+            self.values[column] = Picked::Metadata(Value::Null);
         }
         Ok(())
     }
 }
 
-fn repeated(name: &str) -> Refusal {
+fn repeated(name: &str) -> RecordFault {
     let reason = "the field occurs twice in one object";
-    Refusal::new(ErrorType::Parse, reason).column(name)
+    RecordFault::new(ErrorType::Parse, reason).column(name)
 }
 
 /// The parser's words hold a line and a column; the line is always 1 and the column is the byte.
-fn unparsed(cause: &serde_json::Error) -> Refusal {
+fn unparsed(cause: &serde_json::Error) -> RecordFault {
     let text = cause.to_string();
     let what = text.split(" at line ").next().unwrap_or(&text);
     if what == TOO_MANY_FIELDS {
-        return Refusal::new(ErrorType::TooLarge, TOO_MANY_FIELDS);
+        return RecordFault::new(ErrorType::TooLarge, TOO_MANY_FIELDS);
     }
     let reason = format!("not valid JSON at byte {} of the line: {what}", cause.column());
-    Refusal::new(ErrorType::Parse, reason)
+    RecordFault::new(ErrorType::Parse, reason)
 }
 
 fn put(value: Option<&RawValue>, rows: &mut Rows) -> std::result::Result<(), String> {
@@ -400,7 +462,7 @@ fn put(value: Option<&RawValue>, rows: &mut Rows) -> std::result::Result<(), Str
         b'f' => rows.bool(false),
         b'"' => {
             let text: Cow<str> =
-                serde_json::from_str::<Text>(value.get()).map(|text| text.0).map_err(|_| {
+                serde_json::from_str::<JsonText>(value.get()).map(|text| text.0).map_err(|_| {
                     "the string holds half of a surrogate pair, which is no text".to_string()
                 })?;
             rows.text(text.as_bytes());
@@ -411,7 +473,7 @@ fn put(value: Option<&RawValue>, rows: &mut Rows) -> std::result::Result<(), Str
     Ok(())
 }
 
-fn put_beside(value: Value<'_>, rows: &mut Rows) {
+fn put_metadata(value: Value<'_>, rows: &mut Rows) {
     match value {
         Value::Null => rows.null(),
         Value::Absent => rows.absent(),
@@ -424,7 +486,7 @@ fn put_beside(value: Value<'_>, rows: &mut Rows) {
 
 /// A string, borrowed unless it holds escapes.
 #[derive(Deserialize)]
-pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
+pub struct JsonText<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
 /// Fields of one object that is taken apart. Each takes some dozens of bytes, so that an object of very
 /// small ones would need many times its size.
@@ -450,7 +512,7 @@ impl<'de> Deserialize<'de> for Object<'de> {
                 mut map: A,
             ) -> std::result::Result<Self::Value, A::Error> {
                 let mut fields = Vec::new();
-                while let Some((Text(name), value)) = map.next_entry::<Text, &RawValue>()? {
+                while let Some((JsonText(name), value)) = map.next_entry::<JsonText, &RawValue>()? {
                     if fields.len() == FIELDS_MAX {
                         return Err(serde::de::Error::custom(TOO_MANY_FIELDS));
                     }
@@ -465,5 +527,4 @@ impl<'de> Deserialize<'de> for Object<'de> {
 }
 
 #[cfg(test)]
-#[path = "document_tests.rs"]
 mod tests;

@@ -3,17 +3,19 @@
 //!
 //! A source finds boundaries and counts. It does not know the sink, the pipeline or metrics.
 
-pub mod asked;
 pub mod csv;
 mod document;
 pub mod elastic;
 pub mod jsonl;
 pub mod memory;
+pub mod named_fields;
+mod sample;
 pub mod text;
 mod tree;
 
 use std::sync::Arc;
 
+pub use self::sample::Sampled;
 use crate::error::{Error, Later, Result};
 use crate::event::Expected;
 use crate::record::{Field, Place, Rows, Segment, Shape};
@@ -41,6 +43,12 @@ pub trait Source: Send + Sync {
     /// The fields that are known beforehand, in the source's order. Where records are documents,
     /// others may turn up.
     fn fields(&self) -> &[Field];
+
+    /// The same after a look at some of the records, for a table that is to be made of them. May wait for
+    /// them, so it is to be called where that is allowed.
+    fn sample(&self) -> Result<Sampled> {
+        Ok(Sampled { fields: self.fields().to_vec(), ..Sampled::default() })
+    }
 
     /// The fields that tell records apart as a rule, where the source has such.
     fn key(&self) -> &[&str] {
@@ -165,6 +173,8 @@ pub struct Tally {
     pub records: u64,
     /// Bytes of the stored input consumed, before decompression.
     pub stored_bytes: u64,
+    /// What they have become; a reader may be ahead of the records.
+    pub decoded_bytes: u64,
 }
 
 /// Turns a segment into rows. Pure: the same segment gives the same rows, on any thread.

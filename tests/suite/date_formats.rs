@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use flowgauge::parts::{DateFormat, Reading, civil};
+use flowgauge::parts::{DateFormat, ParsedTime, civil};
 use serde_json::{Value, json};
 
 use crate::support::indices::Indices;
@@ -469,7 +469,7 @@ struct Theirs {
 }
 
 /// In UTC, cut to so many nanoseconds.
-fn shown(reading: &Reading, unit: u32) -> String {
+fn shown(reading: &ParsedTime, unit: u32) -> String {
     let seconds = reading.local() - i64::from(reading.offset.unwrap_or_default());
     let (year, month, day) = civil(seconds.div_euclid(86_400));
     let second = seconds.rem_euclid(86_400);

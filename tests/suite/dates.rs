@@ -278,7 +278,7 @@ fn what_types_may_say() {
         ("d=date:", "an empty alternative"),
         (
             "d=date",
-            "'d=date' is not COL=TYPE with one of text, int, decimal, float, bool, json, epoch_s, epoch_ms, date:PATTERN",
+            "'d=date' is for tables: a file gets the text as it is, whose format date:PATTERN says",
         ),
         ("d=epoch_s,d=int", "'d' is named twice"),
         ("x=epoch_s", "--types names 'x', which is no column"),
@@ -292,7 +292,7 @@ fn what_types_may_say() {
             .run()
     };
     jsonl("d=date:dd.MM.yyyy").assert_code(0).assert_stdout("{\"d\":\"31.01.2024\"}\n");
-    jsonl("d=int").assert_code(2).assert_stderr_has("'d=int' is for CSV");
+    jsonl("d=int").assert_code(2).assert_stderr_has("'d=bigint' is for CSV");
     let file = json!("types = [\"d=date:EEE, d MMM\", 'a=int']\n");
     let Value::String(file) = file else { return };
     workdir.write("sync.toml", file + "csv_file = 'in.csv'\noutput_file = '-'\n");

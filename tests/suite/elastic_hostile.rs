@@ -7,31 +7,11 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use crate::support::chance::Chance;
 use crate::support::scripted_elastic::{Fault, Kind, Like, Script, Sending, byte};
 use crate::support::{Workdir, workdir};
 
 const TRIALS: u64 = 40;
-
-/// Numbers that follow from a seed.
-pub struct Chance(pub u64);
-
-impl Chance {
-    pub fn below(&mut self, limit: usize) -> usize {
-        // The generator of Knuth's MMIX; its high bits are the good ones.
-        let Chance(state) = self;
-        *state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((*state >> 33) as usize) % limit
-    }
-
-    pub fn is_one_in(&mut self, count: usize) -> bool {
-        self.below(count) == 0
-    }
-
-    pub fn of<T: Clone>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())].clone()
-    }
-}
 
 fn bytes(bytes: &[u8]) -> String {
     let letter = |b: &u8| if b.is_ascii() { *b as char } else { byte(*b) };
@@ -60,7 +40,7 @@ fn document(chance: &mut Chance, n: usize, has_points: bool) -> (String, bool) {
 }
 
 fn fault(chance: &mut Chance) -> Fault {
-    chance.of(&[
+    chance.pick(&[
         Fault::Status(503, ""),
         Fault::Status(429, "{}"),
         Fault::Html(502),
@@ -102,11 +82,10 @@ impl Drop for Told {
 #[track_caller]
 fn trial(seed: u64) {
     let workdir = workdir!();
-    let mut chance = Chance(seed);
-    chance.below(1);
-    let like = chance.of(&[Like::Elasticsearch9, Like::OpenSearch3, Like::Elasticsearch710]);
+    let mut chance = Chance::new(seed);
+    let like = chance.pick(&[Like::Elasticsearch9, Like::OpenSearch3, Like::Elasticsearch710]);
     let has_points = like != Like::Elasticsearch710;
-    let count = chance.of(&[0, 1, 30, 400, 1_500]);
+    let count = chance.pick(&[0, 1, 30, 400, 1_500]);
     let (mut documents, mut good) = (Vec::new(), HashMap::new());
     for n in 0..count {
         let (source, is_good) = document(&mut chance, n, has_points);
@@ -129,14 +108,14 @@ fn trial(seed: u64) {
     for _ in 0..fault_count {
         let kinds =
             [Kind::Page, Kind::Page, Kind::ScrollOn, Kind::Count, Kind::Mapping, Kind::OpenPoint];
-        let (kind, first) = (chance.of(&kinds), 1 + chance.below(6));
+        let (kind, first) = (chance.pick(&kinds), 1 + chance.below(6));
         let is_page = matches!(kind, Kind::Page | Kind::ScrollOn);
         let fault = if is_page { fault(&mut chance) } else { Fault::Status(503, "") };
         said += &format!(", {fault:?} in {kind:?} {first}");
         script = script.faults(kind, first, first + chance.below(2), fault);
     }
     let server = script.start();
-    let size = chance.of(&[1_000, 100, 37]);
+    let size = chance.pick(&[1_000, 100, 37]);
     let slices = if chance.is_one_in(2) {
         format!("--es-slices {}", 1 + chance.below(5))
     } else {

@@ -81,7 +81,7 @@ fn over_budget_the_first_is_named_and_all_that_are_counted_are_kept() {
 #[test]
 fn check_ends_as_the_run_would() {
     for (args, code) in
-        [("", 3), ("--max-errors 1", 3), ("--max-errors 2", 0), ("--max-errors 1%", 0)]
+        [("", 3), ("--max-errors 1", 3), ("--max-errors 2", 0), ("--max-errors 1%", 3)]
     {
         let verdict = Trial::csv(workdir!(), records(5, |number| number > 2))
             .with("check --csv-file in.csv --output-file out.jsonl")

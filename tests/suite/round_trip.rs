@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use flowgauge::parts::{
-    Compression, CsvSettings, CsvSource, Dialect, Encoding, FileSettings, FileSink, Format,
-    HeaderNames, IfExists, InvalidText, JsonlSettings, JsonlSource, Onlooker, Others, Ragged, Rows,
-    SegmentLimit, Sink, Source, StreamSettings, Target, Wanted,
+    Compression, CsvDialect, CsvSettings, CsvSource, Encoding, FileSettings, FileSink, Format,
+    HeaderNames, IfExists, InvalidText, JsonlSettings, JsonlSource, Onlooker, Others, OutputTarget,
+    Ragged, Rows, SegmentLimit, Sink, Source, StreamSettings, Wanted,
 };
 use proptest::prelude::*;
 
@@ -22,7 +22,7 @@ fn csv_source(path: &Path) -> CsvSource {
     CsvSource::open(CsvSettings {
         files: vec![path.display().to_string()],
         written: Vec::new(),
-        dialect: Dialect::default(),
+        dialect: CsvDialect::default(),
         is_delimiter_sure: true,
         has_header: true,
         columns: None,
@@ -45,7 +45,9 @@ fn jsonl_source(path: &Path) -> JsonlSource {
         stream: STREAM,
         limit: LIMIT,
         flatten: false,
+        separator: None,
         dates: Vec::new(),
+        types: Vec::new(),
         asked: Vec::new(),
     })
     .unwrap()
@@ -62,7 +64,7 @@ fn convert(source: &dyn Source, format: Format, names: &[String]) -> Vec<u8> {
         null: String::new(),
     };
     let decoder = source.decoder(&wanted).unwrap();
-    let sink = FileSink::open(&settings, Target::Nowhere, &decoder.shape(), names);
+    let sink = FileSink::open(&settings, OutputTarget::Nowhere, &decoder.shape(), names);
     let mut rows = Rows::new(decoder.shape());
     let mut cursor = source.open(0, LIMIT).unwrap();
     let mut written = Vec::new();

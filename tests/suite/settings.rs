@@ -175,7 +175,10 @@ fn a_mistake_in_the_file_is_said_with_its_place() {
 fn what_cannot_be_meant_is_refused() {
     for (args, words) in [
         ("--types a=int,a=text", "--types (FLOWGAUGE_TYPES, types): 'a' is named twice"),
-        ("--types a=integer", "'a=integer' is not COL=TYPE with one of text, int, decimal"),
+        (
+            "--types a=integer",
+            "'a=integer' is not COL=TYPE with one of text, varchar(N), int, int unsigned",
+        ),
         (
             "--csv-columns a,a",
             "--csv-columns (FLOWGAUGE_CSV_COLUMNS, csv_columns): 'a' is named twice",
@@ -309,9 +312,10 @@ fn check_says_what_would_happen_and_writes_nothing() {
         .run()
         .completes();
     for words in [
-        "default: csv in.csv to csv out.csv, ",
+        "default: would move csv in.csv into csv out.csv; the file appears when it is complete",
         "  column  output  type      first value\n  a       n       int       1\n  b       b       text      \"x\"\n",
-        "the first 2 records\n  1,x\n",
+        "the first 2 records, which are all\n  1,x\n",
+        "this was a dry run: nothing was written\n",
         "1 of them would be rejected; --max-errors is 1\n  in.csv, line 3, byte 8: 1 field",
         "would replace 'out.csv' (4 B) with csv, compression none",
     ] {
@@ -388,7 +392,7 @@ fn bare_it_prints_help_and_exits_2() {
     finished
         .assert_code(2)
         .assert_stdout("")
-        .assert_stderr_has("flowgauge --help lists the options");
+        .assert_stderr_has("flowgauge --help              all options, by theme");
 }
 
 #[test]

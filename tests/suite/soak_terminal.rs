@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::elastic_hostile::Chance;
 use super::stopping::signals;
+use crate::support::chance::Chance;
 use crate::support::{Outlet, Workdir, workdir};
 
 /// Most of them wait for a terminal for two seconds, so they wait together.
@@ -23,7 +23,7 @@ const SIGNAL_TRIALS: u64 = 80;
 impl Chance {
     fn outlet(&mut self) -> Outlet {
         let bytes = if self.is_one_in(3) { 0 } else { self.below(2_000) };
-        self.of(&[
+        self.pick(&[
             Outlet::GoneAfter(bytes),
             Outlet::Room(bytes),
             Outlet::RoomNonBlocking(bytes),
@@ -36,7 +36,7 @@ impl Chance {
     }
 
     fn input(&mut self) -> String {
-        let rows = self.of(&[0, 1, 30, 3_000]);
+        let rows = self.pick(&[0, 1, 30, 3_000]);
         let mut text = "a,b\n".to_owned();
         for row in 0..rows {
             text += if self.is_one_in(50) { "one\n" } else { "1,2\n" };
@@ -65,7 +65,7 @@ impl Chance {
                 ["--metrics-port 0", "--csv-ragged pad"],
             ] {
                 if self.is_one_in(2) {
-                    arguments = format!("{arguments} {}", self.of(&choice));
+                    arguments = format!("{arguments} {}", self.pick(&choice));
                 }
             }
         }
@@ -104,7 +104,7 @@ fn left(workdir: &Workdir, code: Option<i32>, stdout: String) -> Left {
 }
 
 fn trial(seed: u64) {
-    let mut chance = Chance(seed);
+    let mut chance = Chance::new(seed);
     chance.below(1);
     let (input, arguments) = (chance.input(), chance.arguments());
     let (outlet, is_stopped) = (chance.outlet(), chance.is_one_in(4));
@@ -149,22 +149,22 @@ fn spend(microseconds: usize) {
 }
 
 fn trial_of_signals(seed: u64) {
-    let mut chance = Chance(seed);
+    let mut chance = Chance::new(seed);
     chance.below(1);
     let workdir = workdir!();
-    let rows = chance.of(&[1, 2_000, 20_000]);
+    let rows = chance.pick(&[1, 2_000, 20_000]);
     let lines = (0..rows).map(|row| format!("{row},text of {row}\n"));
     workdir.write("in.csv", ["a,b\n".to_owned()].into_iter().chain(lines).collect::<String>());
     workdir.write("out.jsonl", "old\n");
-    let outlet = chance.of(&[Outlet::Read, Outlet::Room(0), Outlet::Room(500), Outlet::FullDisk]);
+    let outlet = chance.pick(&[Outlet::Read, Outlet::Room(0), Outlet::Room(500), Outlet::FullDisk]);
     let check = if chance.is_one_in(5) { "check " } else { "" };
     let arguments = format!("{check}--csv-file in.csv --output-file out.jsonl --batch-bytes 4KiB");
     let kinds: Vec<Signal> = signals().map(|(signal, ..)| signal).collect();
-    let signals: Vec<Signal> = (0..1 + chance.below(3)).map(|_| chance.of(&kinds)).collect();
+    let signals: Vec<Signal> = (0..1 + chance.below(3)).map(|_| chance.pick(&kinds)).collect();
     let said = format!("seed {seed}, {outlet:?}, {signals:?}, {rows} rows, {arguments}");
     let (program, held) = outlet.flowgauge(&workdir);
     let running = program.args(arguments.split(' ')).spawn();
-    let mut pause = chance.of(&[300, 3_000, 30_000, 300_000]);
+    let mut pause = chance.pick(&[300, 3_000, 30_000, 300_000]);
     for signal in &signals {
         spend(chance.below(pause));
         running.signal(*signal);

@@ -46,6 +46,7 @@ const PLAN: &[Room] = &[
 
     // Pure: no I/O, no clock.
     room("convert",  1, &[FLOOR_0, FLOOR_1]),
+    room("infer",    1, &[FLOOR_0, FLOOR_1]),
     room("report",   1, &[FLOOR_0, FLOOR_1]),
 
     // I/O. These do not know each other, nor anything above; what takes its name at the end is

@@ -29,6 +29,10 @@ impl Chance {
         self.below(100) < times
     }
 
+    pub fn is_one_in(&mut self, count: usize) -> bool {
+        self.below(count) == 0
+    }
+
     pub fn pick<T: Clone>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())].clone()
     }

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::ColumnSelection;
+use super::typing::DocumentTypes;
+use super::{ColumnSelection, SinkSettings};
 use crate::config::option_reader::OptionReader;
 use crate::config::small_file;
 use crate::config::units;
 use crate::source::SegmentLimit;
-use crate::source::asked::Naming;
-use crate::source::elastic::{Auth, ElasticSettings, Tls};
+use crate::source::elastic::{Auth, ElasticSettings, ElasticTls};
+use crate::source::named_fields::NamedFields;
 
 /// Far more than a server takes.
 const QUERY_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -16,7 +17,7 @@ const QUERY_BYTES_MAX: usize = 16 * 1024 * 1024;
 const SLICES_MAX: u64 = 1024;
 
 /// What stands beside a document.
-const BESIDE: [&str; 4] = ["_id", "_index", "_routing", "_version"];
+const METADATA_FIELDS: [&str; 4] = ["_id", "_index", "_routing", "_version"];
 
 impl OptionReader<'_> {
     /// `table` names the index where nobody else does.
@@ -26,7 +27,9 @@ impl OptionReader<'_> {
         memory: u64,
         table: Option<&str>,
         selection: Option<&ColumnSelection>,
+        sink: Option<&SinkSettings>,
     ) -> Option<ElasticSettings> {
+        let DocumentTypes { dates, columns: types } = self.document_types(sink);
         let urls = self.list("es-url").filter(|urls| !urls.is_empty());
         if urls.is_none() {
             self.missing("es-url", "the address of Elasticsearch, such as localhost:9200");
@@ -38,8 +41,9 @@ impl OptionReader<'_> {
             indices.push(table.to_string());
         }
         let (include, exclude) = self.source_fields();
-        let mut asked: Vec<Naming> = selection.map(ColumnSelection::naming).into_iter().collect();
-        asked.push(Naming { flag: "es-fields", names: include.clone(), are_patterns: true });
+        let mut asked: Vec<NamedFields> =
+            selection.map(ColumnSelection::naming).into_iter().collect();
+        asked.push(NamedFields { flag: "es-fields", names: include.clone(), are_patterns: true });
         let settings = ElasticSettings {
             urls: urls.clone().unwrap_or_default(),
             indices,
@@ -47,14 +51,16 @@ impl OptionReader<'_> {
             include,
             exclude,
             auth: self.auth(),
-            tls: Tls {
+            tls: ElasticTls {
                 ca: self.text("es-ca").map(PathBuf::from),
                 insecure: self.switch("es-insecure"),
             },
             slices: self.number("es-slices", 1, SLICES_MAX).map(|slices| slices as usize),
-            beside: self.beside(),
+            metadata: self.metadata(),
             flatten: self.switch("flatten"),
-            dates: self.dates(),
+            separator: self.separator(),
+            dates,
+            types,
             asked,
             keep_alive: self.parsed_or_default("es-keep-alive", units::some_duration),
             request_timeout: self.parsed_or_default("es-timeout", units::some_duration),
@@ -127,11 +133,14 @@ impl OptionReader<'_> {
         self.secret("es-token").map_or(Auth::None, Auth::Bearer)
     }
 
-    fn beside(&mut self) -> Vec<String> {
+    fn metadata(&mut self) -> Vec<String> {
         let names = self.list("es-meta").unwrap_or_default();
         for name in &names {
-            if !BESIDE.contains(&name.as_str()) {
-                self.wrong("es-meta", &format!("'{name}' is not one of {}", BESIDE.join(", ")));
+            if !METADATA_FIELDS.contains(&name.as_str()) {
+                self.wrong(
+                    "es-meta",
+                    &format!("'{name}' is not one of {}", METADATA_FIELDS.join(", ")),
+                );
             }
         }
         names

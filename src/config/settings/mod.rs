@@ -31,10 +31,10 @@ use crate::shown::is_obeyed;
 use crate::sink::file::FileSettings;
 use crate::sink::mysql::MysqlSettings;
 use crate::source::SegmentLimit;
-use crate::source::asked::Naming;
 use crate::source::csv::CsvSettings;
 use crate::source::elastic::ElasticSettings;
 use crate::source::jsonl::JsonlSettings;
+use crate::source::named_fields::NamedFields;
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -122,8 +122,8 @@ pub struct ColumnSelection {
 }
 
 impl ColumnSelection {
-    fn naming(&self) -> Naming {
-        Naming { flag: "select", names: self.old.clone(), are_patterns: false }
+    fn naming(&self) -> NamedFields {
+        NamedFields { flag: "select", names: self.old.clone(), are_patterns: false }
     }
 }
 
@@ -363,16 +363,18 @@ impl OptionReader<'_> {
         }
         match kind {
             SourceType::Csv => {
-                self.refuse(&["flatten"], &when);
-                self.csv_source(limit).map(SourceSettings::Csv)
+                self.refuse(&["flatten", "flatten-separator"], &when);
+                self.csv_source(limit, sink).map(SourceSettings::Csv)
             }
-            SourceType::Jsonl => self.jsonl_source(limit, selection).map(SourceSettings::Jsonl),
+            SourceType::Jsonl => {
+                self.jsonl_source(limit, sink, selection).map(SourceSettings::Jsonl)
+            }
             SourceType::Elasticsearch => {
                 let table = match sink {
                     Some(SinkSettings::Mysql(mysql)) => Some(mysql.table.table.as_str()),
                     _ => None,
                 };
-                self.elastic_source(limit, memory_limit, table, selection)
+                self.elastic_source(limit, memory_limit, table, selection, sink)
                     .map(SourceSettings::Elastic)
             }
         }
@@ -390,10 +392,14 @@ impl OptionReader<'_> {
         ];
         let named: Vec<_> =
             by_option.into_iter().filter(|(option, _)| self.is_written(option)).collect();
-        if let [(_, kind)] = named[..] {
-            return Some(kind);
+        match named[..] {
+            [(_, kind)] => return Some(kind),
+            [] => self.missing("source-type", "what to read: csv, jsonl or elasticsearch"),
+            [(one, _), (other, _), ..] => self.wrong(
+                one,
+                &format!("--{other} is given too, and a run has one source; leave one of them out, or choose with --source-type"),
+            ),
         }
-        self.missing("source-type", "what to read: csv, jsonl or elasticsearch");
         None
     }
 
@@ -417,10 +423,14 @@ impl OptionReader<'_> {
         let named = [("output-file", SinkType::File), ("db-table", SinkType::Mysql)];
         let named: Vec<_> =
             named.into_iter().filter(|(option, _)| self.is_written(option)).collect();
-        if let [(_, kind)] = named[..] {
-            return Some(kind);
+        match named[..] {
+            [(_, kind)] => return Some(kind),
+            [] => self.missing("sink-type", "where to write: file, with --output-file, or mysql"),
+            [(one, _), (other, _), ..] => self.wrong(
+                one,
+                &format!("--{other} is given too, and a run has one sink; leave one of them out, or choose with --sink-type"),
+            ),
         }
-        self.missing("sink-type", "where to write: file, with --output-file, or mysql");
         None
     }
 

@@ -3,26 +3,32 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use super::ColumnSelection;
+use super::typing::DocumentTypes;
+use super::{ColumnSelection, SinkSettings};
 use crate::config::option_reader::OptionReader;
 use crate::config::units;
 use crate::rejects::RejectPath;
 use crate::source::SegmentLimit;
-use crate::source::asked::Naming;
-use crate::source::csv::{CsvSettings, Dialect};
+use crate::source::csv::{CsvDialect, CsvSettings};
 use crate::source::jsonl::JsonlSettings;
+use crate::source::named_fields::NamedFields;
 use crate::source::text::{Encoding, StreamSettings};
 
 impl OptionReader<'_> {
-    pub fn csv_source(&mut self, limit: SegmentLimit) -> Option<CsvSettings> {
+    pub fn csv_source(
+        &mut self,
+        limit: SegmentLimit,
+        sink: Option<&SinkSettings>,
+    ) -> Option<CsvSettings> {
         let files = self.files("csv-file");
-        let csv = self.csv(files.clone().unwrap_or_default(), limit);
+        let csv = self.csv(files.clone().unwrap_or_default(), limit, sink);
         files.map(|_| csv)
     }
 
     pub fn jsonl_source(
         &mut self,
         limit: SegmentLimit,
+        sink: Option<&SinkSettings>,
         selection: Option<&ColumnSelection>,
     ) -> Option<JsonlSettings> {
         let encoding = match self.encoding("jsonl-encoding") {
@@ -32,13 +38,39 @@ impl OptionReader<'_> {
         };
         let stream = self.stream(encoding, "jsonl-encoding");
         let flatten = self.switch("flatten");
-        let dates = self.dates();
-        let dated = dates.iter().map(|(name, _)| name.clone()).collect();
-        let mut asked: Vec<Naming> = selection.map(ColumnSelection::naming).into_iter().collect();
-        asked.push(Naming { flag: "types", names: dated, are_patterns: false });
+        let separator = self.separator();
+        let DocumentTypes { dates, columns: types } = self.document_types(sink);
+        let dated = dates.iter().map(|(name, _)| name);
+        let typed = types.iter().map(|(name, _)| name);
+        let dated = dated.chain(typed).cloned().collect();
+        let mut asked: Vec<NamedFields> =
+            selection.map(ColumnSelection::naming).into_iter().collect();
+        asked.push(NamedFields { flag: "types", names: dated, are_patterns: false });
         let files = self.files("jsonl-file")?;
         let written = self.written_files();
-        Some(JsonlSettings { files, written, stream, limit, flatten, dates, asked })
+        Some(JsonlSettings {
+            files,
+            written,
+            stream,
+            limit,
+            flatten,
+            separator,
+            dates,
+            types,
+            asked,
+        })
+    }
+
+    /// What stands between the names of fields in objects, where they are columns; none for a dot.
+    pub fn separator(&mut self) -> Option<String> {
+        let separator = self.text("flatten-separator")?;
+        if self.is_written("flatten-separator") && !self.switch("flatten") {
+            self.wrong("flatten-separator", "without --flatten there are no such names");
+        }
+        if separator.is_empty() {
+            self.wrong("flatten-separator", "name what stands between, such as _");
+        }
+        Some(separator).filter(|separator| separator != ".")
     }
 
     /// The files that the run writes, as far as they are named, and rejected records of runs before.
@@ -66,7 +98,12 @@ impl OptionReader<'_> {
         Some(files)
     }
 
-    fn csv(&mut self, files: Vec<String>, limit: SegmentLimit) -> CsvSettings {
+    fn csv(
+        &mut self,
+        files: Vec<String>,
+        limit: SegmentLimit,
+        sink: Option<&SinkSettings>,
+    ) -> CsvSettings {
         let encoding = self.encoding("csv-encoding");
         let dialect = self.dialect();
         let columns = self.list("csv-columns");
@@ -90,15 +127,15 @@ impl OptionReader<'_> {
             ragged: self.choice_or_default("csv-ragged"),
             invalid_text: self.choice_or_default("csv-invalid-utf8"),
             allow_empty: self.switch("allow-empty"),
-            typing: self.typing(),
+            typing: self.typing(sink),
             stream: self.stream(encoding, "csv-encoding"),
             limit,
         }
     }
 
-    fn dialect(&mut self) -> Dialect {
-        let dialect = Dialect {
-            delimiter: self.byte("csv-delimiter").unwrap_or(Dialect::default().delimiter),
+    fn dialect(&mut self) -> CsvDialect {
+        let dialect = CsvDialect {
+            delimiter: self.byte("csv-delimiter").unwrap_or(CsvDialect::default().delimiter),
             quote: self.parsed_or_default("csv-quote", quote),
             escape: self.byte("csv-escape"),
             comment: self.byte("csv-comment"),

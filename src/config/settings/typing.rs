@@ -2,47 +2,70 @@
 
 use std::collections::HashSet;
 
+use super::SinkSettings;
 use crate::config::option_reader::OptionReader;
 use crate::convert::date::DateFormat;
-use crate::convert::{Type, Typing};
-use crate::record::{Dates, EpochUnit};
+use crate::convert::{Infer, Type, Typing};
+use crate::record::{ColumnType, Dates, EpochUnit};
 
 #[derive(Debug, PartialEq)]
 enum Meant {
-    Type(Type),
+    Column(ColumnType),
     Dates(Dates),
+}
+
+/// What was said of the fields of documents.
+#[derive(Debug, Default)]
+pub struct DocumentTypes {
+    pub dates: Vec<(String, Dates)>,
+    pub columns: Vec<(String, ColumnType)>,
 }
 
 impl OptionReader<'_> {
     /// For columns of text.
-    pub fn typing(&mut self) -> Typing {
-        let infer = self.switch("infer");
+    pub fn typing(&mut self, sink: Option<&SinkSettings>) -> Typing {
+        let infer = match (self.switch("infer"), sink) {
+            (false, _) => Infer::No,
+            (true, Some(SinkSettings::Mysql(_))) => Infer::Columns,
+            (true, _) => Infer::Values,
+        };
+        let is_file = matches!(sink, Some(SinkSettings::File(_)));
         let mut typing = Typing { infer, ..Typing::default() };
         for (column, meant) in self.types() {
             match meant {
-                Meant::Type(kind) => typing.declared.push((column, kind)),
+                Meant::Column(column_type) if is_time(column_type) && is_file => {
+                    let why = format!(
+                        "'{column}={column_type}' is for tables: a file gets the text as it is, whose format date:PATTERN says"
+                    );
+                    self.wrong("types", &why);
+                }
+                Meant::Column(column_type) => {
+                    typing.declared.push((column.clone(), Type::of(column_type)));
+                    typing.columns.push((column, column_type));
+                }
                 Meant::Dates(dates) => typing.dates.push((column, dates)),
             }
         }
         typing
     }
 
-    /// For fields of documents, which say themselves what they are, but for what a text means.
-    pub fn dates(&mut self) -> Vec<(String, Dates)> {
-        let mut dates = Vec::new();
+    /// For fields of documents, which say themselves what they are: a type says what a table is to have
+    /// for one, and a format of dates what a text means.
+    pub fn document_types(&mut self, sink: Option<&SinkSettings>) -> DocumentTypes {
+        let mut types = DocumentTypes::default();
         for (field, meant) in self.types() {
-            match meant {
-                Meant::Dates(meant) => dates.push((field, meant)),
-                Meant::Type(kind) => {
+            match (meant, sink) {
+                (Meant::Dates(meant), _) => types.dates.push((field, meant)),
+                (Meant::Column(column_type), Some(SinkSettings::File(_))) => {
                     let why = format!(
-                        "'{field}={}' is for CSV: documents say themselves what is a number; of their dates, write date:PATTERN, epoch_s or epoch_ms",
-                        kind.as_str()
+                        "'{field}={column_type}' is for CSV and for tables: documents are copied as they are; of their dates, write date:PATTERN, epoch_s or epoch_ms"
                     );
                     self.wrong("types", &why);
                 }
+                (Meant::Column(column_type), _) => types.columns.push((field, column_type)),
             }
         }
-        dates
+        types
     }
 
     fn types(&mut self) -> Vec<(String, Meant)> {
@@ -61,6 +84,10 @@ impl OptionReader<'_> {
     }
 }
 
+fn is_time(column_type: ColumnType) -> bool {
+    matches!(column_type, ColumnType::Date | ColumnType::DateTime(_) | ColumnType::Time(_))
+}
+
 /// A pattern may hold an equals sign, and the name of a column as well.
 fn parsed(text: &str) -> Result<(&str, Meant), String> {
     match text.split_once("=date:") {
@@ -72,17 +99,54 @@ fn parsed(text: &str) -> Result<(&str, Meant), String> {
 fn plain(text: &str) -> Result<(&str, Meant), String> {
     let known = |kind: &str| {
         let kind = kind.trim();
-        if let Some(unit) = count_of(kind) {
-            return Some(Meant::Dates(unit));
+        match count_of(kind) {
+            Some(unit) => Some(Meant::Dates(unit)),
+            None => column_type(kind).map(Meant::Column),
         }
-        Type::ALL.into_iter().find(|known| known.as_str() == kind).map(Meant::Type)
     };
     text.rsplit_once('=')
         .and_then(|(column, kind)| Some((column, known(kind)?)))
-        .ok_or_else(|| {
-            "is not COL=TYPE with one of text, int, decimal, float, bool, json, epoch_s, epoch_ms, date:PATTERN"
-                .to_string()
-        })
+        .ok_or_else(|| format!("is not COL=TYPE with one of {TYPES}"))
+}
+
+const TYPES: &str = "text, varchar(N), int, int unsigned, decimal, decimal(DIGITS,FRACTION), float, bool, json, date, datetime(N), time(N), epoch_s, epoch_ms, date:PATTERN";
+
+/// As servers write them, and in shorter words.
+fn column_type(text: &str) -> Option<ColumnType> {
+    let text = text.to_ascii_lowercase();
+    let (name, numbers) = match text.split_once('(') {
+        Some((name, rest)) => (name.trim(), rest.strip_suffix(')')?),
+        None => (text.as_str(), ""),
+    };
+    let numbers: Vec<u32> = numbers
+        .split(',')
+        .map(str::trim)
+        .filter(|number| !number.is_empty())
+        .map(|number| number.parse().ok())
+        .collect::<Option<_>>()?;
+    let words: Vec<&str> = name.split_whitespace().collect();
+    Some(match (&words[..], &numbers[..]) {
+        (["text"], []) => ColumnType::Text,
+        (["varchar"], [characters @ 1..=16_383]) => ColumnType::Varchar(*characters),
+        (["int" | "bigint"], []) => ColumnType::Int { is_unsigned: false },
+        (["int" | "bigint", "unsigned"], []) => ColumnType::Int { is_unsigned: true },
+        (["decimal"], []) => ColumnType::DECIMAL,
+        (["decimal"], [digits @ 1..=65]) => {
+            ColumnType::Decimal { digits: *digits as u8, fraction: 0 }
+        }
+        (["decimal"], [digits @ 1..=65, fraction @ 0..=30]) if fraction <= digits => {
+            ColumnType::Decimal { digits: *digits as u8, fraction: *fraction as u8 }
+        }
+        (["float" | "double"], []) => ColumnType::Double,
+        (["bool" | "boolean"], []) => ColumnType::Bool,
+        (["json"], []) => ColumnType::Json,
+        (["date"], []) => ColumnType::Date,
+        (["datetime"], []) => ColumnType::DateTime(6),
+        (["datetime"], [digits @ 0..=6]) => ColumnType::DateTime(*digits as u8),
+        (["time"], []) => ColumnType::Time(6),
+        (["time"], [digits @ 0..=6]) => ColumnType::Time(*digits as u8),
+        _ => return None,
+    })
 }
 
 fn dates_of(pattern: &str) -> Result<Dates, String> {
@@ -112,14 +176,23 @@ mod tests {
     #[test]
     fn a_name_and_what_it_is_are_parted_where_a_pattern_may_hold_the_same_sign() {
         let dates = |dates| Some(Meant::Dates(dates));
+        let column = |column_type| Some(Meant::Column(column_type));
         for (text, name, expected) in [
-            ("a=int", "a", Some(Meant::Type(Type::Int))),
-            ("a=b= json ", "a=b", Some(Meant::Type(Type::Json))),
+            ("a=int", "a", column(ColumnType::Int { is_unsigned: false })),
+            ("a=bigint unsigned", "a", column(ColumnType::Int { is_unsigned: true })),
+            ("a=DECIMAL(12, 2)", "a", column(ColumnType::Decimal { digits: 12, fraction: 2 })),
+            ("a=decimal(2,3)", "", None),
+            ("a=decimal(66)", "", None),
+            ("a=datetime(3)", "a", column(ColumnType::DateTime(3))),
+            ("a=datetime(7)", "", None),
+            ("a=varchar(0)", "", None),
+            ("a=date", "a", column(ColumnType::Date)),
+            ("a=int(3)", "", None),
+            ("a=b= json ", "a=b", column(ColumnType::Json)),
             ("a=date:yyyy'='MM", "a", dates(Dates::format("yyyy'='MM"))),
             ("a=epoch_s", "a", dates(Dates::Count(EpochUnit::Seconds))),
             ("a=date:epoch_ms", "a", dates(Dates::Count(EpochUnit::Milliseconds))),
             ("a=date:ww", "", None),
-            ("a=date", "", None),
             ("a", "", None),
         ] {
             let found = parsed(text).ok();

@@ -18,7 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use self::calendar::Date;
-use self::parts::{Found, Resolving, Stop};
+use self::parts::{DateFault, Resolving, TimeParts};
 use self::piece::Piece;
 use super::Unfit;
 use crate::record::ErrorType;
@@ -52,7 +52,7 @@ enum Unit {
 
 /// A time as far as it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub struct ParsedTime {
     /// Days since 1970-01-01.
     pub days: i64,
     /// Seconds of the day and the nanoseconds of the last; none where a day was written.
@@ -119,7 +119,7 @@ impl DateFormat {
     }
 
     /// The time that a value means: a string, or a number in its own words.
-    pub fn read(&self, text: &[u8]) -> Result<Reading, Unfit> {
+    pub fn read(&self, text: &[u8]) -> Result<ParsedTime, Unfit> {
         if self.begins_iso
             && let Some(reading) = iso(text)
         {
@@ -133,13 +133,13 @@ impl DateFormat {
         for (index, alternative) in self.alternatives.iter().enumerate() {
             let result = match alternative {
                 Alternative::Pieces { pieces, resolving } => {
-                    let mut found = Found::default();
+                    let mut found = TimeParts::default();
                     match piece::run(pieces, text, 0, &mut found) {
                         Ok(end) if end == text.len() => match text.ends_with(b"T") {
                             true => found.resolve_before_t(*resolving),
                             false => found.resolve(*resolving),
                         },
-                        Ok(_) => Err(Stop::No),
+                        Ok(_) => Err(DateFault::No),
                         Err(stop) => Err(stop),
                     }
                 }
@@ -148,7 +148,9 @@ impl DateFormat {
                     epoch(text, *unit).and_then(|reading| match text {
                         // Version 7 takes no milliseconds before 1970, and no minus before nought.
                         [b'-', ..] if !is_last && (*unit == Unit::Millis || reading.days == 0) => {
-                            Err(Stop::Odd("a time before 1970, which servers read differently"))
+                            Err(DateFault::Odd(
+                                "a time before 1970, which servers read differently",
+                            ))
                         }
                         _ => Ok(reading),
                     })
@@ -156,8 +158,8 @@ impl DateFormat {
             };
             match result {
                 Ok(reading) => return Ok(reading),
-                Err(Stop::No) => {}
-                Err(Stop::Odd(reason)) => {
+                Err(DateFault::No) => {}
+                Err(DateFault::Odd(reason)) => {
                     let error_type = ErrorType::OutOfRange;
                     return Err(Unfit { error_type, reason: reason.to_string() });
                 }
@@ -196,8 +198,8 @@ impl DateFormat {
 }
 
 /// A Wednesday, at 14:34:56.789 UTC.
-const EXAMPLE: Reading =
-    Reading { days: 19_753, time: Some((52_496, 789_000_000)), offset: Some(0), has_day: true };
+const EXAMPLE: ParsedTime =
+    ParsedTime { days: 19_753, time: Some((52_496, 789_000_000)), offset: Some(0), has_day: true };
 
 impl fmt::Debug for DateFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -225,7 +227,7 @@ fn shown(text: &str) -> String {
 
 /// `YYYY-MM-DD`, `YYYY-MM-DDTHH:MM:SS[.f][Z|±HH:MM]` with nothing out of the ordinary in it; all else
 /// is left to the alternatives.
-fn iso(text: &[u8]) -> Option<Reading> {
+fn iso(text: &[u8]) -> Option<ParsedTime> {
     let day = text.get(..10)?;
     if day[4] != b'-' || day[7] != b'-' {
         return None;
@@ -235,7 +237,7 @@ fn iso(text: &[u8]) -> Option<Reading> {
     let date = Date::new((century * 100 + year) as u16, month as u8, day as u8)?;
     let days = date.days();
     if text.len() == 10 {
-        return Some(Reading { days, time: None, offset: None, has_day: true });
+        return Some(ParsedTime { days, time: None, offset: None, has_day: true });
     }
     let clock = text.get(10..19)?;
     if clock[0] != b'T' || clock[3] != b':' || clock[6] != b':' {
@@ -269,7 +271,7 @@ fn iso(text: &[u8]) -> Option<Reading> {
         _ => return None,
     };
     let time = Some((hour * 3600 + minute * 60 + second, nanos));
-    Some(Reading { days, time, offset, has_day: true })
+    Some(ParsedTime { days, time, offset, has_day: true })
 }
 
 fn pair(text: &[u8], at: usize) -> Option<u32> {
@@ -293,11 +295,11 @@ fn has_long_offset(text: &[u8]) -> bool {
 }
 
 /// More digits than a year of `strict_` formats has.
-fn millis(text: &[u8]) -> Option<Reading> {
+fn millis(text: &[u8]) -> Option<ParsedTime> {
     if !(5..=18).contains(&text.len()) || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    Some(Reading::of_point(whole(text), Unit::Millis, 0))
+    Some(ParsedTime::of_point(whole(text), Unit::Millis, 0))
 }
 
 fn whole(digits: &[u8]) -> i64 {
@@ -305,7 +307,7 @@ fn whole(digits: &[u8]) -> i64 {
 }
 
 /// `[-]D[.[d]]`. What is behind the point counts from nought, so -1.5 lies before -1.
-fn epoch(text: &[u8], unit: Unit) -> Result<Reading, Stop> {
+fn epoch(text: &[u8], unit: Unit) -> Result<ParsedTime, DateFault> {
     let (is_negative, rest) = match text {
         [b'-', rest @ ..] => (true, rest),
         rest => (false, rest),
@@ -316,36 +318,36 @@ fn epoch(text: &[u8], unit: Unit) -> Result<Reading, Stop> {
         [] => rest,
         [b'.', fraction @ ..] if fraction.iter().all(u8::is_ascii_digit) => fraction,
         [b'.', fraction @ .., b'.'] if count > 0 && fraction.iter().all(u8::is_ascii_digit) => {
-            return Err(Stop::Odd("a number with two points, which servers read differently"));
+            return Err(DateFault::Odd("a number with two points, which servers read differently"));
         }
-        _ => return Err(Stop::No),
+        _ => return Err(DateFault::No),
     };
     let fraction_max = if unit == Unit::Seconds { 9 } else { 6 };
     if count == 0 || fraction.len() > fraction_max {
-        return Err(Stop::No);
+        return Err(DateFault::No);
     }
     if count > 18 {
-        return Err(Stop::Odd("not between the years 1 and 9999"));
+        return Err(DateFault::Odd("not between the years 1 and 9999"));
     }
     let mut nanos = i64::from(nanos_of(fraction));
     if unit == Unit::Millis {
         nanos /= 1000;
     }
     if !is_negative {
-        return Ok(Reading::of_point(whole(digits), unit, nanos));
+        return Ok(ParsedTime::of_point(whole(digits), unit, nanos));
     }
     // Of -1.0 Elasticsearch 8 makes nothing, and others -1.
     if unit == Unit::Seconds && !fraction.is_empty() {
-        return Err(Stop::Odd(
+        return Err(DateFault::Odd(
             "seconds before 1970 with a fraction, which servers read differently",
         ));
     }
-    Ok(Reading::of_point(-whole(digits), unit, -nanos))
+    Ok(ParsedTime::of_point(-whole(digits), unit, -nanos))
 }
 
-impl Reading {
+impl ParsedTime {
     /// `nanos` is less than the unit, and of its sign.
-    fn of_point(count: i64, unit: Unit, nanos: i64) -> Reading {
+    fn of_point(count: i64, unit: Unit, nanos: i64) -> ParsedTime {
         let (seconds, nanos) = match unit {
             Unit::Seconds => (count, nanos),
             Unit::Millis => (count.div_euclid(1000), count.rem_euclid(1000) * 1_000_000 + nanos),
@@ -355,7 +357,7 @@ impl Reading {
             _ => (seconds - 1, nanos + 1_000_000_000),
         };
         let second = seconds.rem_euclid(calendar::DAY_SECONDS);
-        Reading {
+        ParsedTime {
             days: seconds.div_euclid(calendar::DAY_SECONDS),
             time: Some((second as u32, nanos as u32)),
             offset: Some(0),

@@ -3,9 +3,9 @@
 //! They are written in letters of their own here, one for each piece: the large ones have a fixed
 //! number of digits, the small ones take less. Semicolons part what is tried in turn.
 
-use super::parts::{Part, Resolving};
-use super::pattern::{Rows, offset};
-use super::piece::{Number, Piece, Sign};
+use super::parts::{Resolving, TimePart};
+use super::pattern::{OpenRows, offset};
+use super::piece::{NumberPiece, Piece, Sign};
 
 /// Also under the names of older servers, such as `dateOptionalTime`. None where it is a pattern.
 pub fn find(name: &str) -> Result<Option<(&'static str, Resolving)>, String> {
@@ -121,34 +121,34 @@ const FORMATS: &[(&str, &str, Resolving)] = &[
 
 /// One of the things that are tried in turn.
 pub fn pieces(written: &str) -> Vec<Piece> {
-    let mut rows = Rows::new();
+    let mut rows = OpenRows::new();
     for letter in written.chars() {
         let row = rows.row();
         let mut number = |part, min, max, sign| row.number(part, min, max, sign);
         match letter {
             'Y' => row.put_number(contested(4, 10, Sign::ExceedsPad)),
-            'W' => number(Part::Year, 4, 10, Sign::ExceedsPad),
-            '4' => number(Part::Year, 4, 4, Sign::None),
-            'U' => number(Part::Year, 4, 19, Sign::ExceedsPad),
-            'E' => number(Part::YearOfEra, 4, 19, Sign::ExceedsPad),
-            'B' => number(Part::Year, 4, 4, Sign::Normal),
-            'b' => number(Part::Year, 1, 4, Sign::Normal),
-            'u' => number(Part::Year, 1, 19, Sign::Normal),
+            'W' => number(TimePart::Year, 4, 10, Sign::ExceedsPad),
+            '4' => number(TimePart::Year, 4, 4, Sign::None),
+            'U' => number(TimePart::Year, 4, 19, Sign::ExceedsPad),
+            'E' => number(TimePart::YearOfEra, 4, 19, Sign::ExceedsPad),
+            'B' => number(TimePart::Year, 4, 4, Sign::Normal),
+            'b' => number(TimePart::Year, 1, 4, Sign::Normal),
+            'u' => number(TimePart::Year, 1, 19, Sign::Normal),
             'y' => row.put_number(contested(1, 5, Sign::Normal)),
-            'O' => number(Part::Month, 2, 2, Sign::None),
-            'o' => number(Part::Month, 1, 2, Sign::None),
-            'm' => number(Part::Month, 1, 19, Sign::Normal),
-            'D' => number(Part::Day, 2, 2, Sign::None),
-            'd' => number(Part::Day, 1, 2, Sign::None),
-            'e' => number(Part::Day, 1, 19, Sign::Normal),
-            'J' => number(Part::DayOfYear, 3, 3, Sign::None),
-            'j' => number(Part::DayOfYear, 1, 3, Sign::None),
-            'H' => number(Part::Hour, 2, 2, Sign::None),
-            'h' => number(Part::Hour, 1, 2, Sign::None),
-            'I' => number(Part::Minute, 2, 2, Sign::None),
-            'i' => number(Part::Minute, 1, 2, Sign::None),
-            'S' => number(Part::Second, 2, 2, Sign::None),
-            's' => number(Part::Second, 1, 2, Sign::None),
+            'O' => number(TimePart::Month, 2, 2, Sign::None),
+            'o' => number(TimePart::Month, 1, 2, Sign::None),
+            'm' => number(TimePart::Month, 1, 19, Sign::Normal),
+            'D' => number(TimePart::Day, 2, 2, Sign::None),
+            'd' => number(TimePart::Day, 1, 2, Sign::None),
+            'e' => number(TimePart::Day, 1, 19, Sign::Normal),
+            'J' => number(TimePart::DayOfYear, 3, 3, Sign::None),
+            'j' => number(TimePart::DayOfYear, 1, 3, Sign::None),
+            'H' => number(TimePart::Hour, 2, 2, Sign::None),
+            'h' => number(TimePart::Hour, 1, 2, Sign::None),
+            'I' => number(TimePart::Minute, 2, 2, Sign::None),
+            'i' => number(TimePart::Minute, 1, 2, Sign::None),
+            'S' => number(TimePart::Second, 2, 2, Sign::None),
+            's' => number(TimePart::Second, 1, 2, Sign::None),
             'f' => row.fraction(1, 9, true),
             'F' => row.fraction(1, 3, true),
             'c' => row.fraction(1, 9, false),
@@ -167,6 +167,14 @@ pub fn pieces(written: &str) -> Vec<Piece> {
 }
 
 /// A year for which servers take different numbers of digits.
-fn contested(min: usize, max: usize, sign: Sign) -> Number {
-    Number { part: Part::Year, min, max, sign, reserved: 0, is_reduced: false, is_contested: true }
+fn contested(min: usize, max: usize, sign: Sign) -> NumberPiece {
+    NumberPiece {
+        part: TimePart::Year,
+        min,
+        max,
+        sign,
+        reserved: 0,
+        is_reduced: false,
+        is_contested: true,
+    }
 }

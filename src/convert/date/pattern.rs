@@ -1,21 +1,21 @@
 //! Patterns of letters, as Java's `DateTimeFormatter` has them, of the letters that say something of a
 //! day, a time or an offset: `y u M d D E H h a m s S n X x Z`, quotes and `[]`.
 
-use super::parts::Part;
-use super::piece::{Number, Offset, Piece, Sign};
+use super::parts::TimePart;
+use super::piece::{NumberPiece, OffsetPiece, Piece, Sign};
 
 /// Puts pieces in a row. A number of any width gives digits back to those of fixed width that stand
 /// right behind it.
 #[derive(Default)]
-pub struct Row {
+pub struct PieceRow {
     pieces: Vec<Piece>,
     /// The number that others may take digits from.
     giver: Option<usize>,
 }
 
-impl Row {
-    pub fn number(&mut self, part: Part, min: usize, max: usize, sign: Sign) {
-        self.put_number(Number {
+impl PieceRow {
+    pub fn number(&mut self, part: TimePart, min: usize, max: usize, sign: Sign) {
+        self.put_number(NumberPiece {
             part,
             min,
             max,
@@ -26,7 +26,7 @@ impl Row {
         });
     }
 
-    pub fn put_number(&mut self, number: Number) {
+    pub fn put_number(&mut self, number: NumberPiece) {
         let is_fixed = number.min == number.max && number.sign == Sign::None;
         let width = number.max;
         self.pieces.push(Piece::Number(number));
@@ -61,7 +61,7 @@ impl Row {
         self.push(Piece::Literal(letter.to_string().into()));
     }
 
-    pub fn optional(&mut self, inner: Row) {
+    pub fn optional(&mut self, inner: PieceRow) {
         self.giver = None;
         if !inner.pieces.is_empty() {
             self.push(Piece::Optional(inner.pieces));
@@ -74,20 +74,20 @@ impl Row {
 }
 
 /// Rows that are begun, the outermost first.
-pub struct Rows(Vec<Row>);
+pub struct OpenRows(Vec<PieceRow>);
 
-impl Rows {
-    pub fn new() -> Rows {
-        Rows(vec![Row::default()])
+impl OpenRows {
+    pub fn new() -> OpenRows {
+        OpenRows(vec![PieceRow::default()])
     }
 
-    pub fn row(&mut self) -> &mut Row {
+    pub fn row(&mut self) -> &mut PieceRow {
         let last = self.0.len() - 1;
         &mut self.0[last]
     }
 
     pub fn open(&mut self) {
-        self.0.push(Row::default());
+        self.0.push(PieceRow::default());
     }
 
     /// False where nothing is open.
@@ -104,7 +104,7 @@ impl Rows {
     /// What is still open ends here.
     pub fn into_pieces(mut self) -> Vec<Piece> {
         while self.close() {}
-        self.0.pop().map(Row::into_pieces).unwrap_or_default()
+        self.0.pop().map(PieceRow::into_pieces).unwrap_or_default()
     }
 }
 
@@ -112,7 +112,7 @@ impl Rows {
 const DEPTH_MAX: usize = 16;
 
 pub fn pieces(pattern: &str) -> Result<Vec<Piece>, String> {
-    let mut rows = Rows::new();
+    let mut rows = OpenRows::new();
     let letters: Vec<char> = pattern.chars().collect();
     let mut at = 0;
     while at < letters.len() {
@@ -196,26 +196,26 @@ const DAYS: &[&str] =
 const SHORT_DAYS: &[&str] = &["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const HALVES: &[&str] = &["AM", "PM"];
 
-fn put(row: &mut Row, letter: char, count: usize) -> Result<(), String> {
+fn put(row: &mut PieceRow, letter: char, count: usize) -> Result<(), String> {
     let unknown = || Err(format!("'{}'", letter.to_string().repeat(count.min(WIDTH_MAX))));
     let part = match letter {
-        'u' => Part::Year,
-        'y' => Part::YearOfEra,
-        'M' => Part::Month,
-        'd' => Part::Day,
-        'D' => Part::DayOfYear,
-        'H' => Part::Hour,
-        'h' => Part::HourOfHalf,
-        'm' => Part::Minute,
-        's' => Part::Second,
-        'n' | 'S' => Part::Nano,
-        'E' => Part::Weekday,
-        'a' => Part::Half,
-        'X' | 'x' | 'Z' => Part::Offset,
+        'u' => TimePart::Year,
+        'y' => TimePart::YearOfEra,
+        'M' => TimePart::Month,
+        'd' => TimePart::Day,
+        'D' => TimePart::DayOfYear,
+        'H' => TimePart::Hour,
+        'h' => TimePart::HourOfHalf,
+        'm' => TimePart::Minute,
+        's' => TimePart::Second,
+        'n' | 'S' => TimePart::Nano,
+        'E' => TimePart::Weekday,
+        'a' => TimePart::Half,
+        'X' | 'x' | 'Z' => TimePart::Offset,
         _ => return unknown(),
     };
     match (letter, count) {
-        ('u' | 'y', 2) => row.put_number(Number {
+        ('u' | 'y', 2) => row.put_number(NumberPiece {
             part,
             min: 2,
             max: 2,
@@ -262,44 +262,44 @@ pub fn offset(
     takes_seconds: bool,
     zero: &'static str,
 ) -> Piece {
-    Piece::Offset(Offset { has_colon, are_minutes_optional, takes_seconds, zero })
+    Piece::Offset(OffsetPiece { has_colon, are_minutes_optional, takes_seconds, zero })
 }
 
 /// Parts without which others mean nothing: the server would pass over them.
 fn check(pieces: &[Piece]) -> Result<(), &'static str> {
     let mut parts = Vec::new();
     collect(pieces, &mut parts);
-    let has = |part: Part| parts.contains(&part);
-    let has_year = has(Part::Year) || has(Part::YearOfEra);
-    let has_hour = has(Part::Hour) || has(Part::HourOfHalf);
-    if has(Part::Day) && !has(Part::Month) {
+    let has = |part: TimePart| parts.contains(&part);
+    let has_year = has(TimePart::Year) || has(TimePart::YearOfEra);
+    let has_hour = has(TimePart::Hour) || has(TimePart::HourOfHalf);
+    if has(TimePart::Day) && !has(TimePart::Month) {
         Err("a day without a month")
-    } else if has(Part::DayOfYear) && !has_year {
+    } else if has(TimePart::DayOfYear) && !has_year {
         Err("a day of a year without the year")
-    } else if has(Part::HourOfHalf) != has(Part::Half) {
+    } else if has(TimePart::HourOfHalf) != has(TimePart::Half) {
         Err("an hour up to 12 without AM or PM, or one of these without the other")
-    } else if has(Part::Minute) && !has_hour {
+    } else if has(TimePart::Minute) && !has_hour {
         Err("minutes without an hour")
-    } else if has(Part::Second) && !has(Part::Minute) {
+    } else if has(TimePart::Second) && !has(TimePart::Minute) {
         Err("seconds without minutes")
-    } else if has(Part::Nano) && !has(Part::Second) {
+    } else if has(TimePart::Nano) && !has(TimePart::Second) {
         Err("a fraction without seconds")
-    } else if has_hour && has_year && !has(Part::Month) && !has(Part::DayOfYear) {
+    } else if has_hour && has_year && !has(TimePart::Month) && !has(TimePart::DayOfYear) {
         Err("an hour and a year without a day")
-    } else if !has_hour && !has_year && !has(Part::Month) {
+    } else if !has_hour && !has_year && !has(TimePart::Month) {
         Err("nothing of a date or a time")
     } else {
         Ok(())
     }
 }
 
-fn collect(pieces: &[Piece], parts: &mut Vec<Part>) {
+fn collect(pieces: &[Piece], parts: &mut Vec<TimePart>) {
     for piece in pieces {
         match piece {
             Piece::Number(number) => parts.push(number.part),
-            Piece::Fraction { .. } => parts.push(Part::Nano),
+            Piece::Fraction { .. } => parts.push(TimePart::Nano),
             Piece::Name(part, _) => parts.push(*part),
-            Piece::Offset(_) | Piece::Zone => parts.push(Part::Offset),
+            Piece::Offset(_) | Piece::Zone => parts.push(TimePart::Offset),
             Piece::Literal(_) => {}
             Piece::Optional(inner) => collect(inner, parts),
         }

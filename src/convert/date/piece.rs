@@ -1,15 +1,15 @@
 //! What a format is made of, and how each piece takes its part of a text: as Java's
 //! `DateTimeFormatter` does, which is what search servers read dates with.
 
-use super::Reading;
+use super::ParsedTime;
 use super::calendar::civil;
-use super::parts::{Found, Part, Stop};
+use super::parts::{DateFault, TimePart, TimeParts};
 
-type Taken = Result<usize, Stop>;
+type Taken = Result<usize, DateFault>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
-    Number(Number),
+    Number(NumberPiece),
     /// Digits of a second, behind a point or not.
     Fraction {
         min: usize,
@@ -18,16 +18,16 @@ pub enum Piece {
     },
     Literal(Box<str>),
     /// English names, those of servers first and then what others of them take for the same.
-    Name(Part, &'static [&'static [&'static str]]),
-    Offset(Offset),
+    Name(TimePart, &'static [&'static [&'static str]]),
+    Offset(OffsetPiece),
     /// An offset with a colon, `Z`, or one of UTC's names.
     Zone,
     Optional(Vec<Piece>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Number {
-    pub part: Part,
+pub struct NumberPiece {
+    pub part: TimePart,
     pub min: usize,
     pub max: usize,
     pub sign: Sign,
@@ -50,7 +50,7 @@ pub enum Sign {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Offset {
+pub struct OffsetPiece {
     pub has_colon: bool,
     pub are_minutes_optional: bool,
     pub takes_seconds: bool,
@@ -59,7 +59,7 @@ pub struct Offset {
 }
 
 /// Takes the pieces from `at` on, one after the other.
-pub fn run(pieces: &[Piece], text: &[u8], mut at: usize, found: &mut Found) -> Taken {
+pub fn run(pieces: &[Piece], text: &[u8], mut at: usize, found: &mut TimeParts) -> Taken {
     for piece in pieces {
         at = match piece {
             Piece::Number(number) => number.take(text, at, found)?,
@@ -68,7 +68,7 @@ pub fn run(pieces: &[Piece], text: &[u8], mut at: usize, found: &mut Found) -> T
             }
             Piece::Literal(literal) => match text[at..].starts_with(literal.as_bytes()) {
                 true => at + literal.len(),
-                false => return Err(Stop::No),
+                false => return Err(DateFault::No),
             },
             Piece::Name(part, lists) => name(*part, lists, text, at, found)?,
             Piece::Offset(offset) => {
@@ -85,7 +85,7 @@ pub fn run(pieces: &[Piece], text: &[u8], mut at: usize, found: &mut Found) -> T
                 let before = *found;
                 match run(inner, text, at, found) {
                     Ok(end) => end,
-                    Err(Stop::No) => {
+                    Err(DateFault::No) => {
                         *found = before;
                         at
                     }
@@ -97,10 +97,10 @@ pub fn run(pieces: &[Piece], text: &[u8], mut at: usize, found: &mut Found) -> T
     Ok(at)
 }
 
-impl Number {
-    fn take(&self, text: &[u8], at: usize, found: &mut Found) -> Taken {
+impl NumberPiece {
+    fn take(&self, text: &[u8], at: usize, found: &mut TimeParts) -> Taken {
         let (is_negative, is_positive) = match text.get(at) {
-            None => return Err(Stop::No),
+            None => return Err(DateFault::No),
             Some(b'+') if self.sign == Sign::ExceedsPad => (false, true),
             Some(b'-') if self.sign != Sign::None => (true, false),
             Some(_) => (false, false),
@@ -110,7 +110,7 @@ impl Number {
         let available = digits.iter().take_while(|digit| digit.is_ascii_digit()).count();
         let mut taken = available.min(self.max + self.reserved);
         if taken < self.min {
-            return Err(Stop::No);
+            return Err(DateFault::No);
         }
         if self.reserved > 0 {
             taken = self.min.max(taken.saturating_sub(self.reserved));
@@ -124,17 +124,19 @@ impl Number {
             _ => taken == self.max && (self.max + 1..10).contains(&available),
         };
         if self.is_contested && is_long {
-            return Err(Stop::Odd("a year of so many digits that servers read it differently"));
+            return Err(DateFault::Odd(
+                "a year of so many digits that servers read it differently",
+            ));
         }
         if taken > 18 {
-            return Err(Stop::Odd("a number of more than 18 digits"));
+            return Err(DateFault::Odd("a number of more than 18 digits"));
         }
         let mut value = super::whole(&digits[..taken]);
         if is_negative && value == 0 {
-            return Err(Stop::No);
+            return Err(DateFault::No);
         }
         if self.sign == Sign::ExceedsPad && !is_negative && is_positive != (taken > self.min) {
-            return Err(Stop::No);
+            return Err(DateFault::No);
         }
         if is_negative {
             value = -value;
@@ -153,25 +155,25 @@ fn fraction(
     has_point: bool,
     text: &[u8],
     at: usize,
-    found: &mut Found,
+    found: &mut TimeParts,
 ) -> Taken {
     let mut start = at;
     if has_point {
         if text.get(at) != Some(&b'.') {
-            return Err(Stop::No);
+            return Err(DateFault::No);
         }
         start += 1;
     }
     let digits = &text[start..];
     let count = digits.iter().take(max).take_while(|digit| digit.is_ascii_digit()).count();
     if count < min {
-        return Err(Stop::No);
+        return Err(DateFault::No);
     }
-    found.set(Part::Nano, i64::from(super::nanos_of(&digits[..count])))?;
+    found.set(TimePart::Nano, i64::from(super::nanos_of(&digits[..count])))?;
     Ok(start + count)
 }
 
-fn name(part: Part, lists: &[&[&str]], text: &[u8], at: usize, found: &mut Found) -> Taken {
+fn name(part: TimePart, lists: &[&[&str]], text: &[u8], at: usize, found: &mut TimeParts) -> Taken {
     for list in lists {
         for (index, name) in list.iter().enumerate() {
             if text[at..].starts_with(name.as_bytes()) {
@@ -180,12 +182,12 @@ fn name(part: Part, lists: &[&[&str]], text: &[u8], at: usize, found: &mut Found
             }
         }
     }
-    Err(Stop::No)
+    Err(DateFault::No)
 }
 
-impl Offset {
+impl OffsetPiece {
     /// Seconds east of UTC, and where it ends.
-    fn take(&self, text: &[u8], at: usize) -> Result<(i32, usize), Stop> {
+    fn take(&self, text: &[u8], at: usize) -> Result<(i32, usize), DateFault> {
         let rest = &text[at..];
         if rest.starts_with(self.zero.as_bytes()) {
             return Ok((0, at + self.zero.len()));
@@ -193,13 +195,13 @@ impl Offset {
         let sign = match rest.first() {
             Some(b'+') => 1,
             Some(b'-') => -1,
-            _ => return Err(Stop::No),
+            _ => return Err(DateFault::No),
         };
-        let hours = sixty(text, at + 1).ok_or(Stop::No)?;
+        let hours = sixty(text, at + 1).ok_or(DateFault::No)?;
         let (minutes, end) = match (self.more(text, at + 3), self.are_minutes_optional) {
             (Some(found), _) => found,
             (None, true) => (0, at + 3),
-            (None, false) => return Err(Stop::No),
+            (None, false) => return Err(DateFault::No),
         };
         let (seconds, end) = match self.takes_seconds {
             true => self.more(text, end).unwrap_or((0, end)),
@@ -207,7 +209,7 @@ impl Offset {
         };
         let seconds = hours * 3600 + minutes * 60 + seconds;
         if seconds > 18 * 3600 {
-            return Err(Stop::Odd("an offset of more than 18 hours"));
+            return Err(DateFault::Odd("an offset of more than 18 hours"));
         }
         Ok((sign * seconds, end))
     }
@@ -228,9 +230,13 @@ fn sixty(text: &[u8], at: usize) -> Option<i32> {
     super::pair(digits, 0).filter(|value| *value < 60).map(|value| value as i32)
 }
 
-fn zone(text: &[u8], at: usize) -> Result<(i32, usize), Stop> {
-    const WITH_SECONDS: Offset =
-        Offset { has_colon: true, are_minutes_optional: false, takes_seconds: true, zero: "Z" };
+fn zone(text: &[u8], at: usize) -> Result<(i32, usize), DateFault> {
+    const WITH_SECONDS: OffsetPiece = OffsetPiece {
+        has_colon: true,
+        are_minutes_optional: false,
+        takes_seconds: true,
+        zero: "Z",
+    };
     let rest = &text[at..];
     let prefix = match rest {
         [b'Z'] => return Ok((0, at + 1)),
@@ -239,19 +245,19 @@ fn zone(text: &[u8], at: usize) -> Result<(i32, usize), Stop> {
         [b'U', b'T', b'C', ..] | [b'G', b'M', b'T', ..] => 3,
         [b'U', b'T', ..] => 2,
         [first, ..] if first.is_ascii_alphabetic() => {
-            return Err(Stop::Odd("a time with the name of a zone"));
+            return Err(DateFault::Odd("a time with the name of a zone"));
         }
-        _ => return Err(Stop::No),
+        _ => return Err(DateFault::No),
     };
     let end = at + prefix;
     match text.get(end) {
         None => Ok((0, end)),
         Some(b'+' | b'-') => match WITH_SECONDS.take(text, end) {
-            Err(Stop::No) => Ok((0, end)),
+            Err(DateFault::No) => Ok((0, end)),
             other => other,
         },
         // What follows may make it another zone's name.
-        Some(_) => Err(Stop::Odd("a time with the name of a zone")),
+        Some(_) => Err(DateFault::Odd("a time with the name of a zone")),
     }
 }
 
@@ -266,7 +272,7 @@ pub fn has_names(pieces: &[Piece]) -> bool {
 pub fn fraction_digits(pieces: &[Piece]) -> u8 {
     let of = |piece: &Piece| match piece {
         Piece::Fraction { max, .. } => *max as u8,
-        Piece::Number(Number { part: Part::Nano, .. }) => 9,
+        Piece::Number(NumberPiece { part: TimePart::Nano, .. }) => 9,
         Piece::Optional(inner) => fraction_digits(inner),
         _ => 0,
     };
@@ -274,13 +280,13 @@ pub fn fraction_digits(pieces: &[Piece]) -> u8 {
 }
 
 /// Writes a time as the pieces would, with all that is optional and says something new.
-pub fn print(pieces: &[Piece], time: &Reading, out: &mut String) {
+pub fn print(pieces: &[Piece], time: &ParsedTime, out: &mut String) {
     let mut said = Vec::new();
     push(pieces, time, &mut said, out);
 }
 
-fn push(pieces: &[Piece], time: &Reading, said: &mut Vec<Part>, out: &mut String) {
-    let note = |said: &mut Vec<Part>, part: Part| {
+fn push(pieces: &[Piece], time: &ParsedTime, said: &mut Vec<TimePart>, out: &mut String) {
+    let note = |said: &mut Vec<TimePart>, part: TimePart| {
         if !said.contains(&part) {
             said.push(part);
         }
@@ -304,7 +310,7 @@ fn push(pieces: &[Piece], time: &Reading, said: &mut Vec<Part>, out: &mut String
                 out.push_str(&digits);
             }
             Piece::Fraction { min, max, has_point } => {
-                note(said, Part::Nano);
+                note(said, TimePart::Nano);
                 let digits = format!("{:09}", time.nanos());
                 let needed = digits.trim_end_matches('0').len();
                 if *has_point {
@@ -319,12 +325,12 @@ fn push(pieces: &[Piece], time: &Reading, said: &mut Vec<Part>, out: &mut String
                 out.push_str(lists[0][index as usize]);
             }
             Piece::Offset(offset) => {
-                note(said, Part::Offset);
+                note(said, TimePart::Offset);
                 offset.push(time.offset.unwrap_or_default(), out);
             }
             Piece::Zone => {
-                note(said, Part::Offset);
-                let colon = Offset {
+                note(said, TimePart::Offset);
+                let colon = OffsetPiece {
                     has_colon: true,
                     are_minutes_optional: false,
                     takes_seconds: true,
@@ -341,18 +347,18 @@ fn push(pieces: &[Piece], time: &Reading, said: &mut Vec<Part>, out: &mut String
     }
 }
 
-fn first_part(pieces: &[Piece]) -> Option<Part> {
+fn first_part(pieces: &[Piece]) -> Option<TimePart> {
     pieces.iter().find_map(|piece| match piece {
         Piece::Number(number) => Some(number.part),
-        Piece::Fraction { .. } => Some(Part::Nano),
+        Piece::Fraction { .. } => Some(TimePart::Nano),
         Piece::Name(part, _) => Some(*part),
-        Piece::Offset(_) | Piece::Zone => Some(Part::Offset),
+        Piece::Offset(_) | Piece::Zone => Some(TimePart::Offset),
         Piece::Literal(_) => None,
         Piece::Optional(inner) => first_part(inner),
     })
 }
 
-impl Offset {
+impl OffsetPiece {
     fn push(&self, seconds: i32, out: &mut String) {
         if seconds == 0 {
             out.push_str(self.zero);
@@ -369,22 +375,22 @@ impl Offset {
     }
 }
 
-fn value_of(part: Part, time: &Reading) -> i64 {
+fn value_of(part: TimePart, time: &ParsedTime) -> i64 {
     let (year, month, day) = civil(time.days);
     let (seconds, nanos) = time.time.unwrap_or_default();
     let hour = i64::from(seconds / 3600);
     match part {
-        Part::Year | Part::YearOfEra => year,
-        Part::Month => i64::from(month),
-        Part::Day => i64::from(day),
-        Part::DayOfYear => time.days - super::calendar::days_of(year, 1, 1) + 1,
-        Part::Weekday => (time.days + 3).rem_euclid(7) + 1,
-        Part::Hour => hour,
-        Part::HourOfHalf => (hour + 11) % 12 + 1,
-        Part::Half => hour / 12,
-        Part::Minute => i64::from(seconds / 60 % 60),
-        Part::Second => i64::from(seconds % 60),
-        Part::Nano => i64::from(nanos),
-        Part::Offset => i64::from(time.offset.unwrap_or_default()),
+        TimePart::Year | TimePart::YearOfEra => year,
+        TimePart::Month => i64::from(month),
+        TimePart::Day => i64::from(day),
+        TimePart::DayOfYear => time.days - super::calendar::days_of(year, 1, 1) + 1,
+        TimePart::Weekday => (time.days + 3).rem_euclid(7) + 1,
+        TimePart::Hour => hour,
+        TimePart::HourOfHalf => (hour + 11) % 12 + 1,
+        TimePart::Half => hour / 12,
+        TimePart::Minute => i64::from(seconds / 60 % 60),
+        TimePart::Second => i64::from(seconds % 60),
+        TimePart::Nano => i64::from(nanos),
+        TimePart::Offset => i64::from(time.offset.unwrap_or_default()),
     }
 }

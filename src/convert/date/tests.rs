@@ -7,7 +7,7 @@ fn format(text: &str) -> DateFormat {
 }
 
 /// As `2024-01-31T12:34:56.789+02:00`, without what was not said.
-fn words(reading: Reading) -> String {
+fn words(reading: ParsedTime) -> String {
     let (year, month, day) = calendar::civil(reading.days);
     let mut words = format!("{year:04}-{month:02}-{day:02}");
     if let Some((seconds, nanos)) = reading.time {
@@ -313,7 +313,7 @@ proptest! {
     ) {
         let format = format(WHOLE[which]);
         let offset = Some(offset * 3600 + offset.signum() * quarter * 900);
-        let time = Reading { days, time: Some((second, nanos)), offset, has_day: true };
+        let time = ParsedTime { days, time: Some((second, nanos)), offset, has_day: true };
         let Alternative::Pieces { pieces, .. } = &format.alternatives[0] else { panic!() };
         let mut text = String::new();
         piece::print(pieces, &time, &mut text);

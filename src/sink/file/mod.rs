@@ -66,7 +66,7 @@ impl FileSettings {
 pub struct FileSink {
     encoder: Encoder,
     compression: Compression,
-    target: Target,
+    target: OutputTarget,
 }
 
 enum Encoder {
@@ -85,29 +85,29 @@ impl Encoder {
 }
 
 /// What is written to.
-pub enum Target {
+pub enum OutputTarget {
     /// For a look at what would be written.
     Nowhere,
     Stdout,
     File(Arc<PartFile>),
 }
 
-impl Target {
+impl OutputTarget {
     /// Takes the lock on the part file, so a second run with the same output stops here: before a
     /// source is opened, which may take as long as a pipe likes.
-    pub fn take(settings: &FileSettings) -> Result<Target> {
+    pub fn take(settings: &FileSettings) -> Result<OutputTarget> {
         Ok(match &settings.path {
-            None => Target::Stdout,
-            Some(path) => Target::File(Arc::new(PartFile::create(path, settings.policy())?)),
+            None => OutputTarget::Stdout,
+            Some(path) => OutputTarget::File(Arc::new(PartFile::create(path, settings.policy())?)),
         })
     }
 
     /// Checks what can be checked without writing.
-    pub fn look(settings: &FileSettings) -> Result<Target> {
+    pub fn look(settings: &FileSettings) -> Result<OutputTarget> {
         if let Some(path) = &settings.path {
             PartFile::check(path, settings.policy())?;
         }
-        Ok(Target::Nowhere)
+        Ok(OutputTarget::Nowhere)
     }
 }
 
@@ -115,7 +115,7 @@ impl FileSink {
     /// `names` are what the columns are called in the output.
     pub fn open(
         settings: &FileSettings,
-        target: Target,
+        target: OutputTarget,
         shape: &Shape,
         names: &[String],
     ) -> FileSink {
@@ -123,7 +123,7 @@ impl FileSink {
             encoder: Encoder::new(settings, shape, names),
             // What is looked at is not compressed.
             compression: match target {
-                Target::Nowhere => Compression::None,
+                OutputTarget::Nowhere => Compression::None,
                 _ => settings.compression,
             },
             target,
@@ -173,7 +173,7 @@ impl Sink for FileSink {
     }
 
     fn is_public_at_commit(&self) -> bool {
-        matches!(self.target, Target::Stdout)
+        matches!(self.target, OutputTarget::Stdout)
     }
 
     fn open(self: Arc<Self>) -> Later<'static, Result<Box<dyn Lane>>> {
@@ -181,9 +181,11 @@ impl Sink for FileSink {
         let opening = spawn_blocking(move || {
             let preamble = self.preamble();
             Ok(match &self.target {
-                Target::Nowhere => return Err(Error::internal("a preview was asked to write")),
-                Target::Stdout => Box::new(StdoutLane::open(&preamble)?) as Box<dyn Lane>,
-                Target::File(part) => Box::new(FileLane::open(Arc::clone(part), &preamble)?),
+                OutputTarget::Nowhere => {
+                    return Err(Error::internal("a preview was asked to write"));
+                }
+                OutputTarget::Stdout => Box::new(StdoutLane::open(&preamble)?) as Box<dyn Lane>,
+                OutputTarget::File(part) => Box::new(FileLane::open(Arc::clone(part), &preamble)?),
             })
         });
         Box::pin(async move {
@@ -194,8 +196,8 @@ impl Sink for FileSink {
     fn publish(&self) -> Later<'_, Result<Published>> {
         Box::pin(async {
             match &self.target {
-                Target::Nowhere | Target::Stdout => Ok(Published::default()),
-                Target::File(part) => {
+                OutputTarget::Nowhere | OutputTarget::Stdout => Ok(Published::default()),
+                OutputTarget::File(part) => {
                     let part = Arc::clone(part);
                     let nothing = self.compression.apply(Vec::new());
                     let publishing = spawn_blocking(move || {
@@ -211,7 +213,7 @@ impl Sink for FileSink {
 
     fn abandon(&self) -> Later<'_, Option<Published>> {
         Box::pin(async {
-            let Target::File(part) = &self.target else { return None };
+            let OutputTarget::File(part) = &self.target else { return None };
             let part = Arc::clone(part);
             spawn_blocking(move || part.remove()).await.ok().flatten()
         })

@@ -2,7 +2,7 @@
 
 use super::plan::{MappingRow, Plan, WritePath, mapping};
 use super::rights::{Right, rights};
-use super::session::connection::Session;
+use super::session::Session;
 use super::session::server::{Cluster, Server};
 use super::target::Known;
 use super::{MysqlSettings, Table, Target, connect};
@@ -59,7 +59,7 @@ fn described(target: &Target, known: &Known<'_>, session: &Session) -> Findings 
         findings.new_table = Some(new.sql.clone());
         findings.warnings.extend(new.warnings.iter().cloned());
     }
-    if let (Some(plan), Some(table)) = (known.plan, &target.table) {
+    if let (Some(plan), Some(table)) = (known.plan, known.table) {
         findings.mapping = mapping(plan, table, known.fields);
         about_plan(&mut findings, plan);
     }
@@ -95,7 +95,14 @@ fn about_server(findings: &mut Findings, server: &Server) {
 fn about_table(findings: &mut Findings, table: &Table) {
     let size = match table.is_empty {
         true => "empty".to_string(),
-        false => format!("about {} rows, {} bytes", table.rows_estimate, table.bytes_estimate),
+        // Statistics that were not brought up to date since rows came.
+        false if table.rows_estimate == 0 => {
+            "holds rows, and the server has no count of them".to_string()
+        }
+        false => format!(
+            "about {} rows and {} bytes by the server's statistics",
+            table.rows_estimate, table.bytes_estimate
+        ),
     };
     findings.say("table", format!("{}, {}, {size}", table.name, table.engine));
 }

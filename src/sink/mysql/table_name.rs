@@ -14,6 +14,7 @@ pub struct TableName {
 }
 
 impl TableName {
+    #[cfg(test)]
     pub fn new(table: impl Into<String>) -> TableName {
         TableName { database: None, table: table.into() }
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::ddl::{NewTable, Wish, new_table};
-use super::plan::{Given, Plan, plan};
-use super::session::connection::connect;
+use super::plan::{Plan, PlanInput, plan};
+use super::session::connect;
 use super::{MysqlSettings, Server, Table, Trouble, table};
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer, SchemaOperation};
@@ -26,7 +26,9 @@ pub struct Known<'a> {
     pub fields: &'a [Field],
     pub plan: Option<&'a Plan>,
     pub new_table: Option<&'a NewTable>,
-    /// `State::definitions`.
+    /// As it was found, or as it would be.
+    pub table: Option<&'a Table>,
+    /// `StateTables::definitions`.
     pub state_tables: &'a [String],
 }
 
@@ -45,7 +47,7 @@ pub struct Planning {
 impl Planning {
     pub fn plan(&self, table: &Table) -> Result<Plan> {
         let selection = self.selection.as_ref();
-        plan(&Given {
+        plan(&PlanInput {
             settings: &self.settings,
             server: &self.server,
             table,

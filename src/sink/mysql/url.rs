@@ -69,6 +69,7 @@ impl Address {
     }
 
     /// `host`, `host:port`, `[::1]:3306`, or the path of a socket.
+    #[cfg(test)]
     pub fn parse(text: &str) -> Result<Address> {
         if text.starts_with('/') {
             return Ok(Address::Socket(PathBuf::from(text)));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Dialect, InvalidText, Quoting, Ragged, Sample, guard};
+use super::{CsvDialect, InvalidText, Quoting, Ragged, guard};
 use crate::convert::{Unfit, Values};
 use crate::error::{Error, Result};
 use crate::record::{
@@ -12,7 +12,7 @@ use crate::source::Decode;
 use crate::source::text::decode_value;
 
 pub struct CsvDecode {
-    pub dialect: Dialect,
+    pub dialect: CsvDialect,
     pub columns: Arc<[String]>,
     /// By split.
     pub layouts: Vec<Layout>,
@@ -34,26 +34,23 @@ pub struct Layout {
     pub map: Option<Vec<usize>>,
 }
 
-/// Records looked at to guess a column's type.
-const INFER_RECORDS_MAX: usize = 1000;
-
 /// Why a record is not a row.
-struct Refusal {
+pub(super) struct CsvFault {
     error_type: ErrorType,
     reason: String,
     column: Option<usize>,
 }
 
-impl Refusal {
-    fn parse(reason: impl Into<String>) -> Refusal {
-        Refusal { error_type: ErrorType::Parse, reason: reason.into(), column: None }
+impl CsvFault {
+    fn parse(reason: impl Into<String>) -> CsvFault {
+        CsvFault { error_type: ErrorType::Parse, reason: reason.into(), column: None }
     }
 
-    fn encoding(field: usize, byte: usize) -> Refusal {
+    fn encoding(field: usize, byte: usize) -> CsvFault {
         let reason = format!(
             "not valid UTF-8 at byte {byte} of the field; if the file is in another encoding, set --csv-encoding, for example windows-1252"
         );
-        Refusal { error_type: ErrorType::Encoding, reason, column: Some(field) }
+        CsvFault { error_type: ErrorType::Encoding, reason, column: Some(field) }
     }
 }
 
@@ -140,37 +137,15 @@ struct Scratch {
 }
 
 impl CsvDecode {
-    /// Guesses the types of undeclared columns from the first records of a file.
-    pub fn infer(&mut self, sample: &Sample) {
-        let Some(layout) = self.layouts.get(sample.split) else { return };
-        let legible = self.dialect.legible(&sample.bytes);
-        let mut reader = self.dialect.reader(&legible);
-        let mut guess = self.values.guess();
-        let mut records = Vec::new();
-        for record in reader.byte_records().take(INFER_RECORDS_MAX).map_while(|record| record.ok())
-        {
-            records.push(record);
-        }
-        let is_last_cut = !sample.is_whole && records.len() < INFER_RECORDS_MAX;
-        if is_last_cut {
-            records.pop();
-        }
-        for record in records.iter().filter(|record| record.len() == layout.width) {
-            for column in 0..self.columns.len() {
-                let field = layout.map.as_ref().map_or(column, |map| map[column]);
-                guess.see(column, &record[field]);
-            }
-        }
-        self.values.adopt(guess);
-    }
-
-    fn check_flaw(&self, flaw: Option<Flaw>) -> std::result::Result<(), Refusal> {
+    fn check_flaw(&self, flaw: Option<Flaw>) -> std::result::Result<(), CsvFault> {
         match (flaw, self.dialect.quoting) {
-            (Some(Flaw::TextAfterQuote), Quoting::Normal | Quoting::Strict) => Err(Refusal::parse(
-                "text after a closing quote; --csv-quotes lenient takes it as it is",
-            )),
+            (Some(Flaw::TextAfterQuote), Quoting::Normal | Quoting::Strict) => {
+                Err(CsvFault::parse(
+                    "text after a closing quote; --csv-quotes lenient takes it as it is",
+                ))
+            }
             (Some(Flaw::StrayQuote), Quoting::Strict) => {
-                Err(Refusal::parse("a quote inside a field that does not begin with one"))
+                Err(CsvFault::parse("a quote inside a field that does not begin with one"))
             }
             _ => Ok(()),
         }
@@ -183,7 +158,7 @@ impl CsvDecode {
         is_ascii: bool,
         scratch: &mut Scratch,
         rows: &mut Rows,
-    ) -> std::result::Result<(), Refusal> {
+    ) -> std::result::Result<(), CsvFault> {
         let layout = &self.layouts[split];
         self.check_width(layout, record.len())?;
         if !is_ascii && self.encoding.is_none() && self.invalid_text == InvalidText::Reject {
@@ -202,7 +177,7 @@ impl CsvDecode {
             let field = layout.map.as_ref().map_or(column, |map| map[column]);
             let raw = record.get(field).unwrap_or(b"");
             let value = self.value(raw, is_ascii, field, &mut scratch.text)?;
-            self.values.put(column, value, rows).map_err(|unfit: Unfit| Refusal {
+            self.values.put(column, value, rows).map_err(|unfit: Unfit| CsvFault {
                 error_type: unfit.error_type,
                 reason: unfit.reason,
                 column: Some(field),
@@ -213,7 +188,7 @@ impl CsvDecode {
 
     /// A large record that is mostly delimiters is refused before the crate lists its fields, which
     /// takes eight times its size. Without a quote in it, delimiters are all there is to know.
-    fn refuse_unread(&self, segment: &Segment) -> Option<(usize, Refusal)> {
+    fn refuse_unread(&self, segment: &Segment) -> Option<(usize, CsvFault)> {
         if segment.flush != Flush::Large || segment.records == 0 {
             return None;
         }
@@ -230,7 +205,11 @@ impl CsvDecode {
         refusal.map(|refusal| (offset, refusal))
     }
 
-    fn check_width(&self, layout: &Layout, found: usize) -> std::result::Result<(), Refusal> {
+    pub(super) fn check_width(
+        &self,
+        layout: &Layout,
+        found: usize,
+    ) -> std::result::Result<(), CsvFault> {
         let is_fitting = match self.ragged {
             Ragged::Reject => found == layout.width,
             Ragged::Pad => found <= layout.width,
@@ -240,7 +219,7 @@ impl CsvDecode {
             return Ok(());
         }
         let fields = if found == 1 { "field" } else { "fields" };
-        Err(Refusal::parse(format!("{found} {fields} where there are {} columns", layout.width)))
+        Err(CsvFault::parse(format!("{found} {fields} where there are {} columns", layout.width)))
     }
 
     /// The field as UTF-8.
@@ -250,10 +229,10 @@ impl CsvDecode {
         is_ascii: bool,
         field: usize,
         scratch: &'a mut Vec<u8>,
-    ) -> std::result::Result<&'a [u8], Refusal> {
+    ) -> std::result::Result<&'a [u8], CsvFault> {
         if let Some(encoding) = self.encoding {
             scratch.clear();
-            decode_value(encoding, raw, scratch).map_err(|_| Refusal {
+            decode_value(encoding, raw, scratch).map_err(|_| CsvFault {
                 error_type: ErrorType::Encoding,
                 reason: format!("not {}; check --csv-encoding", encoding.name()),
                 column: Some(field),
@@ -274,7 +253,7 @@ impl CsvDecode {
         segment: &Segment,
         mut place: Place,
         range: std::ops::Range<usize>,
-        refusal: Refusal,
+        refusal: CsvFault,
     ) -> Rejected {
         if let Some(field) = refusal.column {
             place = place.column(self.column_name(segment.interval.split, field));
@@ -300,7 +279,7 @@ impl CsvDecode {
 }
 
 /// All fields are checked at once; that fields do not share a character is checked where one begins.
-fn check_utf8(record: &csv::ByteRecord) -> std::result::Result<(), Refusal> {
+fn check_utf8(record: &csv::ByteRecord) -> std::result::Result<(), CsvFault> {
     let is_continuation = |byte: &u8| byte & 0xc0 == 0x80;
     let is_valid = std::str::from_utf8(record.as_slice()).is_ok()
         && !record.iter().any(|field| field.first().is_some_and(is_continuation));
@@ -309,7 +288,7 @@ fn check_utf8(record: &csv::ByteRecord) -> std::result::Result<(), Refusal> {
     }
     for (index, field) in record.iter().enumerate() {
         if let Err(error) = std::str::from_utf8(field) {
-            return Err(Refusal::encoding(index, error.valid_up_to()));
+            return Err(CsvFault::encoding(index, error.valid_up_to()));
         }
     }
     Ok(())
@@ -323,7 +302,7 @@ mod tests {
     fn decoder(ragged: Ragged, invalid_text: InvalidText) -> CsvDecode {
         let columns: Arc<[String]> = ["a", "b"].map(String::from).into();
         CsvDecode {
-            dialect: Dialect::default(),
+            dialect: CsvDialect::default(),
             values: Values::text(&columns, None),
             columns,
             layouts: vec![Layout { width: 2, map: None }],

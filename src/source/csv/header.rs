@@ -17,8 +17,6 @@ pub struct Head {
     pub start: Start,
     /// Of the bytes before `start`.
     pub digest: u64,
-    /// The file ended within what was read.
-    pub is_whole: bool,
 }
 
 /// Enough for a header and for a sample to guess types from; small enough to read of each of a
@@ -70,7 +68,7 @@ pub fn read(stream: &mut Stream, settings: &CsvSettings) -> Result<(Head, Vec<u8
             None => (1..=record.len()).map(|number| format!("c{number}")).collect(),
         };
         let start = Start { byte: 0, line: 1 };
-        return Ok((Head { names, start, digest: digest(&[]), is_whole: is_last }, ahead));
+        return Ok((Head { names, start, digest: digest(&[]) }, ahead));
     }
     if matches!(scan.flaws.first(), Some((0, Flaw::TextAfterQuote))) {
         return Err(Error::data(ErrorType::Parse, "the header has text after a closing quote")
@@ -80,7 +78,7 @@ pub fn read(stream: &mut Stream, settings: &CsvSettings) -> Result<(Head, Vec<u8
     let names = names(&record, &place, settings)?;
     let start = Start { byte: scan.end as u64, line: 1 + scan.lines };
     let digest = digest(&ahead[..scan.end]);
-    Ok((Head { names, start, digest, is_whole: is_last }, ahead))
+    Ok((Head { names, start, digest }, ahead))
 }
 
 pub fn digest(bytes: &[u8]) -> u64 {
@@ -108,7 +106,7 @@ fn no_header(
     if settings.allow_empty || !settings.has_header {
         let names = settings.columns.clone().unwrap_or_default();
         let start = Start { byte: 0, line: 1 };
-        return Ok(Head { names, start, digest: digest(&[]), is_whole: true });
+        return Ok(Head { names, start, digest: digest(&[]) });
     }
     Err(Error::data(ErrorType::Parse, "the file is empty: there is no header")
         .at(place)

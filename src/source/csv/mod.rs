@@ -3,6 +3,7 @@
 
 mod decode;
 mod header;
+mod sample;
 mod scan;
 
 use std::collections::{HashMap, HashSet};
@@ -12,17 +13,19 @@ use std::sync::Arc;
 
 use self::decode::{CsvDecode, Layout};
 use self::header::Head;
-use super::text::{FileCursor, Input, Kept, Stream, StreamSettings, find};
+use super::sample::{Sampled, declare, records_of};
+use super::text::{FileCursor, Input, OpenedStream, Stream, StreamSettings, find};
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
-use crate::convert::{Type, Typing, Values, listed};
+use crate::convert::{Infer, Type, Typing, Values, listed};
 use crate::error::{Error, Kind, Result};
 use crate::event::Expected;
+use crate::infer::{Origin, column_type};
 use crate::record::{Dates, ErrorType, Field, FieldKind, Place};
 use crate::source::text::Encoding;
 
 /// How fields and records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Dialect {
+pub struct CsvDialect {
     pub delimiter: u8,
     pub quote: Option<u8>,
     pub escape: Option<u8>,
@@ -41,9 +44,9 @@ pub enum Quoting {
     Strict,
 }
 
-impl Default for Dialect {
-    fn default() -> Dialect {
-        Dialect {
+impl Default for CsvDialect {
+    fn default() -> CsvDialect {
+        CsvDialect {
             delimiter: b',',
             quote: Some(b'"'),
             escape: None,
@@ -53,7 +56,7 @@ impl Default for Dialect {
     }
 }
 
-impl Dialect {
+impl CsvDialect {
     /// A reader of whole records. Its positions are `guard(bytes)` bytes ahead.
     fn reader<'a>(&self, bytes: &'a [u8]) -> csv::Reader<Chain<&'a [u8], &'a [u8]>> {
         let mut builder = csv::ReaderBuilder::new();
@@ -126,7 +129,7 @@ pub struct CsvSettings {
     pub files: Vec<String>,
     /// What the run writes, which no glob among the files stands for.
     pub written: Vec<PathBuf>,
-    pub dialect: Dialect,
+    pub dialect: CsvDialect,
     /// The delimiter was written, so it is not questioned.
     pub is_delimiter_sure: bool,
     pub has_header: bool,
@@ -151,19 +154,10 @@ pub struct CsvSource {
     fields: Vec<Field>,
 }
 
-/// The first records of the first file that has any, for `check` and for guessing types.
-#[derive(Default)]
-struct Sample {
-    split: usize,
-    bytes: Vec<u8>,
-    /// All there are; otherwise the last one may be cut off.
-    is_whole: bool,
-}
-
 struct CsvFile {
     input: Input,
     head: Head,
-    kept: Kept,
+    kept: OpenedStream,
 }
 
 impl CsvSource {
@@ -180,15 +174,10 @@ impl CsvSource {
             settings.dialect.delimiter = b'\t';
         }
         let mut files = Vec::new();
-        let mut sample = Sample::default();
-        for (split, input) in inputs.into_iter().enumerate() {
+        for input in inputs {
             let mut stream = Stream::open(&input, &settings.stream)?;
             let (head, ahead) = header::read(&mut stream, &settings)?;
-            if sample.bytes.is_empty() {
-                let bytes = ahead[head.start.byte as usize..].to_vec();
-                sample = Sample { split, bytes, is_whole: head.is_whole };
-            }
-            let kept = Kept::new(&input, stream, ahead);
+            let kept = OpenedStream::new(&input, stream, ahead);
             files.push(CsvFile { input, head, kept });
         }
         let columns = all_columns(&files)?;
@@ -213,14 +202,19 @@ impl CsvSource {
                 _ => None,
             },
         };
-        if settings.typing.infer {
-            decoder.infer(&sample);
+        if settings.typing.infer == Infer::Values {
+            let sample = sample::take(&files, &settings, &decoder)?;
+            let guesses = sample.fields().iter().map(|seen| column_type(&seen.shape, Origin::Text));
+            decoder
+                .values
+                .adopt(guesses.map(|guess| guess.map_or(Type::Text, Type::of)), sample.records);
         }
         let dates: HashMap<&str, &Dates> =
             settings.typing.dates.iter().map(|(name, dates)| (name.as_str(), dates)).collect();
         let field = |(name, kind): (&str, Type)| match dates.get(name).copied() {
             Some(dates) => {
-                Field { dates: dates.clone(), ..Field::new(name, FieldKind::Time, "date") }
+                let known = Field::new(name, FieldKind::Time, "date");
+                Field { dates: dates.clone(), is_declared: true, ..known }
             }
             None => Field::new(name, known(kind), kind.as_str()),
         };
@@ -376,6 +370,26 @@ impl Source for CsvSource {
 
     fn fields(&self) -> &[Field] {
         &self.fields
+    }
+
+    /// Without a word of the user's, text stays text. What is guessed is of no interest to the decoder:
+    /// columns of a table judge for themselves.
+    fn sample(&self) -> Result<Sampled> {
+        let sample = sample::take(&self.files, &self.settings, &self.decoder)?;
+        let is_guess = self.settings.typing.infer != Infer::No;
+        let typing = &self.settings.typing;
+        let is_declared = |name: &str| typing.declared.iter().any(|(other, _)| other == name);
+        let mut fields = self.fields.clone();
+        for (known, seen) in fields.iter_mut().zip(sample.fields()) {
+            known.characters_seen = seen.shape.characters();
+            let is_plain = known.kind == FieldKind::Text && !is_declared(&known.name);
+            if is_guess && is_plain && !seen.shape.is_nothing() {
+                *known = seen.field(Origin::Text);
+            }
+        }
+        declare(&mut fields, &typing.columns);
+        let of = records_of(sample.records, "first");
+        Ok(Sampled { fields, of, notes: Vec::new() })
     }
 
     /// All columns are known, so there are no others that could turn up.

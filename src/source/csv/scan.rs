@@ -8,11 +8,11 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
-use super::Dialect;
+use super::CsvDialect;
 use crate::record::{Flaw, lines_in};
 use crate::source::text::{Boundaries, Scan};
 
-impl Boundaries for Dialect {
+impl Boundaries for CsvDialect {
     fn scan(&self, bytes: &[u8], is_last: bool, records_max: u64) -> Scan {
         let mut scan = Scan::default();
         while scan.records < records_max && scan.end < bytes.len() {
@@ -24,7 +24,7 @@ impl Boundaries for Dialect {
     }
 }
 
-impl Dialect {
+impl CsvDialect {
     /// Over a record, or what is none.
     fn step(&self, bytes: &[u8], is_last: bool, scan: &mut Scan) -> Option<()> {
         match bytes[scan.end] {
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     fn scan(text: &str) -> Scan {
-        Dialect::default().scan(text.as_bytes(), true, u64::MAX)
+        CsvDialect::default().scan(text.as_bytes(), true, u64::MAX)
     }
 
     #[test]
@@ -211,18 +211,18 @@ mod tests {
     #[test]
     fn an_end_that_may_change_is_left_for_later() {
         for text in ["a\r", "\"a\"", "a", "\"a", "#c", "\r"] {
-            let dialect = Dialect { comment: Some(b'#'), ..Dialect::default() };
+            let dialect = CsvDialect { comment: Some(b'#'), ..CsvDialect::default() };
             assert_eq!(dialect.scan(text.as_bytes(), false, 9).end, 0, "{text:?}");
         }
     }
 
-    fn dialects() -> impl Strategy<Value = Dialect> {
+    fn dialects() -> impl Strategy<Value = CsvDialect> {
         let delimiter = prop_oneof![Just(b','), Just(b';'), Just(b'\t')];
         let quote = prop_oneof![4 => Just(Some(b'"')), 1 => Just(Some(b'\'')), 1 => Just(None)];
         let escape = prop_oneof![2 => Just(None), 1 => Just(Some(b'\\'))];
         let comment = prop_oneof![2 => Just(None), 1 => Just(Some(b'#'))];
         (delimiter, quote, escape, comment).prop_map(|(delimiter, quote, escape, comment)| {
-            Dialect { delimiter, quote, escape, comment, ..Dialect::default() }
+            CsvDialect { delimiter, quote, escape, comment, ..CsvDialect::default() }
         })
     }
 

@@ -13,14 +13,14 @@ const PORT: u16 = 9200;
 
 /// A node, and the user that stood in its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
+pub struct NodeAddress {
     pub url: Url,
     pub user: Option<(String, Secret)>,
 }
 
-impl Address {
+impl NodeAddress {
     /// What was written may hold a password, so it is never part of a message.
-    pub fn parse(written: &str) -> Result<Address> {
+    pub fn parse(written: &str) -> Result<NodeAddress> {
         let written = written.trim();
         let has_scheme = written.contains("://");
         let text = if has_scheme { written.to_string() } else { format!("http://{written}") };
@@ -58,7 +58,7 @@ impl Address {
             let path = format!("{}/", url.path());
             url.set_path(&path);
         }
-        Ok(Address { url, user })
+        Ok(NodeAddress { url, user })
     }
 
     /// What is sent there does not leave the machine.
@@ -147,7 +147,7 @@ mod tests {
             ("u@h", "http://h:9200/", Some(("u", ""))),
             (" h:1/es/ ", "http://h:1/es/", None),
         ] {
-            let address = Address::parse(written).unwrap();
+            let address = NodeAddress::parse(written).unwrap();
             assert_eq!(address.url.as_str(), url, "{written}");
             let found =
                 address.user.as_ref().map(|(user, secret)| (user.as_str(), secret.reveal()));
@@ -166,7 +166,7 @@ mod tests {
             "http://u:hunter2@h:99999",
             "h#x",
         ] {
-            let error = Address::parse(written).unwrap_err().to_string();
+            let error = NodeAddress::parse(written).unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");
             assert!(error.contains("--es-url"), "{error}");
         }
@@ -182,7 +182,7 @@ mod tests {
             ("10.0.0.1", false),
             ("localhost.example", false),
         ] {
-            assert_eq!(Address::parse(written).unwrap().is_loopback(), expected, "{written}");
+            assert_eq!(NodeAddress::parse(written).unwrap().is_loopback(), expected, "{written}");
         }
     }
 

@@ -16,10 +16,15 @@ pub const SORT_OF_INDICES: &str =
     r#"[{"_doc":"asc"},{"_shard_doc":"asc"},{"_index":{"order":"asc","unmapped_type":"keyword"}}]"#;
 /// For servers that do not know the second key.
 pub const SCROLL_SORT: &str = r#"["_doc"]"#;
+/// The documents that were stored last come first.
+pub const LAST_FIRST: &str = r#"[{"_doc":"desc"}]"#;
 
 #[derive(Serialize)]
-pub struct Search<'a> {
+pub struct SearchBody<'a> {
     pub size: u64,
+    /// Hits to pass over.
+    #[serde(skip_serializing_if = "is_none")]
+    pub from: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub query: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -28,12 +33,16 @@ pub struct Search<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub search_after: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub slice: Option<Slice>,
+    pub slice: Option<SliceRequest>,
     pub track_total_hits: bool,
     #[serde(rename = "_source", skip_serializing_if = "Option::is_none")]
     pub source: Option<Sources<'a>>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub version: bool,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Serialize)]
@@ -43,7 +52,7 @@ pub struct Pit<'a> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Slice {
+pub struct SliceRequest {
     pub id: usize,
     pub max: usize,
 }
@@ -52,13 +61,13 @@ pub struct Slice {
 #[derive(Clone, Copy, Serialize)]
 #[serde(untagged)]
 pub enum Sources<'a> {
-    Some(Filter<'a>),
+    Some(SourceFilter<'a>),
     /// Always false.
     None(bool),
 }
 
 #[derive(Clone, Copy, Serialize)]
-pub struct Filter<'a> {
+pub struct SourceFilter<'a> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub includes: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -72,7 +81,7 @@ pub struct Filter<'a> {
 pub const WITH_VECTORS: &str =
     r#"{"size":0,"track_total_hits":false,"_source":{"exclude_vectors":false}}"#;
 
-impl Search<'_> {
+impl SearchBody<'_> {
     pub fn text(&self) -> String {
         serde_json::to_string(self).expect("a search is made of text and numbers")
     }
@@ -132,15 +141,16 @@ mod tests {
 
     #[test]
     fn a_search_keeps_the_servers_own_words() {
-        let search = Search {
+        let search = SearchBody {
             size: 10,
+            from: 0,
             query: None,
             pit: Some(Pit { id: "x\"y", keep_alive: "5000ms" }),
             sort: raw(SORT.as_bytes()).unwrap(),
             search_after: Some(raw(b"[18446744073709551615, 4294967296]").unwrap()),
-            slice: Some(Slice { id: 0, max: 2 }),
+            slice: Some(SliceRequest { id: 0, max: 2 }),
             track_total_hits: false,
-            source: Some(Sources::Some(Filter {
+            source: Some(Sources::Some(SourceFilter {
                 includes: &["a".to_string()],
                 excludes: &[],
                 exclude_vectors: None,

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use flate2::write::MultiGzDecoder;
+use reqwest::Response;
 
-use super::client::{Client, Reply};
 use crate::error::{Error, Kind, Result};
 use crate::record::ErrorType;
 
@@ -23,25 +23,42 @@ pub enum More {
     Over,
 }
 
+/// How far a body was read.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum BodyEnd {
     Whole,
     TooLarge,
+    /// The run is over.
     Over,
+}
+
+/// Why a body was not read.
+pub enum BodyError {
+    /// The connection broke off.
+    Broken(reqwest::Error),
+    TimedOut,
+    /// What came is not what the headers promise.
+    Encoding(Error),
+}
+
+impl From<Error> for BodyError {
+    fn from(error: Error) -> BodyError {
+        BodyError::Encoding(error)
+    }
 }
 
 /// Slower than this is no network, but a server that lets us wait.
 const BYTES_A_SECOND_MIN: u64 = 16 << 10;
 
-/// Reads a body into `buffer`. `more` is asked whenever the limit is reached.
+/// Reads a body into `buffer`. `more` is asked whenever the limit is reached. It may take `timeout`
+/// beyond what it needs at the lowest speed.
 pub async fn read(
-    client: &Client,
-    reply: Reply,
+    mut response: Response,
+    timeout: Duration,
     buffer: &mut Vec<u8>,
     limit: usize,
     mut more: impl FnMut(usize) -> More,
-) -> Result<Outcome> {
-    let Reply { mut response, node } = reply;
+) -> std::result::Result<BodyEnd, BodyError> {
     let encoding = response.headers().get(reqwest::header::CONTENT_ENCODING);
     let is_packed = match encoding.map(|value| value.as_bytes().to_ascii_lowercase()) {
         None => false,
@@ -49,19 +66,19 @@ pub async fn read(
         Some(name) if name == b"gzip" || name == b"x-gzip" => true,
         Some(_) => {
             let message = "the answer is packed in a way that was not asked for";
-            return Err(Error::new(Kind::Unavailable, ErrorType::Protocol, message));
+            return Err(Error::new(Kind::Unavailable, ErrorType::Protocol, message).into());
         }
     };
     let mut filling = Filling::new(buffer, is_packed);
     let mut limit = limit;
-    let mut patience = Patience::new(client.timeout());
+    let mut patience = Patience::new(timeout);
     loop {
         let asked = Instant::now();
         let piece = match tokio::time::timeout(patience.left(), response.chunk()).await {
             Ok(Ok(Some(piece))) => piece,
-            Ok(Ok(None)) => return filling.ended(),
-            Ok(Err(cause)) => return Err(client.broken(node, &cause)),
-            Err(_) => return Err(client.timed_out(node)),
+            Ok(Ok(None)) => return Ok(filling.ended()?),
+            Ok(Err(cause)) => return Err(BodyError::Broken(cause)),
+            Err(_) => return Err(BodyError::TimedOut),
         };
         patience.got(piece.len() as u64, asked.elapsed());
         let step = if is_packed { EXPANDED_AT_ONCE } else { piece.len().max(1) };
@@ -70,8 +87,8 @@ pub async fn read(
             while filling.length() > limit {
                 match more(filling.length()) {
                     More::UpTo(larger) if larger > limit => limit = larger,
-                    More::UpTo(_) | More::No => return Ok(Outcome::TooLarge),
-                    More::Over => return Ok(Outcome::Over),
+                    More::UpTo(_) | More::No => return Ok(BodyEnd::TooLarge),
+                    More::Over => return Ok(BodyEnd::Over),
                 }
             }
         }
@@ -128,11 +145,11 @@ impl Filling<'_> {
         }
     }
 
-    fn ended(&mut self) -> Result<Outcome> {
+    fn ended(&mut self) -> Result<BodyEnd> {
         match self {
-            Filling::Plain(_) => Ok(Outcome::Whole),
+            Filling::Plain(_) => Ok(BodyEnd::Whole),
             Filling::Packed(decoder) => {
-                decoder.try_finish().map(|()| Outcome::Whole).map_err(unpacked)
+                decoder.try_finish().map(|()| BodyEnd::Whole).map_err(unpacked)
             }
         }
     }

@@ -9,7 +9,7 @@ const REST_MIN: Duration = Duration::from_secs(1);
 const REST_MAX: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum CircuitState {
     /// It answers.
     Closed,
     /// It failed, and is not asked for now.
@@ -21,7 +21,7 @@ pub enum State {
 /// What is known of one node.
 #[derive(Clone, Copy, Debug)]
 struct Circuit {
-    state: State,
+    state: CircuitState,
     /// In a row.
     failures: u32,
     /// Until then it is left, or waited for where it is asked once more.
@@ -29,7 +29,8 @@ struct Circuit {
 }
 
 impl Circuit {
-    const NEW: Circuit = Circuit { state: State::Closed, failures: 0, until: Duration::ZERO };
+    const NEW: Circuit =
+        Circuit { state: CircuitState::Closed, failures: 0, until: Duration::ZERO };
 
     fn rest(&self) -> Duration {
         let doubled = 2_u32.saturating_pow(self.failures.saturating_sub(1));
@@ -37,7 +38,7 @@ impl Circuit {
     }
 
     fn probe(&mut self, now: Duration) {
-        self.state = State::HalfOpen;
+        self.state = CircuitState::HalfOpen;
         // Whoever asks may be gone before the answer is there.
         self.until = now + self.rest();
     }
@@ -66,7 +67,7 @@ impl Circuits {
             .filter(|at| !tried.contains(at))
             .collect();
         let nodes = &self.nodes;
-        let closed = left.iter().find(|at| nodes[**at].state == State::Closed);
+        let closed = left.iter().find(|at| nodes[**at].state == CircuitState::Closed);
         let rested = || left.iter().find(|at| nodes[**at].until <= now);
         let first = || left.iter().min_by_key(|at| nodes[**at].until);
         let chosen = match closed.or_else(rested) {
@@ -74,7 +75,7 @@ impl Circuits {
             None if tried.is_empty() => *first()?,
             None => return None,
         };
-        if self.nodes[chosen].state != State::Closed {
+        if self.nodes[chosen].state != CircuitState::Closed {
             self.nodes[chosen].probe(now);
         }
         self.current = chosen;
@@ -83,7 +84,7 @@ impl Circuits {
 
     /// A node answered. What it was asked before it failed says nothing of how it is now.
     pub fn answered(&mut self, node: usize) {
-        if self.nodes[node].state != State::Open {
+        if self.nodes[node].state != CircuitState::Open {
             self.nodes[node] = Circuit::NEW;
         }
     }
@@ -98,26 +99,26 @@ impl Circuits {
     ) -> Option<Duration> {
         let circuit = &mut self.nodes[node];
         let wanted = wanted.unwrap_or_default();
-        if circuit.state == State::Open && now < circuit.until {
+        if circuit.state == CircuitState::Open && now < circuit.until {
             circuit.until = circuit.until.max(now + wanted);
             return None;
         }
         circuit.failures = circuit.failures.saturating_add(1);
-        circuit.state = State::Open;
+        circuit.state = CircuitState::Open;
         let rest = circuit.rest().max(wanted);
         circuit.until = now + rest;
         Some(rest)
     }
 
     #[cfg(test)]
-    fn states(&self) -> Vec<State> {
+    fn states(&self) -> Vec<CircuitState> {
         self.nodes.iter().map(|circuit| circuit.state).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::State::{Closed, HalfOpen, Open};
+    use super::CircuitState::{Closed, HalfOpen, Open};
     use super::*;
 
     /// What happens to the nodes.
@@ -133,7 +134,7 @@ mod tests {
     use Step::{Answered, Choose, Failed, Later};
 
     #[track_caller]
-    fn check(count: usize, steps: &[(u64, Step, &[State])]) {
+    fn check(count: usize, steps: &[(u64, Step, &[CircuitState])]) {
         let mut circuits = Circuits::new(count);
         let seconds = |rest: Option<Duration>| rest.map(|rest| rest.as_secs());
         for (number, (at, step, states)) in steps.iter().enumerate() {

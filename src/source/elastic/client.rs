@@ -4,7 +4,6 @@
 //!
 //! Nothing is tried twice here, but at the next node what one of them did not give.
 
-use std::error::Error as StdError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,14 +15,14 @@ use reqwest::header::{
 };
 use serde::de::IgnoredAny;
 
-use super::address::{self, Address};
-use super::answer::{self, Refusal, shortened};
-use super::body::{self, More, Outcome};
+use super::address::{self, NodeAddress};
+use super::body::{self, BodyEnd, BodyError, More};
 use super::circuit::Circuits;
-use super::hidden::Hidden;
+use super::credential_mask::CredentialMask;
+use super::error_answer::{self, ErrorAnswer, shortened};
 use super::indices::weight;
 use super::node::{Node, broken_off, node, unreachable};
-use super::{Auth, Tls};
+use super::{Auth, ElasticTls};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, Operation};
 use crate::record::ErrorType;
@@ -33,7 +32,7 @@ const INFO_BYTES_MAX: usize = 4 << 20;
 /// The name of a snapshot has about 100 bytes for each shard.
 const SNAPSHOT_BYTES_MAX: usize = 16 << 20;
 /// As much as is read of why something is refused.
-const REFUSAL_BYTES: usize = 256 << 10;
+pub const REFUSAL_BYTES_MAX: usize = 256 << 10;
 
 pub struct Client {
     nodes: Vec<Node>,
@@ -43,14 +42,14 @@ pub struct Client {
     timeout: Duration,
     compress: bool,
     authorization: Option<HeaderValue>,
-    hidden: Hidden,
+    mask: CredentialMask,
     /// What an answer may take: before the first page nothing else does.
     memory: usize,
     observer: Arc<dyn Observer>,
 }
 
 /// How requests are made, whoever is asked.
-pub struct Manner {
+pub struct RequestSettings {
     pub timeout: Duration,
     pub compress: bool,
     pub memory: usize,
@@ -70,7 +69,7 @@ impl Reply {
     /// When the server wants to be asked again.
     pub fn retry_after(&self) -> Option<Duration> {
         let words = self.response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-        answer::retry_after(words, Timestamp::now())
+        error_answer::retry_after(words, Timestamp::now())
     }
 }
 
@@ -98,9 +97,9 @@ impl Answer {
     }
 
     /// What it means, where it is not what was asked for.
-    pub fn refusal(&self) -> Refusal {
-        let refusal = Refusal::read(self.status, &self.body);
-        Refusal { retry_after: self.retry_after, ..refusal }
+    pub fn refusal(&self) -> ErrorAnswer {
+        let refusal = ErrorAnswer::read(self.status, &self.body);
+        ErrorAnswer { retry_after: self.retry_after, ..refusal }
     }
 
     /// The node is not to blame for it.
@@ -147,11 +146,11 @@ impl<'a> Question<'a> {
 
 impl Client {
     pub fn new(
-        addresses: Vec<Address>,
+        addresses: Vec<NodeAddress>,
         auth: &Auth,
-        hidden: Hidden,
-        tls: &Tls,
-        manner: Manner,
+        mask: CredentialMask,
+        tls: &ElasticTls,
+        manner: RequestSettings,
         observer: Arc<dyn Observer>,
     ) -> Result<Client> {
         let authorization = super::node::authorization(auth)?;
@@ -168,7 +167,7 @@ impl Client {
             .map(|address| node(address, tls, pem.as_deref()))
             .collect::<Result<Vec<Node>>>()?;
         let circuits = Mutex::new(Circuits::new(nodes.len()));
-        let Manner { timeout, compress, memory } = manner;
+        let RequestSettings { timeout, compress, memory } = manner;
         let born = Instant::now();
         Ok(Client {
             nodes,
@@ -177,7 +176,7 @@ impl Client {
             timeout,
             compress,
             authorization,
-            hidden,
+            mask,
             memory,
             observer,
         })
@@ -231,12 +230,12 @@ impl Client {
         let is_elastic = reply.response.headers().contains_key("x-elastic-product");
         let most = match status {
             200 => self.most(operation),
-            _ => REFUSAL_BYTES,
+            _ => REFUSAL_BYTES_MAX,
         };
         let mut body = Vec::new();
-        let read = body::read(self, reply, &mut body, most, |_| More::No).await;
+        let read = self.read_body(reply, &mut body, most, |_| More::No).await;
         let is_too_large = match read {
-            Ok(outcome) => outcome == Outcome::TooLarge,
+            Ok(outcome) => outcome == BodyEnd::TooLarge,
             Err(error) => {
                 self.tell(operation, None);
                 return Ok(Err(error));
@@ -244,7 +243,7 @@ impl Client {
         };
         self.tell(operation, Some(status));
         if status != 200 {
-            body = self.hidden.bytes(&body);
+            body = self.mask.bytes(&body);
         } else if is_too_large || !self.may_hold(operation, &body) {
             return Err(self.too_large(index, question));
         }
@@ -337,7 +336,7 @@ impl Client {
             .and_then(|location| location.to_str().ok())
             .and_then(|location| address::aim_of(reply.response.url(), location));
         let aim = match aim {
-            Some(aim) => format!("to '{}'", shortened(&self.hidden.text(&aim))),
+            Some(aim) => format!("to '{}'", shortened(&self.mask.text(&aim))),
             None => "to no other place".to_string(),
         };
         let message = format!("'{name}' redirects {aim}, which is not followed ({status})");
@@ -381,20 +380,28 @@ impl Client {
         self.memory
     }
 
-    pub fn hidden(&self) -> &Hidden {
-        &self.hidden
+    pub fn mask(&self) -> &CredentialMask {
+        &self.mask
     }
 
-    pub fn timeout(&self) -> Duration {
-        self.timeout
+    /// Reads the body of an answer into `buffer`, up to `limit`, or further where `more` says so.
+    pub async fn read_body(
+        &self,
+        reply: Reply,
+        buffer: &mut Vec<u8>,
+        limit: usize,
+        more: impl FnMut(usize) -> More,
+    ) -> Result<BodyEnd> {
+        let Reply { response, node } = reply;
+        let read = body::read(response, self.timeout, buffer, limit, more).await;
+        read.map_err(|error| match error {
+            BodyError::Broken(cause) => broken_off(&self.nodes[node].address, &cause),
+            BodyError::TimedOut => self.timed_out(node),
+            BodyError::Encoding(error) => error,
+        })
     }
 
-    /// A body that broke off.
-    pub fn broken(&self, index: usize, cause: &(dyn StdError + 'static)) -> Error {
-        broken_off(&self.nodes[index].address, cause)
-    }
-
-    pub fn timed_out(&self, index: usize) -> Error {
+    fn timed_out(&self, index: usize) -> Error {
         let message = format!("'{}' did not answer in time", self.nodes[index].address.name());
         Error::new(Kind::Unavailable, ErrorType::Timeout, message)
             .help("--es-timeout is how long an answer may take")

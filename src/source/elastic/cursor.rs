@@ -8,14 +8,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::reading::Reading;
+use super::page_reader::PageReader;
 use super::slice::{Slice, Turn};
 use crate::error::{Error, Result};
 use crate::record::{Flush, Interval, Position, Segment};
 use crate::source::{Cursor, Host, Tally};
 
 pub struct HitCursor {
-    reading: Arc<Reading>,
+    reader: Arc<PageReader>,
     slices: Vec<Slice>,
     /// Those that the server has no room for as long as others are read.
     waiting: Vec<bool>,
@@ -28,22 +28,22 @@ pub struct HitCursor {
 }
 
 impl HitCursor {
-    pub fn new(reading: Arc<Reading>) -> HitCursor {
+    pub fn new(reader: Arc<PageReader>) -> HitCursor {
         let mut cursor = HitCursor {
             slices: Vec::new(),
             waiting: Vec::new(),
             is_crowded: false,
             turn: 0,
             records: 0,
-            reading,
+            reader,
         };
         cursor.begin();
         cursor
     }
 
     fn begin(&mut self) {
-        let count = self.reading.slices();
-        self.slices = (0..count).map(|number| Slice::new(self.reading.clone(), number)).collect();
+        let count = self.reader.slices();
+        self.slices = (0..count).map(|number| Slice::new(self.reader.clone(), number)).collect();
         self.waiting = vec![false; count];
         self.turn = 0;
     }
@@ -51,18 +51,18 @@ impl HitCursor {
     /// Reads as one what cannot be read in slices. Nothing was handed out yet.
     fn begin_whole(&mut self) {
         self.slices.clear();
-        self.reading.runtime.block_on(self.reading.snapshot.close_scrolls());
-        for counted in [&self.reading.scrolled, &self.reading.delivered] {
+        self.reader.runtime.block_on(self.reader.snapshot.close_scrolls());
+        for counted in [&self.reader.scrolled, &self.reader.delivered] {
             counted.store(0, Ordering::Relaxed);
         }
-        self.reading.set_slices(1);
+        self.reader.set_slices(1);
         self.begin();
     }
 
     /// A slice has ended, which makes room for others.
     fn ended(&mut self, slice: usize) {
-        if self.reading.is_scroll() {
-            self.reading.runtime.block_on(self.reading.snapshot.close_slice(slice));
+        if self.reader.is_scroll() {
+            self.reader.runtime.block_on(self.reader.snapshot.close_slice(slice));
             self.waiting.fill(false);
         }
     }
@@ -81,8 +81,8 @@ impl HitCursor {
     /// Asks for a page of each slice. Those of a scroll only where all have their turn in the next
     /// segment: they must not wait for long.
     fn ask_ahead(&mut self) -> Result<()> {
-        let all = self.slices.len() as u64 * self.reading.page_records();
-        if self.reading.is_scroll() && all > self.reading.limit().records {
+        let all = self.slices.len() as u64 * self.reader.page_records();
+        if self.reader.is_scroll() && all > self.reader.limit().records {
             return Ok(());
         }
         let slices = self.slices.iter_mut().zip(&self.waiting);
@@ -105,8 +105,8 @@ impl HitCursor {
         let begins_round = self.slices[..at].iter().all(Slice::is_ended);
         let until = if begins_round { self.slices.len() } else { at + 1 };
         let next = || self.slices[at..until].iter().filter(|slice| !slice.is_ended());
-        let limit = self.reading.limit();
-        let more = next().count() as u64 * self.reading.page_records();
+        let limit = self.reader.limit();
+        let more = next().count() as u64 * self.reader.page_records();
         match () {
             () if records == 0 => None,
             () if records + more > limit.records => Some(Flush::Records),
@@ -144,7 +144,7 @@ impl Cursor for HitCursor {
                 Turn::Unsliced if self.records == 0 => {
                     tracing::info!(
                         "the server cannot read '{}' in slices, because an index has no mapping: it is read as one",
-                        self.reading.title
+                        self.reader.title
                     );
                     lines.clear();
                     records = 0;
@@ -155,7 +155,7 @@ impl Cursor for HitCursor {
                 Turn::Unsliced => {
                     let message = format!(
                         "the server cannot read '{}' in slices, because an index has no mapping",
-                        self.reading.title
+                        self.reader.title
                     );
                     return Err(Error::config(message).help("set --es-slices to 1"));
                 }
@@ -170,7 +170,7 @@ impl Cursor for HitCursor {
         if records == 0 {
             return Ok(None);
         }
-        let is_large = lines.len() > self.reading.limit().bytes;
+        let is_large = lines.len() > self.reader.limit().bytes;
         let segment = Segment {
             interval: Interval { split: 0, from, to: self.position() },
             first_record: self.records + 1,
@@ -189,9 +189,11 @@ impl Cursor for HitCursor {
     }
 
     fn tally(&self) -> Tally {
+        let received_bytes = self.slices.iter().map(Slice::received_bytes).sum();
         Tally {
             records: self.slices.iter().map(Slice::records).sum(),
-            stored_bytes: self.slices.iter().map(Slice::received_bytes).sum(),
+            stored_bytes: received_bytes,
+            decoded_bytes: received_bytes,
         }
     }
 }

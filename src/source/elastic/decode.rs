@@ -3,32 +3,32 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::poison;
+use super::malformed;
 use crate::error::Result;
 use crate::record::{ErrorType, Place, Rows, Segment, Shape, Value};
 use crate::source::Decode;
-use crate::source::document::{Picker, Refusal, Text};
+use crate::source::document::{JsonText, Picker, RecordFault};
 
 /// What stands beside a document in a hit.
-pub const BESIDE: &[&str] = &["_id", "_index", "_routing", "_version"];
+pub const METADATA_FIELDS: &[&str] = &["_id", "_index", "_routing", "_version"];
 
 pub struct HitDecode {
     /// What the splits are called.
     pub names: Vec<String>,
     pub picker: Picker,
-    /// Of `BESIDE`, what goes in front of the fields of whole documents.
-    pub beside: Vec<String>,
+    /// Of `METADATA_FIELDS`, what goes in front of the fields of whole documents.
+    pub metadata: Vec<String>,
 }
 
 /// A hit as it is served. Other fields of it, such as `sort`, are no part of the record.
 #[derive(Deserialize)]
 struct Hit<'a> {
     #[serde(borrow, rename = "_index")]
-    index: Text<'a>,
+    index: JsonText<'a>,
     #[serde(borrow, rename = "_id")]
-    id: Text<'a>,
+    id: JsonText<'a>,
     #[serde(borrow, rename = "_routing")]
-    routing: Option<Text<'a>>,
+    routing: Option<JsonText<'a>>,
     #[serde(borrow, rename = "_version")]
     version: Option<&'a RawValue>,
     #[serde(borrow, rename = "_source")]
@@ -36,7 +36,7 @@ struct Hit<'a> {
 }
 
 impl Hit<'_> {
-    fn beside(&self, name: &str) -> Value<'_> {
+    fn metadata(&self, name: &str) -> Value<'_> {
         match name {
             "_id" => Value::Text(self.id.0.as_bytes()),
             "_index" => Value::Text(self.index.0.as_bytes()),
@@ -76,7 +76,7 @@ impl Decode for HitDecode {
                     record: Some(segment.first_record + index),
                     ..Place::split(&self.names[segment.interval.split])
                 };
-                let raw = poison::framed(line).map_or(line, |(framed, _)| framed.raw);
+                let raw = malformed::framed(line).map_or(line, |(framed, _)| framed.raw);
                 rows.rejected.push(refusal.reject(self.locate(line, place), raw)?);
             }
             offset = end;
@@ -87,7 +87,7 @@ impl Decode for HitDecode {
 
     fn record_end(&self, bytes: &[u8], start: usize) -> usize {
         let rest = &bytes[start..];
-        if let Some((_, length)) = poison::framed(rest) {
+        if let Some((_, length)) = malformed::framed(rest) {
             return start + length;
         }
         memchr::memchr(b'\n', rest).map_or(bytes.len(), |at| start + at + 1)
@@ -97,7 +97,7 @@ impl Decode for HitDecode {
     fn locate(&self, raw: &[u8], mut place: Place) -> Place {
         place.line = None;
         place.byte = None;
-        let named = poison::framed(raw).map_or(raw, |(framed, _)| framed.head);
+        let named = malformed::framed(raw).map_or(raw, |(framed, _)| framed.head);
         if let Ok(hit) = serde_json::from_slice::<Named>(named) {
             place.split = hit.index.0.into_owned();
             place.document = Some(hit.id.0.into_owned());
@@ -110,9 +110,9 @@ impl Decode for HitDecode {
 #[derive(Deserialize)]
 struct Named<'a> {
     #[serde(borrow, rename = "_index")]
-    index: Text<'a>,
+    index: JsonText<'a>,
     #[serde(borrow, rename = "_id")]
-    id: Text<'a>,
+    id: JsonText<'a>,
 }
 
 impl HitDecode {
@@ -121,27 +121,27 @@ impl HitDecode {
         line: &[u8],
         spliced: &mut Vec<u8>,
         rows: &mut Rows,
-    ) -> std::result::Result<(), Refusal> {
-        if let Some((framed, _)) = poison::framed(line) {
+    ) -> std::result::Result<(), RecordFault> {
+        if let Some((framed, _)) = malformed::framed(line) {
             return Err(bad(framed.raw));
         }
         let text = std::str::from_utf8(line)
-            .map_err(|_| Refusal::new(ErrorType::Encoding, "the hit is not valid UTF-8"))?;
+            .map_err(|_| RecordFault::new(ErrorType::Encoding, "the hit is not valid UTF-8"))?;
         let hit: Hit = serde_json::from_str(text).map_err(|cause| {
             let words = cause.to_string();
             let what = words.split(" at line ").next().unwrap_or_default();
-            Refusal::new(ErrorType::Parse, format!("the hit cannot be read: {what}"))
+            RecordFault::new(ErrorType::Parse, format!("the hit cannot be read: {what}"))
         })?;
         let source = hit.source.get();
         if !self.picker.is_whole() {
-            return self.picker.row(source, |name| hit.beside(name), rows);
+            return self.picker.row(source, |name| hit.metadata(name), rows);
         }
         // Reading the hit has read the document to its end, so it need not be read once more.
         if !source.starts_with('{') {
-            return Err(Refusal::new(ErrorType::Parse, "not a JSON object"));
+            return Err(RecordFault::new(ErrorType::Parse, "not a JSON object"));
         }
         self.picker.saw_whole(source);
-        if self.beside.is_empty() {
+        if self.metadata.is_empty() {
             rows.json(source.as_bytes());
         } else {
             self.splice(&hit, source, spliced);
@@ -154,8 +154,8 @@ impl HitDecode {
     fn splice(&self, hit: &Hit, source: &str, spliced: &mut Vec<u8>) {
         spliced.clear();
         spliced.push(b'{');
-        for name in &self.beside {
-            let value = hit.beside(name);
+        for name in &self.metadata {
+            let value = hit.metadata(name);
             if matches!(value, Value::Absent) {
                 continue;
             }
@@ -181,10 +181,10 @@ impl HitDecode {
 }
 
 /// Why a document is none that can be taken.
-fn bad(raw: &[u8]) -> Refusal {
+fn bad(raw: &[u8]) -> RecordFault {
     match std::str::from_utf8(raw) {
-        Err(_) => Refusal::new(ErrorType::Encoding, "the document is not valid UTF-8"),
-        Ok(_) => Refusal::new(
+        Err(_) => RecordFault::new(ErrorType::Encoding, "the document is not valid UTF-8"),
+        Ok(_) => RecordFault::new(
             ErrorType::Parse,
             "the document is not JSON, which has no comments and begins with no byte order mark",
         ),
@@ -199,5 +199,4 @@ fn quote(text: &[u8], out: &mut Vec<u8>) {
 }
 
 #[cfg(test)]
-#[path = "decode_tests.rs"]
 mod tests;

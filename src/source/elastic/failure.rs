@@ -1,6 +1,6 @@
 //! Why a page of an index is not to be had, in words for a person. `title` is what is read. Pure.
 
-use super::answer::Refusal;
+use super::error_answer::ErrorAnswer;
 use super::order::Disorder;
 use crate::error::{Error, Kind};
 use crate::record::{ErrorType, Place};
@@ -17,7 +17,7 @@ pub fn bent(title: &str) -> Error {
 }
 
 /// A bad document that a scroll cannot look for.
-pub fn hidden(title: &str, reason: &str) -> Error {
+pub fn hidden_end(title: &str, reason: &str) -> Error {
     let message = format!(
         "a page of '{title}' holds a document that is no JSON and hides its own end: {reason}"
     );
@@ -58,7 +58,7 @@ pub fn document_too_large(title: &str, hit: &[u8], limit: usize) -> Error {
     Error::data(ErrorType::TooLarge, message).at(place).help("raise --max-record-bytes")
 }
 
-pub fn deleted(title: &str, refusal: &Refusal) -> Error {
+pub fn deleted(title: &str, refusal: &ErrorAnswer) -> Error {
     let message = format!("a page of '{title}': an index was deleted or closed while it was read");
     Error::new(Kind::Unavailable, ErrorType::PartialResult, message)
         .because(refusal.reason.clone())

@@ -443,5 +443,4 @@ fn matches(pattern: &str, name: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "mapping_tests.rs"]
 mod tests;

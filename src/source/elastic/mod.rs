@@ -4,29 +4,30 @@
 //! A page counts only when it is complete, and is asked for again when it is not.
 
 mod address;
-mod answer;
 mod ask;
 mod body;
 mod circuit;
 mod client;
+mod credential_mask;
 mod cursor;
 mod decode;
-mod dialect;
-mod doubt;
+mod error_answer;
 mod failure;
 mod growth;
-mod hidden;
 mod indices;
+mod malformed;
 mod mapping;
 mod node;
 mod now;
 mod opening;
 mod order;
-mod pace;
 mod page;
+mod page_faults;
+mod page_reader;
+mod page_sizer;
 mod pinning;
-mod poison;
-mod reading;
+mod sampling;
+mod server_info;
 mod slice;
 mod snapshot;
 mod taking;
@@ -39,15 +40,17 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 
 use self::cursor::HitCursor;
-use self::decode::{BESIDE, HitDecode};
+use self::decode::{HitDecode, METADATA_FIELDS};
 pub use self::opening::SLICES_BY_DEFAULT;
-use self::reading::Reading;
-use super::asked::{Asked, Naming};
+use self::page_reader::PageReader;
 use super::document::Picker;
+use super::named_fields::{FieldCheck, NamedFields};
+use super::sample::{Sampled, name_columns};
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::error::{Error, Kind, Later, Result};
 use crate::event::{Expected, Observer};
-use crate::record::{Dates, ErrorType, Field};
+use crate::infer::Sample;
+use crate::record::{ColumnType, Dates, ErrorType, Field};
 use crate::secret::Secret;
 
 #[derive(Clone, Debug)]
@@ -62,17 +65,21 @@ pub struct ElasticSettings {
     pub include: Vec<String>,
     pub exclude: Vec<String>,
     pub auth: Auth,
-    pub tls: Tls,
+    pub tls: ElasticTls,
     /// Parts that are read side by side.
     pub slices: Option<usize>,
     /// Of `_id`, `_index`, `_routing` and `_version`: put in front of the fields of whole documents.
-    pub beside: Vec<String>,
+    pub metadata: Vec<String>,
     /// An object in a document is its fields, named `outer.inner`.
     pub flatten: bool,
+    /// What stands between the names of such fields where they are columns, if that is no dot.
+    pub separator: Option<String>,
     /// Fields whose dates are not written as the mapping says.
     pub dates: Vec<(String, Dates)>,
+    /// What columns are to be that are made for these.
+    pub types: Vec<(String, ColumnType)>,
     /// Fields that the user named.
-    pub asked: Vec<Naming>,
+    pub asked: Vec<NamedFields>,
     /// As long as the server keeps a snapshot that nobody asks for.
     pub keep_alive: Duration,
     /// As long as an answer may take to begin, and to come beyond what it needs on a slow network.
@@ -99,7 +106,7 @@ pub enum Auth {
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct Tls {
+pub struct ElasticTls {
     /// Trusted besides those the system trusts.
     pub ca: Option<PathBuf>,
     /// Any certificate will do.
@@ -115,24 +122,27 @@ impl ElasticSettings {
 }
 
 pub struct ElasticSource {
-    reading: Arc<Reading>,
+    reader: Arc<PageReader>,
     splits: Vec<Split>,
     fields: Vec<Field>,
-    beside: Vec<String>,
+    metadata: Vec<String>,
     flatten: bool,
+    separator: Option<String>,
     /// Hits when the snapshot was taken.
     total: u64,
-    index_count: usize,
+    /// Names of the indices.
+    indices: Vec<String>,
+    types: Vec<(String, ColumnType)>,
     /// Documents with a routing of their own, where there are several shards.
     routed: u64,
-    keeper: Mutex<Option<Keeper>>,
-    asked: Asked,
+    keeper: Mutex<Option<KeepAliveTask>>,
+    asked: FieldCheck,
 }
 
 /// Keeps the snapshot alive until it is dropped.
-struct Keeper(AbortHandle);
+struct KeepAliveTask(AbortHandle);
 
-impl Drop for Keeper {
+impl Drop for KeepAliveTask {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -145,26 +155,33 @@ impl ElasticSource {
         settings: ElasticSettings,
         observer: Arc<dyn Observer>,
     ) -> Result<ElasticSource> {
-        let beside = settings.beside.clone();
+        let metadata = settings.metadata.clone();
         let flatten = settings.flatten;
-        let asked = Asked::new(&settings.asked);
-        let opened = opening::open(settings, observer).await?;
+        let types = settings.types.clone();
+        let separator = settings.separator.clone();
+        let asked = FieldCheck::new(&settings.asked);
+        let mut opened = opening::open(settings, observer).await?;
+        name_columns(&mut opened.fields, separator.as_deref());
         let names: Vec<String> = match opened.is_nothing {
             true => Vec::new(),
-            false => vec![opened.reading.title.clone()],
+            false => vec![opened.reader.title.clone()],
         };
-        let snapshot = opened.reading.snapshot.clone();
-        let is_kept = snapshot.dialect() != dialect::Dialect::Scroll && !names.is_empty();
-        let keeper = is_kept
-            .then(|| Keeper(tokio::spawn(async move { snapshot.keep().await }).abort_handle()));
+        let snapshot = opened.reader.snapshot.clone();
+        let is_kept =
+            snapshot.paging_method() != server_info::PagingMethod::Scroll && !names.is_empty();
+        let keeper = is_kept.then(|| {
+            KeepAliveTask(tokio::spawn(async move { snapshot.keep().await }).abort_handle())
+        });
         Ok(ElasticSource {
-            reading: Arc::new(opened.reading),
+            reader: Arc::new(opened.reader),
             splits: names.into_iter().map(|name| Split { name, is_file: false }).collect(),
             fields: opened.fields,
-            beside,
+            metadata,
             flatten,
+            separator,
             total: opened.total,
-            index_count: opened.index_count,
+            indices: opened.indices,
+            types,
             routed: opened.routed,
             keeper: Mutex::new(keeper),
             asked,
@@ -174,7 +191,7 @@ impl ElasticSource {
 
 impl Drop for ElasticSource {
     fn drop(&mut self) {
-        self.reading.snapshot.close_now();
+        self.reader.snapshot.close_now();
     }
 }
 
@@ -184,26 +201,43 @@ impl Source for ElasticSource {
     }
 
     fn open(&self, _split: usize, limit: SegmentLimit) -> Result<Box<dyn Cursor + '_>> {
-        self.reading.fit(limit);
-        Ok(Box::new(HitCursor::new(self.reading.clone())))
+        self.reader.set_limit(limit);
+        Ok(Box::new(HitCursor::new(self.reader.clone())))
     }
 
     fn fields(&self) -> &[Field] {
         &self.fields
     }
 
+    fn sample(&self) -> Result<Sampled> {
+        let taken = async {
+            match self.splits.is_empty() {
+                true => Ok(Sample::default()),
+                false => {
+                    sampling::take(&self.reader, &self.indices, &self.fields, self.flatten).await
+                }
+            }
+        };
+        // Names that a server gives may be anything, too.
+        let hidden = |error| self.reader.client.mask().error(error);
+        let sample = self.reader.runtime.block_on(taken).map_err(hidden)?;
+        let separator = self.separator.as_deref();
+        sampling::fitted(&self.fields, &sample, self.flatten, separator, &self.types)
+    }
+
     fn key(&self) -> &[&str] {
-        if self.index_count > 1 { &["_index", "_id"] } else { &["_id"] }
+        if self.indices.len() > 1 { &["_index", "_id"] } else { &["_id"] }
     }
 
     fn doubts(&self, key: &[&str]) -> Vec<String> {
-        let is_name = key.contains(&"_id") && key.iter().all(|field| BESIDE.contains(field));
+        let is_name =
+            key.contains(&"_id") && key.iter().all(|field| METADATA_FIELDS.contains(field));
         let mut doubts = Vec::new();
-        if is_name && self.index_count > 1 && !key.contains(&"_index") {
+        if is_name && self.indices.len() > 1 && !key.contains(&"_index") {
             doubts.push(format!(
                 "'{}' is {} indices, and documents of several that share an _id share the key ({}), so that only one of them stays; a key with _index keeps them all",
-                self.reading.title,
-                self.index_count,
+                self.reader.title,
+                self.indices.len(),
                 key.join(", ")
             ));
         }
@@ -211,7 +245,7 @@ impl Source for ElasticSource {
             doubts.push(format!(
                 "{} documents of '{}' have a routing of their own, and those that share an _id share the key ({}), so that only one of them stays; a key with _routing keeps them all",
                 self.routed,
-                self.reading.title,
+                self.reader.title,
                 key.join(", ")
             ));
         }
@@ -220,17 +254,18 @@ impl Source for ElasticSource {
 
     fn decoder(&self, wanted: &Wanted) -> Result<Arc<dyn Decode>> {
         let names = match wanted {
-            Wanted::Everything => &self.beside,
+            Wanted::Everything => &self.metadata,
             Wanted::Fields { names, .. } => names,
         };
         let version = names.iter().any(|name| name == "_version");
-        self.reading.version.store(version, Ordering::Relaxed);
-        let picker = Picker::new(wanted, BESIDE, self.flatten).with_paths();
-        let watch = self.asked.watch(&picker.shape(), BESIDE);
+        self.reader.version.store(version, Ordering::Relaxed);
+        let picker = Picker::new(wanted, METADATA_FIELDS, self.flatten).with_paths();
+        let picker = picker.joined_by(self.separator.as_deref());
+        let watch = self.asked.watch(&picker.shape(), METADATA_FIELDS);
         Ok(Arc::new(HitDecode {
             names: self.splits.iter().map(|split| split.name.clone()).collect(),
             picker: picker.watched(watch),
-            beside: self.beside.clone(),
+            metadata: self.metadata.clone(),
         }))
     }
 
@@ -240,14 +275,14 @@ impl Source for ElasticSource {
 
     fn confirm(&self, records: u64) -> Result<()> {
         // Scrolls see the index as it is when each of them begins.
-        let total = match self.reading.is_scroll() {
-            true => self.reading.scrolled.load(Ordering::Relaxed),
+        let total = match self.reader.is_scroll() {
+            true => self.reader.scrolled.load(Ordering::Relaxed),
             false => self.total,
         };
         if records == total {
             return self.asked.judge();
         }
-        let title = &self.reading.title;
+        let title = &self.reader.title;
         let message = format!("'{title}' holds {total} documents, but {records} were delivered");
         Err(Error::new(Kind::Data, ErrorType::PartialResult, message).help("run again"))
     }
@@ -255,6 +290,6 @@ impl Source for ElasticSource {
     fn close(&self) -> Later<'_, ()> {
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(keeper);
-        Box::pin(self.reading.snapshot.close())
+        Box::pin(self.reader.snapshot.close())
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use base64::Engine;
 use reqwest::header::HeaderValue;
 
-use super::address::Address;
-use super::{Auth, Tls};
+use super::address::NodeAddress;
+use super::{Auth, ElasticTls};
 use crate::error::{Error, Kind, Result};
 use crate::record::ErrorType;
 
@@ -18,11 +18,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 
 pub struct Node {
-    pub address: Address,
+    pub address: NodeAddress,
     pub http: reqwest::Client,
 }
 
-pub fn node(address: Address, tls: &Tls, pem: Option<&[u8]>) -> Result<Node> {
+pub fn node(address: NodeAddress, tls: &ElasticTls, pem: Option<&[u8]>) -> Result<Node> {
     let wrong = |cause: &(dyn StdError + 'static)| {
         Error::config(format!("no client for '{}': {}", address.name(), root(cause)))
             .help("check --es-url and --es-ca")
@@ -76,7 +76,7 @@ pub fn authorization(auth: &Auth) -> Result<Option<HeaderValue>> {
 }
 
 /// Why a node could not be asked, in the words of whoever knows, without the URL that was asked.
-pub fn unreachable(address: &Address, cause: &(dyn StdError + 'static)) -> Error {
+pub fn unreachable(address: &NodeAddress, cause: &(dyn StdError + 'static)) -> Error {
     let why = root(cause);
     let name = address.name();
     if why.contains("certificate") {
@@ -97,7 +97,7 @@ pub fn unreachable(address: &Address, cause: &(dyn StdError + 'static)) -> Error
 }
 
 /// An answer that began and did not come to its end.
-pub fn broken_off(address: &Address, cause: &(dyn StdError + 'static)) -> Error {
+pub fn broken_off(address: &NodeAddress, cause: &(dyn StdError + 'static)) -> Error {
     let message = format!("the answer of '{}' broke off: {}", address.name(), root(cause));
     Error::new(Kind::Unavailable, ErrorType::Connection, message)
 }
@@ -108,7 +108,7 @@ fn root(cause: &(dyn StdError + 'static)) -> String {
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    super::answer::shortened(&cause.to_string())
+    super::error_answer::shortened(&cause.to_string())
 }
 
 #[cfg(test)]

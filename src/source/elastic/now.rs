@@ -40,7 +40,7 @@ struct InRange {
 
 /// How a field is kept, in all indices that were asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub enum FieldStorage {
     /// A date, with the formats of its mapping.
     Date(String),
     /// `now` is a word like any other.
@@ -231,48 +231,48 @@ fn may_evaluate(filter: &Value) -> bool {
 }
 
 /// How fields are kept, from the answer to `GET /INDEX/_mapping/field/NAMES`.
-pub fn kept(answer: &Value, fields: &[String]) -> BTreeMap<String, Kept> {
+pub fn kept(answer: &Value, fields: &[String]) -> BTreeMap<String, FieldStorage> {
     let indices: Vec<&Value> =
         answer.as_object().into_iter().flat_map(|all| all.values()).collect();
     let in_all = |field: &str| {
         let mut found = indices.iter().map(|index| kept_in(&index["mappings"][field]["mapping"]));
-        let first = found.next().unwrap_or(Kept::Unknown);
-        if found.all(|other| other == first) { first } else { Kept::Unknown }
+        let first = found.next().unwrap_or(FieldStorage::Unknown);
+        if found.all(|other| other == first) { first } else { FieldStorage::Unknown }
     };
     fields.iter().map(|field| (field.clone(), in_all(field))).collect()
 }
 
 /// How fields are kept in these indices and in one more.
 pub fn kept_in_both(
-    mut before: BTreeMap<String, Kept>,
-    here: &BTreeMap<String, Kept>,
-) -> BTreeMap<String, Kept> {
+    mut before: BTreeMap<String, FieldStorage>,
+    here: &BTreeMap<String, FieldStorage>,
+) -> BTreeMap<String, FieldStorage> {
     for (field, kept) in &mut before {
         if here.get(field) != Some(kept) {
-            *kept = Kept::Unknown;
+            *kept = FieldStorage::Unknown;
         }
     }
     before
 }
 
 /// A mapping that stands under the last part of the field's name.
-fn kept_in(mapping: &Value) -> Kept {
+fn kept_in(mapping: &Value) -> FieldStorage {
     let Some(mapping) = mapping.as_object().and_then(|named| named.values().next()) else {
-        return Kept::Unknown;
+        return FieldStorage::Unknown;
     };
     let default = match mapping["type"].as_str() {
         Some("date" | "date_range") => "strict_date_optional_time||epoch_millis",
         Some("date_nanos") => "strict_date_optional_time_nanos||epoch_millis",
         Some("text" | "keyword" | "wildcard" | "constant_keyword" | "match_only_text") => {
-            return Kept::Word;
+            return FieldStorage::Word;
         }
-        _ => return Kept::Unknown,
+        _ => return FieldStorage::Unknown,
     };
     match (&mapping["format"], mapping.get("locale")) {
-        (Value::Null, None) => Kept::Date(default.to_string()),
-        (Value::String(format), None) => Kept::Date(format.clone()),
+        (Value::Null, None) => FieldStorage::Date(default.to_string()),
+        (Value::String(format), None) => FieldStorage::Date(format.clone()),
         // Names of days in another language.
-        _ => Kept::Unknown,
+        _ => FieldStorage::Unknown,
     }
 }
 
@@ -280,14 +280,14 @@ fn kept_in(mapping: &Value) -> Kept {
 pub fn pinned(
     query: &RawValue,
     uses: &Uses,
-    kept: &BTreeMap<String, Kept>,
+    kept: &BTreeMap<String, FieldStorage>,
     now: Timestamp,
 ) -> Result<String, String> {
     if let Some(clause) = &uses.elsewhere {
         return Err(clause.clone());
     }
-    let kept = |field: &str| kept.get(field).unwrap_or(&Kept::Unknown);
-    if let Some(field) = uses.compared.iter().find(|field| *kept(field) != Kept::Word) {
+    let kept = |field: &str| kept.get(field).unwrap_or(&FieldStorage::Unknown);
+    if let Some(field) = uses.compared.iter().find(|field| *kept(field) != FieldStorage::Word) {
         return Err(field.clone());
     }
     // Nanoseconds are written out: where a bound is rounded up, missing digits would be nines.
@@ -295,9 +295,9 @@ pub fn pinned(
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
     for range in &uses.ranges {
         let own = match kept(&range.field) {
-            Kept::Date(format) => format,
-            Kept::Word => continue,
-            Kept::Unknown => return Err(range.field.clone()),
+            FieldStorage::Date(format) => format,
+            FieldStorage::Word => continue,
+            FieldStorage::Unknown => return Err(range.field.clone()),
         };
         for (place, expression) in &range.bounds {
             let math = if expression.is_empty() { "" } else { "||" };
@@ -343,5 +343,4 @@ pub fn instant(answer: &Value) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
-#[path = "now_tests.rs"]
 mod tests;

@@ -1,32 +1,32 @@
 //! Opening: who the server is, what there is to read and how much, and a snapshot of it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use elasticsearch::http::Method;
 use elasticsearch::indices::IndicesGetAliasParts;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::address::{self, Address};
-use super::answer::Trouble;
+use super::address::{self, NodeAddress};
 use super::ask;
-use super::client::{Client, Manner, Question, no_json};
-use super::decode::BESIDE;
-use super::dialect::{self, Dialect};
-use super::hidden::Hidden;
+use super::client::{Client, Question, RequestSettings, no_json};
+use super::credential_mask::CredentialMask;
+use super::decode::METADATA_FIELDS;
+use super::error_answer::ErrorClass;
 use super::indices::{self, Unread};
 use super::mapping::{self, Listing, Mappings};
-use super::pace;
+use super::page_reader::{PageReader, within_a_record};
+use super::page_sizer;
 use super::pinning::{Pinned, pin};
-use super::reading::Reading;
-use super::snapshot::Snapshot;
+use super::server_info::{self, PagingMethod};
+use super::snapshot::IndexSnapshot;
 use super::taking::{routed, take, weigh};
 use super::{Auth, ElasticSettings};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Observer, Operation};
 use crate::record::{Dates, ErrorType, Field, FieldKind};
-use crate::source::asked::Naming;
+use crate::source::named_fields::NamedFields;
 
 /// As many slices as there are shards cost the server nothing; more than this do not help one
 /// machine.
@@ -41,12 +41,13 @@ const FIELDS_SHARE: usize = 8;
 
 /// What opening found out.
 pub struct Opened {
-    pub reading: Reading,
+    pub reader: PageReader,
     /// There is no index, and that is allowed.
     pub is_nothing: bool,
     pub fields: Vec<Field>,
     pub total: u64,
-    pub index_count: usize,
+    /// Names of the indices.
+    pub indices: Vec<String>,
     /// Documents that share a shard with no others of their `_id` only by chance.
     pub routed: u64,
 }
@@ -56,7 +57,7 @@ pub async fn open(settings: ElasticSettings, observer: Arc<dyn Observer>) -> Res
     let client = Arc::new(connect(&settings, observer)?);
     let opened = find_out(settings, query, client.clone()).await;
     // Names that a server gives may be anything, too.
-    opened.map_err(|error| client.hidden().error(error))
+    opened.map_err(|error| client.mask().error(error))
 }
 
 async fn find_out(
@@ -64,7 +65,7 @@ async fn find_out(
     query: Option<Box<RawValue>>,
     client: Arc<Client>,
 ) -> Result<Opened> {
-    let server = dialect::identify(&client).await?;
+    let server = server_info::identify(&client).await?;
     let names: Vec<String> = settings
         .indices
         .iter()
@@ -97,7 +98,7 @@ async fn find_out(
         refuse_unknown(&settings, &mappings, &title)?;
     }
     warn_of_missing(&settings, &mappings, &title);
-    let window = mapping::smallest_window(&known).unwrap_or(pace::PAGE_RECORDS_MAX);
+    let window = mapping::smallest_window(&known).unwrap_or(page_sizer::PAGE_RECORDS_MAX);
     let is_alias = names.iter().any(|name| !mappings.indices.contains(name));
     let Pinned { query, loose } =
         pin(&client, &indices, query, is_alias, &mappings.computed).await?;
@@ -108,10 +109,11 @@ async fn find_out(
     }
     let asks_for_vectors =
         mappings.has_vectors && asks_for_vectors(&client, &title, &indices).await?;
-    let dialects = if loose.is_some() { &[Dialect::Scroll] } else { server.dialects() };
+    let paging_methods =
+        if loose.is_some() { &[PagingMethod::Scroll] } else { server.paging_methods() };
     let (snapshot, count) =
-        take(dialects, &client, &indices, &title, query.as_deref(), &settings).await?;
-    let is_scroll = snapshot.dialect() == Dialect::Scroll;
+        take(paging_methods, &client, &indices, &title, query.as_deref(), &settings).await?;
+    let is_scroll = snapshot.paging_method() == PagingMethod::Scroll;
     // Where each index has one shard, an `_id` is there once in it.
     let routed = match count.shards > index_count as u64 {
         true => routed(&client, &snapshot, &indices, query.as_deref()).await,
@@ -123,40 +125,40 @@ async fn find_out(
         None if is_scroll => 1,
         None => SLICES_BY_DEFAULT.min(count.shards).max(1) as usize,
     };
-    let may_share_keys = snapshot.dialect() == Dialect::OpenSearch && (index_count > 1 || is_alias);
-    let mut reading = Reading {
+    let may_share_keys =
+        snapshot.paging_method() == PagingMethod::OpenSearch && (index_count > 1 || is_alias);
+    let mut reader = PageReader {
         slices: AtomicUsize::new(slices),
         sort: if may_share_keys { ask::SORT_OF_INDICES } else { ask::SORT },
         asks_for_vectors,
         total: count.total,
-        window: window.clamp(1, pace::PAGE_RECORDS_MAX),
+        window: window.clamp(1, page_sizer::PAGE_RECORDS_MAX),
         query,
         // A scroll takes its snapshot later, and a slice may take part in fewer shards.
         shards: (!is_scroll && slices == 1).then_some(count.shards),
-        ..reading(&settings, client, snapshot, title, indices)
+        ..reader(&settings, client, snapshot, title, indices)
     };
     if is_scroll {
-        reading.scroll_size = weigh(&reading).await?;
+        reader.scroll_size = weigh(&reader).await?;
     }
     Ok(Opened {
-        reading,
+        reader,
         is_nothing: false,
-        fields: with_beside(mappings.fields),
+        fields: with_metadata(mappings.fields),
         total: count.total,
-        index_count,
+        indices: mappings.indices,
         routed,
     })
 }
 
-fn reading(
+fn reader(
     settings: &ElasticSettings,
     client: Arc<Client>,
-    snapshot: Snapshot,
+    snapshot: IndexSnapshot,
     title: String,
     indices: String,
-) -> Reading {
-    let limit = settings.limit;
-    Reading {
+) -> PageReader {
+    PageReader {
         client,
         snapshot: Arc::new(snapshot),
         runtime: tokio::runtime::Handle::current(),
@@ -170,10 +172,9 @@ fn reading(
         total: 0,
         delivered: AtomicU64::new(0),
         slices: AtomicUsize::new(1),
-        version: AtomicBool::new(settings.beside.iter().any(|name| name == "_version")),
-        limit: crate::source::SegmentLimit { bytes: limit.bytes.min(limit.record_bytes), ..limit },
-        fitted: OnceLock::new(),
-        window: pace::PAGE_RECORDS_MAX,
+        version: AtomicBool::new(settings.metadata.iter().any(|name| name == "_version")),
+        limit: Mutex::new(within_a_record(settings.limit)),
+        window: page_sizer::PAGE_RECORDS_MAX,
         scroll_size: 1,
         shards: None,
         scrolled: AtomicU64::new(0),
@@ -187,21 +188,24 @@ fn nothing(
     title: String,
     indices: String,
 ) -> Opened {
-    let snapshot = Snapshot::scrolling(client.clone(), settings.keep_alive);
-    let reading = reading(settings, client, snapshot, title, indices);
+    let snapshot = IndexSnapshot::scrolling(client.clone(), settings.keep_alive);
+    let reader = reader(settings, client, snapshot, title, indices);
     Opened {
-        reading,
+        reader,
         is_nothing: true,
-        fields: with_beside(Vec::new()),
+        fields: with_metadata(Vec::new()),
         total: 0,
-        index_count: 0,
+        indices: Vec::new(),
         routed: 0,
     }
 }
 
 fn connect(settings: &ElasticSettings, observer: Arc<dyn Observer>) -> Result<Client> {
-    let mut addresses =
-        settings.urls.iter().map(|url| Address::parse(url)).collect::<Result<Vec<Address>>>()?;
+    let mut addresses = settings
+        .urls
+        .iter()
+        .map(|url| NodeAddress::parse(url))
+        .collect::<Result<Vec<NodeAddress>>>()?;
     if addresses.is_empty() {
         return Err(Error::config("no server is named").help("set --es-url"));
     }
@@ -227,17 +231,17 @@ fn connect(settings: &ElasticSettings, observer: Arc<dyn Observer>) -> Result<Cl
             );
         }
     }
-    if settings.tls.insecure && addresses.iter().any(Address::is_encrypted) {
+    if settings.tls.insecure && addresses.iter().any(NodeAddress::is_encrypted) {
         tracing::warn!(
             "certificates are not checked, so anyone between can pretend to be the server; set --es-ca instead of --es-insecure"
         );
     }
-    let manner = Manner {
+    let manner = RequestSettings {
         timeout: settings.request_timeout,
         compress: settings.compress,
         memory: settings.memory,
     };
-    Client::new(addresses, &auth, Hidden::new(&all), &settings.tls, manner, observer)
+    Client::new(addresses, &auth, CredentialMask::new(&all), &settings.tls, manner, observer)
 }
 
 /// The mappings of what was asked for; none where that is nothing, and allowed to be.
@@ -250,7 +254,7 @@ async fn look(
     let asked = format!("the mapping of '{title}'");
     let path = format!("/{indices}/_mapping");
     let mut answer = client.ask(Question::get(Operation::Mapping, &path)).await?;
-    if answer.status == 404 && answer.refusal().trouble == Trouble::NoIndex {
+    if answer.status == 404 && answer.refusal().trouble == ErrorClass::NoIndex {
         let error = answer.given(&asked).err().unwrap_or_else(|| Error::config("no index"));
         return Err(with_names(error, client).await);
     }
@@ -258,7 +262,7 @@ async fn look(
         .asked
         .iter()
         .flat_map(|naming| naming.names.clone())
-        .filter(|name| !BESIDE.contains(&name.as_str()))
+        .filter(|name| !METADATA_FIELDS.contains(&name.as_str()))
         .collect();
     let listing = Listing {
         flatten: settings.flatten,
@@ -316,7 +320,7 @@ async fn asks_for_vectors(client: &Client, title: &str, indices: &str) -> Result
         body: Some(ask::WITH_VECTORS.to_string()),
     };
     let answer = client.ask(question).await?;
-    if answer.status == 400 && answer.refusal().trouble == Trouble::Wrong {
+    if answer.status == 400 && answer.refusal().trouble == ErrorClass::Wrong {
         return Ok(false);
     }
     answer.given(&format!("asking for the vectors of '{title}'")).map(|_| true)
@@ -370,6 +374,7 @@ fn declare(fields: &mut [Field], dates: &[(String, Dates)]) -> Result<()> {
             Some(field) => {
                 field.kind = FieldKind::Time;
                 field.dates = dates.clone();
+                field.is_declared = true;
             }
             None => {
                 let name = name.escape_debug();
@@ -424,7 +429,7 @@ fn warn_of_rebuilt(mappings: &Mappings, settings: &Value) {
 /// Where an option names fields, and no document has any of them.
 fn refuse_unknown(settings: &ElasticSettings, mappings: &Mappings, title: &str) -> Result<()> {
     let is_unknown = |name: &String| mappings.unknown.contains(name);
-    for Naming { flag, names, .. } in &settings.asked {
+    for NamedFields { flag, names, .. } in &settings.asked {
         if !names.is_empty() && names.iter().all(is_unknown) {
             let shown: Vec<_> = names.iter().map(|name| name.escape_debug().to_string()).collect();
             let shown = shown.join("' or '");
@@ -483,8 +488,8 @@ async fn with_names(error: Error, client: &Client) -> Error {
     error.help(format!("set --es-index; there are {}{more}", names.join(", ")))
 }
 
-fn with_beside(mut fields: Vec<Field>) -> Vec<Field> {
-    let beside = BESIDE.iter().map(|name| {
+fn with_metadata(mut fields: Vec<Field>) -> Vec<Field> {
+    let metadata = METADATA_FIELDS.iter().map(|name| {
         let kind = match *name {
             "_version" => FieldKind::Int(64),
             "_index" => FieldKind::Keyword(INDEX_CHARS),
@@ -493,6 +498,6 @@ fn with_beside(mut fields: Vec<Field>) -> Vec<Field> {
         };
         Field { is_beside: true, ..Field::new(*name, kind, *name) }
     });
-    fields.extend(beside);
+    fields.extend(metadata);
     fields
 }

@@ -16,7 +16,7 @@ pub struct Order<'a> {
 }
 
 /// Looks at hits one by one.
-pub struct Watch<'a> {
+pub struct OrderCheck<'a> {
     last: Option<&'a [u8]>,
     /// A byte that parts the numbers of the last one, and where. Sort values of the same length that
     /// have it there are in the order of their bytes.
@@ -44,10 +44,10 @@ impl Disorder {
     }
 }
 
-impl<'a> Watch<'a> {
+impl<'a> OrderCheck<'a> {
     /// `shards` take part in the page.
-    pub fn new(order: Order<'a>, shards: u64) -> Watch<'a> {
-        Watch {
+    pub fn new(order: Order<'a>, shards: u64) -> OrderCheck<'a> {
+        OrderCheck {
             last: order.after,
             parted: None,
             equals: order.equals,
@@ -166,7 +166,7 @@ mod tests {
 
     fn seen(hits: &[&str], equals_max: Option<u64>) -> Result<u64, Disorder> {
         let order = Order { after: Some(b"[7,4294967303]"), equals: 1, equals_max };
-        let mut watch = Watch::new(order, 2);
+        let mut watch = OrderCheck::new(order, 2);
         hits.iter().try_for_each(|hit| watch.see(hit.as_bytes()))?;
         watch.end()
     }

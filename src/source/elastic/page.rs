@@ -8,10 +8,10 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::answer::shortened;
-use super::order::{Disorder, Order, Watch};
+use super::error_answer::shortened;
+use super::order::{Disorder, Order, OrderCheck};
 use crate::record::ErrorType;
-use crate::source::document::Text;
+use crate::source::document::JsonText;
 
 /// What a page must be to count.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,7 @@ pub struct Demands<'a> {
 
 /// A page that counts.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Page {
+pub struct HitPage {
     /// The newest name of the snapshot.
     pub snapshot: Option<String>,
     /// Exact number of all hits, where it was asked for.
@@ -68,9 +68,9 @@ impl Incomplete {
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(borrow)]
-    pit_id: Option<Text<'a>>,
+    pit_id: Option<JsonText<'a>>,
     #[serde(borrow, rename = "_scroll_id")]
-    scroll_id: Option<Text<'a>>,
+    scroll_id: Option<JsonText<'a>>,
     timed_out: Option<bool>,
     terminated_early: Option<bool>,
     #[serde(rename = "_shards")]
@@ -112,7 +112,7 @@ struct Total {
 }
 
 /// Looks through an answer. It must be read to its end.
-pub fn read(body: &[u8], demands: Demands) -> Result<Page, Incomplete> {
+pub fn read(body: &[u8], demands: Demands) -> Result<HitPage, Incomplete> {
     let protocol = |reason: String| Incomplete::new(ErrorType::Protocol, reason);
     let is_unreadable = body.trim_ascii_start().starts_with(b"{");
     let text = std::str::from_utf8(body).map_err(|_| Incomplete {
@@ -135,7 +135,7 @@ pub fn read(body: &[u8], demands: Demands) -> Result<Page, Incomplete> {
     let base = body.as_ptr() as usize;
     let mut ranges = Vec::with_capacity(hits.hits.len());
     let mut largest = 0..0;
-    let mut watch = demands.order.map(|order| Watch::new(order, shards));
+    let mut watch = demands.order.map(|order| OrderCheck::new(order, shards));
     let mut disorder = None;
     for hit in &hits.hits {
         let range = hit.range(body, base, demands.has_source).map_err(|missing| Incomplete {
@@ -161,8 +161,8 @@ pub fn read(body: &[u8], demands: Demands) -> Result<Page, Incomplete> {
     };
     let last = hits.hits.last().and_then(|hit| hit.sort);
     let newest = envelope.pit_id.as_ref().or(envelope.scroll_id.as_ref());
-    Ok(Page {
-        snapshot: newest.map(|Text(id)| id.to_string()),
+    Ok(HitPage {
+        snapshot: newest.map(|JsonText(id)| id.to_string()),
         total: hits.total.as_ref().map(|total| total.value),
         shards,
         hits: ranges,
@@ -266,7 +266,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Hit<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Hit<'de>, A::Error> {
                 let mut hit = Hit::default();
-                while let Some(Text(name)) = map.next_key::<Text>()? {
+                while let Some(JsonText(name)) = map.next_key::<JsonText>()? {
                     if hit.first.is_none() {
                         // A name with escapes is a copy elsewhere, and no server writes one.
                         let Cow::Borrowed(name) = name else {
@@ -336,5 +336,4 @@ fn without_line_ends(body: &mut [u8], from: usize, end: usize) -> usize {
 }
 
 #[cfg(test)]
-#[path = "page_tests.rs"]
 mod tests;

@@ -78,7 +78,7 @@ async fn kept(
     client: &Client,
     indices: &str,
     fields: &[&str],
-) -> Result<BTreeMap<String, now::Kept>> {
+) -> Result<BTreeMap<String, now::FieldStorage>> {
     // A comma would be two fields, and a star many.
     let is_plain = |field: &&&str| !field.contains([',', '*', '/', '?', '#', '%', '"']);
     let names: Vec<String> = fields.iter().filter(is_plain).map(|name| name.to_string()).collect();

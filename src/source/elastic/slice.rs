@@ -6,34 +6,34 @@ use std::sync::atomic::Ordering;
 
 use tokio::task::JoinHandle;
 
-use super::answer::{Refusal, Trouble};
 use super::client::Reply;
-use super::doubt::{Doubt, Next};
+use super::error_answer::{ErrorAnswer, ErrorClass};
 use super::failure;
 use super::growth::Growth;
+use super::malformed;
 use super::order::Order;
-use super::pace::{self, Pace};
-use super::page::{self, Demands, Incomplete, Page};
-use super::poison;
-use super::reading::{Fetched, PageRequest, Reading, Wish};
-use super::snapshot::{self, Snapshot};
+use super::page::{self, Demands, HitPage, Incomplete};
+use super::page_faults::{NextStep, PageFaults};
+use super::page_reader::{Fetched, PageReader, PageRequest, WantedPage};
+use super::page_sizer::{self, PageSizer};
+use super::snapshot::{self, IndexSnapshot};
 use crate::error::{Error, Kind, Result};
 use crate::source::Host;
 
 pub struct Slice {
-    reading: Arc<Reading>,
+    reader: Arc<PageReader>,
     number: usize,
     /// What the last hit was sorted by.
     after: Option<Arc<[u8]>>,
-    pace: Pace,
+    page_sizer: PageSizer,
     /// The next page, asked for while others are worked on. Its body waits in the connection.
-    ahead: Option<Asked>,
+    ahead: Option<PendingPage>,
     shards: Option<u64>,
     /// Hits that share what the last one was sorted by.
     equals: u64,
     /// Hits of its scroll, as the first page said.
     scrolled: Option<u64>,
-    doubt: Doubt,
+    faults: PageFaults,
     /// Of the last page.
     page_bytes: usize,
     records: u64,
@@ -44,17 +44,17 @@ pub struct Slice {
 }
 
 /// A page that was asked for.
-struct Asked {
+struct PendingPage {
     size: u64,
     /// What the point in time was called then.
     point: String,
     /// None when it was taken.
     answer: Option<JoinHandle<Result<Reply>>>,
     /// The answer will name a scroll that it opens, for somebody to close.
-    opens: Option<Arc<Snapshot>>,
+    opens: Option<Arc<IndexSnapshot>>,
 }
 
-impl Drop for Asked {
+impl Drop for PendingPage {
     fn drop(&mut self) {
         match (self.answer.take(), &self.opens) {
             (Some(answer), Some(snapshot)) => snapshot.opens_later(answer),
@@ -82,23 +82,23 @@ pub enum Turn {
 }
 
 impl Slice {
-    pub fn new(reading: Arc<Reading>, number: usize) -> Slice {
-        let records_max = reading.page_records().min(reading.window);
+    pub fn new(reader: Arc<PageReader>, number: usize) -> Slice {
+        let records_max = reader.page_records().min(reader.window);
         Slice {
             number,
             after: None,
-            pace: Pace::new(records_max, reading.page_bytes()),
+            page_sizer: PageSizer::new(records_max, reader.page_bytes()),
             ahead: None,
-            shards: reading.shards,
+            shards: reader.shards,
             equals: 0,
             scrolled: None,
-            doubt: Doubt::default(),
+            faults: PageFaults::default(),
             page_bytes: 0,
             records: 0,
             received_bytes: 0,
             is_ended: false,
             was_short: false,
-            reading,
+            reader,
         }
     }
 
@@ -126,7 +126,7 @@ impl Slice {
 
     /// As much as the next page is likely to need.
     pub fn wanted_bytes(&self) -> usize {
-        self.reading.page_bytes().max(self.page_bytes)
+        self.reader.page_bytes().max(self.page_bytes)
     }
 
     /// Asks for the next page, unless that was done.
@@ -147,35 +147,35 @@ impl Slice {
         let start = lines.len();
         loop {
             self.ask_ahead()?;
-            let Some(mut asked) = self.ahead.take() else { return Ok(Turn::End) };
-            let size = asked.size;
+            let Some(mut pending) = self.ahead.take() else { return Ok(Turn::End) };
+            let size = pending.size;
             lines.truncate(start);
-            let fetched = self.fetch(&mut asked, lines, records, host);
+            let fetched = self.fetch(&mut pending, lines, records, host);
             if !matches!(fetched, Ok(Fetched::Page(_))) {
                 self.give_back(&lines[start..]);
             }
             let error = match fetched {
                 Ok(Fetched::Over) => return Ok(Turn::Over),
                 Ok(Fetched::Page(page)) => match self.judge(&page) {
-                    Next::Take => {
+                    NextStep::Take => {
                         host.succeeded();
-                        return self.taken(page, lines, start, &asked);
+                        return self.taken(page, lines, start, &pending);
                     }
-                    Next::Ask | Next::Halve => continue,
-                    Next::Wait => failure::bent(self.title()),
+                    NextStep::Ask | NextStep::Halve => continue,
+                    NextStep::Wait => failure::bent(self.title()),
                 },
-                Ok(Fetched::TooLarge) if size == 1 && start > 0 && !self.reading.is_scroll() => {
+                Ok(Fetched::TooLarge) if size == 1 && start > 0 && !self.reader.is_scroll() => {
                     lines.truncate(start);
                     self.ask_ahead()?;
                     return Ok(Turn::Later);
                 }
                 Ok(Fetched::TooLarge) if size == 1 => return Err(self.too_large(&lines[start..])),
-                Ok(Fetched::TooLarge) if self.reading.is_scroll() => {
+                Ok(Fetched::TooLarge) if self.reader.is_scroll() => {
                     let bytes = lines.len() - start;
                     return Err(failure::page_too_large(self.title(), size, bytes));
                 }
                 Ok(Fetched::TooLarge) => {
-                    self.pace.too_large(pace::hits_in(&lines[start..]));
+                    self.page_sizer.too_large(page_sizer::hits_in(&lines[start..]));
                     continue;
                 }
                 Ok(Fetched::Incomplete(incomplete)) if incomplete.is_unreadable => {
@@ -184,7 +184,7 @@ impl Slice {
                         None => continue,
                     }
                 }
-                Ok(Fetched::Incomplete(incomplete)) => self.reading.incomplete(&incomplete),
+                Ok(Fetched::Incomplete(incomplete)) => self.reader.incomplete(&incomplete),
                 Ok(Fetched::Refused(refusal)) if self.is_crowded(&refusal) => {
                     lines.truncate(start);
                     return Ok(Turn::Crowded);
@@ -195,12 +195,12 @@ impl Slice {
                 }
                 // Found as one that hides its end, but nobody has its bytes.
                 Ok(Fetched::Refused(refusal)) if self.is_unservable(&refusal) => {
-                    if self.doubt.unserved(size) == Next::Halve {
-                        self.pace.halve();
+                    if self.faults.unserved(size) == NextStep::Halve {
+                        self.page_sizer.halve();
                     }
                     continue;
                 }
-                Ok(Fetched::Refused(refusal)) => self.refused(&refusal, &asked)?,
+                Ok(Fetched::Refused(refusal)) => self.refused(&refusal, &pending)?,
                 Err(error) => error,
             };
             self.again(error, host)?;
@@ -209,57 +209,57 @@ impl Slice {
 
     /// What is read, for messages.
     fn title(&self) -> &str {
-        &self.reading.title
+        &self.reader.title
     }
 
     fn too_large(&self, hit: &[u8]) -> Error {
-        failure::document_too_large(self.title(), hit, self.reading.limit().record_bytes)
+        failure::document_too_large(self.title(), hit, self.reader.limit().record_bytes)
     }
 
     /// The server has moved past the page that is asked for, whether it arrives or not.
     fn is_moving(&self) -> bool {
-        self.reading.is_scroll() && self.reading.snapshot.scroll(self.number).is_some()
+        self.reader.is_scroll() && self.reader.snapshot.scroll(self.number).is_some()
     }
 
     /// No more scrolls may be open, and others of this run are.
-    fn is_crowded(&self, refusal: &Refusal) -> bool {
-        let snapshot = &self.reading.snapshot;
-        self.reading.is_scroll()
+    fn is_crowded(&self, refusal: &ErrorAnswer) -> bool {
+        let snapshot = &self.reader.snapshot;
+        self.reader.is_scroll()
             && !self.is_moving()
             && snapshot.has_other_scrolls()
             && refusal.reason.contains("too many scroll contexts")
     }
 
     /// OpenSearch finds no `_id` to slice by in an index without a mapping.
-    fn is_unsliced(&self, refusal: &Refusal) -> bool {
+    fn is_unsliced(&self, refusal: &ErrorAnswer) -> bool {
         self.after.is_none()
-            && self.reading.slices() > 1
+            && self.reader.slices() > 1
             && refusal.reason.contains("field _id not found")
     }
 
     /// The server fails at a document that can be looked for.
-    fn is_unservable(&self, refusal: &Refusal) -> bool {
-        refusal.trouble == Trouble::Unservable
-            && !self.reading.is_scroll()
-            && !self.doubt.wants_name()
+    fn is_unservable(&self, refusal: &ErrorAnswer) -> bool {
+        refusal.trouble == ErrorClass::Unservable
+            && !self.reader.is_scroll()
+            && !self.faults.wants_name()
     }
 
     /// Closes a scroll that this answer opened and that will not be read.
     fn give_back(&self, answer: &[u8]) {
-        if !self.reading.is_scroll() || self.is_moving() {
+        if !self.reader.is_scroll() || self.is_moving() {
             return;
         }
         if let Some(name) = snapshot::scroll_in(answer) {
-            self.reading.runtime.block_on(self.reading.snapshot.close_scroll(name));
+            self.reader.runtime.block_on(self.reader.snapshot.close_scroll(name));
         }
     }
 
     /// Whether a page counts. One whose documents are no JSON is asked for once more, where that can be
     /// done: they may have been bent on their way.
-    fn judge(&mut self, page: &Page) -> Next {
+    fn judge(&mut self, page: &HitPage) -> NextStep {
         match &page.records {
-            Some(records) if !self.reading.is_scroll() => self.doubt.judged(records),
-            _ => Next::Take,
+            Some(records) if !self.reader.is_scroll() => self.faults.judged(records),
+            _ => NextStep::Take,
         }
     }
 
@@ -271,84 +271,84 @@ impl Slice {
         size: u64,
         answer: &[u8],
     ) -> Result<Option<Error>> {
-        let error = self.reading.incomplete(incomplete);
-        if self.reading.is_scroll() {
+        let error = self.reader.incomplete(incomplete);
+        if self.reader.is_scroll() {
             return match answer.trim_ascii_end().ends_with(b"]}}") {
-                true => Err(failure::hidden(self.title(), &incomplete.reason)),
+                true => Err(failure::hidden_end(self.title(), &incomplete.reason)),
                 false => Ok(Some(error)),
             };
         }
-        match self.doubt.unread(size, answer) {
-            Next::Wait => return Ok(Some(error)),
-            Next::Halve => self.pace.halve(),
-            Next::Ask | Next::Take => {}
+        match self.faults.unread(size, answer) {
+            NextStep::Wait => return Ok(Some(error)),
+            NextStep::Halve => self.page_sizer.halve(),
+            NextStep::Ask | NextStep::Take => {}
         }
         Ok(None)
     }
 
     fn size(&self) -> u64 {
-        if self.doubt.wants_name() {
+        if self.faults.wants_name() {
             return 1;
         }
         let size =
-            if self.reading.is_scroll() { self.reading.scroll_size } else { self.pace.size() };
-        size.min(self.reading.page_records())
+            if self.reader.is_scroll() { self.reader.scroll_size } else { self.page_sizer.size() };
+        size.min(self.reader.page_records())
     }
 
-    fn ask(&self, size: u64) -> Result<Asked> {
-        let (after, sourceless) = (self.after.as_deref(), self.doubt.wants_name());
-        let wish = Wish { slice: self.number, size, after, sourceless };
-        let PageRequest { path, body, point } = self.reading.request(&wish)?;
-        let client = self.reading.client.clone();
-        let answer = self.reading.runtime.spawn(async move { client.page(&path, body).await });
-        let opens = self.reading.is_scroll() && !self.is_moving();
-        let opens = opens.then(|| self.reading.snapshot.clone());
+    fn ask(&self, size: u64) -> Result<PendingPage> {
+        let (after, sourceless) = (self.after.as_deref(), self.faults.wants_name());
+        let wanted = WantedPage { slice: self.number, size, after, sourceless };
+        let PageRequest { path, body, point } = self.reader.request(&wanted)?;
+        let client = self.reader.client.clone();
+        let answer = self.reader.runtime.spawn(async move { client.page(&path, body).await });
+        let opens = self.reader.is_scroll() && !self.is_moving();
+        let opens = opens.then(|| self.reader.snapshot.clone());
         opens.iter().for_each(|snapshot| snapshot.opens());
-        Ok(Asked { size, point, answer: Some(answer), opens })
+        Ok(PendingPage { size, point, answer: Some(answer), opens })
     }
 
     /// Reads a page that was asked for.
     fn fetch(
         &self,
-        asked: &mut Asked,
+        pending: &mut PendingPage,
         lines: &mut Vec<u8>,
         records: u64,
         host: &mut dyn Host,
     ) -> Result<Fetched> {
-        let reading = &self.reading;
+        let reader = &self.reader;
         let order = Order {
             after: self.after.as_deref(),
             equals: self.equals,
-            equals_max: (!reading.is_scroll()).then_some(1),
+            equals_max: (!reader.is_scroll()).then_some(1),
         };
         let demands = Demands {
             shards: self.shards,
             may_end_early: self.is_moving(),
             order: Some(order),
-            has_source: !self.doubt.wants_name(),
+            has_source: !self.faults.wants_name(),
         };
         let growth = Growth {
-            size: asked.size,
+            size: pending.size,
             start: lines.len(),
             records,
-            page_bytes: reading.page_bytes(),
-            limit: reading.limit(),
-            is_scroll: reading.is_scroll(),
+            page_bytes: reader.page_bytes(),
+            limit: reader.limit(),
+            is_scroll: reader.is_scroll(),
         };
         let stopped = host.stopped();
         let more = |length: usize| growth.further(length, host);
-        let (opens_scroll, is_receiving) = (asked.opens.is_some(), Cell::new(false));
+        let (opens_scroll, is_receiving) = (pending.opens.is_some(), Cell::new(false));
         let work = async {
             let answer =
-                asked.answer.as_mut().ok_or_else(|| Error::internal("no page is asked"))?;
+                pending.answer.as_mut().ok_or_else(|| Error::internal("no page is asked"))?;
             let response = answer.await;
-            asked.answer = None;
+            pending.answer = None;
             is_receiving.set(true);
             let response = response
                 .map_err(|cause| Error::internal("asking for a page broke off").because(cause))??;
-            reading.receive(response, lines, demands, more).await
+            reader.receive(response, lines, demands, more).await
         };
-        reading.runtime.block_on(async {
+        reader.runtime.block_on(async {
             tokio::pin!(work);
             tokio::select! {
                 biased;
@@ -370,10 +370,10 @@ impl Slice {
     /// What a page becomes. It may be the end.
     fn taken(
         &mut self,
-        mut page: Page,
+        mut page: HitPage,
         lines: &mut Vec<u8>,
         start: usize,
-        asked: &Asked,
+        pending: &PendingPage,
     ) -> Result<Turn> {
         let received = lines.len() - start;
         self.received_bytes += received as u64;
@@ -381,11 +381,11 @@ impl Slice {
         if let Some(total) = page.total
             && !self.is_moving()
         {
-            self.reading.scrolled.fetch_add(total, Ordering::Relaxed);
+            self.reader.scrolled.fetch_add(total, Ordering::Relaxed);
             self.scrolled = Some(total);
         }
         if let Some(name) = page.snapshot {
-            self.reading.snapshot.renamed(self.number, &asked.point, name);
+            self.reader.snapshot.renamed(self.number, &pending.point, name);
         }
         let Some(last) = page.last else {
             lines.truncate(start);
@@ -396,14 +396,14 @@ impl Slice {
             return Err(failure::disorder(self.title(), disorder));
         }
         self.count(page.hits.len() as u64)?;
-        if page.largest.len() > self.reading.limit().record_bytes {
+        if page.largest.len() > self.reader.limit().record_bytes {
             return Err(self.too_large(&lines[start..][page.largest]));
         }
         let records = page.hits.len() as u64;
-        if let Some(raw) = self.doubt.settled() {
+        if let Some(raw) = self.faults.settled() {
             let head = &lines[start..][page.hits[0].clone()];
             let mut records = Vec::new();
-            poison::frame(head, &raw, &mut records);
+            malformed::frame(head, &raw, &mut records);
             page.records = Some(records);
         }
         match page.records {
@@ -413,15 +413,15 @@ impl Slice {
             }
             None => page::to_lines(lines, start, &page.hits),
         }
-        self.pace.arrived(records, received as u64);
+        self.page_sizer.arrived(records, received as u64);
         self.after = Some(last.into());
         self.equals = page.equals;
         self.records += records;
         self.page_bytes = received;
-        self.was_short = records < asked.size;
+        self.was_short = records < pending.size;
         // A page of a scroll that nobody fetches for long is lost for good, so that one is asked for
         // when its segment begins.
-        if !self.reading.is_scroll() {
+        if !self.reader.is_scroll() {
             self.ask_ahead()?;
         }
         Ok(Turn::Page { records })
@@ -429,10 +429,10 @@ impl Slice {
 
     /// More hits than there are come from a server that goes round in circles.
     fn count(&self, hits: u64) -> Result<()> {
-        let before = self.reading.delivered.fetch_add(hits, Ordering::Relaxed);
-        let (total, delivered) = match self.reading.is_scroll() {
+        let before = self.reader.delivered.fetch_add(hits, Ordering::Relaxed);
+        let (total, delivered) = match self.reader.is_scroll() {
             true => (self.scrolled.unwrap_or(u64::MAX), self.records + hits),
-            false => (self.reading.total, before + hits),
+            false => (self.reader.total, before + hits),
         };
         if delivered <= total {
             return Ok(());
@@ -442,20 +442,22 @@ impl Slice {
 
     /// What to do about a page that the server did not give: gives the error that is worth another
     /// try, or fails with one that is not.
-    fn refused(&mut self, refusal: &Refusal, asked: &Asked) -> Result<Error> {
-        let error = refusal.error(&self.reading.page_name());
+    fn refused(&mut self, refusal: &ErrorAnswer, pending: &PendingPage) -> Result<Error> {
+        let error = refusal.error(&self.reader.page_name());
         match refusal.trouble {
             // It has got another name since.
-            Trouble::SnapshotLost if asked.point != self.reading.snapshot.point() => Ok(error),
+            ErrorClass::SnapshotLost if pending.point != self.reader.snapshot.point() => Ok(error),
             // A new try would find it gone as well.
-            Trouble::SnapshotLost if self.reading.is_deleted() => {
+            ErrorClass::SnapshotLost if self.reader.is_deleted() => {
                 Err(failure::deleted(self.title(), refusal))
             }
-            Trouble::SnapshotLost => Err(error),
-            Trouble::NoIndex | Trouble::Closed => Err(failure::deleted(self.title(), refusal)),
-            Trouble::MemoryForGood if asked.size == 1 => Err(error),
-            Trouble::Memory | Trouble::MemoryForGood => {
-                self.pace.halve();
+            ErrorClass::SnapshotLost => Err(error),
+            ErrorClass::NoIndex | ErrorClass::Closed => {
+                Err(failure::deleted(self.title(), refusal))
+            }
+            ErrorClass::MemoryForGood if pending.size == 1 => Err(error),
+            ErrorClass::Memory | ErrorClass::MemoryForGood => {
+                self.page_sizer.halve();
                 Ok(error)
             }
             _ => Ok(error),

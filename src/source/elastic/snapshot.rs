@@ -14,9 +14,9 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::ask::{self, Pit, Search};
+use super::ask::{self, Pit, SearchBody};
 use super::client::{Answer, Client, Question, Reply};
-use super::dialect::Dialect;
+use super::server_info::PagingMethod;
 use crate::error::{Error, Kind, Result};
 use crate::event::Operation;
 use crate::record::ErrorType;
@@ -28,10 +28,10 @@ const REPLACED_MAX: usize = 64;
 /// The name of a scroll stands at the beginning of an answer.
 const NAME_BYTES: usize = 256 << 10;
 
-pub struct Snapshot {
+pub struct IndexSnapshot {
     client: Arc<Client>,
     runtime: Handle,
-    dialect: Dialect,
+    paging_method: PagingMethod,
     /// With its unit, as the server wants it.
     keep_alive: String,
     lifetime: Duration,
@@ -55,28 +55,28 @@ struct Held {
     answered: Instant,
 }
 
-impl Snapshot {
+impl IndexSnapshot {
     /// A scroll is opened by its first page.
-    pub fn scrolling(client: Arc<Client>, lifetime: Duration) -> Snapshot {
-        Snapshot::new(client, Dialect::Scroll, lifetime, String::new())
+    pub fn scrolling(client: Arc<Client>, lifetime: Duration) -> IndexSnapshot {
+        IndexSnapshot::new(client, PagingMethod::Scroll, lifetime, String::new())
     }
 
     /// Opens a point in time. None where the server has no such thing there. Where nobody waits for it
     /// any more, it is closed again.
     pub async fn open(
         client: Arc<Client>,
-        dialect: Dialect,
+        paging_method: PagingMethod,
         indices: &str,
         lifetime: Duration,
-    ) -> Result<Option<Snapshot>> {
+    ) -> Result<Option<IndexSnapshot>> {
         let keep_alive = ("keep_alive", milliseconds(lifetime));
         let partial = ("allow_partial_pit_creation", "false".to_string());
-        let (path, parameters) = match dialect {
-            Dialect::Elastic => (format!("/{indices}/_pit"), vec![keep_alive]),
-            Dialect::OpenSearch => {
+        let (path, parameters) = match paging_method {
+            PagingMethod::Elastic => (format!("/{indices}/_pit"), vec![keep_alive]),
+            PagingMethod::OpenSearch => {
                 (format!("/{indices}/_search/point_in_time"), vec![keep_alive, partial])
             }
-            Dialect::Scroll => return Ok(Some(Snapshot::scrolling(client, lifetime))),
+            PagingMethod::Scroll => return Ok(Some(IndexSnapshot::scrolling(client, lifetime))),
         };
         let asking = async move {
             let parameters: Vec<(&str, &str)> =
@@ -89,7 +89,8 @@ impl Snapshot {
                 body: None,
             };
             let answer = client.ask(question).await?;
-            Ok(point_in(answer)?.map(|name| Snapshot::new(client, dialect, lifetime, name)))
+            Ok(point_in(answer)?
+                .map(|name| IndexSnapshot::new(client, paging_method, lifetime, name)))
         };
         let mut opening = Opening(Some(tokio::spawn(asking)));
         let Some(asked) = &mut opening.0 else { return Ok(None) };
@@ -98,7 +99,12 @@ impl Snapshot {
         opened.map_err(|cause| Error::internal("opening a snapshot broke off").because(cause))?
     }
 
-    fn new(client: Arc<Client>, dialect: Dialect, lifetime: Duration, point: String) -> Snapshot {
+    fn new(
+        client: Arc<Client>,
+        paging_method: PagingMethod,
+        lifetime: Duration,
+        point: String,
+    ) -> IndexSnapshot {
         let held = Held {
             point,
             scrolls: BTreeMap::new(),
@@ -110,11 +116,11 @@ impl Snapshot {
         let keep_alive = milliseconds(lifetime);
         let runtime = Handle::current();
         let (held, opening) = (Mutex::new(held), watch::Sender::new(0));
-        Snapshot { client, runtime, dialect, keep_alive, lifetime, held, opening }
+        IndexSnapshot { client, runtime, paging_method, keep_alive, lifetime, held, opening }
     }
 
-    pub fn dialect(&self) -> Dialect {
-        self.dialect
+    pub fn paging_method(&self) -> PagingMethod {
+        self.paging_method
     }
 
     pub fn keep_alive(&self) -> &str {
@@ -135,8 +141,8 @@ impl Snapshot {
     pub fn renamed(&self, slice: usize, asked: &str, name: String) {
         let mut held = self.held();
         held.answered = Instant::now();
-        match self.dialect {
-            Dialect::Scroll => {
+        match self.paging_method {
+            PagingMethod::Scroll => {
                 let is_new = held.scrolls.get(&slice).is_none_or(|known| *known != name);
                 if let Some(old) = held.scrolls.insert(slice, name).filter(|_| is_new) {
                     held.replaced.push(old);
@@ -145,8 +151,10 @@ impl Snapshot {
                     held.replaced.drain(..excess);
                 }
             }
-            Dialect::Elastic | Dialect::OpenSearch if held.point == asked => held.point = name,
-            Dialect::Elastic | Dialect::OpenSearch => {}
+            PagingMethod::Elastic | PagingMethod::OpenSearch if held.point == asked => {
+                held.point = name
+            }
+            PagingMethod::Elastic | PagingMethod::OpenSearch => {}
         }
         let is_late = held.is_closed && !held.scrolls.is_empty();
         drop(held);
@@ -176,7 +184,8 @@ impl Snapshot {
 
     async fn renew(&self) -> Result<()> {
         let point = self.point();
-        let search = Search {
+        let search = SearchBody {
+            from: 0,
             size: 0,
             query: None,
             pit: Some(Pit { id: &point, keep_alive: &self.keep_alive }),
@@ -270,13 +279,15 @@ impl Snapshot {
 
     fn take_left(&self) -> Left {
         let point = std::mem::take(&mut self.held().point);
-        let point = match self.dialect {
+        let point = match self.paging_method {
             _ if point.is_empty() => None,
-            Dialect::Elastic => Some((ClosePointInTimeParts::None.url(), json!({ "id": point }))),
-            Dialect::OpenSearch => {
+            PagingMethod::Elastic => {
+                Some((ClosePointInTimeParts::None.url(), json!({ "id": point })))
+            }
+            PagingMethod::OpenSearch => {
                 Some(("/_search/point_in_time".into(), json!({ "pit_id": [point] })))
             }
-            Dialect::Scroll => None,
+            PagingMethod::Scroll => None,
         };
         Left { point, ..Left::scrolls_of(&mut self.held()) }
     }
@@ -286,7 +297,7 @@ impl Snapshot {
     }
 }
 
-impl Drop for Snapshot {
+impl Drop for IndexSnapshot {
     fn drop(&mut self) {
         self.close_now();
     }
@@ -333,7 +344,7 @@ impl Left {
 }
 
 /// A point in time that is being opened.
-struct Opening(Option<JoinHandle<Result<Option<Snapshot>>>>);
+struct Opening(Option<JoinHandle<Result<Option<IndexSnapshot>>>>);
 
 impl Drop for Opening {
     fn drop(&mut self) {

@@ -7,15 +7,15 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::ElasticSettings;
-use super::answer::Refusal;
-use super::ask::{self, Pit, Search};
+use super::ask::{self, Pit, SearchBody};
 use super::body::More;
 use super::client::{Client, Question};
-use super::dialect::Dialect;
-use super::pace;
+use super::error_answer::ErrorAnswer;
 use super::page::Demands;
-use super::reading::{Fetched, Reading};
-use super::snapshot::Snapshot;
+use super::page_reader::{Fetched, PageReader};
+use super::page_sizer;
+use super::server_info::PagingMethod;
+use super::snapshot::IndexSnapshot;
 use crate::error::{Error, Kind, Result};
 use crate::event::Operation;
 use crate::record::ErrorType;
@@ -31,21 +31,24 @@ pub struct Count {
 
 /// Takes a snapshot in the best way the server knows, and counts what is in it.
 pub async fn take(
-    dialects: &[Dialect],
+    paging_methods: &[PagingMethod],
     client: &Arc<Client>,
     indices: &str,
     title: &str,
     query: Option<&RawValue>,
     settings: &ElasticSettings,
-) -> Result<(Snapshot, Count)> {
-    for dialect in dialects {
-        let opened = Snapshot::open(client.clone(), *dialect, indices, settings.keep_alive);
+) -> Result<(IndexSnapshot, Count)> {
+    for paging_method in paging_methods {
+        let opened =
+            IndexSnapshot::open(client.clone(), *paging_method, indices, settings.keep_alive);
         let Some(snapshot) = opened.await? else { continue };
         let answer = ask_count(client, &snapshot, indices, query).await;
         // A server that did not tell its version may not know the order that is needed.
-        let is_unordered = |refusal: &Refusal| refusal.reason.contains("[_shard_doc]");
+        let is_unordered = |refusal: &ErrorAnswer| refusal.reason.contains("[_shard_doc]");
         let counted = match answer {
-            Ok(Err(refusal)) if *dialect != Dialect::Scroll && is_unordered(&refusal) => {
+            Ok(Err(refusal))
+                if *paging_method != PagingMethod::Scroll && is_unordered(&refusal) =>
+            {
                 snapshot.close().await;
                 continue;
             }
@@ -66,16 +69,17 @@ pub async fn take(
 
 async fn ask_count(
     client: &Client,
-    snapshot: &Snapshot,
+    snapshot: &IndexSnapshot,
     indices: &str,
     query: Option<&RawValue>,
-) -> Result<std::result::Result<Value, Refusal>> {
-    let is_scroll = snapshot.dialect() == Dialect::Scroll;
+) -> Result<std::result::Result<Value, ErrorAnswer>> {
+    let is_scroll = snapshot.paging_method() == PagingMethod::Scroll;
     let point = snapshot.point();
     let path = if is_scroll { format!("/{indices}/_search") } else { "/_search".to_string() };
     let order = if is_scroll { ask::SCROLL_SORT } else { ask::SORT };
-    let search = Search {
+    let search = SearchBody {
         size: 0,
+        from: 0,
         query,
         pit: (!is_scroll).then(|| Pit { id: &point, keep_alive: snapshot.keep_alive() }),
         sort: ask::raw(order.as_bytes())?,
@@ -107,7 +111,7 @@ async fn ask_count(
 /// where the server does not say.
 pub async fn routed(
     client: &Client,
-    snapshot: &Snapshot,
+    snapshot: &IndexSnapshot,
     indices: &str,
     query: Option<&RawValue>,
 ) -> u64 {
@@ -144,19 +148,19 @@ fn count(answer: &Value, title: &str) -> Result<Count> {
 
 /// The size of the pages of a scroll, by the weight of the first documents: it is fixed once the
 /// scroll is open.
-pub async fn weigh(reading: &Reading) -> Result<u64> {
-    let records_max = reading.page_records().min(reading.window);
+pub async fn weigh(reader: &PageReader) -> Result<u64> {
+    let records_max = reader.page_records().min(reader.window);
     let mut size = SAMPLED.min(records_max);
     loop {
-        let (path, body) = reading.request_sample(size)?;
-        let response = reading.client.page(&path, body).await?;
+        let (path, body) = reader.request_sample(size)?;
+        let response = reader.client.page(&path, body).await?;
         let demands = Demands { shards: None, may_end_early: false, order: None, has_source: true };
         let mut body = Vec::new();
-        match reading.receive(response, &mut body, demands, |_| More::No).await? {
+        match reader.receive(response, &mut body, demands, |_| More::No).await? {
             Fetched::Page(page) => {
                 let sampled = page.hits.len() as u64;
                 let bytes = body.len() as u64;
-                return Ok(pace::fixed(records_max, reading.page_bytes(), sampled, bytes));
+                return Ok(page_sizer::fixed(records_max, reader.page_bytes(), sampled, bytes));
             }
             Fetched::TooLarge if size > 1 => size = (size / 4).max(1),
             Fetched::TooLarge | Fetched::Over => return Ok(1),
@@ -165,10 +169,10 @@ pub async fn weigh(reading: &Reading) -> Result<u64> {
                 if incomplete.is_unreadable && body.trim_ascii_end().ends_with(b"]}}") =>
             {
                 let bytes = body.len() as u64;
-                return Ok(pace::fixed(records_max, reading.page_bytes(), size, bytes));
+                return Ok(page_sizer::fixed(records_max, reader.page_bytes(), size, bytes));
             }
-            Fetched::Incomplete(incomplete) => return Err(reading.incomplete(&incomplete)),
-            Fetched::Refused(refusal) => return Err(refusal.error(&reading.page_name())),
+            Fetched::Incomplete(incomplete) => return Err(reader.incomplete(&incomplete)),
+            Fetched::Refused(refusal) => return Err(refusal.error(&reader.page_name())),
         }
     }
 }

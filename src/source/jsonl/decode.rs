@@ -4,7 +4,7 @@ use super::is_blank;
 use crate::error::Result;
 use crate::record::{ErrorType, Places, Rows, Segment, Shape, Value};
 use crate::source::Decode;
-use crate::source::document::{Picker, Refusal};
+use crate::source::document::{Picker, RecordFault};
 
 pub struct JsonDecode {
     /// What the splits are called.
@@ -33,7 +33,7 @@ impl Decode for JsonDecode {
                 rows.begin(index, offset);
                 let outcome = match std::str::from_utf8(line) {
                     Ok(text) => self.picker.row(text, |_| Value::Absent, rows),
-                    Err(error) => Err(Refusal::new(
+                    Err(error) => Err(RecordFault::new(
                         ErrorType::Encoding,
                         format!(
                             "not valid UTF-8 at byte {} of the line; if the file is in another encoding, set --jsonl-encoding",

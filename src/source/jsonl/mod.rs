@@ -8,13 +8,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use self::decode::JsonDecode;
-use super::asked::{Asked, Naming};
 use super::document::Picker;
-use super::text::{Boundaries, FileCursor, Input, Kept, Scan, Start, Stream, StreamSettings, find};
+use super::named_fields::{FieldCheck, NamedFields};
+use super::sample::{Sampled, declare, name_columns, records_of, share};
+use super::text::{
+    Boundaries, FileCursor, Input, OpenedStream, Scan, Start, Stream, StreamSettings, find,
+    read_ahead,
+};
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::error::Result;
 use crate::event::Expected;
-use crate::record::{Dates, Field};
+use crate::infer::Sample;
+use crate::record::{ColumnType, Dates, Field, FieldKind};
 
 #[derive(Clone, Debug)]
 pub struct JsonlSettings {
@@ -25,10 +30,14 @@ pub struct JsonlSettings {
     pub limit: SegmentLimit,
     /// Objects in objects are their fields, named `outer.inner`.
     pub flatten: bool,
+    /// What stands between the names of such fields where they are columns, if that is no dot.
+    pub separator: Option<String>,
     /// Fields that hold times, and how these are written.
     pub dates: Vec<(String, Dates)>,
+    /// What columns are to be that are made for these.
+    pub types: Vec<(String, ColumnType)>,
     /// Fields that the user named.
-    pub asked: Vec<Naming>,
+    pub asked: Vec<NamedFields>,
 }
 
 pub struct JsonlSource {
@@ -36,12 +45,12 @@ pub struct JsonlSource {
     files: Vec<JsonlFile>,
     settings: JsonlSettings,
     fields: Vec<Field>,
-    asked: Asked,
+    asked: FieldCheck,
 }
 
 struct JsonlFile {
     input: Input,
-    kept: Kept,
+    kept: OpenedStream,
 }
 
 /// Enough records to learn the names of the fields from; where they are larger, one will do.
@@ -64,14 +73,18 @@ impl JsonlSource {
             } else if !input.is_rereadable() {
                 stream.fill(&mut ahead, SAMPLE_BYTES)?;
             }
-            let kept = Kept::new(&input, stream, ahead);
+            let kept = OpenedStream::new(&input, stream, ahead);
             files.push(JsonlFile { input, kept });
         }
         Ok(JsonlSource {
             splits: files.iter().map(|file| Split::file(&file.input.name)).collect(),
             files,
-            fields: sample::with_dates(fields, &settings.dates),
-            asked: Asked::new(&settings.asked),
+            fields: {
+                let mut fields = sample::with_dates(fields, &settings.dates);
+                name_columns(&mut fields, settings.separator.as_deref());
+                fields
+            },
+            asked: FieldCheck::new(&settings.asked),
             settings,
         })
     }
@@ -110,9 +123,36 @@ impl Source for JsonlSource {
         &self.fields
     }
 
+    fn sample(&self) -> Result<Sampled> {
+        let (flatten, stream) = (self.settings.flatten, &self.settings.stream);
+        let mut sample = Sample::default();
+        let (records_max, bytes_max) =
+            (share(self.files.len()), self.settings.limit.record_bytes / self.files.len().max(1));
+        for file in &self.files {
+            file.kept.look(&file.input, stream, |stream, ahead| {
+                let end = read_ahead(stream, ahead, 0, &Lines, records_max, bytes_max)?;
+                sample::note(&ahead[..end], flatten, &mut sample);
+                Ok(())
+            })?;
+        }
+        let mut fields = super::sample::fields(&sample, flatten);
+        let notes = super::sample::fold(&mut fields, &sample);
+        let notes = notes.iter().map(|name| super::sample::folded(name)).collect();
+        let mut fields = sample::with_dates(fields, &self.settings.dates);
+        name_columns(&mut fields, self.settings.separator.as_deref());
+        for name in declare(&mut fields, &self.settings.types) {
+            // One that the sample lacks may still come.
+            fields.push(Field::new(name, FieldKind::Unknown, "declared"));
+        }
+        declare(&mut fields, &self.settings.types);
+        let of = records_of(sample.records, "first");
+        Ok(Sampled { fields, of, notes })
+    }
+
     fn decoder(&self, wanted: &Wanted) -> Result<Arc<dyn Decode>> {
         let names = self.splits.iter().map(|split| split.name.clone()).collect();
-        let picker = Picker::new(wanted, &[], self.settings.flatten);
+        let separator = self.settings.separator.as_deref();
+        let picker = Picker::new(wanted, &[], self.settings.flatten).joined_by(separator);
         let watch = self.asked.watch(&picker.shape(), &[]);
         Ok(Arc::new(JsonDecode { names, picker: picker.watched(watch) }))
     }

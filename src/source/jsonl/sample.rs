@@ -1,36 +1,28 @@
 //! What the first records say of their fields.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use serde_json::value::RawValue;
-
+use crate::infer::Sample;
 use crate::record::{Dates, Field, FieldKind};
-use crate::source::document::{LEVELS_MAX, Object, is_nothing};
+use crate::source::document::Object;
+use crate::source::sample::{self, Manner};
 
-/// The fields of the records in `sample`, in the order in which they first occur. With `flatten`,
+/// The fields of the records in `bytes`, in the order in which they first occur. With `flatten`,
 /// those of an object in an object stand for it.
-pub fn fields(sample: &[u8], flatten: bool) -> Vec<Field> {
-    let mut noted = Noted::default();
-    for line in sample.split(|&byte| byte == b'\n') {
-        let Ok(object) = serde_json::from_slice::<Object>(line) else { continue };
-        noted.note("", &object, flatten.then_some(LEVELS_MAX));
+pub fn fields(bytes: &[u8], flatten: bool) -> Vec<Field> {
+    let mut sample = Sample::default();
+    note(bytes, flatten, &mut sample);
+    sample::fields(&sample, flatten)
+}
+
+/// Lines that are no objects say nothing.
+pub fn note(bytes: &[u8], flatten: bool, sample: &mut Sample) {
+    let manner = Manner { flatten, dots_are_paths: false, whole: None };
+    for line in bytes.split(|&byte| byte == b'\n') {
+        if let Ok(object) = serde_json::from_slice::<Object>(line) {
+            manner.note(&object, sample);
+        }
     }
-    let mut fields = noted.fields;
-    if flatten {
-        // An object that is missing in some records, and no field of its own.
-        let above = |name: &str| {
-            let parts = name.match_indices('.').map(|(at, _)| name[..at].to_string());
-            parts.collect::<Vec<_>>()
-        };
-        let objects: HashSet<String> = fields.iter().flat_map(|field| above(&field.name)).collect();
-        fields.retain(|field| {
-            noted.of_something.contains(&field.name) || !objects.contains(&field.name)
-        });
-    }
-    for field in &mut fields {
-        field.origin = origin(field.kind).to_string();
-    }
-    fields
 }
 
 /// With what the user said of dates. A field that the sample lacks may still come.
@@ -40,6 +32,7 @@ pub fn with_dates(mut fields: Vec<Field>, dates: &[(String, Dates)]) -> Vec<Fiel
     for (name, dates) in dates {
         let declared = |origin: &str| Field {
             dates: dates.clone(),
+            is_declared: true,
             ..Field::new(name, FieldKind::Time, origin)
         };
         match places.get(name) {
@@ -48,91 +41,6 @@ pub fn with_dates(mut fields: Vec<Field>, dates: &[(String, Dates)]) -> Vec<Fiel
         }
     }
     fields
-}
-
-#[derive(Default)]
-struct Noted {
-    fields: Vec<Field>,
-    /// Where each of them is.
-    places: HashMap<String, usize>,
-    /// Names of those that were more than null or an empty array.
-    of_something: HashSet<String>,
-}
-
-impl Noted {
-    /// With `levels`, objects in objects are looked into as far as that; what is deeper is no field.
-    fn note(&mut self, prefix: &str, object: &Object, levels: Option<usize>) {
-        for (name, value) in &object.0 {
-            let name =
-                if prefix.is_empty() { name.to_string() } else { format!("{prefix}.{name}") };
-            if let Some(levels) = levels
-                && value.get().starts_with('{')
-                && let Ok(inner) = serde_json::from_str(value.get())
-            {
-                if levels > 0 {
-                    self.note(&name, &inner, Some(levels - 1));
-                }
-                continue;
-            }
-            if !is_nothing(value.get()) {
-                self.of_something.insert(name.clone());
-            }
-            let kind = kind(value);
-            match self.places.get(&name) {
-                Some(place) => {
-                    let known = &mut self.fields[*place];
-                    known.kind = both(known.kind, kind);
-                }
-                None => {
-                    self.places.insert(name.clone(), self.fields.len());
-                    self.fields.push(Field::new(name, kind, ""));
-                }
-            }
-        }
-    }
-}
-
-fn kind(value: &RawValue) -> FieldKind {
-    let words = value.get();
-    match words.as_bytes()[0] {
-        b'n' => FieldKind::Unknown,
-        b't' | b'f' => FieldKind::Bool,
-        b'"' => FieldKind::Text,
-        b'{' | b'[' => FieldKind::Json,
-        _ if words.contains(['e', 'E']) => FieldKind::Float(64),
-        _ if words.contains('.') => FieldKind::Decimal,
-        _ => match words.parse::<i64>() {
-            Ok(_) => FieldKind::Int(64),
-            Err(_) if words.parse::<u64>().is_ok() => FieldKind::Unsigned(64),
-            Err(_) => FieldKind::Decimal,
-        },
-    }
-}
-
-/// What values of one kind and of the other have in common.
-fn both(one: FieldKind, other: FieldKind) -> FieldKind {
-    use FieldKind::{Decimal, Float, Int, Text, Unknown, Unsigned};
-    match (one, other) {
-        (one, other) if one == other => one,
-        (Unknown, known) | (known, Unknown) => known,
-        (Int(_) | Unsigned(_) | Decimal, Int(_) | Unsigned(_) | Decimal) => Decimal,
-        (Int(_) | Unsigned(_) | Decimal | Float(_), Float(bits))
-        | (Float(bits), Int(_) | Unsigned(_) | Decimal) => Float(bits),
-        (FieldKind::Json, _) | (_, FieldKind::Json) => FieldKind::Json,
-        _ => Text,
-    }
-}
-
-fn origin(kind: FieldKind) -> &'static str {
-    match kind {
-        FieldKind::Unknown => "null",
-        FieldKind::Bool => "bool",
-        FieldKind::Json => "json",
-        FieldKind::Int(_) | FieldKind::Unsigned(_) => "int",
-        FieldKind::Decimal => "decimal",
-        FieldKind::Float(_) => "float",
-        FieldKind::Text | FieldKind::Keyword(_) | FieldKind::Time | FieldKind::Base64 => "text",
-    }
 }
 
 #[cfg(test)]
@@ -147,7 +55,7 @@ mod tests {
         assert_eq!(
             kinds,
             [
-                ("a", FieldKind::Decimal),
+                ("a", FieldKind::Unsigned(64)),
                 ("b", FieldKind::Bool),
                 ("c", FieldKind::Json),
                 ("d", FieldKind::Text)

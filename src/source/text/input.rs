@@ -34,13 +34,13 @@ impl Input {
 
 /// What was found, and what is to be said of it.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct MatchedInputs {
     pub inputs: Vec<Input>,
     /// Files that a glob would stand for, were they not what this run writes.
     pub left_out: Vec<String>,
 }
 
-impl Found {
+impl MatchedInputs {
     /// `flag` is the option that named them.
     pub fn say_left_out(&self, flag: &str) {
         for name in &self.left_out {
@@ -51,9 +51,9 @@ impl Found {
 
 /// The files that names, globs and `-` stand for, in the order written; a glob's files are sorted,
 /// and none of them is one of those that are `written`. `flag` is named in messages.
-pub fn find(names: &[String], flag: &str, written: &[PathBuf]) -> Result<Found> {
+pub fn find(names: &[String], flag: &str, written: &[PathBuf]) -> Result<MatchedInputs> {
     let written: Vec<_> = written.iter().filter_map(|path| FileIdentity::at(path)).collect();
-    let mut found = Found::default();
+    let mut found = MatchedInputs::default();
     let mut seen = HashSet::new();
     for name in names {
         if name == "-" {

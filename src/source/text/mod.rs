@@ -2,17 +2,19 @@
 //! decompression and transcoding (`stream`, `members`, `transcode`), and a cursor that cuts them into
 //! segments wherever a format says that records end (`cursor`).
 
+mod ahead;
 mod cursor;
+mod gzip_members;
 mod input;
-mod kept;
-mod members;
+mod opened_stream;
 mod pattern;
 mod standard_input;
 mod stream;
 mod transcode;
 
+pub use ahead::read_ahead;
 pub use cursor::{Boundaries, FileCursor, Scan, Start};
 pub use input::{Input, find};
-pub use kept::Kept;
+pub use opened_stream::OpenedStream;
 pub use stream::{Stream, StreamSettings};
 pub use transcode::{Encoding, decode_value};

@@ -7,8 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::gzip_members::GzipMembers;
 use super::input::Input;
-use super::members::Members;
 use super::standard_input::StandardInput;
 use super::transcode::{Encoding, NotDecodable, Transcode};
 use crate::error::{Error, Result};
@@ -113,7 +113,7 @@ impl Stream {
         let whole = io::Cursor::new(magic).chain(counted);
         let mut decompressed: Box<dyn Read + Send> = match compression {
             Compression::None => Box::new(whole),
-            Compression::Gzip => Box::new(Members::new(whole)),
+            Compression::Gzip => Box::new(GzipMembers::new(whole)),
             Compression::Zstd => {
                 Box::new(zstd::stream::read::Decoder::with_buffer(whole).map_err(|cause| {
                     Error::local_io(format!("cannot read '{}'", input.name), cause)
@@ -177,6 +177,11 @@ impl Stream {
     /// Bytes of the stored input consumed so far.
     pub fn stored_bytes(&self) -> u64 {
         self.stored.load(Ordering::Relaxed)
+    }
+
+    /// What they have become so far.
+    pub fn decoded_bytes(&self) -> u64 {
+        self.decoded
     }
 
     /// Appends bytes to `buffer` until it holds `length`. False at the end of the input.

@@ -7,10 +7,10 @@
 use std::str;
 
 use super::decimal;
-use super::number::Number;
 use super::rules::Fraction;
 use super::{out_of_range, unfit};
 use crate::convert::Unfit;
+use crate::convert::amount::Number;
 use crate::record::ErrorType;
 use crate::sink::mysql::column::Digits;
 
@@ -22,9 +22,6 @@ const EXPONENT_MAX: i64 = 308;
 /// So many digits come back from every number that is not too small to have all its bits.
 const DOUBLE_SAFE_DIGITS: usize = 15;
 const FLOAT_SAFE_DIGITS: usize = 6;
-
-/// No double has more digits than this, however exactly it is printed.
-const DIGITS_MAX: usize = 1100;
 
 /// `digits` is there for `FLOAT(7,2)`, which rounds behind the point as DECIMAL does.
 pub fn put(
@@ -110,9 +107,7 @@ impl Float {
         if number.is_zero() || digits <= safe && stored.abs() >= least && self.scale.is_none() {
             return true;
         }
-        // What is in the middle goes to the even digit, as the servers print it.
-        let printed = format!("{stored:.precision$e}", precision = digits.min(DIGITS_MAX) - 1);
-        Number::parse(printed.as_bytes()).is_some_and(|printed| printed.equals(number))
+        number.is_printed_by(stored)
     }
 }
 

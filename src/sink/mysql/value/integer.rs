@@ -1,8 +1,8 @@
 //! Whole numbers: the INT family, `tinyint(1)`, BIT and YEAR.
 
-use super::number::{Magnitude, Number, push_whole};
 use super::{out_of_range, unfit};
 use crate::convert::Unfit;
+use crate::convert::amount::{Magnitude, Number, push_whole};
 use crate::record::ErrorType;
 
 /// A text of so many digits is below 2^64, without a look at them.

@@ -1,0 +1,151 @@
+//! Shapes by the names of their fields.
+
+use std::collections::HashMap;
+
+use super::choice::{Origin, column_type};
+use super::shape::Shape;
+use super::widen::Dated;
+use crate::convert::date::calendar::{DAY_MAX, DAY_MIN};
+use crate::convert::date::{DateFormat, ParsedTime};
+use crate::record::{ColumnType, Field, FieldKind};
+
+/// What was seen so far, in the order in which fields first came.
+#[derive(Default)]
+pub struct Sample {
+    pub records: u64,
+    fields: Vec<Seen>,
+    places: HashMap<String, usize>,
+}
+
+/// One field.
+pub struct Seen {
+    pub name: String,
+    pub shape: Shape,
+    pub dated: Dated,
+    /// Some value was more than null or an empty array.
+    pub is_something: bool,
+    format: Option<DateFormat>,
+}
+
+/// A value, as far as a sample wants to know it.
+#[derive(Clone, Copy)]
+pub enum Value<'a> {
+    Null,
+    Text(&'a [u8]),
+    Number(&'a [u8]),
+    Bool,
+    Json,
+    /// An array without anything in it.
+    EmptyJson,
+}
+
+impl Sample {
+    /// Dates of this field are to be read by this format.
+    pub fn expect_dates(&mut self, name: &str, format: DateFormat) {
+        self.field(name).format = Some(format);
+    }
+
+    pub fn see(&mut self, name: &str, value: Value<'_>) {
+        self.field(name).see(value);
+    }
+
+    /// By the order in which fields first came.
+    pub fn see_at(&mut self, place: usize, value: Value<'_>) {
+        self.fields[place].see(value);
+    }
+
+    pub fn fields(&self) -> &[Seen] {
+        &self.fields
+    }
+
+    pub fn find(&self, name: &str) -> Option<&Seen> {
+        self.places.get(name).map(|place| &self.fields[*place])
+    }
+
+    fn field(&mut self, name: &str) -> &mut Seen {
+        let place = match self.places.get(name) {
+            Some(place) => *place,
+            None => {
+                let place = self.fields.len();
+                self.places.insert(name.to_string(), place);
+                self.fields.push(Seen {
+                    name: name.to_string(),
+                    shape: Shape::default(),
+                    dated: Dated::default(),
+                    is_something: false,
+                    format: None,
+                });
+                place
+            }
+        };
+        &mut self.fields[place]
+    }
+}
+
+impl Seen {
+    /// The field, with the type of a column that takes all that was self.
+    pub fn field(&self, origin: Origin) -> Field {
+        let column_type = column_type(&self.shape, origin);
+        let (kind, words) = described(column_type);
+        Field {
+            column_type,
+            characters_seen: self.shape.characters(),
+            ..Field::new(&self.name, kind, words)
+        }
+    }
+
+    pub fn see(&mut self, value: Value<'_>) {
+        let shape = match value {
+            Value::Null => return,
+            Value::Text(text) => Shape::of_text(text),
+            Value::Number(words) => Shape::of_number(words),
+            Value::Bool => Shape::BOOL,
+            Value::Json | Value::EmptyJson => Shape::JSON,
+        };
+        self.is_something |= !matches!(value, Value::EmptyJson);
+        self.shape = self.shape.join(shape);
+        if let (Some(format), Value::Text(text) | Value::Number(text)) = (&self.format, value) {
+            let dated = Dated::of(format.read(text).ok());
+            self.dated = self.dated.join(dated);
+        }
+    }
+}
+
+/// A type as fields of files are called by.
+fn described(column_type: Option<ColumnType>) -> (FieldKind, &'static str) {
+    use ColumnType::{Bool, Date, DateTime, Decimal, Double, Int, Json, Text, Time, Varchar};
+    match column_type {
+        None => (FieldKind::Unknown, "null"),
+        Some(Text | Varchar(_)) => (FieldKind::Text, "text"),
+        Some(Int { is_unsigned: false }) => (FieldKind::Int(64), "int"),
+        Some(Int { is_unsigned: true }) => (FieldKind::Unsigned(64), "int"),
+        Some(Decimal { .. }) => (FieldKind::Decimal, "decimal"),
+        Some(Double) => (FieldKind::Float(64), "float"),
+        Some(Bool) => (FieldKind::Bool, "bool"),
+        Some(Date) => (FieldKind::Text, "date"),
+        Some(DateTime(_)) => (FieldKind::Text, "datetime"),
+        Some(Time(_)) => (FieldKind::Text, "time"),
+        Some(Json) => (FieldKind::Json, "json"),
+    }
+}
+
+impl Dated {
+    /// A day at either end of the calendar may become one beyond it by an offset.
+    fn of(reading: Option<ParsedTime>) -> Dated {
+        match reading {
+            Some(reading) if (DAY_MIN + 1..DAY_MAX).contains(&reading.days) => {
+                let nanos = reading.nanos();
+                let zeros = (0..9).take_while(|place| nanos % 10u32.pow(place + 1) == 0).count();
+                Dated { has_others: false, fraction: 9 - zeros as u8 }
+            }
+            _ => Dated { has_others: true, fraction: 0 },
+        }
+    }
+
+    pub fn join(self, other: Dated) -> Dated {
+        Dated {
+            has_others: self.has_others || other.has_others,
+            fraction: self.fraction.max(other.fraction),
+        }
+    }
+}

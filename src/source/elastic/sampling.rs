@@ -1,0 +1,179 @@
+//! A look at documents before a table is made for them: what the mapping does not say of their values.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::body::More;
+use super::malformed;
+use super::page::Demands;
+use super::page_reader::{Fetched, PageReader};
+use crate::convert::date::DateFormat;
+use crate::error::{Error, Result};
+use crate::infer::{Sample, widened};
+use crate::record::{ColumnType, Dates, Field, FieldKind};
+use crate::source::Sampled;
+use crate::source::document::Object;
+use crate::source::sample::{self, Manner, records_of};
+
+/// Documents from each end of an index.
+const END_RECORDS: u64 = 1000;
+/// Of more indices than this, some are left out, evenly.
+const INDICES_MAX: usize = 100;
+/// Fields that are named in one warning.
+const NAMES_SHOWN: usize = 10;
+
+#[derive(Deserialize)]
+struct Hit<'a> {
+    #[serde(borrow, rename = "_source")]
+    source: &'a RawValue,
+}
+
+/// Looks at the first documents of each index and at the last.
+pub async fn take(
+    reader: &PageReader,
+    indices: &[String],
+    fields: &[Field],
+    flatten: bool,
+) -> Result<Sample> {
+    let mut sample = Sample::default();
+    for field in fields.iter().filter(|field| field.kind == FieldKind::Time && !field.is_declared) {
+        if let Dates::Format { format, locale } = &field.dates
+            && let Ok(format) = DateFormat::parse(format, locale.as_deref())
+        {
+            sample.expect_dates(&field.name, format);
+        }
+    }
+    let whole = fields.iter().filter(|field| !field.is_beside).map(|field| &field.name[..]);
+    let whole: HashSet<&str> = whole.collect();
+    let manner = Manner { flatten, dots_are_paths: true, whole: Some(&whole) };
+    let step = indices.len().div_ceil(INDICES_MAX).max(1);
+    for index in indices.iter().step_by(step) {
+        let index = (indices.len() > 1).then_some(index.as_str());
+        for is_last in [false, true] {
+            look(reader, index, is_last, manner, &mut sample).await?;
+        }
+    }
+    Ok(sample)
+}
+
+/// Page after page of one end. Pages of large documents are smaller, as any page is.
+async fn look(
+    reader: &PageReader,
+    index: Option<&str>,
+    is_last: bool,
+    manner: Manner<'_>,
+    sample: &mut Sample,
+) -> Result<()> {
+    let most = END_RECORDS.min(reader.window);
+    let (mut seen, mut size) = (0, most);
+    let demands = Demands { shards: None, may_end_early: false, order: None, has_source: true };
+    while seen < most {
+        let asked = size.min(most - seen);
+        let (path, body) = reader.request_end(index, is_last, seen, asked)?;
+        let response = reader.client.page(&path, body).await?;
+        let mut body = Vec::new();
+        let page = match reader.receive(response, &mut body, demands, |_| More::No).await? {
+            Fetched::Page(page) => page,
+            Fetched::TooLarge if size > 1 => {
+                size = (size / 4).max(1);
+                continue;
+            }
+            // One that fills a page says enough by that.
+            Fetched::TooLarge | Fetched::Over => return Ok(()),
+            Fetched::Incomplete(incomplete) => return Err(reader.incomplete(&incomplete)),
+            Fetched::Refused(refusal) => return Err(refusal.error(&reader.page_name())),
+        };
+        let count = page.hits.len() as u64;
+        match &page.records {
+            None => page.hits.into_iter().for_each(|hit| note(&body[hit], manner, sample)),
+            Some(records) => note_all(records, manner, sample),
+        }
+        seen += count;
+        if count < asked {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn note(hit: &[u8], manner: Manner<'_>, sample: &mut Sample) {
+    let hit = serde_json::from_slice::<Hit>(hit).ok();
+    if let Some(object) = hit.and_then(|hit| serde_json::from_str::<Object>(hit.source.get()).ok())
+    {
+        manner.note(&object, sample);
+    }
+}
+
+/// Documents that are no JSON are rejected, and have no fields.
+fn note_all(mut records: &[u8], manner: Manner<'_>, sample: &mut Sample) {
+    while !records.is_empty() {
+        let length = match malformed::framed(records) {
+            Some((_, length)) => length,
+            None => {
+                let length = memchr::memchr(b'\n', records).map_or(records.len(), |at| at + 1);
+                note(&records[..length], manner, sample);
+                length
+            }
+        };
+        records = &records[length.min(records.len())..];
+    }
+}
+
+/// The fields of a mapping as documents have them.
+pub fn fitted(
+    known: &[Field],
+    sample: &Sample,
+    flatten: bool,
+    separator: Option<&str>,
+    types: &[(String, ColumnType)],
+) -> Result<Sampled> {
+    let mut fields = known.to_vec();
+    let mut widenings = Vec::new();
+    for field in fields.iter_mut().filter(|field| !field.is_beside) {
+        let Some(seen) = sample.find(&field.name) else { continue };
+        field.characters_seen = seen.shape.characters();
+        if let Some((column_type, what)) = widened(field.kind, &seen.shape, seen.dated)
+            && !field.is_declared
+        {
+            field.column_type = Some(column_type);
+            widenings.push((field.name.clone(), what, field.origin.clone(), column_type));
+        }
+    }
+    let names: HashSet<&str> = known.iter().map(|field| &field.name[..]).collect();
+    let others = sample::fields(sample, flatten);
+    fields.extend(others.into_iter().filter(|field| !names.contains(&field.name[..])));
+    let folded = match flatten {
+        true => sample::fold(&mut fields, sample),
+        false => Vec::new(),
+    };
+    sample::name_columns(&mut fields, separator);
+    let unknown = sample::declare(&mut fields, types);
+    if let Some(name) = unknown.first() {
+        let name = name.escape_debug();
+        let message = format!(
+            "--types names '{name}', which is no field of the mapping or of the documents looked at"
+        );
+        return Err(Error::config(message)
+            .help("flowgauge check lists the fields; with --flatten, those in objects are named outer.inner"));
+    }
+    let declared: HashSet<&str> = types.iter().map(|(name, _)| &name[..]).collect();
+    widenings.retain(|(name, ..)| !declared.contains(&name[..]));
+    let mut notes: Vec<String> = widenings
+        .iter()
+        .take(NAMES_SHOWN)
+        .map(|(name, what, origin, column_type)| {
+            format!(
+                "field '{}' is {origin} in the mapping, and documents have {what} there: its column is {column_type}",
+                name.escape_debug()
+            )
+        })
+        .collect();
+    if let Some(more) = widenings.len().checked_sub(NAMES_SHOWN + 1) {
+        notes.push(format!("documents differ from the mapping in {} more fields", more + 1));
+    }
+    notes.extend(folded.iter().map(|name| sample::folded(name)));
+    let of = format!("the mapping and {}", records_of(sample.records, "sampled"));
+    Ok(Sampled { fields, of: of.replace(" records", " documents"), notes })
+}

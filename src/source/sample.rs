@@ -1,0 +1,185 @@
+//! What a look at some records says of their fields, before a table is made of them.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::value::RawValue;
+
+use super::document::{JsonText, LEVELS_MAX, Object, is_nothing};
+use crate::infer::{Origin, Sample, Seen, Value};
+use crate::record::{ColumnType, Field, FieldKind};
+use crate::report::text::count;
+
+/// Records of all files together, at most.
+pub const RECORDS_MAX: u64 = 10_000;
+
+/// What a sample came to.
+#[derive(Clone, Debug, Default)]
+pub struct Sampled {
+    pub fields: Vec<Field>,
+    /// What it was taken from, such as `the first 10,000 records`.
+    pub of: String,
+    /// One line each, for a person.
+    pub notes: Vec<String>,
+}
+
+/// Such as `the first 10,000 records`.
+pub fn records_of(records: u64, which: &str) -> String {
+    match records {
+        1 => format!("the {which} record"),
+        _ => format!("the {which} {} records", count(records)),
+    }
+}
+
+/// How documents are taken apart.
+#[derive(Clone, Copy)]
+pub struct Manner<'a> {
+    pub flatten: bool,
+    /// `a.b` is the field `b` of the object `a`.
+    pub dots_are_paths: bool,
+    /// Fields that are not looked into, though they may be objects.
+    pub whole: Option<&'a HashSet<&'a str>>,
+}
+
+impl Manner<'_> {
+    pub fn note(self, object: &Object, sample: &mut Sample) {
+        sample.records += 1;
+        self.note_below("", object, LEVELS_MAX, sample);
+    }
+
+    /// What is deeper than `levels` is no field.
+    fn note_below(self, prefix: &str, object: &Object, levels: usize, sample: &mut Sample) {
+        for (name, value) in &object.0 {
+            let name =
+                if prefix.is_empty() { name.to_string() } else { format!("{prefix}.{name}") };
+            let is_whole = self.whole.is_some_and(|whole| whole.contains(&name[..]));
+            if self.flatten
+                && !is_whole
+                && value.get().starts_with('{')
+                && let Ok(inner) = serde_json::from_str(value.get())
+            {
+                if levels > 0 {
+                    self.note_below(&name, &inner, levels - 1, sample);
+                }
+                continue;
+            }
+            match self.above(&name) {
+                Some(above) => sample.see(above, Value::Json),
+                None => see(sample, &name, value),
+            }
+        }
+    }
+
+    /// The object that a name with a dot is a part of, where objects are fields.
+    fn above<'n>(&self, name: &'n str) -> Option<&'n str> {
+        if self.flatten || !self.dots_are_paths {
+            return None;
+        }
+        let leading = name.len() - name.trim_start_matches('.').len();
+        name[leading..].find('.').map(|at| &name[..leading + at])
+    }
+}
+
+fn see(sample: &mut Sample, name: &str, value: &RawValue) {
+    let words = value.get();
+    let seen = match words.as_bytes()[0] {
+        b'n' => Value::Null,
+        b't' | b'f' => Value::Bool,
+        b'"' => {
+            if let Ok(text) = serde_json::from_str::<JsonText>(words) {
+                sample.see(name, Value::Text(text.0.as_bytes()));
+            }
+            return;
+        }
+        b'{' | b'[' if is_nothing(words) => Value::EmptyJson,
+        b'{' | b'[' => Value::Json,
+        _ => Value::Number(words.as_bytes()),
+    };
+    sample.see(name, seen);
+}
+
+/// The fields of a sample of documents, in the order in which they first came.
+pub fn fields(sample: &Sample, flatten: bool) -> Vec<Field> {
+    let seen = sample.fields().iter();
+    let mut fields: Vec<Field> = seen.map(|seen| seen.field(Origin::Json)).collect();
+    if flatten {
+        // An object that is missing in some records, and no field of its own.
+        let objects: HashSet<String> =
+            fields.iter().flat_map(|field| above(&field.name)).map(str::to_string).collect();
+        let is_something = |name: &str| sample.find(name).is_some_and(|seen| seen.is_something);
+        fields.retain(|field| is_something(&field.name) || !objects.contains(&field.name));
+    }
+    fields
+}
+
+/// Where a field is an object in some records and something else in others, it can only be a column as
+/// a whole. Gives its names.
+pub fn fold(fields: &mut Vec<Field>, sample: &Sample) -> Vec<String> {
+    let names: HashSet<String> =
+        fields.iter().flat_map(|field| above(&field.name)).map(str::to_string).collect();
+    let is_mixed = |seen: &&Seen| seen.is_something && names.contains(&seen.name);
+    let mixed: Vec<&Seen> = sample.fields().iter().filter(is_mixed).collect();
+    let folded: HashSet<&str> = mixed.iter().map(|seen| &seen.name[..]).collect();
+    if folded.is_empty() {
+        return Vec::new();
+    }
+    fields.retain(|field| {
+        let is_below = above(&field.name).any(|name| folded.contains(name));
+        !is_below && !folded.contains(&field.name[..])
+    });
+    // The outermost of those that lie in each other.
+    let outermost = folded.iter().filter(|name| !above(name).any(|name| folded.contains(name)));
+    let mut outermost: Vec<String> = outermost.map(|name| name.to_string()).collect();
+    outermost.sort_unstable();
+    fields.extend(outermost.iter().map(|name| Field {
+        column_type: Some(ColumnType::Json),
+        ..Field::new(name, FieldKind::Json, "json")
+    }));
+    outermost
+}
+
+pub fn folded(name: &str) -> String {
+    format!(
+        "field '{}' is an object in some records and something else in others: its column is json",
+        name.escape_debug()
+    )
+}
+
+/// Names of the objects that a field lies in.
+fn above(name: &str) -> impl Iterator<Item = &str> {
+    name.match_indices('.').map(|(at, _)| &name[..at])
+}
+
+/// What the user said goes before any guess. Gives the names that no field has.
+pub fn declare(fields: &mut [Field], types: &[(String, ColumnType)]) -> Vec<String> {
+    let mut places: HashMap<String, usize> = HashMap::with_capacity(fields.len());
+    let named = || fields.iter().enumerate();
+    places.extend(named().map(|(place, field)| (field.column().to_string(), place)));
+    places.extend(named().map(|(place, field)| (field.name.clone(), place)));
+    let mut unknown = Vec::new();
+    for (name, column_type) in types {
+        match places.get(name) {
+            Some(place) => {
+                fields[*place].column_type = Some(*column_type);
+                fields[*place].is_declared = true;
+            }
+            None => unknown.push(name.clone()),
+        }
+    }
+    unknown
+}
+
+/// Names the columns of fields in objects. Without a separator they are called as the fields.
+pub fn name_columns(fields: &mut [Field], separator: Option<&str>) {
+    let Some(separator) = separator else { return };
+    for field in fields.iter_mut().filter(|field| field.name.contains('.')) {
+        field.column_name = Some(field.name.replace('.', separator));
+    }
+}
+
+/// How many records of each of several files are looked at.
+pub fn share(files: usize) -> u64 {
+    (RECORDS_MAX / files.max(1) as u64).max(SHARE_MIN)
+}
+
+/// One record says little.
+const SHARE_MIN: u64 = 20;
