@@ -265,7 +265,7 @@ mod tests {
         for (width, expected) in [
             (90, "50 %, 617,283,945 records, 342,935 records/s, 383 MB of 766 MB, 30 m 00 s left"),
             (68, "50 %, 617,283,945 records, 342,935 records/s, 30 m 00 s left"),
-            (20, "50 %"),
+            (19, "50 %"),
         ] {
             let line = fitting(&numbers, ENDS, width);
             assert!(line.chars().count() <= width, "{line}");
