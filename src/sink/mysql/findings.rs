@@ -59,10 +59,8 @@ fn described(target: &Target, known: &Known<'_>, session: &Session) -> Findings 
         findings.new_table = Some(new.sql.clone());
         findings.warnings.extend(new.warnings.iter().cloned());
     }
-    if let (Some(plan), Some(table)) = (known.plan, known.table) {
-        findings.mapping = mapping(plan, table, known.fields);
-        about_plan(&mut findings, plan);
-    }
+    findings.mapping = mapping(known.plan, known.table, known.fields);
+    about_plan(&mut findings, known.plan);
     findings
 }
 
