@@ -1,12 +1,14 @@
 //! What may be typed: the commands, and the table of options as flags.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::config::options::{OPTIONS, Opt, Takes};
+use crate::config::shell_expansion::repeat_flags;
 use crate::config::{OptionOrigin, Which, WrittenOptions};
 
 /// What the command line asks for.
@@ -140,7 +142,12 @@ fn argument(option: &'static Opt) -> Arg {
 
 /// Reads the command line; `Err` holds what clap has to say, help included.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Error> {
-    let matches = command().try_get_matches_from(arguments)?;
+    let command = command();
+    let verbs: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
+    let is_file = |name: &OsStr| Path::new(name).is_file();
+    let arguments = repeat_flags(arguments.into_iter().collect(), &verbs, is_file)
+        .map_err(|why| command.clone().error(ErrorKind::InvalidValue, why))?;
+    let matches = command.try_get_matches_from(arguments)?;
     let before = written(&matches)?;
     Ok(match matches.subcommand() {
         None => Asked::Run { which: Which::Unnamed, written: before },

@@ -15,6 +15,7 @@ pub mod options;
 mod places;
 mod schema;
 mod settings;
+pub mod shell_expansion;
 mod small_file;
 mod units;
 mod variables;
