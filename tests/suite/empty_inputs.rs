@@ -5,8 +5,8 @@ use std::io::Write;
 use serde_json::Value;
 
 use crate::support::database::{Database, Server, on_both};
-use crate::support::outlet::terminal;
-use crate::support::{Workdir, needs, workdir};
+use crate::support::outlet::{Screen, terminal};
+use crate::support::{Workdir, workdir};
 
 /// An empty folder, a file without a byte, and both together.
 const EMPTY: [&[&str]; 3] = [&["drop/*.csv"], &["zero.csv"], &["drop/*.csv", "zero.csv"]];
@@ -115,17 +115,14 @@ fn a_pattern_that_a_shell_replaced_is_read_as_the_files_it_stood_for() {
 #[test]
 fn a_terminal_is_told_what_it_is_waited_for() {
     let workdir = workdir!();
-    let (program_side, mut shown) = terminal();
+    let (program_side, shown) = terminal();
+    let mut typed = shown.try_clone().unwrap();
+    let mut screen = Screen::watch(shown);
     let args = ["--csv-file", "-", "--output-file", "o.jsonl"];
     let running = workdir.flowgauge().args(args).terminal(program_side).spawn();
-    let mut said = String::new();
-    while !said.contains("records are read from the terminal") {
-        let mut piece = [0; 4096];
-        let length = std::io::Read::read(&mut shown, &mut piece).unwrap();
-        said += &String::from_utf8_lossy(&piece[..length]);
-    }
-    // The end of the input is Ctrl-D at the beginning of a line.
-    shown.write_all(b"n\n1\n\x04").unwrap();
+    screen.wait_for("records are read from the terminal");
+    // One Ctrl-D is enough, wherever the program is in its reading.
+    typed.write_all(b"n\n1\n\x04").unwrap();
     running.finish().assert_code(0);
     workdir.assert_file("o.jsonl", "{\"n\":\"1\"}\n");
 }

@@ -85,7 +85,7 @@ impl Stream {
                         "records are read from the terminal: type them, and end with Ctrl-D at the beginning of a line"
                     );
                 }
-                (None, Box::new(StandardInput))
+                (None, Box::new(StandardInput::default()))
             }
             Some(path) => {
                 let file = File::open(path).map_err(|cause| {
