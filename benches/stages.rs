@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use flowgauge::parts::{
-    Boundaries, Compression, CsvDialect, CsvSettings, CsvSource, Encoding, ErrorBudget, Event,
-    FileSettings, FileSink, Format, HeaderNames, IfExists, InvalidText, MarkPolicy, MemoryRejects,
+    Boundaries, Compression, CsvDialect, CsvSettings, CsvSource, Encoding, Event, FileSettings,
+    FileSink, Format, HeaderNames, IfExists, InvalidText, MarkPolicy, MaxErrors, MemoryRejects,
     MemorySink, MemorySource, Observer, Onlooker, OutputTarget, Ragged, Rejected, RetryPolicy,
     Rows, Run, Segment, SegmentLimit, Sink, Source, Stats, Stop, StreamSettings, Typing, Vitals,
     Wanted, run_pipeline,
@@ -147,7 +147,7 @@ fn path(criterion: &mut Criterion) {
                         vitals,
                         stop: Arc::new(Stop::default()),
                         limit: LIMIT,
-                        error_budget: ErrorBudget::Count(0),
+                        max_errors: MaxErrors::Count(0),
                         retry: RetryPolicy::default(),
                         mark: MarkPolicy { bytes: u64::MAX, age: Duration::from_secs(1) },
                         drain_timeout: Duration::from_secs(20),

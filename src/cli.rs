@@ -1,12 +1,19 @@
 //! What may be typed: the commands, and the table of options as flags.
 
+pub mod help;
+pub mod page;
+mod pipeline_names;
+
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use self::page::Page;
+use self::pipeline_names::LISTING;
 use crate::config::options::{OPTIONS, Opt, Takes};
 use crate::config::shell_expansion::repeat_flags;
 use crate::config::{OptionOrigin, Which, WrittenOptions};
@@ -15,18 +22,15 @@ use crate::config::{OptionOrigin, Which, WrittenOptions};
 #[derive(Debug)]
 pub enum Asked {
     /// `name` is the pipeline of a configuration file.
-    Run {
-        which: Which,
-        written: WrittenOptions,
-    },
+    Run { which: Which, written: WrittenOptions },
     Check {
         which: Which,
         /// Nothing but the statements for the state tables.
         ddl_only: bool,
         written: WrittenOptions,
     },
-    Completions(clap_complete::Shell),
-    Man,
+    /// What is printed about the program itself.
+    Page(Page),
     /// The JSON schema of configuration files.
     Schema,
 }
@@ -39,27 +43,17 @@ Examples:
   flowgauge --source-type elasticsearch --es-url localhost:9200 --sink-type mysql --db-host localhost \
     --db-user etl --db-pass-file pass.txt --db-name mydb --db-table records --metrics-port 8000
   flowgauge check --csv-file 'in/*.csv.gz' --output-file out.jsonl.zst --infer
-  flowgauge run orders --config syncs.toml --metrics-port 8000
+  flowgauge run orders -c syncs.toml --metrics-port 8000
 
-Every option may also be written with underscores, come from the environment (FLOWGAUGE_CSV_FILE)
-or from a configuration file (csv_file); a flag goes before the environment, that before the file.
-A switch that was turned on there is turned off by =false, as in --quiet=false.
+Every option can also be written with underscores, and set by an environment variable
+(FLOWGAUGE_CSV_FILE) or in a configuration file (csv_file). Flags override the environment, and
+the environment overrides the file. --quiet=false turns off a switch that is on there.
 
-Exit codes: 0 complete, 1 internal error, 2 settings or usage, 3 data, 4 other side unavailable,
-5 local disk, 75 another run is at it, 129/130/143 interrupted, 141 standard output was closed.";
+Exit codes: 0 complete, 1 internal error, 2 settings or usage, 3 data, 4 a server is unavailable,
+5 local disk, 75 another run of this job is running, 129/130/143 interrupted by a signal,
+141 standard output was closed.";
 
-/// What somebody sees who types the name alone.
-pub const SHORT_HELP: &str = "\
-Moves records from Elasticsearch, CSV or JSON lines into MySQL or files, and measures every step.
-
-  flowgauge --source-type csv --csv-file orders.csv --sink-type file --output-file orders.jsonl
-  flowgauge --es-url localhost:9200 --db-user etl --db-pass-file pass.txt --db-name mydb --db-table records
-  flowgauge check ...         everything short of writing; says what would happen
-  flowgauge run NAME --config syncs.toml
-
-flowgauge --help lists the options.
-";
-
+/// The commands and options, as manual pages and completions show them.
 pub fn command() -> Command {
     let name = || {
         Arg::new("name")
@@ -70,26 +64,31 @@ pub fn command() -> Command {
     let all = |help| {
         Arg::new("all").long("all").action(ArgAction::SetTrue).conflicts_with("name").help(help)
     };
-    let shell =
-        Arg::new("shell").required(true).value_parser(clap::value_parser!(clap_complete::Shell));
+    let verb = |help| Arg::new("verb").value_name("COMMAND").help(help).required(false);
+    let shell = Arg::new("shell")
+        .value_name("SHELL")
+        .help("bash, zsh, fish, elvish or powershell")
+        .hide_possible_values(true)
+        .required(true)
+        .value_parser(clap::value_parser!(clap_complete::Shell));
     Command::new("flowgauge")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .after_help(EXAMPLES)
         .args_conflicts_with_subcommands(false)
         .disable_help_subcommand(true)
-        .max_term_width(100)
+        .max_term_width(help::WIDTH_MAX)
         .args(OPTIONS.iter().map(argument))
         .subcommand(
             Command::new("run")
-                .about("One sync (what happens without a command, too)")
+                .about("Run one sync; the same as no command")
                 .arg(name())
                 .arg(all("Run every pipeline of the configuration file, in its order"))
                 .args(OPTIONS.iter().map(argument)),
         )
         .subcommand(
             Command::new("check")
-                .about("Everything short of writing; says what would happen")
+                .about("Dry run: check everything, write nothing, and say what a run would do")
                 .arg(name())
                 .args(OPTIONS.iter().map(argument))
                 .arg(all("Check every pipeline of the configuration file"))
@@ -101,15 +100,72 @@ pub fn command() -> Command {
                         .help("Only print the statements that create the state tables"),
                 ),
         )
-        .subcommand(Command::new("completions").about("Completions for a shell").arg(shell))
-        .subcommand(Command::new("man").about("The manual page"))
-        .subcommand(Command::new("schema").about("JSON schema of configuration files, for editors"))
+        .subcommand(
+            Command::new("completions").about("Print the completion script of a shell").arg(shell),
+        )
+        .subcommand(
+            Command::new("man")
+                .about("Print the manual page, or that of one command")
+                .arg(verb("Print the page of this command"))
+                .arg(
+                    Arg::new("out")
+                        .long("out")
+                        .value_name("DIR")
+                        .value_parser(clap::value_parser!(PathBuf))
+                        .conflicts_with("verb")
+                        .help("Write all pages as files into this directory instead"),
+                ),
+        )
+        .subcommand(
+            Command::new("help")
+                .about("Print the help, or that of one command")
+                .arg(verb("Print the help of this command")),
+        )
+        .subcommand(Command::new("version").about("Print version and revision"))
+        .subcommand(
+            Command::new("schema")
+                .about("Print the JSON schema of configuration files, for editors"),
+        )
+}
+
+/// What is read: the same with help in a layout of our own, and what completions ask.
+fn typed() -> Command {
+    let width = width();
+    let whole = command();
+    let verbs = page::verbs();
+    let long = format!("{}\n{EXAMPLES}\n", help::long(&whole, "flowgauge", ABOUT, width));
+    let whole = verbs.iter().fold(whole, |whole, verb| {
+        whole.mut_subcommand(verb, |one| {
+            let path = format!("flowgauge {verb}");
+            let about = one.get_about().map(ToString::to_string).unwrap_or_default();
+            let one = one.disable_version_flag(true);
+            let (short, long) = (help::short(&one, &path), help::long(&one, &path, &about, width));
+            one.help_template(TEMPLATE).after_help(short).after_long_help(long)
+        })
+    });
+    let words = Arg::new("words").num_args(0..).last(true).allow_hyphen_values(true);
+    whole
+        .help_template(TEMPLATE)
+        .after_help(help::SHORT)
+        .after_long_help(long)
+        .subcommand(Command::new(LISTING).hide(true).arg(words))
+}
+
+/// Nothing of clap's layout: `-h` is the one text and `--help` the other.
+const TEMPLATE: &str = "{after-help}";
+
+/// Columns of the terminal that help goes to.
+fn width() -> usize {
+    const ELSEWHERE: usize = 80;
+    let columns = rustix::termios::tcgetwinsize(io::stdout()).map(|size| size.ws_col);
+    let columns = columns.ok().filter(|columns| *columns > 0).map_or(ELSEWHERE, usize::from);
+    columns.min(help::WIDTH_MAX)
 }
 
 fn argument(option: &'static Opt) -> Arg {
     let arg = Arg::new(option.name)
         .long(option.name)
-        .help(option.help)
+        .help(option.help_with_default())
         .help_heading(option.theme.heading());
     let arg = match option.takes {
         Takes::One(value) => arg.value_name(value).action(ArgAction::Set),
@@ -131,6 +187,11 @@ fn argument(option: &'static Opt) -> Arg {
             .default_missing_value("true")
             .action(ArgAction::Set),
     };
+    let arg = match option.name {
+        "quiet" => arg.short('q'),
+        "config" => arg.short('c'),
+        _ => arg,
+    };
     // `-` and texts such as `-1` are values, not flags.
     let is_hyphen_a_value = matches!(option.takes, Takes::One(_)) || option.name == "es-fields";
     let arg = arg.allow_hyphen_values(is_hyphen_a_value);
@@ -140,14 +201,26 @@ fn argument(option: &'static Opt) -> Arg {
     }
 }
 
-/// Reads the command line; `Err` holds what clap has to say, help included.
+/// Reads the command line; `Err` holds what is wrong with it in the words of clap.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Error> {
-    let command = command();
+    let command = typed();
     let verbs: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
     let is_file = |name: &OsStr| Path::new(name).is_file();
     let arguments = repeat_flags(arguments.into_iter().collect(), &verbs, is_file)
         .map_err(|why| command.clone().error(ErrorKind::InvalidValue, why))?;
-    let matches = command.try_get_matches_from(arguments)?;
+    let matches = match command.try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(asked) => {
+            return match asked.kind() {
+                ErrorKind::DisplayHelp => {
+                    let text = asked.render().to_string();
+                    Ok(Asked::Page(Page::Help(text.trim_start_matches('\n').to_string())))
+                }
+                ErrorKind::DisplayVersion => Ok(Asked::Page(Page::Version)),
+                _ => Err(asked),
+            };
+        }
+    };
     let before = written(&matches)?;
     Ok(match matches.subcommand() {
         None => Asked::Run { which: Which::Unnamed, written: before },
@@ -161,10 +234,23 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, cla
         },
         Some(("completions", matches)) => {
             let shell = matches.get_one::<clap_complete::Shell>("shell");
-            Asked::Completions(*shell.expect("clap requires it"))
+            Asked::Page(Page::Completions(*shell.expect("clap requires it")))
         }
         Some(("schema", _)) => Asked::Schema,
-        Some(_) => Asked::Man,
+        Some(("man", matches)) => Asked::Page(match matches.get_one::<PathBuf>("out") {
+            Some(folder) => Page::Manuals(folder.clone()),
+            None => Page::Manual(matches.get_one::<String>("verb").cloned()),
+        }),
+        Some(("help", matches)) => {
+            let verb = matches.get_one::<String>("verb").cloned();
+            let words = std::iter::once("flowgauge".to_string()).chain(verb);
+            return parse(words.chain(["--help".to_string()]).map(OsString::from));
+        }
+        Some((LISTING, matches)) => {
+            let words = matches.get_many::<String>("words").into_iter().flatten();
+            Asked::Page(Page::PipelineNames(words.cloned().collect()))
+        }
+        Some(_) => Asked::Page(Page::Version),
     })
 }
 
@@ -237,6 +323,7 @@ mod tests {
     #[test]
     fn the_table_makes_a_sound_command() {
         command().debug_assert();
+        typed().debug_assert();
     }
 
     #[test]

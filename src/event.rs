@@ -16,7 +16,7 @@ pub trait Observer: Send + Sync {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum RunState {
     Starting,
     Running,
     Draining,
@@ -24,17 +24,22 @@ pub enum State {
     Error,
 }
 
-impl State {
-    pub const ALL: [State; 5] =
-        [State::Starting, State::Running, State::Draining, State::Stopped, State::Error];
+impl RunState {
+    pub const ALL: [RunState; 5] = [
+        RunState::Starting,
+        RunState::Running,
+        RunState::Draining,
+        RunState::Stopped,
+        RunState::Error,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
-            State::Starting => "starting",
-            State::Running => "running",
-            State::Draining => "draining",
-            State::Stopped => "stopped",
-            State::Error => "error",
+            RunState::Starting => "starting",
+            RunState::Running => "running",
+            RunState::Draining => "draining",
+            RunState::Stopped => "stopped",
+            RunState::Error => "error",
         }
     }
 }
@@ -85,11 +90,20 @@ impl Wait {
     }
 }
 
-/// How a file of a source with several files ended.
+/// What is counted and nothing else; `report::counters` says where it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileEnd {
-    Processed,
-    Failed,
+pub enum Counter {
+    /// Files of the source that were read to their end.
+    FilesProcessed,
+    FilesFailed,
+    /// Fields of records that were left out because the target has no place for them.
+    FieldsIgnored,
+    /// Values of rows that were there and stay as they are, because records lack their fields.
+    ValuesKept,
+}
+
+impl Counter {
+    pub const COUNT: usize = Counter::ValuesKept as usize + 1;
 }
 
 /// What a search server is asked for: a closed list.
@@ -136,16 +150,21 @@ impl Operation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SchemaOperation {
     CreateTable,
+    AddColumns,
     CreateStateTables,
 }
 
 impl SchemaOperation {
-    pub const ALL: [SchemaOperation; 2] =
-        [SchemaOperation::CreateTable, SchemaOperation::CreateStateTables];
+    pub const ALL: [SchemaOperation; 3] = [
+        SchemaOperation::CreateTable,
+        SchemaOperation::AddColumns,
+        SchemaOperation::CreateStateTables,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
             SchemaOperation::CreateTable => "create_table",
+            SchemaOperation::AddColumns => "add_columns",
             SchemaOperation::CreateStateTables => "create_state_tables",
         }
     }
@@ -161,7 +180,7 @@ pub struct Expected {
 
 #[derive(Clone, Debug)]
 pub enum Event {
-    Entered(State),
+    Entered(RunState),
     /// Both ends are open; the first segment is about to be read.
     Opened(Expected),
     /// The source handed out a segment.
@@ -222,7 +241,7 @@ pub enum Event {
         wait: Wait,
         took: Duration,
     },
-    FileEnded(FileEnd),
+    Counted(Counter, u64),
     /// A server was asked something; no code where no answer came.
     Requested {
         operation: Operation,
@@ -233,14 +252,6 @@ pub enum Event {
         operation: SchemaOperation,
         is_done: bool,
         took: Duration,
-    },
-    /// Fields of records were left out because the target has no place for them.
-    FieldsIgnored {
-        fields: u64,
-    },
-    /// Values of rows that were there stay as they are, because records lack their fields.
-    ValuesKept {
-        values: u64,
     },
     /// The run is over and nothing will follow.
     Ended {

@@ -34,10 +34,11 @@ pub mod program {
     pub use crate::app::complain;
     pub use crate::cli::{Asked, parse};
     pub use crate::command::{check, run, schema, texts, usage};
-    pub use crate::config::is_told_by_environment;
+    pub use crate::config::{is_told_by_environment, pipeline_names};
     pub use crate::observe::panics;
     pub use crate::observe::standard_error::{LAST_LINES_MAX, standard_error};
     pub use crate::outcome::Outcome;
+    pub use crate::sink::mysql::session::driver_buffers;
     pub mod signals {
         pub use crate::signals::install;
     }
@@ -51,11 +52,11 @@ pub mod parts {
     pub use crate::convert::date::calendar::civil;
     pub use crate::convert::date::{DateFormat, ParsedTime};
     pub use crate::event::{Event, Observer, Vitals};
-    pub use crate::observe::catalogue::{Metric, Type};
+    pub use crate::observe::catalogue::{Metric, SeriesType};
     pub use crate::observe::logging::Style;
     pub use crate::observe::{CATALOGUE, Stats, describe};
     pub use crate::part::IfExists;
-    pub use crate::pipeline::{ErrorBudget, RetryPolicy, Run, Stop, run as run_pipeline};
+    pub use crate::pipeline::{MaxErrors, RetryPolicy, Run, Stop, run as run_pipeline};
     pub use crate::record::{Rejected, Rows, Segment};
     pub use crate::rejects::MemoryRejects;
     pub use crate::shown::is_obeyed;

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use flowgauge::program::{
-    Asked, LAST_LINES_MAX, Outcome, check, complain, is_told_by_environment, panics, parse, run,
-    schema, signals, standard_error, texts, usage,
+    Asked, LAST_LINES_MAX, Outcome, check, complain, driver_buffers, is_told_by_environment,
+    panics, parse, run, schema, signals, standard_error, texts, usage,
 };
 
 /// The allocator of glibc keeps what was given back of large blocks, and puts no bound to it.
@@ -13,6 +13,7 @@ use flowgauge::program::{
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
+    driver_buffers::limit();
     panics::install();
     let outcome = panics::caught(|| signals::install().map(|()| asked()));
     let outcome = outcome.unwrap_or_else(|error| {
@@ -34,8 +35,7 @@ fn asked() -> Outcome {
         Err(complaint) => usage::complain(&complaint, &arguments),
         Ok(Asked::Run { which, written }) => run::run(&which, written),
         Ok(Asked::Check { which, ddl_only, written }) => check::run(&which, ddl_only, written),
-        Ok(Asked::Completions(shell)) => texts::completions(shell),
-        Ok(Asked::Man) => texts::man(),
+        Ok(Asked::Page(page)) => texts::print_page(&page),
         Ok(Asked::Schema) => schema::print_schema(),
     }
 }

@@ -22,12 +22,16 @@ use crate::record::{Interval, Rejected};
 /// `append` is called by one thread at a time, mostly in the order of settling, with the rejected
 /// records of one interval. What was appended may only be relied upon after `publish`.
 ///
-/// Records of which `append` failed are kept all the same, and the file never ends within one: their
-/// neighbours may be public.
+/// Records of which `append` failed wait, in their order, for room, and the file never ends within
+/// one: their neighbours may be public.
 pub trait RejectLog: Send {
     fn append(&mut self, interval: &Interval, rejected: &[Rejected]) -> Result<()>;
 
-    /// The place where they can be found, if there are any. A second call answers the same. After a failure it publishes what there is room for, and says how much that is not.
+    /// How many of the records that were appended are in the file. The others wait behind them.
+    fn kept(&self) -> u64;
+
+    /// The place where they can be found, if there are any. A second call answers the
+    /// same. After a failure it publishes what there is room for; the others are told by `kept`.
     fn publish(&mut self) -> Result<Option<PathBuf>>;
 
     /// Removes what was not published; the place of what was, is the answer, if there are any.
@@ -48,8 +52,10 @@ pub struct RejectFile {
     part: PartFile,
     /// Lines that are not in the file yet.
     lines: Vec<u8>,
+    /// How many those are.
+    waiting: u64,
     keep: Keep,
-    count: u64,
+    kept: u64,
     /// Lines could not be written once. What was then not written is still in `lines`.
     has_failed: bool,
 }
@@ -94,11 +100,11 @@ impl RejectFile {
     fn create(path: &Path, keep: Keep) -> Result<RejectFile> {
         let part = PartFile::create(path, POLICY)?;
         let (path, lines) = (path.to_path_buf(), Vec::new());
-        Ok(RejectFile { path, part, lines, keep, count: 0, has_failed: false })
+        Ok(RejectFile { path, part, lines, waiting: 0, keep, kept: 0, has_failed: false })
     }
 
     fn found(&self) -> Option<PathBuf> {
-        (self.count > 0).then(|| self.path.clone())
+        (self.kept > 0).then(|| self.path.clone())
     }
 
     /// Everything that can be found out without writing.
@@ -110,6 +116,7 @@ impl RejectFile {
         let written = self.part.append(&self.lines);
         match written.is_ok() {
             true => {
+                self.kept += std::mem::take(&mut self.waiting);
                 self.lines.clear();
                 // A large record is no reason to keep as much memory.
                 self.lines.shrink_to(LINES_BYTES);
@@ -119,16 +126,15 @@ impl RejectFile {
         written
     }
 
-    /// As many whole lines as there is room for. What cannot be kept is said.
-    fn write_what_fits(&mut self) {
+    /// As many whole lines as there is room for.
+    fn write_what_fits(&mut self) -> Result<()> {
         let lines = std::mem::take(&mut self.lines);
-        let mut lines = lines.split_inclusive(|byte| *byte == b'\n');
-        let failed = lines.by_ref().find_map(|line| self.part.append(line).err());
-        if let Some(error) = failed {
-            let lost = 1 + lines.count() as u64;
-            self.count -= lost;
-            tracing::error!("{lost} rejected records are in no file: {error}");
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            self.part.append(line)?;
+            self.kept += 1;
+            self.waiting -= 1;
         }
+        Ok(())
     }
 }
 
@@ -168,35 +174,38 @@ fn is_of_a_run(name: &str) -> bool {
 }
 
 impl RejectLog for RejectFile {
+    /// Written before it returns, so that what is counted as kept is in the file.
     fn append(&mut self, _interval: &Interval, rejected: &[Rejected]) -> Result<()> {
         let mut failure = None;
         for record in rejected {
             write_line(record, &mut self.lines)?;
-            self.count += 1;
+            self.waiting += 1;
             if self.lines.len() >= LINES_BYTES && failure.is_none() {
                 failure = self.write().err();
             }
         }
+        if failure.is_none() && self.waiting > 0 {
+            failure = self.write().err();
+        }
         failure.map_or(Ok(()), Err)
+    }
+
+    fn kept(&self) -> u64 {
+        self.kept
     }
 
     fn publish(&mut self) -> Result<Option<PathBuf>> {
         if self.part.published().is_some() {
             return Ok(self.found());
         }
-        if self.count == 0 && self.keep == Keep::WhenNeeded {
-            return Ok(self.discard());
-        }
-        let had_failed = self.has_failed;
-        if let Err(error) = self.write() {
-            if !had_failed {
-                return Err(error);
-            }
+        if self.has_failed && self.waiting > 0 && self.write().is_err() {
             // There may be room again, or for some.
-            self.write_what_fits();
-            if self.count == 0 && self.keep == Keep::WhenNeeded {
-                return Ok(self.discard());
+            if let Err(error) = self.write_what_fits() {
+                tracing::error!("{error}");
             }
+        }
+        if self.kept == 0 && self.keep == Keep::WhenNeeded {
+            return Ok(self.discard());
         }
         self.part.publish()?;
         Ok(self.found())
@@ -209,7 +218,7 @@ impl RejectLog for RejectFile {
 
 /// One rejected record as it is kept, in the order of the names.
 #[derive(Serialize)]
-struct Line<'a> {
+struct RejectLine<'a> {
     #[serde(rename = "_id", skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -234,7 +243,7 @@ struct Line<'a> {
 fn write_line(rejected: &Rejected, out: &mut Vec<u8>) -> Result<()> {
     let place = &rejected.place;
     let raw = std::str::from_utf8(&rejected.raw).ok();
-    let line = Line {
+    let line = RejectLine {
         id: place.document.as_deref(),
         byte: place.byte,
         column: place.column.as_deref(),
@@ -281,6 +290,10 @@ impl RejectLog for MemoryRejects {
         }
         kept.extend_from_slice(rejected);
         Ok(())
+    }
+
+    fn kept(&self) -> u64 {
+        self.kept.lock().expect("no test panics while it holds this").len() as u64
     }
 
     fn publish(&mut self) -> Result<Option<PathBuf>> {

@@ -63,6 +63,16 @@ fn has_descriptors() -> io::Result<()> {
     pairs.map(drop)
 }
 
+/// What a process leaves behind that a signal ends before there is a run.
+type Farewell = Box<dyn FnOnce(Signal) + Send>;
+
+static FAREWELL: Mutex<Option<Farewell>> = Mutex::new(None);
+
+/// What is to be done when a signal comes before the run begins to listen.
+pub fn before_a_run(farewell: impl FnOnce(Signal) + Send + 'static) {
+    *FAREWELL.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(farewell));
+}
+
 /// From now on signals stop this run. One that came when the run before had ended already stops it, too.
 pub fn listen(stop: &Arc<Stop>) {
     let mut stopped = what_stops();
@@ -145,6 +155,10 @@ fn received(signal: Signal) {
 
 fn leave(signal: Signal) -> ! {
     complain(&format!("{}: stopped before anything was written", signal.name()));
+    let farewell = FAREWELL.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(farewell) = farewell {
+        farewell(signal);
+    }
     standard_error().finish(SAY_WAIT_MAX);
     process::exit(Outcome::Interrupted(signal).exit_code().into())
 }

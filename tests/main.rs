@@ -107,7 +107,7 @@ mod suite {
     // The same at random, against a run with a good terminal; signals at random moments.
     mod soak_terminal;
     // Records that are rejected beyond --max-errors: judged exactly, counted, kept and named.
-    mod error_budget;
+    mod max_errors;
     // Mistakes in settings: empty, unknown, twice, no UTF-8, and how they are said.
     mod mistakes;
     // Names and values that a terminal would obey.
@@ -126,10 +126,25 @@ mod suite {
     mod summaries;
     // Backups of indices, and what is restored from them.
     mod backup;
+    // Columns for fields that the table has none for.
+    mod mysql_new_fields;
     // Configuration files: all pipelines of one, paths, variables.
     mod config_files;
     // Rejected records of a run stay where they are.
     mod reject_files;
     // Empty drop folders, patterns that a shell replaced, a terminal as standard input.
     mod empty_inputs;
+    // The JSON schema of configuration files, and options in the pages.
+    mod documented;
+    mod schema;
+    // Help, versions, manual pages, completions and colours.
+    mod command_line;
+    // `check` as a gate.
+    mod checking;
+    // What a run into a table says of itself: its first line, its lock, its state tables.
+    mod mysql_words;
+    // Tables that --create-table makes of a sample, and what --types says of them.
+    mod created_tables;
+    // Data sets of many kinds, each into a table that is made for it, on two nights.
+    mod data_sets;
 }

@@ -13,8 +13,8 @@ use crate::record::{Field, Shape};
 use crate::sink::Sink;
 use crate::sink::file::{FileSettings, FileSink, Format, OutputTarget};
 use crate::sink::mysql::{
-    Guard, Guesses, Job, MysqlSettings, MysqlSink, NewTable, OtherFields, Plan, Planning, Table,
-    Target as MysqlTarget,
+    Guard, Guesses, JobIdentity, MysqlSettings, MysqlSink, NewColumns, NewFields, NewTable,
+    OtherFields, Plan, Planning, Table, Target as MysqlTarget, planned, with_columns,
 };
 use crate::source::csv::CsvSource;
 use crate::source::elastic::ElasticSource;
@@ -41,6 +41,8 @@ pub struct Fitted {
     pub target: Box<MysqlTarget>,
     /// What would be created, were this not a look.
     pub new_table: Option<NewTable>,
+    /// Columns that would be added, were this not a look.
+    pub new_columns: Option<NewColumns>,
     /// As it was found, or as it would be created.
     pub table: Option<Table>,
     /// None where there is no table, nor one that would be created.
@@ -71,10 +73,10 @@ impl Destination {
                 Ok(Destination::File(file.clone(), OutputTarget::take(file)?))
             }
             SinkSettings::Mysql(mysql) => {
-                let mysql = with_job(settings, mysql, &settings.run_id);
-                let guard = Arc::new(Guard::new(mysql.clone()));
+                let identity = job_identity(settings);
+                let guard = Arc::new(Guard::new((**mysql).clone(), identity));
                 persist(OPENING, observer, Stage::Insert, async || guard.take().await).await?;
-                let inspected = inspect(mysql, observer).await;
+                let inspected = inspect((**mysql).clone(), observer).await;
                 if inspected.is_err() {
                     guard.release().await;
                 }
@@ -90,7 +92,7 @@ impl Destination {
                 Ok(Destination::File(file.clone(), OutputTarget::look(file)?))
             }
             SinkSettings::Mysql(mysql) => {
-                let target = inspect(with_job(settings, mysql, ""), observer).await?;
+                let target = inspect((**mysql).clone(), observer).await?;
                 Ok(Destination::Mysql(Box::new(target), None))
             }
         }
@@ -105,13 +107,13 @@ impl Destination {
     }
 }
 
-fn with_job(settings: &Settings, mysql: &MysqlSettings, run_id: &str) -> MysqlSettings {
-    let job = Job {
+/// What names the job of a run on its server.
+pub fn job_identity(settings: &Settings) -> JobIdentity {
+    JobIdentity {
         pipeline_id: settings.pipeline_id.clone(),
         source: settings.source_words.clone(),
-        run_id: run_id.to_string(),
-    };
-    MysqlSettings { job, ..mysql.clone() }
+        run_id: settings.run_id.clone(),
+    }
 }
 
 async fn inspect(mysql: MysqlSettings, observer: &Arc<dyn Observer>) -> Result<MysqlTarget> {
@@ -202,7 +204,7 @@ fn fit(
 ) -> Result<SegmentLimit> {
     let Some(sink) = sink else { return Ok(settings.limit) };
     let memory = settings.memory_limit as usize;
-    pipeline::fit(settings.limit, memory, decoder, sink, settings.error_budget)
+    pipeline::fit(settings.limit, memory, decoder, sink, settings.max_errors)
 }
 
 async fn open_source(settings: &Settings, observer: &Arc<dyn Observer>) -> Result<Arc<dyn Source>> {
@@ -236,35 +238,62 @@ async fn fit_table(
     observer: &Arc<dyn Observer>,
     is_look: bool,
 ) -> Result<Fitted> {
+    let is_untyped = matches!(settings.source, SourceSettings::Csv(_));
+    let selection = settings.selection.as_ref();
+    let selection = selection.map(|selection| (&selection.old[..], &selection.new[..]));
     let is_new = target.table.is_none() && target.settings.create_table;
-    let sampled = match is_new {
+    let known = target.planning(source.fields(), selection, !is_untyped, is_untyped);
+    let without_column =
+        target.table.as_ref().map_or_else(Vec::new, |table| known.without_column(table));
+    let is_added = !without_column.is_empty() && target.settings.new_fields == NewFields::Add;
+    let unsampled = || Sampled { fields: source.fields().to_vec(), ..Sampled::default() };
+    // Also for a refusal, which shows how columns are added.
+    let sampled = match is_new || !without_column.is_empty() {
         true => {
             let sample = async || {
                 let source = Arc::clone(source);
                 beside(move || source.sample()).await
             };
-            persist(OPENING, observer, Stage::Fetch, sample).await?
+            match persist(OPENING, observer, Stage::Fetch, sample).await {
+                Err(error) if is_new || is_added => return Err(error),
+                sampled => sampled.unwrap_or_else(|_| unsampled()),
+            }
         }
-        false => Sampled { fields: source.fields().to_vec(), ..Sampled::default() },
+        false => unsampled(),
     };
     let Sampled { fields, of, notes } = sampled;
-    let is_untyped = matches!(settings.source, SourceSettings::Csv(_));
     let has_many_indices = source.key().contains(&"_index");
-    let selection = settings.selection.as_ref();
-    let selection = selection.map(|selection| (&selection.old[..], &selection.new[..]));
     let planning = target.planning(&fields, selection, !is_untyped, is_untyped);
     let mut new_table = target.new_table(&fields, selection, is_untyped, has_many_indices)?;
     let mut table = target.table.clone();
     let mut guesses = None;
     if let Some(new_table) = &mut new_table {
-        new_table.warnings.extend(notes);
+        new_table.warnings.extend(notes.iter().cloned());
         guesses = Some(Guesses::new(new_table, &of));
         if is_look {
-            table = Some(new_table.table()?);
+            table = Some(planned(new_table)?);
         } else {
             new_table.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
             target.create_table(new_table, &**observer).await?;
             tracing::info!("table {} was created, its columns chosen from {of}", new_table.name);
+            table = target.table.clone();
+        }
+    }
+    let mut new_columns = None;
+    if is_added {
+        let new = target.new_columns(&without_column, &fields, is_untyped)?;
+        guesses = Some(Guesses::of_new_columns(&new, &of));
+        if is_look {
+            table = Some(with_columns(target.table()?, &new)?);
+            new_columns = Some(new);
+        } else {
+            notes.iter().for_each(|note| tracing::warn!("{note}"));
+            target.add_columns(&new, &**observer).await?;
+            tracing::info!(
+                "table {}: columns {} were added, their types chosen from {of}",
+                new.table,
+                new.names()
+            );
             table = target.table.clone();
         }
     }
@@ -275,7 +304,17 @@ async fn fit_table(
     let is_key_doubtful = !doubts.is_empty();
     plan.warnings.extend(doubts);
     let plan = Some(plan);
-    Ok(Fitted { target, new_table, table, plan, fields, guesses, planning, is_key_doubtful })
+    Ok(Fitted {
+        target,
+        new_table,
+        new_columns,
+        table,
+        plan,
+        fields,
+        guesses,
+        planning,
+        is_key_doubtful,
+    })
 }
 
 /// The fields that tell rows apart.
@@ -291,15 +330,9 @@ impl Fitted {
         observer: &Arc<dyn Observer>,
     ) -> Result<Option<MysqlSink>> {
         let Some(plan) = &self.plan else { return Ok(None) };
-        let (settings, server) = (Arc::clone(&self.target.settings), &self.target.server);
-        let observer = Arc::clone(observer);
-        let sink = MysqlSink::new(settings, plan.clone(), server, guard, observer)?;
-        let sink = sink.guessed(self.guesses.clone());
-        Ok(Some(match &self.target.table {
-            Some(table) => sink.watching(self.planning.clone(), table.clone()),
-            // Only a look.
-            None => sink,
-        }))
+        let (planning, observer) = (self.planning.clone(), Arc::clone(observer));
+        let sink = MysqlSink::new(&self.target, planning, plan.clone(), guard, observer);
+        Ok(Some(sink.guessed(self.guesses.clone())))
     }
 }
 
@@ -331,7 +364,7 @@ fn wanted_by_file(
         Shape::Documents if file.format == Format::JsonLines => {
             if settings.source.flattens() {
                 tracing::warn!(
-                    "--flatten changes nothing where whole documents are copied; choose fields with --select"
+                    "--flatten changes nothing in whole documents, which are copied, but names the dates in objects for a restore; choose fields with --select"
                 );
             }
             Ok((whole, Vec::new()))
@@ -366,31 +399,8 @@ fn columns_of<'a>(fields: impl Iterator<Item = &'a Field>) -> Result<Vec<String>
     Ok(columns)
 }
 
-/// The first line of the log: what is about to happen.
-pub fn intent(settings: &Settings, table: Option<&Fitted>, run_id: &str) -> String {
-    let sink = match &settings.sink {
-        SinkSettings::File(FileSettings { path: Some(path), format, .. }) => {
-            format!("{} {}", format.as_str(), path.display())
-        }
-        SinkSettings::File(file) => format!("{} standard output", file.format.as_str()),
-        SinkSettings::Mysql(mysql) => {
-            let mode = match table.and_then(|table| table.plan.as_ref()) {
-                Some(plan) => format!(", mode {} ({})", plan.mode.as_str(), plan.mode_reason),
-                None => String::new(),
-            };
-            format!("mysql {} {}{mode}", mysql.address, mysql.full_table())
-        }
-    };
-    format!(
-        "{}: {} to {sink}, {} workers, run {run_id}",
-        settings.pipeline_id,
-        source_words(&settings.source),
-        settings.worker_count
-    )
-}
-
 /// The source in words that stay the same from run to run.
-fn source_words(source: &SourceSettings) -> String {
+pub fn source_words(source: &SourceSettings) -> String {
     match source {
         SourceSettings::Csv(csv) => format!("csv {}", csv.files.join(", ")),
         SourceSettings::Jsonl(jsonl) => format!("jsonl {}", jsonl.files.join(", ")),

@@ -1,12 +1,15 @@
 //! The wiring: the only place where concrete sources and sinks meet the pipeline.
 //!
-//! `ends` opens what a run moves records between, `session` is one run, `summary` is what is told
-//! of it, `run_all` what pipelines share that are run one after another, `preflight` what can be known
-//! before it: `keep_apart` that no file is used for two things, `stream` that standard streams are there.
-//! `backup` is what restores the dates of one. `refusal` is told where not even the settings are known.
+//! `ends` opens what a run moves records between, `intent` says what will be done, `session` is one
+//! run, `summary` is what is told of it, `run_all` what pipelines share that are run one after another,
+//! `preflight` what can be known before it: `keep_apart` that no file is used for two things, `stream`
+//! that standard streams are there. `backup` is what restores the dates of one, `bounded` waits for what may hang. `refusal` is told where not even
+//! the settings are known.
 
 mod backup;
+mod bounded;
 mod ends;
+mod intent;
 mod keep_apart;
 mod preflight;
 mod refusal;
@@ -20,7 +23,8 @@ use std::io::{self, IsTerminal};
 
 use tracing::level_filters::LevelFilter;
 
-pub use self::ends::{Destination, Ends, Fitted, intent};
+pub use self::ends::{Destination, Ends, Fitted, job_identity, output};
+pub use self::intent::intent;
 pub use self::preflight::{check_files, check_streams};
 use self::refusal::RefusedRun;
 pub use self::run_all::{begin_all, keep_pipelines_apart, say_how_all_ended};
@@ -90,7 +94,7 @@ pub fn refuse_run(refusal: &SettingsRefusal) -> Outcome {
     let outcome = refuse(refusal);
     let mistakes: Vec<_> = refusal.mistakes.iter().map(ToString::to_string).collect();
     if let Some(run) = RefusedRun::of_settings(&refusal.written, refusal.pipeline.as_deref()) {
-        run.tell(mistakes.join("; "));
+        run.tell(Outcome::Usage, mistakes.join("; "));
     }
     outcome
 }
@@ -98,7 +102,16 @@ pub fn refuse_run(refusal: &SettingsRefusal) -> Outcome {
 /// The same of a run whose command line makes no sense.
 pub fn tell_refused_line(words: &[String], complaint: &str) {
     if let Some(run) = RefusedRun::of_words(words, &environment()) {
-        run.tell(complaint.lines().next().unwrap_or_default().to_string());
+        run.tell(Outcome::Usage, complaint.lines().next().unwrap_or_default().to_string());
+    }
+}
+
+/// A run is about to begin, whose settings may have to be waited for.
+pub fn expect_run() {
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let words: Vec<String> = words.collect();
+    if let Some(run) = RefusedRun::of_words(&words, &environment()) {
+        run.tell_when_stopped();
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::bounded::bounded;
 use super::text_files::found;
 use super::{complain, summary};
 use crate::config::{PIPELINE_ID, WrittenOptions, is_named_after_pipeline};
@@ -11,11 +12,15 @@ use crate::event::Vitals;
 use crate::observe::Stats;
 use crate::outcome::Outcome;
 use crate::part::is_same_place;
-use crate::report::{Output, Report};
+use crate::report::{OutputKind, Report};
 use crate::secret::by_name;
+use crate::signals;
 
 /// Options whose files may be read, or be somebody's.
 const FILES: [&str; 5] = ["csv-file", "jsonl-file", "output-file", "rejects", "config"];
+
+/// Of a disk, once a signal has come.
+const LEAVE_MAX: Duration = Duration::from_secs(1);
 
 /// What is known of such a run.
 pub struct RefusedRun {
@@ -29,6 +34,9 @@ impl RefusedRun {
     /// Of settings that do not go together.
     pub fn of_settings(written: &WrittenOptions, pipeline: Option<&str>) -> Option<RefusedRun> {
         let text = |name| written.get(name)?.values.last().map(String::as_str);
+        if written.unknown.contains(&summary::FLAG) {
+            return None;
+        }
         let summary = text(summary::FLAG)?;
         let named = FILES.iter().filter_map(|name| written.get(name)).flat_map(|text| &text.values);
         let named: Vec<String> = named.cloned().collect();
@@ -67,7 +75,20 @@ impl RefusedRun {
         Some(refusal)
     }
 
-    pub fn tell(self, error: String) {
+    /// A signal that comes while settings are still being read, from a pipe perhaps, ends the process;
+    /// the summary of the run before does not stay for this one.
+    pub fn tell_when_stopped(self) {
+        signals::before_a_run(|signal| {
+            let tell = move || {
+                let error = format!("{}: stopped before the run began", signal.name());
+                self.tell(Outcome::Interrupted(signal), error);
+            };
+            // It has to end in any case.
+            let _ = bounded("summary", tell, |took| (took > LEAVE_MAX).then_some("took too long"));
+        });
+    }
+
+    pub fn tell(self, outcome: Outcome, error: String) {
         let error = by_name(&error);
         let RefusedRun { summary, pipeline_id, others } = self;
         let is_file = ![Path::new(""), Path::new("-")].contains(&summary.as_path());
@@ -79,17 +100,18 @@ impl RefusedRun {
             pipeline_id,
             run_id: uuid::Uuid::now_v7().to_string(),
             started_at_seconds: now.as_secs_f64(),
-            outcome: Outcome::Usage,
+            outcome,
             error: Some(error),
             published: None,
             source: "",
             sink: "",
-            output: Output::File,
+            output: OutputKind::File,
             rejects: None,
+            rejects_lost: 0,
             restore: None,
             unclear: 0,
             log_lines_dropped: 0,
-            run: Stats::new(Arc::new(Vitals::default())).snapshot(),
+            run: Stats::new(Arc::new(Vitals::default())).numbers(),
         };
         if let Err(error) = summary::refused(&report, &summary) {
             complain(&error);

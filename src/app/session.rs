@@ -6,9 +6,11 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::ends::{Destination, Ends, intent, output};
+use super::ends::{Destination, Ends, output};
+use super::intent::intent;
 use super::keep_apart::lone_summary;
 use super::preflight::open_rejects;
+use super::summary::Unwritten;
 use super::{backup, complain, complain_of, show_bar, summary};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
@@ -19,10 +21,10 @@ use crate::observe::standard_error::standard_error;
 use crate::observe::{Fanout, Identity, Metrics, Pages, REVISION, Server, Stats, bind, panics};
 use crate::outcome::Outcome;
 use crate::part::in_use;
-use crate::pipeline::{self, Ending, ErrorBudget, OnRejected, RetryPolicy, Run, Stop};
+use crate::pipeline::{self, Ending, MaxErrors, OnRejected, RetryPolicy, Run, Stop};
 use crate::record::{Counts, Rejected};
 use crate::rejects::RejectFile;
-use crate::report::{Output as OutputKind, Report, Restore};
+use crate::report::{OutputKind, Report, Restore, text};
 use crate::secret::by_name;
 use crate::signals;
 use crate::sink::MarkPolicy;
@@ -58,6 +60,8 @@ enum SummaryFile {
     Failing,
     /// It may be another file of the run.
     Unknown,
+    /// Its disk does not answer, which was said.
+    Hung,
 }
 
 impl RunSession {
@@ -83,9 +87,13 @@ impl RunSession {
         let (mut session, vitals) = RunSession::new(settings);
         // Before there is anything to put away.
         signals::listen(&session.stop);
-        if let Err(error) = summary::begin(&session.report(settings), settings) {
+        let begun = summary::begin(&session.report(settings), settings, &session.stop);
+        if let Err(Unwritten { error, is_hung }) = begun {
             session.refuse(error);
-            session.summary = SummaryFile::Failing;
+            if let Some(signal) = session.stop.received() {
+                session.ending.outcome = Outcome::Interrupted(signal);
+            }
+            session.summary = if is_hung { SummaryFile::Hung } else { SummaryFile::Failing };
             return session;
         }
         match panics::caught(|| session.run(settings, vitals)) {
@@ -140,7 +148,13 @@ impl RunSession {
         self.restore = backup::restore(settings, &*ends.source);
         let sink = ends.sink.ok_or_else(|| Error::internal("a run without a sink"))?;
         let table = ends.table.as_deref();
-        tracing::info!("{}", intent(settings, table, &settings.run_id));
+        tracing::info!(
+            "{}: {}; {}, run {}",
+            settings.pipeline_id,
+            intent(settings, table),
+            text::counted(settings.worker_count, "worker"),
+            settings.run_id
+        );
         for plan in table.iter().filter_map(|table| table.plan.as_ref()) {
             plan.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         }
@@ -149,11 +163,11 @@ impl RunSession {
             decoder: ends.decoder,
             sink,
             observer,
-            on_rejected: log_rejected(settings.error_budget),
+            on_rejected: log_rejected(settings.max_errors),
             vitals,
             stop,
             limit: ends.limit,
-            error_budget: settings.error_budget,
+            max_errors: settings.max_errors,
             retry: RetryPolicy::default(),
             mark: MARK,
             drain_timeout: settings.drain_timeout,
@@ -164,7 +178,7 @@ impl RunSession {
             (!settings.reporting.is_quiet).then(|| Progress::start(stats, show_bar(settings)));
         let ending = runtime.block_on(pipeline::run(run, Box::new(rejects)));
         if table.is_some_and(|table| table.is_key_doubtful) {
-            say_who_met(&self.stats.snapshot().counts);
+            say_who_met(&self.stats.numbers().counts);
         }
         drop((runtime, progress));
         self.server = serving.map(|(pages, server)| {
@@ -182,9 +196,10 @@ impl RunSession {
         standard_error().finish(COUNT_WAIT_MAX);
         let report = self.report(settings);
         let RunSession { ending, is_refused, summary, server, stop, .. } = self;
-        if summary == SummaryFile::Writable {
-            summary::data_ended(&report, settings);
-        }
+        let data_told = match summary {
+            SummaryFile::Writable => summary::data_ended(&report, settings, &stop),
+            SummaryFile::Failing | SummaryFile::Unknown | SummaryFile::Hung => Ok(()),
+        };
         if !is_refused {
             summary::show(&report, settings);
         }
@@ -194,10 +209,14 @@ impl RunSession {
             complain_of(pipeline, error);
         }
         let told = match summary {
-            SummaryFile::Writable => summary::told(&report, settings, &stop),
+            // Whoever hangs may still write what it was given, so nobody else writes there.
+            SummaryFile::Writable => match data_told {
+                Ok(()) => summary::told(&report, settings, &stop),
+                Err(Unwritten { error, .. }) => Err(summary::missing(error)),
+            },
             // There may be room again. Why not was said.
             SummaryFile::Failing => summary::told(&report, settings, &stop).or(Ok(())),
-            SummaryFile::Unknown => Ok(()),
+            SummaryFile::Unknown | SummaryFile::Hung => Ok(()),
         };
         if let Some(server) = server {
             server.stop();
@@ -225,10 +244,11 @@ impl RunSession {
             sink: settings.sink.kind().0,
             output: output_kind(settings),
             rejects: ending.rejects.as_ref().map(|path| path.display().to_string()),
+            rejects_lost: ending.rejects_lost,
             restore: self.restore.clone(),
             unclear: ending.unclear,
             log_lines_dropped: standard_error().dropped(),
-            run: self.stats.snapshot(),
+            run: self.stats.numbers(),
         }
     }
 }
@@ -267,7 +287,8 @@ fn say_who_met(counts: &Counts) {
     let met = counts.duplicate + counts.updated;
     if met > 0 {
         tracing::warn!(
-            "{met} records met a row with their key; records of the source that share it are among them, as was said at the start"
+            "{} met a row with their key; records of the source that share it are among them, as was said at the start",
+            text::counted(met, "record")
         );
     }
 }
@@ -323,10 +344,10 @@ fn serve(settings: &Settings, stats: &Arc<Stats>) -> Result<Option<(Arc<Pages>, 
 
 /// Where no rejected record is allowed, the error that ends the run says it; otherwise the log shows the
 /// first ones.
-fn log_rejected(budget: ErrorBudget) -> OnRejected {
+fn log_rejected(budget: MaxErrors) -> OnRejected {
     let logged = AtomicU64::new(0);
     Arc::new(move |rejected: &Rejected| {
-        if budget == ErrorBudget::Count(0) {
+        if budget == MaxErrors::Count(0) {
             return;
         }
         match logged.fetch_add(1, Ordering::Relaxed) {

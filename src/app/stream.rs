@@ -7,12 +7,11 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::fs::{OFlags, fcntl_getfl, fstat, major, minor};
 
+use super::bounded::bounded;
 use super::ends::is_to_stdout;
 use super::text_files::{TextFiles, text_files};
 use crate::config::{Settings, Summary};
@@ -26,8 +25,7 @@ use crate::sink::file::StandardOutput;
 /// A named pipe that nobody opens.
 const READER_MAX: Duration = Duration::from_secs(10);
 /// Once a signal has come.
-const STOPPED_MAX: Duration = Duration::from_secs(1);
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+pub const STOPPED_MAX: Duration = Duration::from_secs(1);
 /// As many as the kernel follows.
 const LINKS_MAX: usize = 40;
 
@@ -93,37 +91,26 @@ fn is_descriptor(path: &Path) -> bool {
 /// Writes to a file that is none, or to standard output. A reader may take its time, and may stop
 /// reading: then a signal ends it, the second one where the first has ended the run.
 pub fn pour(path: Option<&Path>, text: String, outcome: Outcome, stop: &Stop) -> Result<()> {
-    let (done, written) = channel();
     let is_open = Arc::new(AtomicBool::new(false));
     let opened = Arc::clone(&is_open);
     let owned: Option<PathBuf> = path.map(Path::to_path_buf);
-    // It is left there when it does not end.
-    let writing = thread::Builder::new().name("summary".to_string()).spawn(move || {
-        let result = write(owned.as_deref(), text.as_bytes(), &opened);
-        // Nobody listens any more who gave up.
-        let _ = done.send(result);
+    let work = move || write(owned.as_deref(), text.as_bytes(), &opened);
+    let written = bounded("summary", work, |elapsed| {
+        if is_let_go(outcome, stop) && elapsed > STOPPED_MAX {
+            return Some("stopped by a signal before its reader took all of it");
+        }
+        let is_unread = !is_open.load(Ordering::Relaxed) && elapsed > READER_MAX;
+        is_unread.then_some("nobody reads it")
     });
-    writing.map_err(|cause| unwritten(path, cause))?;
-    let began = Instant::now();
-    let why = loop {
-        match written.recv_timeout(LOOK_EVERY) {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(cause)) => return Err(unwritten(path, cause)),
-            Err(RecvTimeoutError::Disconnected) => break "writing broke off",
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-        let is_stopped = match outcome {
-            Outcome::Interrupted(_) => stop.phase() == Phase::Abandoned,
-            _ => stop.received().is_some(),
-        };
-        if is_stopped && began.elapsed() > STOPPED_MAX {
-            break "stopped by a signal before its reader took all of it";
-        }
-        if !is_open.load(Ordering::Relaxed) && began.elapsed() > READER_MAX {
-            break "nobody reads it";
-        }
-    };
-    Err(unwritten(path, io::Error::other(why)))
+    written.and_then(|written| written).map_err(|cause| unwritten(path, cause))
+}
+
+/// Whether a signal asks not to wait any longer: the second one where the first has ended the run.
+pub fn is_let_go(outcome: Outcome, stop: &Stop) -> bool {
+    match outcome {
+        Outcome::Interrupted(_) => stop.phase() == Phase::Abandoned,
+        _ => stop.received().is_some(),
+    }
 }
 
 fn write(path: Option<&Path>, bytes: &[u8], is_open: &AtomicBool) -> io::Result<()> {

@@ -10,14 +10,16 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::stream::{self, is_stream};
+use super::bounded::bounded;
+use super::stream::{self, STOPPED_MAX, is_let_go, is_stream};
 use crate::config::{LogFormat, Settings, Summary};
 use crate::error::{Error, Kind, Result};
 use crate::observe::standard_error::standard_error;
+use crate::outcome::Outcome;
 use crate::part::{PartFile, PartPolicy};
 use crate::pipeline::Stop;
 use crate::record::ErrorType;
-use crate::report::json::{self, Progress};
+use crate::report::json::{self, SummaryPhase};
 use crate::report::{Report, text};
 use crate::shown::Json;
 
@@ -29,6 +31,9 @@ pub const FLAG: &str = "summary-json";
 /// Another run with the same summary writes it in a moment.
 const HELD_MAX: Duration = Duration::from_secs(2);
 const HELD_PAUSE: Duration = Duration::from_millis(10);
+
+/// A disk of a network that answers later than this has no use for a few lines.
+const DISK_MAX: Duration = Duration::from_secs(30);
 
 pub fn show(report: &Report, settings: &Settings) {
     if let Some(published) = &report.published
@@ -49,9 +54,28 @@ pub fn show(report: &Report, settings: &Settings) {
     }
 }
 
+/// Why a summary could not be written.
+pub struct Unwritten {
+    pub error: Error,
+    /// Whoever writes it was left behind, and may still do so.
+    pub is_hung: bool,
+}
+
+impl From<Error> for Unwritten {
+    fn from(error: Error) -> Unwritten {
+        Unwritten { error, is_hung: false }
+    }
+}
+
 /// Whether it could be written, without doing so.
 pub fn check(settings: &Settings) -> Result<()> {
-    let Summary::File(path) = &settings.reporting.summary else { return Ok(()) };
+    match &settings.reporting.summary {
+        Summary::File(path) => check_path(path),
+        Summary::None | Summary::Stdout => Ok(()),
+    }
+}
+
+fn check_path(path: &Path) -> Result<()> {
     if !is_stream(path) {
         return PartFile::check(path, POLICY);
     }
@@ -63,41 +87,93 @@ pub fn check(settings: &Settings) -> Result<()> {
 }
 
 /// The run is on, and the one before is no longer the last.
-pub fn begin(report: &Report, settings: &Settings) -> Result<()> {
-    check(settings)?;
-    match &settings.reporting.summary {
-        Summary::File(path) if !is_stream(path) => replace(path, report, Progress::Running),
-        _ => Ok(()),
-    }
+pub fn begin(
+    report: &Report,
+    settings: &Settings,
+    stop: &Stop,
+) -> std::result::Result<(), Unwritten> {
+    let Summary::File(path) = &settings.reporting.summary else { return Ok(()) };
+    let text = render(report, SummaryPhase::Running);
+    let owned = path.clone();
+    in_time(path, report.outcome, stop, move || {
+        check_path(&owned)?;
+        if is_stream(&owned) { Ok(()) } else { replace(&owned, &text) }
+    })
 }
 
 /// The data is as it will stay, whatever becomes of telling it. Whether that can be written is seen
-/// again at the end.
-pub fn data_ended(report: &Report, settings: &Settings) {
-    if let Summary::File(path) = &settings.reporting.summary
-        && !is_stream(path)
-        && let Err(error) = replace(path, report, Progress::Ended)
-    {
-        tracing::debug!("{error}");
-    }
+/// again at the end; only a disk that hangs is not tried twice.
+pub fn data_ended(
+    report: &Report,
+    settings: &Settings,
+    stop: &Stop,
+) -> std::result::Result<(), Unwritten> {
+    let Summary::File(path) = &settings.reporting.summary else { return Ok(()) };
+    let text = render(report, SummaryPhase::Ended);
+    let owned = path.clone();
+    let written = in_time(path, report.outcome, stop, move || {
+        if is_stream(&owned) { Ok(()) } else { replace(&owned, &text) }
+    });
+    written.or_else(|unwritten| {
+        tracing::debug!("{}", unwritten.error);
+        if unwritten.is_hung { Err(unwritten) } else { Ok(()) }
+    })
 }
 
 /// Everybody was told but who reads this.
 pub fn told(report: &Report, settings: &Settings, stop: &Stop) -> Result<()> {
-    let text = || render(report, Progress::Told);
+    let text = render(report, SummaryPhase::Told);
     let written = match &settings.reporting.summary {
         Summary::None => Ok(()),
-        Summary::Stdout => stream::pour(None, text(), report.outcome, stop),
-        Summary::File(path) if is_stream(path) => {
-            stream::pour(Some(path), text(), report.outcome, stop)
-        }
-        Summary::File(path) => replace(path, report, Progress::Told),
+        Summary::Stdout => stream::pour(None, text, report.outcome, stop),
+        Summary::File(path) => told_in(path, text, report.outcome, stop),
     };
-    written.map_err(|error| match error.kind {
+    written.map_err(missing)
+}
+
+fn told_in(path: &Path, text: String, outcome: Outcome, stop: &Stop) -> Result<()> {
+    let owned = path.to_path_buf();
+    let for_file = text.clone();
+    let replaced = in_time(path, outcome, stop, move || match is_stream(&owned) {
+        true => Ok(false),
+        false => replace(&owned, &for_file).map(|()| true),
+    });
+    match replaced {
+        Ok(true) => Ok(()),
+        Ok(false) => stream::pour(Some(path), text, outcome, stop),
+        Err(unwritten) => Err(unwritten.error),
+    }
+}
+
+/// The run is over, so it is not the settings that are refused.
+pub fn missing(error: Error) -> Error {
+    match error.kind {
         Kind::OutputClosed => error,
-        // The run is over, so it is not the settings that are refused.
         _ => Error::new(Kind::LocalIo, ErrorType::Disk, format!("the summary is missing: {error}")),
-    })
+    }
+}
+
+/// A disk may hang, and signals are to be heard all the while.
+fn in_time<T: Send + 'static>(
+    path: &Path,
+    outcome: Outcome,
+    stop: &Stop,
+    write: impl FnOnce() -> Result<T> + Send + 'static,
+) -> std::result::Result<T, Unwritten> {
+    let written = bounded("summary", write, |elapsed| match elapsed {
+        _ if is_let_go(outcome, stop) && elapsed > STOPPED_MAX => {
+            Some("stopped by a signal before the disk answered")
+        }
+        _ => (elapsed > DISK_MAX).then_some("the disk does not answer"),
+    });
+    match written {
+        Ok(written) => Ok(written?),
+        Err(cause) => {
+            let is_hung = cause.kind() == io::ErrorKind::TimedOut;
+            let error = Error::local_io(format!("cannot write '{}'", path.display()), cause);
+            Err(Unwritten { error, is_hung })
+        }
+    }
 }
 
 /// A run that was refused before its settings were known to go together. Only a summary is replaced
@@ -112,14 +188,14 @@ pub fn refused(report: &Report, path: &Path) -> Result<()> {
                 && fs::read(path).is_ok_and(|text| json::is_document(&text))
         }
     };
-    if is_free { replace(path, report, Progress::Told) } else { Ok(()) }
+    if is_free { replace(path, &render(report, SummaryPhase::Told)) } else { Ok(()) }
 }
 
 /// Far more than one has.
 const SUMMARY_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Whoever reads it finds one whole summary, this or the one before.
-fn replace(path: &Path, report: &Report, progress: Progress) -> Result<()> {
+fn replace(path: &Path, text: &str) -> Result<()> {
     let give_up = Instant::now() + HELD_MAX;
     let part = loop {
         match PartFile::create(path, POLICY) {
@@ -129,11 +205,11 @@ fn replace(path: &Path, report: &Report, progress: Progress) -> Result<()> {
             created => break created?,
         }
     };
-    part.append(render(report, progress).as_bytes())?;
+    part.append(text.as_bytes())?;
     part.publish()?;
     Ok(())
 }
 
-fn render(report: &Report, progress: Progress) -> String {
+fn render(report: &Report, progress: SummaryPhase) -> String {
     format!("{}\n", Json(format!("{:#}", json::document(report, progress))))
 }

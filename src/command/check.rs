@@ -1,5 +1,8 @@
-//! `check`: everything short of writing. Opens both ends, reads the first segment, and says what a
-//! run would do.
+//! `check`: a dry run. Opens both ends, converts the first records, looks at what would stop a run, and
+//! says what one would do. Its error is the one that a run would end with, as far as that can be known.
+
+mod obstacles;
+mod sample;
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -9,20 +12,20 @@ use tokio::runtime::Runtime;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use self::sample::{Sample, Total, sample};
 use super::print;
 use crate::app::{self, Destination, Ends, Fitted};
 use crate::config::{self, Settings, SinkSettings, Which, WrittenOptions};
-use crate::error::{Error, Later, Result};
-use crate::event::{Event, Expected, Observer};
+use crate::error::{Error, Result};
+use crate::event::{Event, Observer};
 use crate::outcome::Outcome;
-use crate::pipeline::{self, ErrorBudget, Stop};
-use crate::record::{Rows, Segment, Shape};
+use crate::pipeline::{self, MaxErrors, Stop};
+use crate::record::{Rows, Shape};
 use crate::report::text;
 use crate::shown::{Block, Line};
 use crate::signals;
-use crate::sink::mysql::{Findings, Known, MysqlSettings, State, findings};
+use crate::sink::mysql::{Findings, Known, MysqlSettings, StateTables, findings};
 use crate::sink::{Refused, Sink};
-use crate::source::{Host, Onlooker, SegmentLimit, Source};
 
 /// Rows that are shown as they would be written.
 const SHOWN_ROWS: usize = 3;
@@ -81,6 +84,7 @@ fn check(settings: &Settings, out: &mut String) -> Result<()> {
         .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
     let stop = Arc::new(Stop::default());
     signals::listen(&stop);
+    let mut obstacles = obstacles::of_files_and_ports(settings);
     let looked = look(settings, &runtime, &stop);
     // From here on nothing would be left behind.
     signals::listen_no_more();
@@ -88,7 +92,15 @@ fn check(settings: &Settings, out: &mut String) -> Result<()> {
     if stop.is_stopping() {
         signals::obey(&stop);
     }
-    let (ends, segment) = looked?;
+    // A run comes to its port first.
+    if looked.is_err() && obstacles.is_err() {
+        return obstacles.map(drop);
+    }
+    let (ends, sample) = looked?;
+    let Sample { segment, total, fault } = sample;
+    if let (Ok(warnings), Some(table)) = (&mut obstacles, &ends.table) {
+        warnings.extend(runtime.block_on(obstacles::of_job(settings, table))?);
+    }
     let mut rows = Rows::new(ends.decoder.shape());
     let findings = match &ends.table {
         Some(table) => Some(runtime.block_on(look_at_table(table))?),
@@ -98,21 +110,21 @@ fn check(settings: &Settings, out: &mut String) -> Result<()> {
         ends.decoder.decode(segment, &mut rows)?;
     }
     // Writing to a string does not fail.
-    let intent = app::intent(settings, ends.table.as_deref(), "not started");
-    let _ = writeln!(out, "{}", Line(intent));
+    let intent = app::intent(settings, ends.table.as_deref());
+    let _ = writeln!(out, "{}: would move {}", Line(&settings.pipeline_id), Line(intent));
     let _ = writeln!(out, "\nsource");
     for split in ends.source.splits() {
         let _ = writeln!(out, "  {}", Line(&split.name));
     }
     if let Some(records) = ends.source.expected().records {
-        let _ = writeln!(out, "  {} records", text::count(records));
+        let _ = writeln!(out, "  {}", text::counted(records, "record"));
     }
     match &findings {
         Some(findings) => table(out, findings),
         None => columns(out, &ends, &rows),
     }
-    let seen = rows.len() + rows.rejected.len();
-    let _ = writeln!(out, "\nthe first {} records", text::count(seen as u64));
+    let seen = (rows.len() + rows.rejected.len()) as u64;
+    let _ = writeln!(out, "\nthe first {}{}", text::counted(seen, "record"), total.share(seen));
     let name = ends.source.splits().first().map_or("", |split| &split.name);
     let mut size = None;
     if ends.sink.is_none() {
@@ -120,25 +132,36 @@ fn check(settings: &Settings, out: &mut String) -> Result<()> {
     }
     if let (Some(sink), Some(segment)) = (&ends.sink, &segment) {
         let (refused, bytes) = written(out, &**sink, &rows)?;
-        size = estimate(&ends.source.expected(), segment, bytes);
+        size = total.known().map(|records| (records, bytes_of(records, segment.records, bytes)));
         rows.rejected.extend(pipeline::reject(&*ends.decoder, name, segment, &rows, refused));
     }
     rejected(out, settings, &rows, ends.sink.is_some());
-    let _ = write!(out, "\n{}", plan(settings, size));
-    let missing = findings.map(|findings| findings.missing).unwrap_or_default();
-    if missing.is_empty() {
-        return within_budget(settings.error_budget, &rows, seen as u64);
+    let _ = write!(out, "\n{}", plan(settings, total, size));
+    let is_whole = total == Total::Exactly(seen);
+    let budget = settings.max_errors;
+    for warning in obstacles.iter().flatten().chain(&doubtful_share(budget, &rows, seen, is_whole))
+    {
+        let _ = writeln!(out, "warning: {}", Line(warning));
     }
-    Err(Error::config(format!("the account lacks a right: {}", missing.join("; ")))
-        .help("docs/mysql.md has a table of the rights for each mode"))
+    let _ = writeln!(out, "this was a dry run: nothing was written");
+    obstacles?;
+    let missing = findings.map(|findings| findings.missing).unwrap_or_default();
+    if !missing.is_empty() {
+        let message = format!("the account lacks a right: {}", missing.join("; "));
+        return Err(
+            Error::config(message).help("docs/mysql.md has a table of the rights for each mode")
+        );
+    }
+    within_budget(budget, &rows, seen, is_whole)?;
+    fault.map_or(Ok(()), Err)
 }
 
-/// Opens both ends and reads the first segment, unless a signal comes: then nothing is kept open.
-fn look(
-    settings: &Settings,
-    runtime: &Runtime,
-    stop: &Arc<Stop>,
-) -> Result<(Ends, Option<Segment>)> {
+fn bytes_of(records: u64, sampled: u64, bytes: usize) -> u64 {
+    (records as f64 * bytes as f64 / sampled.max(1) as f64).round() as u64
+}
+
+/// Opens both ends and reads the first records, unless a signal comes: then nothing is kept open.
+fn look(settings: &Settings, runtime: &Runtime, stop: &Arc<Stop>) -> Result<(Ends, Sample)> {
     let opening = async {
         let nobody: Arc<dyn Observer> = Arc::new(Nobody);
         let output = Destination::look(settings, &nobody).await?;
@@ -151,7 +174,7 @@ fn look(
             () = stop.draining() => signals::obey(stop),
         };
         let (source, limit, host) = (Arc::clone(&ends.source), ends.limit, Arc::clone(stop));
-        let mut reading = spawn_blocking(move || first_segment(&*source, limit, &host));
+        let mut reading = spawn_blocking(move || sample(&*source, limit, &host));
         let read = tokio::select! {
             read = &mut reading => Some(read),
             // A server is let go of at once; a pipe that brings nothing is left in its read.
@@ -159,23 +182,38 @@ fn look(
         };
         ends.source.close().await;
         let Some(read) = read else { signals::obey(stop) };
-        let segment = read.map_err(|cause| {
-            Error::internal("reading the first segment broke off").because(cause)
+        let sample = read.map_err(|cause| {
+            Error::internal("reading the first records broke off").because(cause)
         })?;
-        Ok((ends, segment?))
+        Ok((ends, sample?))
     })
 }
 
-/// A run would end at its first segment.
-fn within_budget(budget: ErrorBudget, rows: &Rows, seen: u64) -> Result<()> {
+/// A share that these records are over, and all of them together may not be.
+fn doubtful_share(budget: MaxErrors, rows: &Rows, seen: u64, is_whole: bool) -> Option<String> {
+    let failed = rows.rejected.len() as u64;
+    let is_doubtful =
+        budget.is_exceeded(failed, seen, true) && !budget.is_exceeded(failed, seen, is_whole);
+    is_doubtful.then(|| {
+        format!(
+            "{failed} of the first {} are more than --max-errors {budget}; a run judges that after \
+             10,000 records and at its end",
+            text::counted(seen, "record")
+        )
+    })
+}
+
+/// A run would end at these records.
+fn within_budget(budget: MaxErrors, rows: &Rows, seen: u64, is_whole: bool) -> Result<()> {
     let failed = rows.rejected.len() as u64;
     let first = rows.rejected.iter().min_by_key(|rejected| rejected.place.record);
-    let Some(first) = first.filter(|_| budget.is_exceeded(failed, seen, false)) else {
+    let Some(first) = first.filter(|_| budget.is_exceeded(failed, seen, is_whole)) else {
         return Ok(());
     };
     let message = format!(
-        "{}; {failed} of the first {seen} records would be rejected and --max-errors is {budget}",
-        first.reason
+        "{}; {failed} of the first {} would be rejected and --max-errors is {budget}",
+        first.reason,
+        text::counted(seen, "record")
     );
     Err(Error::data(first.error_type, message).at(first.place.clone()))
 }
@@ -185,7 +223,7 @@ fn ddl(settings: &Settings, out: &mut String) -> Result<()> {
     let SinkSettings::Mysql(mysql) = &settings.sink else {
         return Err(Error::config("files have no state tables").help("say --sink-type mysql"));
     };
-    for statement in State::new(mysql, &mysql.full_table())?.definitions() {
+    for statement in StateTables::new(&mysql.state_table, &mysql.full_table())?.definitions() {
         let _ = writeln!(out, "{statement};");
     }
     Ok(())
@@ -195,43 +233,6 @@ struct Nobody;
 
 impl Observer for Nobody {
     fn notice(&self, _event: &Event) {}
-}
-
-fn first_segment(
-    source: &dyn Source,
-    limit: SegmentLimit,
-    stop: &Arc<Stop>,
-) -> Result<Option<Segment>> {
-    let mut host = Listening { stop: Arc::clone(stop) };
-    for split in 0..source.splits().len() {
-        let mut cursor = source.open(split, limit)?;
-        if let Some(segment) = cursor.next(Vec::new(), &mut host)? {
-            return Ok(Some(segment));
-        }
-    }
-    Ok(None)
-}
-
-/// An onlooker that hears signals.
-struct Listening {
-    stop: Arc<Stop>,
-}
-
-impl Host for Listening {
-    fn room(&mut self, bytes: usize, records: u64) -> bool {
-        Onlooker.room(bytes, records)
-    }
-
-    fn stopped(&self) -> Later<'static, ()> {
-        let stop = Arc::clone(&self.stop);
-        Box::pin(async move { stop.draining().await })
-    }
-
-    fn again(&mut self, error: Error) -> Result<()> {
-        Onlooker.again(error)
-    }
-
-    fn succeeded(&mut self) {}
 }
 
 fn columns(out: &mut String, ends: &Ends, rows: &Rows) {
@@ -281,17 +282,6 @@ fn shown(value: &crate::record::Value<'_>) -> String {
     }
 }
 
-/// Records of the whole source and what they become, from those of its first segment.
-fn estimate(expected: &Expected, segment: &Segment, written: usize) -> Option<(u64, u64)> {
-    let each = |bytes: usize| bytes as f64 / segment.records as f64;
-    let records = match (expected.records, expected.stored_bytes) {
-        (Some(records), _) => records as f64,
-        (None, Some(bytes)) => bytes as f64 / each(segment.bytes.len()),
-        (None, None) => return None,
-    };
-    Some((records.round() as u64, (records * each(written)).round() as u64))
-}
-
 /// Shows the first rows as they would be written, gives back those that would not, and how many
 /// bytes the others are.
 fn written(out: &mut String, sink: &dyn Sink, rows: &Rows) -> Result<(Vec<Refused>, usize)> {
@@ -306,12 +296,14 @@ fn written(out: &mut String, sink: &dyn Sink, rows: &Rows) -> Result<(Vec<Refuse
 
 async fn look_at_table(table: &Fitted) -> Result<Findings> {
     let settings = &table.target.settings;
-    let state_tables = State::new(settings, &settings.full_table())?.definitions();
+    let state_tables =
+        StateTables::new(&settings.state_table, &settings.full_table())?.definitions();
     let known = Known {
         fields: &table.fields,
         plan: table.plan.as_ref(),
         table: table.table.as_ref(),
         new_table: table.new_table.as_ref(),
+        new_columns: table.new_columns.as_ref(),
         state_tables: &state_tables,
     };
     findings(&table.target, &known).await
@@ -328,6 +320,13 @@ fn table(out: &mut String, findings: &Findings) {
     }
     if let Some(sql) = &findings.new_table {
         let _ = writeln!(out, "\nwould create\n{}", indented(sql));
+    }
+    if let Some(sql) = &findings.new_columns {
+        let _ = writeln!(
+            out,
+            "\nwould add columns, where the server does it at once\n{}",
+            indented(sql)
+        );
     }
     if !findings.mapping.is_empty() {
         let rows = findings.mapping.iter().map(|row| {
@@ -363,7 +362,7 @@ fn rejected(out: &mut String, settings: &Settings, rows: &Rows, is_tried: bool) 
         out,
         "  {} of them would be rejected; --max-errors is {}",
         text::count(rows.rejected.len() as u64),
-        settings.error_budget
+        settings.max_errors
     );
     for rejected in rows.rejected.iter().take(SHOWN_REJECTED) {
         let _ = writeln!(out, "  {}: {}", rejected.place, Line(&rejected.reason));
@@ -371,10 +370,10 @@ fn rejected(out: &mut String, settings: &Settings, rows: &Rows, is_tried: bool) 
 }
 
 /// What a run would do with its output.
-fn plan(settings: &Settings, size: Option<(u64, u64)>) -> String {
+fn plan(settings: &Settings, total: Total, size: Option<(u64, u64)>) -> String {
     let file = match &settings.sink {
         SinkSettings::File(file) => file,
-        SinkSettings::Mysql(mysql) => return table_plan(settings, mysql, size),
+        SinkSettings::Mysql(mysql) => return table_plan(settings, mysql, total, size),
     };
     let Some(path) = &file.path else {
         return "would write to standard output\n".to_string();
@@ -391,12 +390,18 @@ fn plan(settings: &Settings, size: Option<(u64, u64)>) -> String {
     }
 }
 
-fn table_plan(settings: &Settings, mysql: &MysqlSettings, size: Option<(u64, u64)>) -> String {
+fn table_plan(
+    settings: &Settings,
+    mysql: &MysqlSettings,
+    total: Total,
+    size: Option<(u64, u64)>,
+) -> String {
     let table = Line(mysql.full_table());
     let Some((records, bytes)) = size else { return format!("would write to {table}\n") };
+    let about = if matches!(total, Total::Exactly(_)) { "" } else { "about " };
     format!(
-        "would write about {} rows, {}, to {table}, in transactions of at most {}; a binary log grows by about as much\n",
-        text::count(records),
+        "would write {about}{}, about {}, to {table}, in transactions of at most {}; a binary log grows by about as much\n",
+        text::counted(records, "row"),
         text::bytes(bytes),
         text::bytes(settings.limit.bytes as u64)
     )

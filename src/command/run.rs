@@ -9,6 +9,7 @@ pub fn run(which: &Which, written: WrittenOptions) -> Outcome {
     if *which == Which::All {
         return run_all(written);
     }
+    app::expect_run();
     match config::resolve(written, which) {
         Err(refusal) => app::refuse_run(&refusal),
         Ok(settings) => settings.iter().map(app::run).next().unwrap_or(Outcome::Internal),

@@ -1,23 +1,18 @@
-//! A command line that asks for help, for nothing, or for what there is not.
+//! A command line that asks for nothing, or for what there is not.
 
 use std::ffi::OsString;
 
-use super::print;
 use crate::observe::standard_error::standard_error;
 use crate::outcome::Outcome;
 use crate::{app, cli};
 
 pub fn nothing_asked() -> Outcome {
-    standard_error().say(cli::SHORT_HELP);
+    standard_error().say(cli::help::SHORT);
     Outcome::Usage
 }
 
-/// Help and versions go to standard output and are no mistake.
 pub fn complain(complaint: &clap::Error, arguments: &[OsString]) -> Outcome {
     let text = complaint.render().to_string();
-    if !complaint.use_stderr() {
-        return print(&text);
-    }
     let outcome = app::refuse_usage(&text, cli::asks_for_json(arguments));
     let words = arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned());
     let words: Vec<String> = words.collect();

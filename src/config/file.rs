@@ -106,9 +106,17 @@ impl ConfigFile {
             if typed.get(name).is_some() || layer.get(name).is_some() {
                 continue;
             }
-            if let Some((text, variables)) = option.meant(variable, mistakes) {
-                layer.set_meant(option.option, text);
-                layer.variables.extend(variables);
+            match option.meant(variable, mistakes) {
+                Some((text, variables)) => {
+                    layer.set_meant(option.option, text);
+                    layer.variables.extend(variables);
+                }
+                // It is not missing.
+                None => {
+                    let origin = OptionOrigin::File(option.place.clone());
+                    layer.set(option.option, option.texts.clone(), origin);
+                    layer.unknown.push(name);
+                }
             }
         }
         layer

@@ -1,7 +1,7 @@
 //! All that is wrong with the settings, said at once: who has three mistakes wants to run the
 //! program twice, not four times.
 
-use crate::error::{Error, Result};
+use crate::error::Error;
 
 #[derive(Debug, Default)]
 pub struct Mistakes {
@@ -32,7 +32,7 @@ impl Mistakes {
     }
 
     /// One error a mistake.
-    pub fn into_result(mut self) -> std::result::Result<(), Vec<Error>> {
+    pub fn into_result(mut self) -> Result<(), Vec<Error>> {
         if self.said.is_empty() {
             return Ok(());
         }
@@ -40,10 +40,5 @@ impl Mistakes {
             self.said.push(format!("and {} more mistakes in the settings", self.more));
         }
         Err(self.said.into_iter().map(Error::config).collect())
-    }
-
-    /// Takes the value, or notes why there is none.
-    pub fn note<T>(&mut self, result: Result<T>) -> Option<T> {
-        result.map_err(|error| self.add(error.to_string())).ok()
     }
 }

@@ -108,6 +108,9 @@ impl OptionReader<'_> {
 
     pub fn wrong(&mut self, name: &str, why: &str) {
         self.has_failed = true;
+        if self.written.unknown.contains(&name) {
+            return;
+        }
         let origin = self.written.get(name).map(|text| &text.origin);
         let spellings = Spellings(option(name), origin);
         let place = match origin {

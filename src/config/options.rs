@@ -1,6 +1,15 @@
 //! Every option there is, once: the command line, the environment, the configuration file, the
 //! help, the man page and the completions are made from this table.
 
+use super::choices::{Choice, SinkType, SourceType};
+use super::defaults;
+use super::settings::{LogFormat, LogLevel};
+use crate::part::IfExists;
+use crate::sink::file::{Compression, Format};
+use crate::sink::mysql::rules::{BinaryText, Fraction, JsonDoubles};
+use crate::sink::mysql::{Missing, Mode, NewFields, TlsMode};
+use crate::source::csv::{HeaderNames, InvalidText, Quoting, Ragged};
+
 /// What may follow an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
@@ -89,6 +98,18 @@ impl Opt {
             self.takes,
             Takes::Names(_) | Takes::Columns(_) | Takes::Typed(_) | Takes::Files(_)
         )
+    }
+
+    /// What holds where it is not written.
+    pub fn default_shown(&self) -> Option<String> {
+        defaults::shown(self.name)
+    }
+
+    pub fn help_with_default(&self) -> String {
+        match self.default_shown() {
+            Some(default) => format!("{} [default: {default}]", self.help),
+            None => self.help.to_string(),
+        }
     }
 
     pub fn flag(&self) -> String {
@@ -182,12 +203,7 @@ const fn choice(
 }
 
 pub const OPTIONS: &[Opt] = &[
-    choice(
-        Theme::Source,
-        "source-type",
-        &["csv", "jsonl", "elasticsearch"],
-        "What to read [default: by the other options]",
-    ),
+    choice(Theme::Source, "source-type", SourceType::NAMES, "What to read"),
     files(
         Theme::Source,
         "csv-file",
@@ -204,38 +220,33 @@ pub const OPTIONS: &[Opt] = &[
         Theme::Source,
         "jsonl-encoding",
         "NAME",
-        "Character encoding of the files, as for --csv-encoding [default: auto: UTF-8, or UTF-16 with a byte order mark]",
+        "Character encoding of the files, as for --csv-encoding",
     ),
     one(
         Theme::Source,
         "max-record-bytes",
         "SIZE",
-        "Maximum size of one record; a larger one ends the run [default: 16MiB, or 1/16 of --memory-limit]",
+        "Maximum size of one record; a larger one ends the run",
     ),
     one(
         Theme::Source,
         "max-expansion",
         "N",
-        "Maximum decompression ratio: bytes that one compressed byte may become; 0 for no limit [default: 1000]",
+        "Maximum decompression ratio: bytes that one compressed byte may become; 0 for no limit",
     ),
-    one(
-        Theme::Csv,
-        "csv-delimiter",
-        "CHAR",
-        "Field delimiter, one byte or 'tab' [default: ',', and 'tab' for names in .tsv]",
-    ),
-    one(Theme::Csv, "csv-quote", "CHAR", "Quote character, one byte or 'none' [default: \"]"),
+    one(Theme::Csv, "csv-delimiter", "CHAR", "Field delimiter, one byte or 'tab'"),
+    one(Theme::Csv, "csv-quote", "CHAR", "Quote character, one byte or 'none'"),
     one(
         Theme::Csv,
         "csv-escape",
         "CHAR",
-        "Escape character, one byte: within quoted fields, the byte after it is taken literally [default: none; a doubled quote is a quote]",
+        "Escape character, one byte: within quoted fields, the byte after it is taken literally",
     ),
     one(
         Theme::Csv,
         "csv-comment",
         "CHAR",
-        "Comment character, one byte: lines that begin with it are skipped [default: none]",
+        "Comment character, one byte: lines that begin with it are skipped",
     ),
     switch(
         Theme::Csv,
@@ -248,41 +259,36 @@ pub const OPTIONS: &[Opt] = &[
         "NAMES",
         "Column names, comma-separated; they replace the header if there is one",
     ),
-    one(
-        Theme::Csv,
-        "csv-null",
-        "TEXT",
-        "Text that means NULL, in every column; may be empty [default: none]",
-    ),
+    one(Theme::Csv, "csv-null", "TEXT", "Text that means NULL, in every column; may be empty"),
     one(
         Theme::Csv,
         "csv-encoding",
         "NAME",
-        "Character encoding of the files, such as utf-16le or windows-1252 [default: auto: UTF-8, or UTF-16 with a byte order mark]",
+        "Character encoding of the files, such as utf-16le or windows-1252",
     ),
     choice(
         Theme::Csv,
         "csv-ragged",
-        &["reject", "pad", "truncate"],
-        "What to do with records that have too few or too many fields: reject them, pad with empty fields, or truncate extra ones [default: reject]",
+        Ragged::NAMES,
+        "What to do with records that have too few or too many fields: reject them, pad with empty fields, or truncate extra ones",
     ),
     choice(
         Theme::Csv,
         "csv-quotes",
-        &["normal", "strict", "lenient"],
-        "How strictly quotes are checked: normal rejects text after a closing quote, strict also a quote inside an unquoted field, lenient neither [default: normal]",
+        Quoting::NAMES,
+        "How strictly quotes are checked: normal rejects text after a closing quote, strict also a quote inside an unquoted field, lenient neither",
     ),
     choice(
         Theme::Csv,
         "csv-headers",
-        &["strict", "repair"],
-        "What to do with empty or duplicate column names: end the run, or rename them to column_N and NAME_2 [default: strict]",
+        HeaderNames::NAMES,
+        "What to do with empty or duplicate column names: end the run, or rename them to column_N and NAME_2",
     ),
     choice(
         Theme::Csv,
         "csv-invalid-utf8",
-        &["reject", "replace"],
-        "What to do with invalid UTF-8: reject the record, or replace the bytes by U+FFFD [default: reject]",
+        InvalidText::NAMES,
+        "What to do with invalid UTF-8: reject the record, or replace the bytes by U+FFFD",
     ),
     switch(
         Theme::Source,
@@ -300,19 +306,19 @@ pub const OPTIONS: &[Opt] = &[
         Theme::Elastic,
         "es-index",
         "NAMES",
-        "Indices, aliases or data streams, comma-separated, * as a wildcard [default: the name of the table]",
+        "Indices, aliases or data streams, comma-separated, * as a wildcard",
     ),
     one(
         Theme::Elastic,
         "es-query",
         "JSON",
-        "Query DSL that selects the documents, as JSON or @FILE [default: all documents]",
+        "Query DSL that selects the documents, as JSON or @FILE",
     ),
     columns_of(
         Theme::Elastic,
         "es-fields",
         "FIELDS",
-        "Document fields to read, comma-separated, * as a wildcard; -FIELD excludes one [default: all]",
+        "Document fields to read, comma-separated, * as a wildcard; -FIELD excludes one",
     ),
     names(
         Theme::Elastic,
@@ -332,61 +338,36 @@ pub const OPTIONS: &[Opt] = &[
     one(Theme::Elastic, "es-api-key-file", "FILE", "File that holds the API key"),
     one(Theme::Elastic, "es-token", "TEXT", "Bearer token"),
     one(Theme::Elastic, "es-token-file", "FILE", "File that holds the bearer token"),
-    one(
-        Theme::Elastic,
-        "es-ca",
-        "FILE",
-        "CA certificate file (PEM) [default: the system's CA certificates]",
-    ),
+    one(Theme::Elastic, "es-ca", "FILE", "CA certificate file (PEM)"),
     switch(Theme::Elastic, "es-insecure", "Do not verify the server's TLS certificate"),
-    one(
-        Theme::Elastic,
-        "es-slices",
-        "N",
-        "Slices of the index that are read in parallel [default: min(4, shards)]",
-    ),
+    one(Theme::Elastic, "es-slices", "N", "Slices of the index that are read in parallel"),
     one(
         Theme::Elastic,
         "es-keep-alive",
         "TIME",
-        "How long the server keeps the snapshot (point in time or scroll) after each page [default: 5m]",
+        "How long the server keeps the snapshot (point in time or scroll) after each page",
     ),
-    one(Theme::Elastic, "es-timeout", "TIME", "Timeout of one request [default: 120s]"),
+    one(Theme::Elastic, "es-timeout", "TIME", "Timeout of one request"),
     switch(
         Theme::Elastic,
         "es-compress",
         "Ask the server for gzip-compressed responses, for slow networks",
     ),
-    choice(
-        Theme::Sink,
-        "sink-type",
-        &["file", "mysql"],
-        "Where to write [default: by the other options]",
-    ),
+    choice(Theme::Sink, "sink-type", SinkType::NAMES, "Where to write"),
     one(
         Theme::Output,
         "output-file",
         "FILE",
         "Output file, which appears under its name only when it is complete, or - for standard output",
     ),
-    choice(
-        Theme::Output,
-        "output-format",
-        &["jsonl", "csv", "tsv"],
-        "Output format; tsv is csv with tabs [default: by the name: .csv, .tsv, else jsonl]",
-    ),
-    choice(
-        Theme::Output,
-        "output-compression",
-        &["none", "gzip", "zstd"],
-        "Output compression [default: by the name: .gz, .zst]",
-    ),
-    one(Theme::Output, "output-null", "TEXT", "Text written for NULL in CSV [default: nothing]"),
+    choice(Theme::Output, "output-format", Format::NAMES, "Output format; tsv is csv with tabs"),
+    choice(Theme::Output, "output-compression", Compression::NAMES, "Output compression"),
+    one(Theme::Output, "output-null", "TEXT", "Text written for NULL in CSV"),
     choice(
         Theme::Output,
         "if-exists",
-        &["replace", "refuse"],
-        "What to do with an output file that exists: replace it when the run succeeds, or refuse to run [default: replace]",
+        IfExists::NAMES,
+        "What to do with an output file that exists: replace it when the run succeeds, or refuse to run",
     ),
     one(
         Theme::Mysql,
@@ -394,8 +375,8 @@ pub const OPTIONS: &[Opt] = &[
         "URL",
         "Connection URL, mysql://USER@HOST:PORT/DATABASE, instead of the options below",
     ),
-    one(Theme::Mysql, "db-host", "HOST", "Host name or address of the server [default: localhost]"),
-    one(Theme::Mysql, "db-port", "PORT", "TCP port of the server [default: 3306]"),
+    one(Theme::Mysql, "db-host", "HOST", "Host name or address of the server"),
+    one(Theme::Mysql, "db-port", "PORT", "TCP port of the server"),
     one(Theme::Mysql, "db-socket", "FILE", "Unix socket of the server, instead of host and port"),
     one(Theme::Mysql, "db-user", "NAME", "User name"),
     one(
@@ -410,28 +391,23 @@ pub const OPTIONS: &[Opt] = &[
     choice(
         Theme::Mysql,
         "db-ssl-mode",
-        &["disabled", "required", "verify-ca", "verify-identity"],
-        "TLS: disabled, required (encrypted, certificate not verified), verify-ca, or verify-identity (the host name, too) [default: disabled on this machine, else verify-identity]",
+        TlsMode::NAMES,
+        "TLS: disabled, required (encrypted, certificate not verified), verify-ca, or verify-identity (the host name, too)",
     ),
-    one(
-        Theme::Mysql,
-        "db-ca",
-        "FILE",
-        "CA certificate file (PEM) [default: the system's CA certificates]",
-    ),
-    one(Theme::Mysql, "db-connect-timeout", "TIME", "Timeout of connecting [default: 10s]"),
-    one(Theme::Mysql, "db-timeout", "TIME", "Timeout of one statement [default: 300s]"),
+    one(Theme::Mysql, "db-ca", "FILE", "CA certificate file (PEM)"),
+    one(Theme::Mysql, "db-connect-timeout", "TIME", "Timeout of connecting"),
+    one(Theme::Mysql, "db-timeout", "TIME", "Timeout of one statement"),
     choice(
         Theme::Mysql,
         "mode",
-        &["insert", "skip", "upsert"],
-        "What to do with a record whose key is already in the table: insert rejects it, skip keeps the existing row, upsert updates that row [default: skip with a key, else insert into an empty table]",
+        Mode::NAMES,
+        "What to do with a record whose key is already in the table: insert rejects it, skip keeps the existing row, upsert updates that row",
     ),
     columns_of(
         Theme::Mysql,
         "key",
         "COLS",
-        "Columns of the unique key that identifies a row, comma-separated [default: the table's key]",
+        "Columns of the unique key that identifies a row, comma-separated",
     ),
     switch(
         Theme::Mysql,
@@ -442,20 +418,20 @@ pub const OPTIONS: &[Opt] = &[
     choice(
         Theme::Mysql,
         "new-fields",
-        &["refuse", "ignore"],
-        "What to do with fields that have no column in the table: end the run, or ignore them [default: refuse]",
+        NewFields::NAMES,
+        "What to do with fields that have no column in the table: end the run, ignore them, or add columns where the server does it instantly",
     ),
     choice(
         Theme::Mysql,
         "missing",
-        &["keep", "default"],
-        "What --mode upsert does with columns whose field is missing in a record: keep the existing value, or set the column's default [default: keep]",
+        Missing::NAMES,
+        "What --mode upsert does with columns whose field is missing in a record: keep the existing value, or set the column's default",
     ),
     choice(
         Theme::Mysql,
         "fraction",
-        &["reject", "truncate", "round"],
-        "What to do with excess fractional digits, of numbers and of seconds [default: reject]",
+        Fraction::NAMES,
+        "What to do with excess fractional digits, of numbers and of seconds",
     ),
     one(
         Theme::Mysql,
@@ -467,19 +443,19 @@ pub const OPTIONS: &[Opt] = &[
         Theme::Mysql,
         "db-datetime-zone",
         "ZONE",
-        "Time zone in which DATETIME columns store values that have an offset [default: UTC]",
+        "Time zone in which DATETIME columns store values that have an offset",
     ),
     choice(
         Theme::Mysql,
         "db-binary",
-        &["raw", "hex", "base64"],
-        "Encoding of text that goes into binary columns [default: raw]",
+        BinaryText::NAMES,
+        "Encoding of text that goes into binary columns",
     ),
     choice(
         Theme::Mysql,
         "json-doubles",
-        &["exact", "nearest"],
-        "What to do with numbers in JSON that MySQL stores as a slightly different double: exact rejects the record, nearest accepts it [default: exact]",
+        JsonDoubles::NAMES,
+        "What to do with numbers in JSON that MySQL stores as a slightly different double: exact rejects the record, nearest accepts it",
     ),
     switch(Theme::Mysql, "json-as-text", "Store objects and arrays in text columns, as JSON text"),
     switch(Theme::Mysql, "no-load-data", "Use INSERT even where LOAD DATA LOCAL is possible"),
@@ -498,13 +474,13 @@ pub const OPTIONS: &[Opt] = &[
         Theme::Mysql,
         "state-table",
         "NAME",
-        "Name prefix of the three state tables in the target database [default: flowgauge]",
+        "Name prefix of the three state tables in the target database",
     ),
     columns_of(
         Theme::Records,
         "select",
         "COLS",
-        "Columns to write, comma-separated, in this order; NEW=OLD renames [default: all]",
+        "Columns to write, comma-separated, in this order; NEW=OLD renames",
     ),
     Opt {
         name: "types",
@@ -521,66 +497,41 @@ pub const OPTIONS: &[Opt] = &[
         Theme::Records,
         "flatten-separator",
         "TEXT",
-        "What stands between the names of such fields where they are columns, such as _ [default: .]",
+        "What stands between the names of such fields where they are columns, such as _",
     ),
     one(
         Theme::Records,
         "max-errors",
         "N|N%",
-        "Maximum rejected records, as a number or percentage [default: 0]",
+        "Maximum rejected records, as a number or percentage",
     ),
     one(
         Theme::Records,
         "rejects",
         "FILE",
-        "File for rejected records, as JSON lines [default: a new file for each run in the state directory]",
+        "File for rejected records, as JSON lines; {run} and {date} in its name make a file for each run",
     ),
-    one(
-        Theme::Run,
-        "pipeline-id",
-        "NAME",
-        "Name of the pipeline in metrics and logs [default: default]",
-    ),
-    one(Theme::Run, "workers", "N", "Threads that decode and convert records [default: CPU cores]"),
+    one(Theme::Run, "pipeline-id", "NAME", "Name of the pipeline in metrics and logs"),
+    one(Theme::Run, "workers", "N", "Threads that decode and convert records"),
     one(
         Theme::Run,
         "lanes",
         "N",
-        "Connections that write to the database in parallel; a file has one writer [default: min(4, CPU cores)]",
+        "Connections that write to the database in parallel; a file has one writer",
     ),
-    one(Theme::Run, "batch-size", "N", "Maximum records in a batch [default: 50000]"),
-    one(
-        Theme::Run,
-        "batch-bytes",
-        "SIZE",
-        "Maximum source bytes in a batch [default: 1MiB; into MySQL 4MiB; from Elasticsearch 8MiB]",
-    ),
-    one(Theme::Run, "memory-limit", "SIZE", "Memory limit for records in flight [default: 256MiB]"),
-    one(Theme::Run, "max-rows-per-second", "N", "Maximum write rate, on average [default: none]"),
-    one(
-        Theme::Run,
-        "drain-timeout",
-        "TIME",
-        "Time to finish what was already read after a signal [default: 20s]",
-    ),
-    one(
-        Theme::Run,
-        "state-dir",
-        "DIR",
-        "Directory of the files with rejected records [default: $STATE_DIRECTORY, $XDG_STATE_HOME/flowgauge or ~/.local/state/flowgauge]",
-    ),
+    one(Theme::Run, "batch-size", "N", "Maximum records in a batch"),
+    one(Theme::Run, "batch-bytes", "SIZE", "Maximum source bytes in a batch"),
+    one(Theme::Run, "memory-limit", "SIZE", "Memory limit for records in flight"),
+    one(Theme::Run, "max-rows-per-second", "N", "Maximum write rate, on average"),
+    one(Theme::Run, "drain-timeout", "TIME", "Time to finish what was already read after a signal"),
+    one(Theme::Run, "state-dir", "DIR", "Directory of the files with rejected records"),
     one(
         Theme::Metrics,
         "metrics-port",
         "PORT",
-        "TCP port that serves /metrics (Prometheus), /health, /ready and /info [default: none]",
+        "TCP port that serves /metrics (Prometheus), /health, /ready and /info",
     ),
-    one(
-        Theme::Metrics,
-        "metrics-host",
-        "ADDRESS",
-        "Address that the metrics port listens on [default: 127.0.0.1]",
-    ),
+    one(Theme::Metrics, "metrics-host", "ADDRESS", "Address that the metrics port listens on"),
     one(
         Theme::Metrics,
         "expect-every",
@@ -594,18 +545,8 @@ pub const OPTIONS: &[Opt] = &[
         "FILE",
         "File for the summary of the run as JSON, or - for standard output",
     ),
-    choice(
-        Theme::Reporting,
-        "log-format",
-        &["text", "json"],
-        "Format of log lines [default: text]",
-    ),
-    choice(
-        Theme::Reporting,
-        "log-level",
-        &["error", "warn", "info", "debug"],
-        "Least severe log lines to print [default: info]",
-    ),
+    choice(Theme::Reporting, "log-format", LogFormat::NAMES, "Format of log lines"),
+    choice(Theme::Reporting, "log-level", LogLevel::NAMES, "Least severe log lines to print"),
     one(
         Theme::Configuration,
         "config",

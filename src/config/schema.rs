@@ -37,7 +37,9 @@ fn table(properties: Map<String, Value>) -> Value {
 
 fn options() -> Map<String, Value> {
     let options = OPTIONS.iter().filter(|option| option.name != "config");
-    options.map(|option| (option.key(), described(value(option), option.help))).collect()
+    options
+        .map(|option| (option.key(), described(value(option), &option.help_with_default())))
+        .collect()
 }
 
 fn described(mut schema: Value, words: &str) -> Value {

@@ -72,6 +72,8 @@ pub struct WrittenOptions {
     pub files: Vec<PathBuf>,
     /// What stands in the place of variables, in whatever value.
     pub variables: Vec<Variable>,
+    /// Options whose variables are not there, which was said. What they mean nobody knows.
+    pub unknown: Vec<&'static str>,
 }
 
 impl WrittenOptions {
@@ -104,6 +106,7 @@ impl WrittenOptions {
         self.warnings.extend(lower.warnings);
         self.files.extend(lower.files);
         self.variables.extend(lower.variables);
+        self.unknown.extend(lower.unknown);
     }
 
     /// Adds what the same layer says elsewhere: lists add up, of anything else there is one.

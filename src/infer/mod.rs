@@ -17,4 +17,4 @@ mod widen;
 pub use choice::{Origin, column_type, remedies};
 pub use sample::{Sample, Seen, Value};
 pub use shape::Shape;
-pub use widen::{Dated, widened};
+pub use widen::widened;

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use super::choice::{Origin, column_type};
 use super::shape::Shape;
 use super::widen::Dated;
 use crate::convert::date::calendar::{DAY_MAX, DAY_MIN};
 use crate::convert::date::{DateFormat, ParsedTime};
+use crate::record::{ColumnType, Field, FieldKind};
 
 /// What was seen so far, in the order in which fields first came.
 #[derive(Default)]
@@ -81,6 +83,17 @@ impl Sample {
 }
 
 impl Seen {
+    /// The field, with the type of a column that takes all that was self.
+    pub fn field(&self, origin: Origin) -> Field {
+        let column_type = column_type(&self.shape, origin);
+        let (kind, words) = described(column_type);
+        Field {
+            column_type,
+            characters_seen: self.shape.characters(),
+            ..Field::new(&self.name, kind, words)
+        }
+    }
+
     pub fn see(&mut self, value: Value<'_>) {
         let shape = match value {
             Value::Null => return,
@@ -95,6 +108,24 @@ impl Seen {
             let dated = Dated::of(format.read(text).ok());
             self.dated = self.dated.join(dated);
         }
+    }
+}
+
+/// A type as fields of files are called by.
+fn described(column_type: Option<ColumnType>) -> (FieldKind, &'static str) {
+    use ColumnType::{Bool, Date, DateTime, Decimal, Double, Int, Json, Text, Time, Varchar};
+    match column_type {
+        None => (FieldKind::Unknown, "null"),
+        Some(Text | Varchar(_)) => (FieldKind::Text, "text"),
+        Some(Int { is_unsigned: false }) => (FieldKind::Int(64), "int"),
+        Some(Int { is_unsigned: true }) => (FieldKind::Unsigned(64), "int"),
+        Some(Decimal { .. }) => (FieldKind::Decimal, "decimal"),
+        Some(Double) => (FieldKind::Float(64), "float"),
+        Some(Bool) => (FieldKind::Bool, "bool"),
+        Some(Date) => (FieldKind::Text, "date"),
+        Some(DateTime(_)) => (FieldKind::Text, "datetime"),
+        Some(Time(_)) => (FieldKind::Text, "time"),
+        Some(Json) => (FieldKind::Json, "json"),
     }
 }
 

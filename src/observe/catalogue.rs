@@ -4,45 +4,64 @@
 //! Counters and histograms stand at 0 from the start, because the first sample of a counter adds
 //! nothing to `increase()`; a gauge whose value is unknown is absent.
 
-use crate::event::{Stage, State, Wait};
-use crate::observe::reading::{Reading, Sample, latencies, maybe, one, quantiles, sample, sizes};
+use crate::event::{Counter, RunState, Stage, Wait};
+use crate::observe::scrape::{Sample, Scrape, latencies, maybe, one, quantiles, sample, sizes};
 use crate::outcome::Outcome;
 use crate::record::ErrorType;
+use crate::report::counters::COUNTERS;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Type {
+pub enum SeriesType {
     Counter,
     Gauge,
     Histogram,
     Summary,
 }
 
-impl Type {
+impl SeriesType {
     pub fn as_str(self) -> &'static str {
         match self {
-            Type::Counter => "counter",
-            Type::Gauge => "gauge",
-            Type::Histogram => "histogram",
-            Type::Summary => "summary",
+            SeriesType::Counter => "counter",
+            SeriesType::Gauge => "gauge",
+            SeriesType::Histogram => "histogram",
+            SeriesType::Summary => "summary",
         }
     }
 }
 
 /// One line of the catalogue.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Metric {
     pub name: &'static str,
-    pub kind: Type,
+    pub kind: SeriesType,
     /// The labels it has beside `pipeline_id`.
     pub labels: &'static [&'static str],
     pub help: &'static str,
     /// Its series in one reading; none while it is unknown.
-    pub read: Read,
+    read: Read,
 }
 
-pub type Read = for<'a> fn(&'a Reading<'a>) -> Vec<Sample<'a>>;
+type ReadBy = for<'a> fn(&'a Scrape<'a>) -> Vec<Sample<'a>>;
 
-pub const CATALOGUE: &[Metric] = &[
+#[derive(Clone, Copy, Debug)]
+enum Read {
+    By(ReadBy),
+    Counter(Counter),
+}
+
+impl Metric {
+    pub fn read<'a>(&self, now: &'a Scrape<'a>) -> Vec<Sample<'a>> {
+        match self.read {
+            Read::By(read) => read(now),
+            Read::Counter(counter) => one(now.run.counted(counter)),
+        }
+    }
+}
+
+/// With the counters that have no other rule than their row.
+pub const CATALOGUE: &[Metric] = &with_counters::<{ LISTED.len() + counters_shown() }>();
+
+const LISTED: &[Metric] = &[
     // Records. Inserted means durable: committed, or covered by an fsync.
     counter(
         "pipeline_records_read_total",
@@ -162,7 +181,7 @@ pub const CATALOGUE: &[Metric] = &[
     // Latencies and sizes.
     histogram(
         "pipeline_fetch_duration_seconds",
-        "Time to read one chunk from the source.",
+        "Time to read one batch from the source.",
         |now| latencies(&now.run.fetch),
     ),
     histogram("pipeline_insert_duration_seconds", "Time to make one batch durable.", |now| {
@@ -180,16 +199,16 @@ pub const CATALOGUE: &[Metric] = &[
     ),
     Metric {
         name: "pipeline_stage_latency_seconds",
-        kind: Type::Summary,
+        kind: SeriesType::Summary,
         labels: &["stage"],
         help: "Latencies of fetch, insert and batch as quantiles over the whole run.",
-        read: |now| {
+        read: Read::By(|now| {
             vec![
                 quantiles("fetch", &now.run.fetch),
                 quantiles("insert", &now.run.insert),
                 quantiles("batch", &now.run.batch),
             ]
-        },
+        }),
     },
     histogram("pipeline_batch_size_records", "Records in one batch.", |now| {
         sizes(&now.run.batch_records)
@@ -242,18 +261,9 @@ pub const CATALOGUE: &[Metric] = &[
         stage_waits,
     ),
     gauge("pipeline_state", &["state"], "State of the run: exactly one series is 1.", |now| {
-        State::ALL.iter().map(|s| sample(&[s.as_str()], *s == now.run.state)).collect()
+        RunState::ALL.iter().map(|s| sample(&[s.as_str()], *s == now.run.state)).collect()
     }),
-    // Files.
-    counter("pipeline_files_processed_total", &[], "Files read to their end.", |now| {
-        one(now.run.files_processed)
-    }),
-    counter(
-        "pipeline_files_failed_total",
-        &[],
-        "Files that could not be read to their end.",
-        |now| one(now.run.files_failed),
-    ),
+    // Files; others are among the counters of the report.
     counter("pipeline_files_skipped_total", &[], "Files unchanged since the last run.", |_| one(0)),
     // The run that ended last, for rules about scheduled runs.
     gauge(
@@ -329,6 +339,35 @@ pub const CATALOGUE: &[Metric] = &[
     ),
 ];
 
+const fn counters_shown() -> usize {
+    let (mut shown, mut index) = (0, 0);
+    while index < COUNTERS.len() {
+        shown += COUNTERS[index].metric.is_some() as usize;
+        index += 1;
+    }
+    shown
+}
+
+/// A loop over them all, in the words that a constant may be made of.
+const fn with_counters<const N: usize>() -> [Metric; N] {
+    let mut all = [LISTED[0]; N];
+    let mut length = 0;
+    while length < LISTED.len() {
+        all[length] = LISTED[length];
+        length += 1;
+    }
+    let mut index = 0;
+    while index < COUNTERS.len() {
+        if let Some((name, help)) = COUNTERS[index].metric {
+            let read = Read::Counter(COUNTERS[index].counter);
+            all[length] = Metric { name, kind: SeriesType::Counter, labels: &[], help, read };
+            length += 1;
+        }
+        index += 1;
+    }
+    all
+}
+
 /// The catalogue as the lines of a Markdown table, in its own order.
 pub fn describe() -> String {
     let mut page = String::from("| metric | type | labels | meaning |\n|---|---|---|---|\n");
@@ -344,22 +383,22 @@ const fn counter(
     name: &'static str,
     labels: &'static [&'static str],
     help: &'static str,
-    read: Read,
+    read: ReadBy,
 ) -> Metric {
-    Metric { name, kind: Type::Counter, labels, help, read }
+    Metric { name, kind: SeriesType::Counter, labels, help, read: Read::By(read) }
 }
 
 const fn gauge(
     name: &'static str,
     labels: &'static [&'static str],
     help: &'static str,
-    read: Read,
+    read: ReadBy,
 ) -> Metric {
-    Metric { name, kind: Type::Gauge, labels, help, read }
+    Metric { name, kind: SeriesType::Gauge, labels, help, read: Read::By(read) }
 }
 
-const fn histogram(name: &'static str, help: &'static str, read: Read) -> Metric {
-    Metric { name, kind: Type::Histogram, labels: &[], help, read }
+const fn histogram(name: &'static str, help: &'static str, read: ReadBy) -> Metric {
+    Metric { name, kind: SeriesType::Histogram, labels: &[], help, read: Read::By(read) }
 }
 
 fn by_error(counts: &[(Stage, ErrorType, u64)]) -> Vec<Sample<'_>> {
@@ -367,7 +406,7 @@ fn by_error(counts: &[(Stage, ErrorType, u64)]) -> Vec<Sample<'_>> {
     series.map(|(stage, error, count)| sample(&[stage.as_str(), error.as_str()], *count)).collect()
 }
 
-fn stage_waits<'a>(now: &'a Reading<'a>) -> Vec<Sample<'a>> {
+fn stage_waits<'a>(now: &'a Scrape<'a>) -> Vec<Sample<'a>> {
     let mut series = Vec::new();
     for stage in Stage::ALL {
         for wait in Wait::ALL {
@@ -378,13 +417,13 @@ fn stage_waits<'a>(now: &'a Reading<'a>) -> Vec<Sample<'a>> {
     series
 }
 
-fn last_outcome<'a>(now: &'a Reading<'a>) -> Vec<Sample<'a>> {
+fn last_outcome<'a>(now: &'a Scrape<'a>) -> Vec<Sample<'a>> {
     let Some(outcome) = now.run.outcome else { return Vec::new() };
     let outcomes = Outcome::ALL.iter();
     outcomes.map(|other| sample(&[other.as_str()], *other == outcome)).collect()
 }
 
-fn last_records<'a>(now: &'a Reading<'a>) -> Vec<Sample<'a>> {
+fn last_records<'a>(now: &'a Scrape<'a>) -> Vec<Sample<'a>> {
     if now.run.outcome.is_none() {
         return Vec::new();
     }
@@ -410,7 +449,7 @@ mod tests {
             let name = metric.name;
             assert!(names.insert(name), "{name} stands twice");
             assert!(name.starts_with("pipeline_") || name.starts_with("process_"), "{name}");
-            assert_eq!(name.ends_with("_total"), metric.kind == Type::Counter, "{name}");
+            assert_eq!(name.ends_with("_total"), metric.kind == SeriesType::Counter, "{name}");
             for taken in ["_count", "_sum", "_bucket", "_created"] {
                 assert!(!name.ends_with(taken), "{name}");
             }

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use prometheus::core::{Collector, Desc};
 use prometheus::{Registry, TextEncoder, proto};
 
-use crate::observe::catalogue::{CATALOGUE, Metric, Type};
+use crate::observe::catalogue::{CATALOGUE, Metric, SeriesType};
 use crate::observe::openmetrics;
-use crate::observe::reading::{Identity, Reading, Sample, Value};
+use crate::observe::scrape::{Identity, Sample, SampleValue, Scrape};
 use crate::observe::stats::Stats;
 use crate::report::{Latencies, Sizes};
 
@@ -28,8 +28,11 @@ impl Metrics {
         let everywhere = [("pipeline_id".to_string(), identity.pipeline_id.clone())];
         let registry = Registry::new_custom(None, Some(HashMap::from(everywhere)))
             .expect("a registry without prefix takes any label");
-        let run =
-            Run { stats: stats.clone(), identity: identity.clone(), descriptions: describe() };
+        let run = RunCollector {
+            stats: stats.clone(),
+            identity: identity.clone(),
+            descriptions: describe(),
+        };
         registry.register(Box::new(run)).expect("every name in the catalogue stands once");
         Metrics { stats, identity, registry }
     }
@@ -54,19 +57,19 @@ impl Metrics {
     }
 }
 
-struct Run {
+struct RunCollector {
     stats: Arc<Stats>,
     identity: Arc<Identity>,
     descriptions: Vec<Desc>,
 }
 
-impl Collector for Run {
+impl Collector for RunCollector {
     fn desc(&self) -> Vec<&Desc> {
         self.descriptions.iter().collect()
     }
 
     fn collect(&self) -> Vec<proto::MetricFamily> {
-        let now = Reading::now(&self.stats, &self.identity);
+        let now = Scrape::now(&self.stats, &self.identity);
         CATALOGUE.iter().map(|metric| family(metric, &now)).collect()
     }
 }
@@ -80,16 +83,16 @@ fn describe() -> Vec<Desc> {
     CATALOGUE.iter().map(describe).collect()
 }
 
-fn family<'a>(metric: &Metric, now: &'a Reading<'a>) -> proto::MetricFamily {
-    let samples = (metric.read)(now);
+fn family<'a>(metric: &Metric, now: &'a Scrape<'a>) -> proto::MetricFamily {
+    let samples = metric.read(now);
     let mut family = proto::MetricFamily::default();
     family.set_name(metric.name.to_string());
     family.set_help(metric.help.to_string());
     family.set_field_type(match metric.kind {
-        Type::Counter => proto::MetricType::COUNTER,
-        Type::Gauge => proto::MetricType::GAUGE,
-        Type::Histogram => proto::MetricType::HISTOGRAM,
-        Type::Summary => proto::MetricType::SUMMARY,
+        SeriesType::Counter => proto::MetricType::COUNTER,
+        SeriesType::Gauge => proto::MetricType::GAUGE,
+        SeriesType::Histogram => proto::MetricType::HISTOGRAM,
+        SeriesType::Summary => proto::MetricType::SUMMARY,
     });
     family.set_metric(samples.iter().map(|sample| series(metric, sample)).collect());
     family
@@ -101,23 +104,23 @@ fn series(metric: &Metric, sample: &Sample) -> proto::Metric {
     let mut series =
         proto::Metric::from_label(labels.map(|(name, value)| pair(name, value)).collect());
     match sample.value {
-        Value::Number(number) if metric.kind == Type::Counter => {
+        SampleValue::Number(number) if metric.kind == SeriesType::Counter => {
             let mut counter = proto::Counter::default();
             counter.set_value(number);
             series.set_counter(counter);
         }
-        Value::Number(number) => {
+        SampleValue::Number(number) => {
             let mut gauge = proto::Gauge::default();
             gauge.set_value(number);
             series.set_gauge(gauge);
         }
-        Value::Latencies(Latencies { count, sum, buckets, .. }) => {
+        SampleValue::Latencies(Latencies { count, sum, buckets, .. }) => {
             series.set_histogram(histogram(*count, sum.as_secs_f64(), buckets));
         }
-        Value::Sizes(Sizes { count, sum, buckets }) => {
+        SampleValue::Sizes(Sizes { count, sum, buckets }) => {
             series.set_histogram(histogram(*count, *sum as f64, buckets));
         }
-        Value::Quantiles(latencies) => series.set_summary(summary(latencies)),
+        SampleValue::Quantiles(latencies) => series.set_summary(summary(latencies)),
     }
     series
 }
@@ -164,7 +167,7 @@ pub mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::event::{Event, Expected, Observer, Stage, State, Vitals};
+    use crate::event::{Event, Expected, Observer, RunState, Stage, Vitals};
     use crate::outcome::Outcome;
     use crate::record::{Counts, ErrorType, Flush};
 
@@ -189,7 +192,7 @@ pub mod tests {
     pub fn run(stats: &Stats) {
         let took = Duration::from_millis(20);
         for event in [
-            Event::Entered(State::Running),
+            Event::Entered(RunState::Running),
             Event::Opened(Expected { records: Some(4), stored_bytes: None }),
             Event::Fetched { records: 4, bytes: 70, stored_position: 70, took, flush: Flush::End },
             Event::Rejected { stage: Stage::Convert, error_type: ErrorType::Null },
@@ -200,7 +203,7 @@ pub mod tests {
                 insert: took,
                 batch: 2 * took,
             },
-            Event::Entered(State::Stopped),
+            Event::Entered(RunState::Stopped),
             Event::Ended { outcome: Outcome::Complete, took: 3 * took },
         ] {
             stats.notice(&event);
@@ -255,7 +258,11 @@ pub mod tests {
                 page.contains(&format!("# TYPE {} {}\n", metric.name, metric.kind.as_str()));
             let unknown = ["last_", "expected", "progress", "eta", "process_"];
             let may_be_unknown = unknown.iter().any(|part| metric.name.contains(part));
-            assert!(present || may_be_unknown && metric.kind != Type::Histogram, "{}", metric.name);
+            assert!(
+                present || may_be_unknown && metric.kind != SeriesType::Histogram,
+                "{}",
+                metric.name
+            );
         }
         for absent in
             ["last_run", "last_completion", "records_expected", "progress", "eta", "interval"]

@@ -9,6 +9,7 @@
 
 mod backlog;
 pub mod catalogue;
+pub mod colour;
 pub mod latency;
 mod line;
 pub mod logging;
@@ -18,8 +19,8 @@ pub mod pages;
 pub mod panics;
 pub mod process;
 pub mod progress;
-pub mod reading;
 mod safe_format;
+pub mod scrape;
 pub mod server;
 pub mod servers;
 pub mod standard_error;
@@ -33,7 +34,7 @@ use crate::event::{Event, Observer};
 pub use catalogue::{CATALOGUE, describe};
 pub use metrics::Metrics;
 pub use pages::Pages;
-pub use reading::{Identity, REVISION};
+pub use scrape::{Identity, REVISION};
 pub use server::{Server, bind};
 pub use stats::Stats;
 
@@ -65,13 +66,13 @@ impl Observer for Fanout {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{FileEnd, Vitals};
+    use crate::event::{Counter, Vitals};
 
     #[test]
     fn a_fanout_tells_everybody() {
         let all = [(); 2].map(|()| Arc::new(Stats::new(Arc::new(Vitals::default()))));
         let fanout = Fanout::new(all.iter().map(|stats| stats.clone() as _).collect());
-        fanout.notice(&Event::FileEnded(FileEnd::Processed));
-        assert_eq!(all.map(|stats| stats.snapshot().files_processed), [1, 1]);
+        fanout.notice(&Event::Counted(Counter::FilesProcessed, 1));
+        assert_eq!(all.map(|stats| stats.numbers().counted(Counter::FilesProcessed)), [1, 1]);
     }
 }

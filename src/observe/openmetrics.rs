@@ -7,24 +7,24 @@ use std::time::SystemTime;
 
 use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
 
-use crate::observe::reading::Number;
+use crate::observe::scrape::Number;
 
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The families as one page; everything in them counts since `created`.
 pub fn encode(families: &[MetricFamily], created: SystemTime) -> String {
-    let mut page = Page { text: String::new(), created: created.number() };
+    let mut page = TextPage { text: String::new(), created: created.number() };
     families.iter().for_each(|family| page.family(family));
     page.text.push_str("# EOF\n");
     page.text
 }
 
-struct Page {
+struct TextPage {
     text: String,
     created: f64,
 }
 
-impl Page {
+impl TextPage {
     fn family(&mut self, family: &MetricFamily) {
         let (kind, name) = match family.get_field_type() {
             MetricType::COUNTER => {

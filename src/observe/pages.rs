@@ -1,16 +1,16 @@
 //! What is answered to whom: the routes of the metrics server as a pure function of a request.
 //!
-//! Every page is made from one snapshot and shows no secret. Sockets and limits are the server's.
+//! Every page is made from one reading of the numbers and shows no secret. Sockets and limits are the server's.
 
 use std::sync::{Arc, OnceLock};
 
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 
-use crate::event::State;
+use crate::event::RunState;
 use crate::observe::metrics::Metrics;
 use crate::observe::openmetrics;
-use crate::observe::reading::Number;
+use crate::observe::scrape::Number;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -76,15 +76,18 @@ impl Pages {
 
     fn ready(&self) -> Page {
         let state = self.metrics.stats().state();
-        let status =
-            if state == State::Running { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let status = if state == RunState::Running {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
         text(status, &format!("{}\n", state.as_str()))
     }
 
     fn info(&self) -> Page {
         let identity = self.metrics.identity();
         let stats = self.metrics.stats();
-        let run = stats.snapshot();
+        let run = stats.numbers();
         let info = Info {
             version: identity.version,
             revision: identity.revision,
@@ -245,7 +248,7 @@ mod tests {
     #[test]
     fn a_run_is_ready_while_it_is_running() {
         let (stats, pages) = pages();
-        for (state, status) in State::ALL.into_iter().zip([503u16, 200, 503, 503, 503]) {
+        for (state, status) in RunState::ALL.into_iter().zip([503u16, 200, 503, 503, 503]) {
             stats.notice(&Event::Entered(state));
             let page = pages.answer(&Method::GET, "/ready", "");
             assert_eq!((page.status.as_u16(), page.body.trim()), (status, state.as_str()));

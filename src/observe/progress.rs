@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::standard_error::standard_error;
 use crate::observe::Stats;
-use crate::report::{Snapshot, text};
+use crate::report::{RunNumbers, text};
 
 /// Often enough to look alive.
 const BAR_EVERY: Duration = Duration::from_millis(100);
@@ -33,10 +33,10 @@ impl Progress {
             });
             let every = if is_terminal { BAR_EVERY } else { LINE_EVERY };
             while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                let snapshot = stats.snapshot();
+                let numbers = stats.numbers();
                 match &bar {
-                    Some(bar) => draw(bar, &snapshot),
-                    None => tracing::info!("{}", line(&snapshot)),
+                    Some(bar) => draw(bar, &numbers),
+                    None => tracing::info!("{}", line(&numbers)),
                 }
             }
             if bar.is_some() {
@@ -122,34 +122,34 @@ fn style(is_end_known: bool) -> ProgressStyle {
         .progress_chars("█▉▊▋▌▍▎▏ ")
 }
 
-fn draw(bar: &ProgressBar, snapshot: &Snapshot) {
-    let progress = snapshot.progress();
+fn draw(bar: &ProgressBar, numbers: &RunNumbers) {
+    let progress = numbers.progress();
     bar.set_style(style(progress.is_some()));
     match progress {
         Some(progress) => bar.set_position((progress * STEPS as f64) as u64),
         None => bar.tick(),
     }
-    bar.set_message(line(snapshot));
+    bar.set_message(line(numbers));
 }
 
 /// `45 %, 2,345,678 records, 1,200,000 records/s, 340 MB of 766 MB, 3.1 s left`
-pub fn line(snapshot: &Snapshot) -> String {
+pub fn line(numbers: &RunNumbers) -> String {
     let mut parts = Vec::new();
-    if let Some(progress) = snapshot.progress() {
+    if let Some(progress) = numbers.progress() {
         parts.push(format!("{:.0} %", progress * 100.0));
     }
-    parts.push(format!("{} records", text::count(snapshot.counts.processed())));
-    parts.push(format!("{} records/s", text::count(snapshot.rate() as u64)));
-    parts.push(match snapshot.stored_expected {
+    parts.push(text::counted(numbers.counts.processed(), "record"));
+    parts.push(format!("{}/s", text::counted(numbers.rate() as u64, "record")));
+    parts.push(match numbers.stored_expected {
         Some(expected) => {
-            format!("{} of {}", text::bytes(snapshot.stored_position), text::bytes(expected))
+            format!("{} of {}", text::bytes(numbers.stored_position), text::bytes(expected))
         }
-        None => text::bytes(snapshot.bytes_read),
+        None => text::bytes(numbers.bytes_read),
     });
-    if snapshot.counts.failed > 0 {
-        parts.push(format!("{} rejected", text::count(snapshot.counts.failed)));
+    if numbers.counts.failed > 0 {
+        parts.push(format!("{} rejected", text::count(numbers.counts.failed)));
     }
-    if let Some(eta) = snapshot.eta() {
+    if let Some(eta) = numbers.eta() {
         parts.push(format!("{} left", text::duration(eta)));
     }
     parts.join(", ")

@@ -223,7 +223,7 @@ mod tests {
 
     use super::*;
     use crate::error::Kind;
-    use crate::event::{Event, Observer, State};
+    use crate::event::{Event, Observer, RunState};
     use crate::observe::Stats;
     use crate::observe::metrics::tests::metrics;
 
@@ -270,7 +270,7 @@ mod tests {
             assert!(head.contains("x-content-type-options: nosniff"), "{path}: {head}");
             assert!(body.contains(words) && body.ends_with('\n'), "{path}: {body}");
         }
-        stats.notice(&Event::Entered(State::Running));
+        stats.notice(&Event::Entered(RunState::Running));
         assert!(get(&server, "/ready").0.starts_with("http/1.1 200 "));
         server.stop();
     }

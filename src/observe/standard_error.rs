@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::backlog::{Backlog, Entry};
+use super::colour;
 use super::line::{Style, dropped_line};
 use crate::secret::by_name;
 
@@ -23,7 +24,7 @@ pub const LAST_LINES_MAX: Duration = Duration::from_secs(2);
 const CLEAR_LINE: &str = "\r\x1b[2K";
 
 pub struct StandardError {
-    state: Mutex<State>,
+    state: Mutex<WriterState>,
     /// There is something to write.
     woken: Condvar,
     /// All of it was written, or could not be.
@@ -33,7 +34,7 @@ pub struct StandardError {
 }
 
 #[derive(Default)]
-struct State {
+struct WriterState {
     backlog: Backlog,
     /// What is to stand below all lines; empty for nothing.
     frame: String,
@@ -42,7 +43,7 @@ struct State {
     style: Style,
 }
 
-impl State {
+impl WriterState {
     fn is_idle(&self) -> bool {
         self.backlog.is_empty() && !self.is_frame_new && !self.is_writing
     }
@@ -51,11 +52,11 @@ impl State {
 /// The one of this process. A process has one standard error, so what writes it is one, too.
 pub fn standard_error() -> &'static StandardError {
     static OF_PROCESS: OnceLock<Arc<StandardError>> = OnceLock::new();
-    OF_PROCESS.get_or_init(|| StandardError::start(Descriptor))
+    OF_PROCESS.get_or_init(|| StandardError::start(Descriptor, colour::is_wanted(&io::stderr())))
 }
 
 impl StandardError {
-    fn start(device: impl Write + Send + 'static) -> Arc<StandardError> {
+    fn start(device: impl Write + Send + 'static, has_colours: bool) -> Arc<StandardError> {
         let this = Arc::new(StandardError {
             state: Mutex::default(),
             woken: Condvar::new(),
@@ -64,7 +65,7 @@ impl StandardError {
         });
         let writing = Arc::clone(&this);
         let thread = thread::Builder::new().name("log".to_string()).spawn(move || {
-            writing.write_all(Writer::new(device));
+            writing.write_all(Writer { has_colours, ..Writer::new(device) });
         });
         if let Ok(thread) = thread {
             // It is set once.
@@ -190,7 +191,7 @@ impl StandardError {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, WriterState> {
         // Nothing in it is ever half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -203,6 +204,7 @@ struct Writer<W> {
     missing: u64,
     /// A line was cut by an error.
     is_torn: bool,
+    has_colours: bool,
     frame: String,
     /// What is to be seen of it.
     shown: String,
@@ -211,7 +213,7 @@ struct Writer<W> {
 impl<W: Write> Writer<W> {
     fn new(device: W) -> Writer<W> {
         let (frame, shown) = Default::default();
-        Writer { device, missing: 0, is_torn: false, frame, shown }
+        Writer { device, missing: 0, is_torn: false, has_colours: false, frame, shown }
     }
 
     /// Says whether it was written. A gap is only remembered until a line can be written again.
@@ -225,6 +227,9 @@ impl<W: Write> Writer<W> {
             }
         };
         self.say_what_is_missing(style);
+        let painted = (self.has_colours && style == Style::Text)
+            .then(|| colour::lines(&String::from_utf8_lossy(&line)));
+        let line = painted.map_or(line, String::into_bytes);
         let is_written = self.missing == 0 && self.put(&line);
         if !is_written {
             self.missing += 1;
@@ -243,7 +248,11 @@ impl<W: Write> Writer<W> {
         if self.shown == self.frame {
             return;
         }
-        let drawn = format!("{CLEAR_LINE}{}", self.frame);
+        let frame = match self.has_colours {
+            true => colour::frame(&self.frame),
+            false => self.frame.clone(),
+        };
+        let drawn = format!("{CLEAR_LINE}{frame}");
         // A bar that cannot be drawn is nothing that is missing.
         let _ = self.device.write_all(drawn.as_bytes());
         self.shown.clone_from(&self.frame);
@@ -385,7 +394,12 @@ mod tests {
             let (asking, asked) = mpsc::channel();
             let written = Arc::default();
             let device = Device { asked: asking, script, written: Arc::clone(&written) };
-            Scene { stderr: StandardError::start(device), asked, script: Some(orders), written }
+            Scene {
+                stderr: StandardError::start(device, false),
+                asked,
+                script: Some(orders),
+                written,
+            }
         }
 
         fn tell(&self, answers: &[Answer]) {

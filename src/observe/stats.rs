@@ -1,5 +1,5 @@
 //! The numbers of a run while it runs: folds every event into relaxed atomics and gives them out
-//! as one `Snapshot`.
+//! as one `RunNumbers`.
 //!
 //! All other readers of numbers go through here. It holds no lock, keeps no time series and
 //! formats nothing.
@@ -11,12 +11,12 @@ use std::sync::atomic::{
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::event::{Event, Expected, FileEnd, Observer, Stage, State, Vitals};
+use crate::event::{Counter, Event, Expected, Observer, RunState, Stage, Vitals};
 use crate::observe::latency::{Amounts, Durations};
 use crate::observe::servers::{Requests, SchemaChanges};
 use crate::outcome::Outcome;
 use crate::record::{Counts, ErrorType};
-use crate::report::{Snapshot, StageTime};
+use crate::report::{RunNumbers, StageTime};
 
 /// From a local page to a batch that a busy server sat on, in seconds.
 const STEP_SECONDS: &[f64] =
@@ -106,15 +106,13 @@ pub struct Stats {
     started_at: SystemTime,
     ended: OnceLock<End>,
     expected: OnceLock<Expected>,
-    /// Index into `State::ALL`.
+    /// Index into `RunState::ALL`.
     state: AtomicU8,
     records_read: AtomicU64,
     settled: Settled,
     bytes_read: AtomicU64,
     bytes_written: AtomicU64,
     stored_position: AtomicU64,
-    files_processed: AtomicU64,
-    files_failed: AtomicU64,
     fetch: Durations,
     insert: Durations,
     batch: Durations,
@@ -122,16 +120,16 @@ pub struct Stats {
     batch_records: Amounts,
     batch_bytes: Amounts,
     stages: [Spent; 3],
-    errors: Table,
-    retries: Table,
+    errors: ByError,
+    retries: ByError,
     /// Indexed as `ErrorType::ALL`.
     rejected: [AtomicU64; 18],
     rate_limited: [AtomicU64; 3],
     flushes: [AtomicU64; 4],
     requests: Requests,
     schema_changes: SchemaChanges,
-    fields_ignored: AtomicU64,
-    values_kept: AtomicU64,
+    /// Indexed by `Counter`.
+    counters: [AtomicU64; Counter::COUNT],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -149,14 +147,12 @@ impl Stats {
             started_at: SystemTime::now(),
             ended: OnceLock::new(),
             expected: OnceLock::new(),
-            state: AtomicU8::new(State::Starting as u8),
+            state: AtomicU8::new(RunState::Starting as u8),
             records_read: AtomicU64::default(),
             settled: Settled::default(),
             bytes_read: AtomicU64::default(),
             bytes_written: AtomicU64::default(),
             stored_position: AtomicU64::default(),
-            files_processed: AtomicU64::default(),
-            files_failed: AtomicU64::default(),
             fetch: Durations::new(STEP_SECONDS),
             insert: Durations::new(STEP_SECONDS),
             batch: Durations::new(STEP_SECONDS),
@@ -164,15 +160,14 @@ impl Stats {
             batch_records: Amounts::new(BATCH_RECORDS),
             batch_bytes: Amounts::new(BATCH_BYTES),
             stages: Default::default(),
-            errors: Table::new(ERRORS),
-            retries: Table::new(RETRIES),
+            errors: ByError::new(ERRORS),
+            retries: ByError::new(RETRIES),
             rejected: Default::default(),
             rate_limited: Default::default(),
             flushes: Default::default(),
             requests: Requests::default(),
             schema_changes: SchemaChanges::new(STEP_SECONDS),
-            fields_ignored: AtomicU64::default(),
-            values_kept: AtomicU64::default(),
+            counters: Default::default(),
         }
     }
 
@@ -184,8 +179,8 @@ impl Stats {
         self.started_at
     }
 
-    pub fn state(&self) -> State {
-        State::ALL[usize::from(self.state.load(Acquire))]
+    pub fn state(&self) -> RunState {
+        RunState::ALL[usize::from(self.state.load(Acquire))]
     }
 
     /// Unknown while the run is on.
@@ -194,18 +189,18 @@ impl Stats {
     }
 
     /// The numbers of this moment. Once the run has ended, `elapsed` is what its end said, and
-    /// every snapshot is the same.
+    /// all readers see the same.
     ///
-    /// The order of the loads is a promise. The end comes first, so that a snapshot with an outcome
-    /// has everything; what is settled comes before what was read, so that no snapshot has settled
+    /// The order of the loads is a promise. The end comes first, so that numbers with an outcome
+    /// have everything; what is settled comes before what was read, so that no reader sees settled
     /// more than it has read. It rests on `Fetched` being told before its segment is handed on.
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn numbers(&self) -> RunNumbers {
         let ended = self.ended.get().copied();
         let state = self.state();
         let counts = self.settled.read();
         let records_read = self.records_read.load(Relaxed);
         let expected = self.expected.get().copied().unwrap_or_default();
-        Snapshot {
+        RunNumbers {
             state,
             outcome: ended.map(|end| end.outcome),
             elapsed: ended.map_or_else(|| self.started.elapsed(), |end| end.took),
@@ -216,8 +211,6 @@ impl Stats {
             stored_position: self.stored_position.load(Relaxed),
             stored_expected: expected.stored_bytes,
             records_expected: expected.records,
-            files_processed: self.files_processed.load(Relaxed),
-            files_failed: self.files_failed.load(Relaxed),
             fetch: self.fetch.read(),
             insert: self.insert.read(),
             batch: self.batch.read(),
@@ -236,8 +229,7 @@ impl Stats {
             requests: self.requests.read(),
             schema_changes: self.schema_changes.read(),
             schema_change: self.schema_changes.latencies(),
-            fields_ignored: self.fields_ignored.load(Relaxed),
-            values_kept: self.values_kept.load(Relaxed),
+            counters: self.counters.each_ref().map(|count| count.load(Relaxed)),
         }
     }
 }
@@ -283,21 +275,12 @@ impl Observer for Stats {
             Event::Waited { stage, wait, took } => {
                 add(&self.stages[stage as usize].waits[wait as usize], took);
             }
-            Event::FileEnded(FileEnd::Processed) => {
-                self.files_processed.fetch_add(1, Relaxed);
-            }
-            Event::FileEnded(FileEnd::Failed) => {
-                self.files_failed.fetch_add(1, Relaxed);
+            Event::Counted(counter, number) => {
+                self.counters[counter as usize].fetch_add(number, Relaxed);
             }
             Event::Requested { operation, code } => self.requests.count(operation, code),
             Event::SchemaChanged { operation, is_done, took } => {
                 self.schema_changes.count(operation, is_done, took);
-            }
-            Event::ValuesKept { values } => {
-                self.values_kept.fetch_add(values, Relaxed);
-            }
-            Event::FieldsIgnored { fields } => {
-                self.fields_ignored.fetch_add(fields, Relaxed);
             }
             Event::Ended { outcome, took } => {
                 self.run.record(took);
@@ -365,14 +348,14 @@ fn add(nanos: &AtomicU64, took: Duration) {
 
 /// Counts by stage and error type, over a closed list of pairs.
 #[derive(Debug)]
-struct Table {
+struct ByError {
     pairs: [&'static [ErrorType]; 3],
     counts: [[AtomicU64; 18]; 3],
 }
 
-impl Table {
-    fn new(pairs: [&'static [ErrorType]; 3]) -> Table {
-        Table { pairs, counts: Default::default() }
+impl ByError {
+    fn new(pairs: [&'static [ErrorType]; 3]) -> ByError {
+        ByError { pairs, counts: Default::default() }
     }
 
     fn count(&self, stage: Stage, error_type: ErrorType) {
@@ -420,7 +403,7 @@ mod tests {
         let expected = Expected { records: None, stored_bytes: Some(80) };
         let insert = Stage::Insert;
         for event in [
-            Event::Entered(State::Running),
+            Event::Entered(RunState::Running),
             Event::Opened(expected),
             fetched(10),
             Event::Prepared { took: 4 * MS },
@@ -437,18 +420,18 @@ mod tests {
             },
             Event::RateLimited { stage: insert },
             Event::Waited { stage: Stage::Convert, wait: Wait::Output, took: 7 * MS },
-            Event::FileEnded(FileEnd::Processed),
-            Event::FileEnded(FileEnd::Failed),
+            Event::Counted(Counter::FilesFailed, 1),
+            Event::Counted(Counter::FieldsIgnored, 3),
         ] {
             stats.notice(&event);
         }
-        let now = stats.snapshot();
-        assert_eq!((now.state, now.outcome), (State::Running, None));
+        let now = stats.numbers();
+        assert_eq!((now.state, now.outcome), (RunState::Running, None));
         assert_eq!((now.records_read, now.counts.processed(), now.residual()), (10, 9, 1));
         assert_eq!((now.counts.inserted, now.counts.duplicate, now.counts.failed), (6, 1, 2));
         assert_eq!((now.bytes_read, now.bytes_written), (100, 150));
         assert_eq!(now.progress(), Some(0.5));
-        assert_eq!((now.files_processed, now.files_failed), (1, 1));
+        assert_eq!(now.counters, [0, 1, 3, 0]);
         assert_eq!((now.fetch.sum, now.insert.sum, now.batch.sum), (MS, 2 * MS, 3 * MS));
         assert_eq!((now.batch_records.sum, now.batch_bytes.sum, now.run.count), (9, 100, 0));
         assert_eq!(Stage::ALL.map(|stage| now.stage(stage).busy), [MS, 4 * MS, 5 * MS]);
@@ -469,7 +452,7 @@ mod tests {
         let stats = stats();
         stats.notice(&Event::Failed { stage: Stage::Convert, error_type: ErrorType::Disk });
         stats.notice(&Event::Rejected { stage: Stage::Fetch, error_type: ErrorType::Null });
-        let now = stats.snapshot();
+        let now = stats.numbers();
         assert_eq!(count_of(&now.errors, Stage::Convert, ErrorType::Disk), None);
         assert_eq!(count_of(&now.errors, Stage::Convert, ErrorType::Other), Some(1));
         assert_eq!(count_of(&now.errors, Stage::Fetch, ErrorType::Other), Some(1));
@@ -486,7 +469,7 @@ mod tests {
         for (index, error_type) in ErrorType::ALL.into_iter().enumerate() {
             assert_eq!(error_type as usize, index);
         }
-        for (index, state) in State::ALL.into_iter().enumerate() {
+        for (index, state) in RunState::ALL.into_iter().enumerate() {
             assert_eq!(state as usize, index);
         }
     }
@@ -496,9 +479,9 @@ mod tests {
         let stats = stats();
         assert_eq!(stats.ended_at(), None);
         stats.notice(&Event::Ended { outcome: Outcome::Data, took: 90 * MS });
-        let now = stats.snapshot();
+        let now = stats.numbers();
         assert_eq!((now.outcome, now.elapsed, now.run.count), (Some(Outcome::Data), 90 * MS, 1));
-        assert_eq!(stats.snapshot().elapsed, 90 * MS);
+        assert_eq!(stats.numbers().elapsed, 90 * MS);
         assert!(stats.ended_at().is_some_and(|at| at >= stats.started_at()));
     }
 
@@ -523,13 +506,13 @@ mod tests {
                 }
             });
             loop {
-                let now = stats.snapshot();
+                let now = stats.numbers();
                 assert!(now.counts.processed() <= now.records_read, "{now:?}");
                 if now.counts.processed() == 2 * SEGMENTS {
                     break;
                 }
             }
         });
-        assert_eq!(stats.snapshot().residual(), 0);
+        assert_eq!(stats.numbers().residual(), 0);
     }
 }

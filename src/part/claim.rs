@@ -2,7 +2,7 @@
 //!
 //! The kernel gives the lock back when a run is killed. The file says which part file the run made, so
 //! that the next one removes that, and no other: a file is nobody's to remove because of its name. It
-//! tells a lock from somebody's file by its first line.
+//! tells a lock from somebody's file by its first line, and its last one says whose it is.
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read};
@@ -12,7 +12,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::OFlags;
 
-use super::hidden::{Hidden, PARTS_MAX};
+use super::hidden::{HiddenNames, PARTS_MAX};
+use super::owner::Owner;
 use crate::file_identity::FileIdentity;
 
 const MARK: &str = "flowgauge lock: held by the run that writes the file of this name\n";
@@ -34,6 +35,10 @@ pub enum Taken {
     Ours(Claim),
     /// By a run that goes on.
     Held,
+    /// By a run of another user that was killed.
+    Left,
+    /// By another user, who lets nobody see whether that run goes on.
+    Unreadable,
     /// What has the lock's name is something else.
     Foreign,
 }
@@ -62,7 +67,7 @@ impl Birth {
 }
 
 /// What has the name of a lock.
-enum Found {
+enum LockFile {
     Nothing,
     Foreign,
     Claim { inode: u64, has_mark: bool, modified: io::Result<Duration> },
@@ -70,7 +75,7 @@ enum Found {
 
 impl Claim {
     /// Takes the lock, and removes what a killed run left, which is said.
-    pub fn take(hidden: &Hidden) -> io::Result<Taken> {
+    pub fn take(hidden: &HiddenNames) -> io::Result<Taken> {
         let path = hidden.lock();
         loop {
             let mut is_new = false;
@@ -79,16 +84,19 @@ impl Claim {
                     is_new = true;
                     file
                 }
-                Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => match look(&path)? {
-                    Found::Nothing => continue,
-                    Found::Foreign => return Ok(Taken::Foreign),
-                    Found::Claim { inode, .. } => match reopen(&path, inode) {
+                Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => match look(&path) {
+                    Ok(LockFile::Nothing) => continue,
+                    Ok(LockFile::Foreign) => return Ok(Taken::Foreign),
+                    Ok(LockFile::Claim { inode, .. }) => match reopen(&path, inode) {
                         Ok(Some(file)) => file,
                         Ok(None) => continue,
                         // Of another user, who may be at it.
                         Err(_) if is_held(hidden) => return Ok(Taken::Held),
+                        Err(cause) if is_denied(&cause) => return Ok(Taken::Left),
                         Err(cause) => return Err(cause),
                     },
+                    Err(cause) if is_denied(&cause) => return Ok(Taken::Unreadable),
+                    Err(cause) => return Err(cause),
                 },
                 Err(cause) => return Err(cause),
             };
@@ -119,7 +127,7 @@ impl Claim {
     }
 
     /// Makes a file that nobody has, and notes which.
-    pub fn make_part(&self, hidden: &Hidden, mode: u32) -> io::Result<(File, PathBuf)> {
+    pub fn make_part(&self, hidden: &HiddenNames, mode: u32) -> io::Result<(File, PathBuf)> {
         for number in 0..PARTS_MAX {
             let path = hidden.part(number);
             if fs::symlink_metadata(&path).is_ok() {
@@ -161,6 +169,7 @@ impl Claim {
             }
             text.push('\n');
         }
+        text += &Owner::this().line();
         self.file.write_all_at(text.as_bytes(), 0)?;
         self.file.set_len(text.len() as u64)
     }
@@ -184,7 +193,7 @@ impl Drop for Claim {
 impl Made {
     /// Removes the file, if it is the one that was made. One that somebody has kept would have a second
     /// link.
-    fn remove(self, hidden: &Hidden) -> Option<PathBuf> {
+    fn remove(self, hidden: &HiddenNames) -> Option<PathBuf> {
         let path = hidden.part(self.number);
         let found = fs::symlink_metadata(&path).ok()?;
         let is_made = match self.birth {
@@ -197,23 +206,30 @@ impl Made {
 }
 
 /// Whether a run that goes on has the lock.
-pub fn is_held(hidden: &Hidden) -> bool {
+pub fn is_held(hidden: &HiddenNames) -> bool {
     let path = hidden.lock();
     // One without a mark may be of a run that has not locked it yet, and must find it free.
-    matches!(look(&path), Ok(Found::Claim { has_mark: true, .. }))
+    matches!(look(&path), Ok(LockFile::Claim { has_mark: true, .. }))
         && open_to_read(&path)
             .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
+/// Whose lock it is, where that was said.
+pub fn owner(hidden: &HiddenNames) -> Option<Owner> {
+    let mut text = String::new();
+    open_to_read(&hidden.lock()).ok()?.take(BYTES_MAX).read_to_string(&mut text).ok()?;
+    text.lines().last().and_then(Owner::read)
+}
+
 /// Whether something else has the lock's name.
-pub fn is_foreign(hidden: &Hidden) -> bool {
-    matches!(look(&hidden.lock()), Ok(Found::Foreign))
+pub fn is_foreign(hidden: &HiddenNames) -> bool {
+    matches!(look(&hidden.lock()), Ok(LockFile::Foreign))
 }
 
 /// The part file that would be removed as left by a killed run.
-pub fn left(hidden: &Hidden) -> Option<Metadata> {
+pub fn left(hidden: &HiddenNames) -> Option<Metadata> {
     let path = hidden.lock();
-    let Ok(Found::Claim { .. }) = look(&path) else { return None };
+    let Ok(LockFile::Claim { .. }) = look(&path) else { return None };
     let mut bytes = Vec::new();
     open_to_read(&path).ok()?.take(BYTES_MAX).read_to_end(&mut bytes).ok()?;
     let made = read(&bytes)??;
@@ -223,9 +239,9 @@ pub fn left(hidden: &Hidden) -> Option<Metadata> {
 
 /// Removes what killed runs left of a target whose name no other run would take. A claim that has its
 /// mark and no holder was left: who makes one locks it before the mark is written.
-pub fn sweep(hidden: &Hidden) -> Option<PathBuf> {
+pub fn sweep(hidden: &HiddenNames) -> Option<PathBuf> {
     let path = hidden.lock();
-    let Ok(Found::Claim { inode, has_mark, modified }) = look(&path) else { return None };
+    let Ok(LockFile::Claim { inode, has_mark, modified }) = look(&path) else { return None };
     let is_old = modified.is_ok_and(|age| age >= BIRTH_MAX);
     if !has_mark && !is_old {
         return None;
@@ -236,34 +252,38 @@ pub fn sweep(hidden: &Hidden) -> Option<PathBuf> {
     Some(left.and_then(|left| left.remove(hidden)).unwrap_or(path))
 }
 
+fn is_denied(cause: &io::Error) -> bool {
+    cause.kind() == io::ErrorKind::PermissionDenied
+}
+
 /// Never what is there already.
 fn make(path: &Path, mode: u32) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)
 }
 
 /// Without a change to it, and without waiting for a pipe.
-fn look(path: &Path) -> io::Result<Found> {
+fn look(path: &Path) -> io::Result<LockFile> {
     let found = match fs::symlink_metadata(path) {
         Ok(found) => found,
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(LockFile::Nothing),
         Err(cause) => return Err(cause),
     };
     if !found.is_file() || found.nlink() != 1 || found.len() > BYTES_MAX {
-        return Ok(Found::Foreign);
+        return Ok(LockFile::Foreign);
     }
     let mut file = match open_to_read(path) {
         Ok(file) => file,
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(LockFile::Nothing),
         Err(cause) => return Err(cause),
     };
     let mut bytes = Vec::new();
     file.by_ref().take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if read(&bytes).is_none() {
-        return Ok(Found::Foreign);
+        return Ok(LockFile::Foreign);
     }
     let modified = found.modified().and_then(|at| at.elapsed().map_err(io::Error::other));
     let has_mark = bytes.starts_with(MARK.as_bytes());
-    Ok(Found::Claim { inode: found.ino(), has_mark, modified })
+    Ok(LockFile::Claim { inode: found.ino(), has_mark, modified })
 }
 
 fn open_to_read(path: &Path) -> io::Result<File> {
@@ -357,6 +377,12 @@ mod tests {
             (format!("{MARK}part 3 4711 12\n"), made(3, born(4711, Some(12)))),
             (format!("{MARK}part 3 4711 0\n"), made(3, born(4711, None))),
             (format!("{MARK}part x 4711 12\n"), Some(None)),
+            (
+                format!("{MARK}part 3 4711 12\nby host a pid 1 since b\n"),
+                made(3, born(4711, Some(12))),
+            ),
+            (format!("{MARK}part 3\nby host a pid 1 since b\n"), made(3, None)),
+            (format!("{MARK}by host a pid 1 since b\n"), Some(None)),
             ("precious\n".to_string(), None),
             (MARK[..20].to_string(), Some(None)),
             ("x".repeat(20), None),

@@ -15,15 +15,15 @@ const ADDED_BYTES_MAX: usize = 9;
 const KEPT_BYTES_MAX: usize = 200;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hidden {
+pub struct HiddenNames {
     directory: PathBuf,
     /// With its dot.
     stem: OsString,
 }
 
-impl Hidden {
+impl HiddenNames {
     /// None where the path ends without a name.
-    pub fn beside(target: &Path) -> Option<Hidden> {
+    pub fn beside(target: &Path) -> Option<HiddenNames> {
         let name = target.file_name()?.as_bytes();
         let mut stem = vec![b'.'];
         if name.len() + ADDED_BYTES_MAX <= NAME_BYTES_MAX {
@@ -36,7 +36,10 @@ impl Hidden {
             stem.extend_from_slice(&name[..kept]);
             stem.extend_from_slice(format!("~{:016x}", hash(name)).as_bytes());
         }
-        Some(Hidden { directory: directory(target).to_path_buf(), stem: OsString::from_vec(stem) })
+        Some(HiddenNames {
+            directory: directory(target).to_path_buf(),
+            stem: OsString::from_vec(stem),
+        })
     }
 
     pub fn lock(&self) -> PathBuf {
@@ -87,8 +90,8 @@ fn hash(bytes: &[u8]) -> u64 {
 mod tests {
     use super::*;
 
-    fn beside(target: &str) -> Hidden {
-        Hidden::beside(Path::new(target)).unwrap()
+    fn beside(target: &str) -> HiddenNames {
+        HiddenNames::beside(Path::new(target)).unwrap()
     }
 
     #[test]
@@ -103,7 +106,7 @@ mod tests {
             assert_eq!(hidden.part(0), Path::new(part));
             assert_eq!(hidden.part(1), Path::new(next));
         }
-        assert_eq!(Hidden::beside(Path::new("..")), None);
+        assert_eq!(HiddenNames::beside(Path::new("..")), None);
     }
 
     #[test]
@@ -121,8 +124,8 @@ mod tests {
         let just_fits = "x".repeat(NAME_BYTES_MAX - ADDED_BYTES_MAX);
         assert_eq!(beside(&just_fits).part(0), PathBuf::from(format!(".{just_fits}.part")));
         assert_ne!(
-            Hidden::beside(Path::new(OsStr::from_bytes(b"\xff"))),
-            Hidden::beside(Path::new(OsStr::from_bytes(b"\xfe")))
+            HiddenNames::beside(Path::new(OsStr::from_bytes(b"\xff"))),
+            HiddenNames::beside(Path::new(OsStr::from_bytes(b"\xfe")))
         );
     }
 

@@ -7,6 +7,7 @@
 
 mod claim;
 mod hidden;
+mod owner;
 mod place;
 
 use std::fs::{self, File, Metadata, Permissions};
@@ -19,9 +20,9 @@ use std::sync::{Mutex, MutexGuard};
 use rustix::fs::{Access, AtFlags, CWD, RenameFlags};
 
 use self::claim::{Claim, Taken, is_in_place};
-use self::hidden::Hidden;
+use self::hidden::HiddenNames;
 pub use self::hidden::directory;
-use self::place::Place;
+use self::place::RenameTarget;
 pub use self::place::{is_hidden_of, is_same_place};
 use crate::error::{Error, Kind, Result};
 use crate::record::{ErrorType, Published};
@@ -68,11 +69,11 @@ pub struct PartFile {
     /// There are bytes behind them that could not be taken away.
     is_torn: AtomicBool,
     /// Held while it changes, so that a run that was told to let go cannot publish afterwards.
-    state: Mutex<State>,
+    state: Mutex<PartState>,
 }
 
-enum State {
-    Hidden(Claim),
+enum PartState {
+    HiddenNames(Claim),
     Published(Published),
     Removed,
 }
@@ -87,7 +88,7 @@ impl Drop for PartFile {
 impl PartFile {
     /// Everything that can be found out without writing.
     pub fn check(target: &Path, policy: PartPolicy) -> Result<()> {
-        let place = Place::find(target, policy)?;
+        let place = RenameTarget::find(target, policy)?;
         let directory = place.directory();
         let found =
             fs::metadata(directory).map_err(|cause| unwritable(target, policy.flag, cause))?;
@@ -108,10 +109,18 @@ impl PartFile {
     pub fn create(target: &Path, policy: PartPolicy) -> Result<PartFile> {
         PartFile::check(target, policy)?;
         let failed = |cause| unwritable(target, policy.flag, cause);
-        let Place { resolved, hidden, before } = Place::find(target, policy)?;
+        let RenameTarget { resolved, hidden, before } = RenameTarget::find(target, policy)?;
         let claim = match Claim::take(&hidden).map_err(failed)? {
             Taken::Ours(claim) => claim,
             Taken::Held => return Err(held(target, &hidden, policy.flag)),
+            Taken::Left => {
+                return Err(of_another_user(&hidden, "was left by a killed run of another user"));
+            }
+            Taken::Unreadable => {
+                let what =
+                    "is the lock of another user, and whether that run goes on cannot be seen";
+                return Err(of_another_user(&hidden, what));
+            }
             Taken::Foreign => return Err(in_the_way(&hidden, policy.flag)),
         };
         let (file, path) = claim.make_part(&hidden, policy.mode).map_err(failed)?;
@@ -124,7 +133,7 @@ impl PartFile {
             resolved,
             length: AtomicU64::new(0),
             is_torn: AtomicBool::new(false),
-            state: Mutex::new(State::Hidden(claim)),
+            state: Mutex::new(PartState::HiddenNames(claim)),
         };
         // Who could read what is replaced can read what replaces it.
         if let Some(before) = before {
@@ -180,8 +189,8 @@ impl PartFile {
     /// Where it was published, if it was.
     pub fn published(&self) -> Option<Published> {
         match &*self.state() {
-            State::Published(published) => Some(published.clone()),
-            State::Hidden(_) | State::Removed => None,
+            PartState::Published(published) => Some(published.clone()),
+            PartState::HiddenNames(_) | PartState::Removed => None,
         }
     }
 
@@ -201,7 +210,7 @@ impl PartFile {
     fn rename(&self) -> Result<()> {
         let shown = self.target.display();
         let mut state = self.state();
-        let State::Hidden(claim) = &*state else {
+        let PartState::HiddenNames(claim) = &*state else {
             return Err(Error::internal(format!("'{shown}' was let go, or published before")));
         };
         if self.is_torn.load(Ordering::Relaxed) {
@@ -228,7 +237,7 @@ impl PartFile {
                 .help(format!("{}check --{}", self.policy.loss, self.policy.flag))
         })?;
         // The claim goes: the name is free for the next run.
-        *state = State::Published(Published { name: Some(shown.to_string()), replaced_bytes });
+        *state = PartState::Published(Published { name: Some(shown.to_string()), replaced_bytes });
         Ok(())
     }
 
@@ -241,8 +250,8 @@ impl PartFile {
     /// Removes it, unless it was published: what that was, is the answer.
     pub fn remove(&self) -> Option<Published> {
         let mut state = self.state();
-        match std::mem::replace(&mut *state, State::Removed) {
-            State::Hidden(claim) => {
+        match std::mem::replace(&mut *state, PartState::Removed) {
+            PartState::HiddenNames(claim) => {
                 // What has its name now may be of another run.
                 if is_in_place(&self.file, &self.path)
                     && let Err(cause) = fs::remove_file(&self.path)
@@ -252,15 +261,15 @@ impl PartFile {
                 drop(claim);
                 None
             }
-            State::Published(published) => {
-                *state = State::Published(published.clone());
+            PartState::Published(published) => {
+                *state = PartState::Published(published.clone());
                 Some(published)
             }
-            State::Removed => None,
+            PartState::Removed => None,
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PartState> {
         self.state.lock().expect("nobody panics between a file's two ends")
     }
 }
@@ -281,15 +290,22 @@ fn rename_to_nothing(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-fn held(target: &Path, hidden: &Hidden, flag: &str) -> Error {
-    let message = format!("another run is writing '{}'", target.display());
+fn held(target: &Path, hidden: &HiddenNames, flag: &str) -> Error {
+    let owner = claim::owner(hidden).map(|owner| format!(" ({owner})")).unwrap_or_default();
+    let message = format!("another run is writing '{}'{owner}", target.display());
     Error::new(Kind::Locked, ErrorType::Other, message).help(format!(
         "wait for it, or choose another --{flag}; it has locked '{}'",
         hidden.lock().display()
     ))
 }
 
-fn in_the_way(hidden: &Hidden, flag: &str) -> Error {
+fn of_another_user(hidden: &HiddenNames, what: &str) -> Error {
+    let lock = hidden.lock();
+    Error::config(format!("'{}' {what}", lock.display()))
+        .help("run as that user, or remove it where no run of theirs goes on")
+}
+
+fn in_the_way(hidden: &HiddenNames, flag: &str) -> Error {
     let shown = hidden.lock();
     Error::config(format!("'{}' is in the way and was not made by flowgauge", shown.display()))
         .help(format!("give it another name, or choose another --{flag}"))
@@ -298,14 +314,14 @@ fn in_the_way(hidden: &Hidden, flag: &str) -> Error {
 /// The error of a second run, if a run is writing this output now.
 pub fn in_use(target: &Path, flag: &'static str) -> Option<Error> {
     let policy = PartPolicy::replacing(flag);
-    let place = Place::find(target, policy).ok()?;
+    let place = RenameTarget::find(target, policy).ok()?;
     claim::is_held(&place.hidden).then(|| held(target, &place.hidden, flag))
 }
 
 /// What a killed run left of this output, which the next one removes.
 pub fn left_of(target: &Path, flag: &'static str) -> Option<Metadata> {
     let policy = PartPolicy::replacing(flag);
-    claim::left(&Place::find(target, policy).ok()?.hidden)
+    claim::left(&RenameTarget::find(target, policy).ok()?.hidden)
 }
 
 /// Removes what killed runs left, which nothing else ever would: their files have names of their
@@ -323,12 +339,12 @@ pub fn left_in(directory: &Path, is_own: impl Fn(&str) -> bool) -> Vec<Metadata>
     hidden_in(directory, is_own).iter().filter_map(claim::left).collect()
 }
 
-fn hidden_in(directory: &Path, is_own: impl Fn(&str) -> bool) -> Vec<Hidden> {
+fn hidden_in(directory: &Path, is_own: impl Fn(&str) -> bool) -> Vec<HiddenNames> {
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
     let hidden = entries.flatten().filter_map(|entry| {
         let name = entry.file_name();
         let target = name.to_str()?.strip_prefix('.')?.strip_suffix(".lock")?;
-        is_own(target).then(|| Hidden::beside(&directory.join(target)))?
+        is_own(target).then(|| HiddenNames::beside(&directory.join(target)))?
     });
     hidden.collect()
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
 
-use super::hidden::{Hidden, directory};
+use super::hidden::{HiddenNames, directory};
 use super::{IfExists, PartPolicy, exists, not_empty};
 use crate::error::{Error, Result};
 use crate::file_identity::is_same_file;
@@ -16,10 +16,10 @@ use crate::file_identity::is_same_file;
 const STICKY: u32 = 0o1000;
 
 #[derive(Debug)]
-pub struct Place {
+pub struct RenameTarget {
     /// Behind symbolic links.
     pub resolved: PathBuf,
-    pub hidden: Hidden,
+    pub hidden: HiddenNames,
     /// What is to be replaced.
     pub before: Option<Metadata>,
 }
@@ -27,13 +27,13 @@ pub struct Place {
 /// Of all common file systems of Linux.
 const NAME_BYTES_MAX: usize = 255;
 
-impl Place {
-    pub fn find(target: &Path, policy: PartPolicy) -> Result<Place> {
+impl RenameTarget {
+    pub fn find(target: &Path, policy: PartPolicy) -> Result<RenameTarget> {
         let flag = policy.flag;
         let shown = target.display();
         let resolved = resolve(target, flag)?;
         let before = replaceable(&resolved, target, policy)?;
-        let named = Hidden::beside(&resolved).filter(|_| !ends_as_directory(target));
+        let named = HiddenNames::beside(&resolved).filter(|_| !ends_as_directory(target));
         let hidden = named.ok_or_else(|| {
             Error::config(format!("'{shown}' is the name of a directory"))
                 .help(format!("name a file, such as --{flag} '{}'", example(target)))
@@ -44,7 +44,7 @@ impl Place {
             ))
             .help(format!("choose a shorter --{flag}")));
         }
-        Ok(Place { resolved, hidden, before })
+        Ok(RenameTarget { resolved, hidden, before })
     }
 
     pub fn directory(&self) -> &Path {
@@ -144,7 +144,7 @@ pub fn is_same_place(one: &Path, other: &Path) -> bool {
 /// Whether one could be taken by a hidden file of the other.
 pub fn is_hidden_of(path: &Path, target: &Path) -> bool {
     let resolved = fs::canonicalize(target).unwrap_or_else(|_| target.to_path_buf());
-    let (Some(hidden), Some(name)) = (Hidden::beside(&resolved), path.file_name()) else {
+    let (Some(hidden), Some(name)) = (HiddenNames::beside(&resolved), path.file_name()) else {
         return false;
     };
     hidden.is_called(name) && is_same_file(directory(path), directory(&resolved))

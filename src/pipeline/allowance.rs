@@ -4,12 +4,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::error_budget::ErrorBudget;
+use super::max_errors::MaxErrors;
 use crate::sink::Allowance;
 
 /// The records a run has let through so far, and those it has rejected.
 pub struct Account {
-    budget: ErrorBudget,
+    budget: MaxErrors,
     seen: Mutex<Seen>,
 }
 
@@ -20,7 +20,7 @@ struct Seen {
 }
 
 impl Account {
-    pub fn new(budget: ErrorBudget) -> Account {
+    pub fn new(budget: MaxErrors) -> Account {
         Account { budget, seen: Mutex::default() }
     }
 
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_second_question_about_a_segment_replaces_the_first() {
-        let account = Arc::new(Account::new(ErrorBudget::Count(3)));
+        let account = Arc::new(Account::new(MaxErrors::Count(3)));
         assert!(account.let_pass(10, 1));
         let (one, other) = (SegmentAllowance::new(&account), SegmentAllowance::new(&account));
         assert!(one.allows(2));

@@ -12,13 +12,13 @@ use crate::event::Vitals;
 
 pub struct Budget {
     limit: usize,
-    held: Mutex<Held>,
+    reserved: Mutex<Reserved>,
     changed: Condvar,
     vitals: Arc<Vitals>,
 }
 
 #[derive(Default)]
-struct Held {
+struct Reserved {
     bytes: usize,
     /// By age.
     reservations: BTreeMap<u64, usize>,
@@ -28,23 +28,23 @@ struct Held {
 
 impl Budget {
     pub fn new(limit: usize, vitals: Arc<Vitals>) -> Arc<Budget> {
-        Arc::new(Budget { limit, held: Mutex::default(), changed: Condvar::new(), vitals })
+        Arc::new(Budget { limit, reserved: Mutex::default(), changed: Condvar::new(), vitals })
     }
 
     /// Waits until there is room for another segment; alone, it may have any size. None once the
     /// budget is closed.
     pub fn reserve(self: &Arc<Self>, bytes: usize) -> Option<Reservation> {
-        let mut held = self.wait_until(|held| {
-            let has_room = held.bytes + bytes <= self.limit;
-            held.is_closed || has_room || held.reservations.is_empty()
+        let mut reserved = self.wait_until(|reserved| {
+            let has_room = reserved.bytes + bytes <= self.limit;
+            reserved.is_closed || has_room || reserved.reservations.is_empty()
         });
-        if held.is_closed {
+        if reserved.is_closed {
             return None;
         }
-        let id = held.next;
-        held.next += 1;
-        held.reservations.insert(id, bytes);
-        self.note(&mut held, bytes as isize);
+        let id = reserved.next;
+        reserved.next += 1;
+        reserved.reservations.insert(id, bytes);
+        self.note(&mut reserved, bytes as isize);
         Some(Reservation { budget: Arc::clone(self), id, bytes })
     }
 
@@ -54,20 +54,20 @@ impl Budget {
         self.changed.notify_all();
     }
 
-    fn wait_until(&self, is_ready: impl Fn(&Held) -> bool) -> MutexGuard<'_, Held> {
-        let held = self.lock();
+    fn wait_until(&self, is_ready: impl Fn(&Reserved) -> bool) -> MutexGuard<'_, Reserved> {
+        let reserved = self.lock();
         self.changed
-            .wait_while(held, |held| !is_ready(held))
+            .wait_while(reserved, |reserved| !is_ready(reserved))
             .expect("nobody panics while holding the budget")
     }
 
-    fn lock(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().expect("nobody panics while holding the budget")
+    fn lock(&self) -> MutexGuard<'_, Reserved> {
+        self.reserved.lock().expect("nobody panics while holding the budget")
     }
 
-    fn note(&self, held: &mut Held, change: isize) {
-        held.bytes = held.bytes.saturating_add_signed(change);
-        self.vitals.memory_used_bytes.set(held.bytes as u64);
+    fn note(&self, reserved: &mut Reserved, change: isize) {
+        reserved.bytes = reserved.bytes.saturating_add_signed(change);
+        self.vitals.memory_used_bytes.set(reserved.bytes as u64);
     }
 }
 
@@ -82,33 +82,33 @@ impl Reservation {
     /// Waits for more; the oldest reservation gets it at once.
     pub fn grow(&mut self, bytes: usize) {
         let more = bytes.saturating_sub(self.bytes);
-        let mut held = self.budget.wait_until(|held| {
-            let is_oldest = held.reservations.keys().next() == Some(&self.id);
-            held.is_closed || is_oldest || held.bytes + more <= self.budget.limit
+        let mut reserved = self.budget.wait_until(|reserved| {
+            let is_oldest = reserved.reservations.keys().next() == Some(&self.id);
+            reserved.is_closed || is_oldest || reserved.bytes + more <= self.budget.limit
         });
-        self.budget.note(&mut held, more as isize);
+        self.budget.note(&mut reserved, more as isize);
         self.bytes += more;
-        held.reservations.insert(self.id, self.bytes);
+        reserved.reservations.insert(self.id, self.bytes);
     }
 
     /// What is needed from here on, as is known now. Should it be more than was thought, it is taken
     /// already, and whoever comes next waits for it.
     pub fn settle(&mut self, bytes: usize) {
-        let mut held = self.budget.lock();
-        self.budget.note(&mut held, bytes as isize - self.bytes as isize);
+        let mut reserved = self.budget.lock();
+        self.budget.note(&mut reserved, bytes as isize - self.bytes as isize);
         self.bytes = bytes;
-        held.reservations.insert(self.id, self.bytes);
-        drop(held);
+        reserved.reservations.insert(self.id, self.bytes);
+        drop(reserved);
         self.budget.changed.notify_all();
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut held = self.budget.lock();
-        held.reservations.remove(&self.id);
-        self.budget.note(&mut held, -(self.bytes as isize));
-        drop(held);
+        let mut reserved = self.budget.lock();
+        reserved.reservations.remove(&self.id);
+        self.budget.note(&mut reserved, -(self.bytes as isize));
+        drop(reserved);
         self.budget.changed.notify_all();
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 
 use super::reader::ReadToEnd;
-use super::settle::Ledger;
-use super::stop::{Failure, Phase, Verdict};
+use super::settle::Settling;
+use super::stop::{EarlyEnd, Failure, Phase};
 use super::unclear::clear_up;
 use super::{Run, let_go_of};
 use crate::error::Error;
@@ -24,6 +24,8 @@ pub struct Ending {
     /// None when nothing was published.
     pub published: Option<Published>,
     pub rejects: Option<PathBuf>,
+    /// Rejected records that are in no file, though their neighbours are public.
+    pub rejects_lost: u64,
     pub totals: Counts,
     /// Rows of which nobody knows whether they are in.
     pub unclear: u64,
@@ -34,7 +36,15 @@ impl Default for Ending {
     fn default() -> Ending {
         let totals = Counts::default();
         let outcome = Outcome::Internal;
-        Ending { outcome, error: None, published: None, rejects: None, totals, unclear: 0 }
+        Ending {
+            outcome,
+            error: None,
+            published: None,
+            rejects: None,
+            rejects_lost: 0,
+            totals,
+            unclear: 0,
+        }
     }
 }
 
@@ -46,16 +56,16 @@ const CLOSE_MAX: Duration = Duration::from_secs(3);
 const PUT_AWAY_MAX: Duration = Duration::from_secs(2);
 
 /// Closes the books, and publishes or lets go.
-pub async fn finish(run: &Arc<Run>, ledger: &Arc<Ledger>, read: Option<ReadToEnd>) -> Ending {
+pub async fn finish(run: &Arc<Run>, settling: &Arc<Settling>, read: Option<ReadToEnd>) -> Ending {
     // What does not answer is not waited for; nothing was lost by that but some of its memory.
     let closing = tokio::time::timeout(CLOSE_MAX, run.source.close());
-    let (_, unclear) = tokio::join!(closing, clear_up(run, ledger));
+    let (_, unclear) = tokio::join!(closing, clear_up(run, settling));
     let mut done = None;
     if let Some(read) = read {
         tokio::select! {
             // What is done is done, whatever came at the same moment.
             biased;
-            published = publish(run, ledger, read) => match published {
+            published = publish(run, settling, read) => match published {
                 Ok(published) => done = Some(published),
                 Err(failure) => run.stop.fail(failure),
             },
@@ -63,67 +73,80 @@ pub async fn finish(run: &Arc<Run>, ledger: &Arc<Ledger>, read: Option<ReadToEnd
         }
     }
     if let Some((published, rejects)) = done {
-        let (outcome, totals) = (Outcome::Complete, ledger.totals());
+        let (outcome, totals) = (Outcome::Complete, settling.totals());
         return Ending {
             outcome,
             error: None,
             published: Some(published),
             rejects,
+            rejects_lost: 0,
             totals,
             unclear,
         };
     }
     let is_abandoned = run.stop.phase() == Phase::Abandoned;
-    let Verdict { outcome, error, is_over_budget } = run.stop.verdict();
-    let is_let_go = is_abandoned && error.is_none() && !is_over_budget;
-    let (published, rejects) = let_go(run, ledger, is_over_budget).await;
-    let totals = ledger.totals();
+    let EarlyEnd { outcome, error, has_too_many_rejected } = run.stop.early_end();
+    let is_let_go = is_abandoned && error.is_none() && !has_too_many_rejected;
+    let LetGo { published, rejects, rejects_lost } =
+        let_go(run, settling, has_too_many_rejected).await;
+    let totals = settling.totals();
     if read.is_some() && is_let_go && published.is_some() {
         // It took its name at the moment when it was to be let go of.
         let outcome = Outcome::Complete;
-        return Ending { outcome, error: None, published, rejects, totals, unclear };
+        return Ending { outcome, error: None, published, rejects, rejects_lost, totals, unclear };
     }
     let error = match &rejects {
         _ if is_let_go => Some(let_go_of(match read {
             Some(_) => "the output was published",
             None => "everything that was read could be written",
         })),
-        Some(path) if is_over_budget => {
-            Some(ledger.over_budget().help(format!("see them in '{}'", path.display())))
+        Some(path) if has_too_many_rejected => {
+            Some(settling.too_many_rejected().help(format!("see them in '{}'", path.display())))
         }
-        None if is_over_budget => Some(ledger.over_budget()),
+        None if has_too_many_rejected => Some(settling.too_many_rejected()),
         _ => error,
     };
-    Ending { outcome, error, published, rejects, totals, unclear }
+    Ending { outcome, error, published, rejects, rejects_lost, totals, unclear }
+}
+
+/// What is there of a run that is not published.
+struct LetGo {
+    /// It took its name before it could be let go of.
+    published: Option<Published>,
+    rejects: Option<PathBuf>,
+    rejects_lost: u64,
 }
 
 /// Nothing is published, or no more than was already. The rejected records are kept where they
 /// explain why, and where their neighbours are public: a record that is in neither place is lost.
-async fn let_go(
-    run: &Run,
-    ledger: &Arc<Ledger>,
-    is_over_budget: bool,
-) -> (Option<Published>, Option<PathBuf>) {
-    let keeps_rejects = is_over_budget || run.sink.is_public_at_commit();
-    let ledger = Arc::clone(ledger);
+async fn let_go(run: &Run, settling: &Arc<Settling>, has_too_many_rejected: bool) -> LetGo {
+    let keeps_rejects = has_too_many_rejected || run.sink.is_public_at_commit();
+    let settling = Arc::clone(settling);
     let rejects = spawn_blocking(move || {
-        if is_over_budget && let Err(error) = ledger.keep_evidence() {
+        if !keeps_rejects {
+            return (settling.discard_rejects(), 0);
+        }
+        if has_too_many_rejected && let Err(error) = settling.keep_evidence() {
             tracing::error!("{error}");
         }
-        match keeps_rejects {
-            true => ledger.publish_rejects().unwrap_or_else(|error| {
-                tracing::error!("{error}");
-                None
-            }),
-            false => ledger.discard_rejects(),
+        let published = settling.publish_rejects().unwrap_or_else(|error| {
+            tracing::error!("{error}");
+            None
+        });
+        let lost = settling.rejects_lost();
+        if lost > 0 {
+            tracing::error!("{lost} rejected records are in no file");
         }
+        (published, lost)
     });
-    let rejects = async { rejects.await.ok().flatten() };
+    let rejects = async { rejects.await.ok() };
     // One of them may hang where the other does not.
-    tokio::join!(
+    let (published, rejects) = tokio::join!(
         in_time(run, "the output", run.sink.abandon()),
         in_time(run, "the file of rejected records", rejects),
-    )
+    );
+    let (rejects, rejects_lost) = rejects.unwrap_or_default();
+    LetGo { published, rejects, rejects_lost }
 }
 
 /// None where the run lets go of everything and a disk or a server does not answer.
@@ -144,10 +167,10 @@ async fn in_time<T>(run: &Run, what: &str, put_away: impl Future<Output = Option
 /// Rejected records first: a record that is not in the output must be findable.
 async fn publish(
     run: &Run,
-    ledger: &Arc<Ledger>,
+    settling: &Arc<Settling>,
     read: ReadToEnd,
 ) -> std::result::Result<(Published, Option<PathBuf>), Failure> {
-    let totals = ledger.totals();
+    let totals = settling.totals();
     if totals.processed() != read.records {
         let message = format!(
             "the balance does not close: {} records were read and {} are accounted for",
@@ -160,10 +183,10 @@ async fn publish(
         ));
     }
     run.source.confirm(read.records)?;
-    if run.error_budget.is_exceeded(totals.failed, read.records, true) {
-        return Err(Failure::OverBudget);
+    if run.max_errors.is_exceeded(totals.failed, read.records, true) {
+        return Err(Failure::TooManyRejected);
     }
-    let keeper = Arc::clone(ledger);
+    let keeper = Arc::clone(settling);
     let rejects = spawn_blocking(move || keeper.publish_rejects())
         .await
         .map_err(|cause| Error::internal("keeping rejected records broke off").because(cause))??;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::error_budget::ErrorBudget;
+use super::max_errors::MaxErrors;
 use crate::error::{Error, Result};
 use crate::record::ARENA_BYTES_MAX;
 use crate::sink::Sink;
@@ -44,15 +44,15 @@ impl Footprint {
         decoder: &dyn Decode,
         sink: &Arc<dyn Sink>,
         limit: SegmentLimit,
-        error_budget: ErrorBudget,
+        max_errors: MaxErrors,
     ) -> Footprint {
         Footprint {
             sink: Arc::clone(sink),
             width: decoder.shape().width(),
             text_growth: decoder.text_growth() * decoder.copies_max(),
             segment_bytes: limit.bytes,
-            rejected_bytes: match error_budget {
-                ErrorBudget::Count(0) => 0,
+            rejected_bytes: match max_errors {
+                MaxErrors::Count(0) => 0,
                 _ => REJECTED_BYTES,
             },
         }
@@ -86,9 +86,9 @@ pub fn fit(
     memory: usize,
     decoder: &dyn Decode,
     sink: &Arc<dyn Sink>,
-    error_budget: ErrorBudget,
+    max_errors: MaxErrors,
 ) -> Result<SegmentLimit> {
-    let footprint = Footprint::new(decoder, sink, limit, error_budget);
+    let footprint = Footprint::new(decoder, sink, limit, max_errors);
     let row = footprint.row_bytes();
     let need = row.saturating_add(footprint.width * COLUMN_BYTES);
     let most = memory / ROW_SHARE_MAX;
@@ -146,7 +146,7 @@ mod tests {
         limit: SegmentLimit,
     ) -> Result<SegmentLimit> {
         let sink: Arc<dyn Sink> = Arc::new(MemorySink::new(1));
-        fit(limit, memory, &Table { width, copies }, &sink, ErrorBudget::Count(0))
+        fit(limit, memory, &Table { width, copies }, &sink, MaxErrors::Count(0))
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::allowance::{Account, SegmentAllowance};
 use super::overlap::KeysInFlight;
 use super::pool::Pools;
 use super::retry::{Reaction, Tries, persist, reaction};
-use super::settle::{Durable, Ledger};
+use super::settle::{Durable, Settling};
 use super::stop::Failure;
 use super::unclear::InHand;
 use super::worker::Prepared;
@@ -30,7 +30,7 @@ pub struct Lanes {
     pub pools: Arc<Pools>,
     pub account: Arc<Account>,
     pub keys: Arc<KeysInFlight>,
-    pub ledger: Arc<Ledger>,
+    pub settling: Arc<Settling>,
     pub settle: mpsc::Sender<Durable>,
 }
 
@@ -131,7 +131,7 @@ impl LaneTask {
         self.wait_while_held_back().await?;
         let committed = Instant::now();
         let allowance = SegmentAllowance::new(&self.shared.account);
-        let mut in_hand = InHand::new(segment, &self.shared.ledger);
+        let mut in_hand = InHand::new(segment, &self.shared.settling);
         let commit = self.commit(&mut in_hand, &allowance).await?;
         let insert = committed.elapsed();
         // In hand until there is a place for it: one that is let go of here is looked for.
@@ -140,7 +140,7 @@ impl LaneTask {
                 self.shared.keys.leave(in_hand.payload().ticket);
                 Some(self.place_to_settle().await?)
             }
-            Commit::Accepted | Commit::OverBudget(_) => None,
+            Commit::Accepted | Commit::TooManyRejected(_) => None,
         };
         let mut segment = in_hand.take();
         let bytes = segment.payload.bytes.len() as u64;
@@ -168,12 +168,12 @@ impl LaneTask {
                 self.kept_bytes += kept;
                 self.accepted.push_back(Accepted { segment, committed });
             }
-            Commit::OverBudget(refused) => {
+            Commit::TooManyRejected(refused) => {
                 // What it was allowed at an earlier try, it did not use.
                 allowance.allows(0);
                 let late = segment.refused_late(&self.shared.run, refused)?;
-                self.shared.ledger.leave_evidence(segment, late);
-                return Err(Failure::OverBudget);
+                self.shared.settling.leave_evidence(segment, late);
+                return Err(Failure::TooManyRejected);
             }
         }
         Ok(())

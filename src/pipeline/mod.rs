@@ -8,9 +8,9 @@ mod allowance;
 mod budget;
 mod caught;
 mod ending;
-mod error_budget;
 mod footprint;
 mod lane;
+mod max_errors;
 mod overlap;
 mod pace;
 mod pool;
@@ -34,22 +34,22 @@ use tokio::task::{JoinSet, spawn_blocking};
 use self::allowance::Account;
 use self::caught::caught;
 pub use self::ending::Ending;
-pub use self::error_budget::ErrorBudget;
 pub use self::footprint::fit;
 use self::lane::{LaneTask, Lanes};
+pub use self::max_errors::MaxErrors;
 use self::overlap::KeysInFlight;
-use self::pace::Pace;
+use self::pace::RowPace;
 use self::reader::ReadToEnd;
 pub use self::retry::{RetryPolicy, persist};
 use self::rooms::Rooms;
 pub use self::sequencer::OnRejected;
 use self::sequencer::Sequencer;
-use self::settle::{Durable, Ledger};
+use self::settle::{Durable, Settling};
 pub use self::stop::{Phase, Stop};
 use self::worker::Prepared;
 pub use self::worker::reject;
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, Observer, State, Vitals};
+use crate::event::{Event, Observer, RunState, Vitals};
 use crate::outcome::Outcome;
 use crate::record::ErrorType;
 use crate::rejects::RejectLog;
@@ -68,7 +68,7 @@ pub struct Run {
     pub stop: Arc<Stop>,
     /// What the source is told, so that a few segments fit into the memory: see `fit`.
     pub limit: SegmentLimit,
-    pub error_budget: ErrorBudget,
+    pub max_errors: MaxErrors,
     pub retry: RetryPolicy,
     pub mark: MarkPolicy,
     pub drain_timeout: Duration,
@@ -100,18 +100,18 @@ impl Vitals {
 /// Moves everything from the source to the sink, or as far as it gets. Must be called on a runtime
 /// with several threads.
 pub async fn run(run: Arc<Run>, rejects: Box<dyn RejectLog>) -> Ending {
-    let ledger = Arc::new(Ledger::new(&run, rejects));
+    let settling = Arc::new(Settling::new(&run, rejects));
     let whole = async {
-        let read = caught(move_records(&run, &ledger)).await.unwrap_or_else(|error| {
+        let read = caught(move_records(&run, &settling)).await.unwrap_or_else(|error| {
             run.stop.fail(error);
             None
         });
-        match caught(ending::finish(&run, &ledger, read)).await {
+        match caught(ending::finish(&run, &settling, read)).await {
             Ok(ending) => ending,
             Err(error) => {
                 let error = Some(error);
                 let published = run.sink.abandon().await;
-                Ending { error, published, totals: ledger.totals(), ..Ending::default() }
+                Ending { error, published, totals: settling.totals(), ..Ending::default() }
             }
         }
     };
@@ -120,8 +120,8 @@ pub async fn run(run: Arc<Run>, rejects: Box<dyn RejectLog>) -> Ending {
         never = keep_time(&run) => match never {},
     };
     let state = match ending.outcome {
-        Outcome::Complete | Outcome::Interrupted(_) => State::Stopped,
-        _ => State::Error,
+        Outcome::Complete | Outcome::Interrupted(_) => RunState::Stopped,
+        _ => RunState::Error,
     };
     run.observer.notice(&Event::Entered(state));
     run.observer.notice(&Event::Ended { outcome: ending.outcome, took: run.started.elapsed() });
@@ -133,7 +133,7 @@ pub async fn run(run: Arc<Run>, rejects: Box<dyn RejectLog>) -> Ending {
 async fn keep_time(run: &Run) -> Infallible {
     run.stop.draining().await;
     if run.stop.phase() < Phase::Abandoned {
-        run.observer.notice(&Event::Entered(State::Draining));
+        run.observer.notice(&Event::Entered(RunState::Draining));
     }
     tokio::time::sleep(run.drain_timeout).await;
     run.stop.time_is_up();
@@ -143,7 +143,7 @@ async fn keep_time(run: &Run) -> Infallible {
 /// The path itself: what the source held, when it was read to its end and nothing speaks against
 /// publishing. Each part ends by itself when the one before it does, or when the phase says so
 /// (`stop`), and tells what it cannot go on with.
-async fn move_records(run: &Arc<Run>, ledger: &Arc<Ledger>) -> Option<ReadToEnd> {
+async fn move_records(run: &Arc<Run>, settling: &Arc<Settling>) -> Option<ReadToEnd> {
     let stop = &run.stop;
     let opened = tokio::select! {
         opened = open_lanes(run) => opened,
@@ -159,33 +159,33 @@ async fn move_records(run: &Arc<Run>, ledger: &Arc<Ledger>) -> Option<ReadToEnd>
     };
     run.observer.notice(&Event::Opened(run.source.expected()));
     if !stop.is_stopping() {
-        run.observer.notice(&Event::Entered(State::Running));
+        run.observer.notice(&Event::Entered(RunState::Running));
     }
 
     let rooms = Rooms::new(run);
-    let account = Arc::new(Account::new(run.error_budget));
+    let account = Arc::new(Account::new(run.max_errors));
     let keys = Arc::new(KeysInFlight::default());
     let (prepared_in, prepared) = mpsc::channel(1);
     let (ready_in, ready) = mpsc::channel(lanes.len());
     let (settle_in, settle) = mpsc::channel(1);
-    let pace = Pace::new(run.rows_per_second_max);
-    let sequencer = Sequencer { run, ledger, account: &account, keys: &keys, pace };
+    let pace = RowPace::new(run.rows_per_second_max);
+    let sequencer = Sequencer { run, settling, account: &account, keys: &keys, pace };
     let shared = Lanes {
         run: Arc::clone(run),
         pools: Arc::clone(&rooms.pools),
         account: Arc::clone(&account),
         keys: Arc::clone(&keys),
-        ledger: Arc::clone(ledger),
+        settling: Arc::clone(settling),
         settle: settle_in,
     };
-    let mut settling = settle_all(run, ledger, settle);
+    let mut settlers = settle_all(run, settling, settle);
     let path = async {
         let (read, ..) = tokio::join!(
-            rooms.read(run, ledger),
+            rooms.read(run, settling),
             rooms.work(run, prepared_in),
             sequence(sequencer, prepared, ready_in),
             serve_lanes(shared, lanes, ready),
-            settled(&run.stop, &mut settling),
+            settled(&run.stop, &mut settlers),
         );
         read
     };
@@ -198,7 +198,7 @@ async fn move_records(run: &Arc<Run>, ledger: &Arc<Ledger>) -> Option<ReadToEnd>
     if run.sink.is_public_at_commit() {
         // What lanes that were let go of have told is in the books then, and what they had in hand
         // is known to be unclear.
-        let _ = tokio::time::timeout(SETTLE_MAX, settled(&run.stop, &mut settling)).await;
+        let _ = tokio::time::timeout(SETTLE_MAX, settled(&run.stop, &mut settlers)).await;
     }
     read.filter(|_| !stop.has_cause())
 }
@@ -253,18 +253,18 @@ async fn serve_lanes(shared: Lanes, lanes: Vec<Box<dyn Lane>>, ready: mpsc::Rece
 /// disk that hangs, for which neither this runtime nor a signal may wait.
 fn settle_all(
     run: &Arc<Run>,
-    ledger: &Arc<Ledger>,
+    settling: &Arc<Settling>,
     mut durable: mpsc::Receiver<Durable>,
 ) -> JoinSet<()> {
-    let (run, ledger) = (Arc::clone(run), Arc::clone(ledger));
+    let (run, settling) = (Arc::clone(run), Arc::clone(settling));
     let mut task = JoinSet::new();
     task.spawn(async move {
         while let Some(segment) = durable.recv().await {
             if !segment.waits_for_disk() {
-                ledger.settle(segment);
+                settling.settle(segment);
                 continue;
             }
-            let settling = Arc::clone(&ledger);
+            let settling = Arc::clone(&settling);
             if let Err(cause) = spawn_blocking(move || settling.settle(segment)).await {
                 run.stop.fail(Error::internal("settling broke off").because(cause));
             }

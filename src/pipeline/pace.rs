@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-pub struct Pace {
+pub struct RowPace {
     rows_per_second: Option<u64>,
     /// When the rows that were let through are paid for.
     free_at: Option<Instant>,
 }
 
-impl Pace {
-    pub fn new(rows_per_second: Option<u64>) -> Pace {
-        Pace { rows_per_second, free_at: None }
+impl RowPace {
+    pub fn new(rows_per_second: Option<u64>) -> RowPace {
+        RowPace { rows_per_second, free_at: None }
     }
 
     /// How long these rows wait from `now`. Time nobody used is not saved up.
@@ -32,7 +32,7 @@ mod tests {
     fn rows_are_paid_for_before_the_next_ones() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut pace = Pace::new(Some(100));
+        let mut pace = RowPace::new(Some(100));
         for (rows, now, wait) in [(200, 0, 0), (100, 1, 1), (100, 2, 1), (50, 60, 0), (1, 60, 0)] {
             let found = pace.wait_for(rows, at(now));
             let expected = Duration::from_secs(wait);
@@ -42,6 +42,6 @@ mod tests {
                 assert_eq!(found, expected, "{rows} rows at {now}");
             }
         }
-        assert_eq!(Pace::new(None).wait_for(1 << 40, start), Duration::ZERO);
+        assert_eq!(RowPace::new(None).wait_for(1 << 40, start), Duration::ZERO);
     }
 }

@@ -9,7 +9,7 @@ use crate::pipeline::budget::Reservation;
 use crate::record::Segment;
 
 /// A segment on its way, with its place in the order of the run.
-pub struct Job {
+pub struct QueuedSegment {
     pub ticket: u64,
     pub segment: Segment,
     pub reservation: Reservation,
@@ -24,7 +24,7 @@ pub struct Queue {
 
 #[derive(Default)]
 struct Waiting {
-    jobs: VecDeque<Job>,
+    segments: VecDeque<QueuedSegment>,
     next_ticket: u64,
     is_closed: bool,
 }
@@ -36,8 +36,8 @@ impl Queue {
 
     /// Waits for a place and gives out the ticket; none once the queue is closed.
     pub fn push(&self, segment: Segment, reservation: Reservation) -> Option<u64> {
-        let mut waiting =
-            self.wait_while(|waiting| waiting.jobs.len() >= self.capacity && !waiting.is_closed);
+        let mut waiting = self
+            .wait_while(|waiting| waiting.segments.len() >= self.capacity && !waiting.is_closed);
         if waiting.is_closed {
             return None;
         }
@@ -45,20 +45,21 @@ impl Queue {
         waiting.next_ticket += 1;
         self.vitals.queue_depth.add(1);
         self.vitals.queue_bytes.add(segment.bytes.len() as u64);
-        waiting.jobs.push_back(Job { ticket, segment, reservation });
+        waiting.segments.push_back(QueuedSegment { ticket, segment, reservation });
         drop(waiting);
         self.changed.notify_all();
         Some(ticket)
     }
 
-    /// Waits for a job; none once the queue is closed and empty.
-    pub fn pop(&self) -> Option<Job> {
-        let mut waiting = self.wait_while(|waiting| waiting.jobs.is_empty() && !waiting.is_closed);
-        let job = waiting.jobs.pop_front()?;
-        self.forget(&job);
+    /// Waits for a segment; none once the queue is closed and empty.
+    pub fn pop(&self) -> Option<QueuedSegment> {
+        let mut waiting =
+            self.wait_while(|waiting| waiting.segments.is_empty() && !waiting.is_closed);
+        let queued = waiting.segments.pop_front()?;
+        self.forget(&queued);
         drop(waiting);
         self.changed.notify_all();
-        Some(job)
+        Some(queued)
     }
 
     /// Takes nothing more; what is in it will still be taken out.
@@ -71,17 +72,17 @@ impl Queue {
     pub fn abandon(&self) {
         let mut waiting = self.lock();
         waiting.is_closed = true;
-        waiting.jobs.iter().for_each(|job| self.forget(job));
-        // The jobs' memory goes back to the budget, which has a lock of its own.
-        let abandoned = std::mem::take(&mut waiting.jobs);
+        waiting.segments.iter().for_each(|queued| self.forget(queued));
+        // The segments' memory goes back to the budget, which has a lock of its own.
+        let abandoned = std::mem::take(&mut waiting.segments);
         drop(waiting);
         drop(abandoned);
         self.changed.notify_all();
     }
 
-    fn forget(&self, job: &Job) {
+    fn forget(&self, queued: &QueuedSegment) {
         self.vitals.queue_depth.sub(1);
-        self.vitals.queue_bytes.sub(job.segment.bytes.len() as u64);
+        self.vitals.queue_bytes.sub(queued.segment.bytes.len() as u64);
     }
 
     fn wait_while(&self, condition: impl Fn(&Waiting) -> bool) -> MutexGuard<'_, Waiting> {

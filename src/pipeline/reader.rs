@@ -11,10 +11,10 @@ use super::footprint::Footprint;
 use super::retry::Tries;
 use super::{Run, pool::Pool};
 use crate::error::{Error, Later, Result};
-use crate::event::{Event, FileEnd, Stage, Wait};
+use crate::event::{Counter, Event, Stage, Wait};
 use crate::pipeline::budget::{Budget, Reservation};
 use crate::pipeline::queue::Queue;
-use crate::pipeline::settle::Ledger;
+use crate::pipeline::settle::Settling;
 use crate::source::{Host, Tally};
 
 /// What the source says it held, when all of it was read.
@@ -31,7 +31,7 @@ pub struct Reader<'a> {
     pub queue: &'a Queue,
     pub budget: &'a Arc<Budget>,
     pub pool: &'a Pool<Vec<u8>>,
-    pub ledger: &'a Ledger,
+    pub settling: &'a Settling,
     pub footprint: &'a Footprint,
 }
 
@@ -57,12 +57,12 @@ impl Reader<'_> {
             let Some(named) = self.run.source.splits().get(split) else { return Ok(Some(end)) };
             let read = self.read_split(split).inspect_err(|_| {
                 if named.is_file {
-                    self.run.observer.notice(&Event::FileEnded(FileEnd::Failed));
+                    self.run.observer.notice(&Event::Counted(Counter::FilesFailed, 1));
                 }
             });
             let Some((tally, tickets)) = read? else { return Ok(None) };
             end.records += tally.records;
-            self.ledger.split_ended(split, tickets);
+            self.settling.split_ended(split, tickets);
         }
     }
 

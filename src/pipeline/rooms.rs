@@ -14,7 +14,7 @@ use super::footprint::Footprint;
 use super::pool::Pools;
 use super::queue::Queue;
 use super::reader::{ReadToEnd, Reader, Splits};
-use super::settle::Ledger;
+use super::settle::Settling;
 use super::stop::Failure;
 use super::worker::{Prepared, Worker};
 use crate::error::{Error, Result};
@@ -52,8 +52,8 @@ impl Rooms {
 
     /// What all readers found together; None where the run was stopped before. A reader that is stuck
     /// in a read nobody can interrupt is not waited for.
-    pub async fn read(&self, run: &Arc<Run>, ledger: &Arc<Ledger>) -> Option<ReadToEnd> {
-        let mut reading = self.start_readers(run, ledger);
+    pub async fn read(&self, run: &Arc<Run>, settling: &Arc<Settling>) -> Option<ReadToEnd> {
+        let mut reading = self.start_readers(run, settling);
         let all = async {
             let mut all = ReadToEnd::default();
             while let Some(read) = reading.join_next().await {
@@ -89,14 +89,14 @@ impl Rooms {
     fn start_readers(
         &self,
         run: &Arc<Run>,
-        ledger: &Arc<Ledger>,
+        settling: &Arc<Settling>,
     ) -> JoinSet<Result<Option<ReadToEnd>>> {
         let splits = Arc::new(Splits::new());
-        let footprint = Footprint::new(&*run.decoder, &run.sink, run.limit, run.error_budget);
+        let footprint = Footprint::new(&*run.decoder, &run.sink, run.limit, run.max_errors);
         let footprint = Arc::new(footprint);
         let queue = Arc::new(CloseAtTheEnd(Arc::clone(&self.queue)));
         let start_one = |number| {
-            let (run, ledger) = (Arc::clone(run), Arc::clone(ledger));
+            let (run, settling) = (Arc::clone(run), Arc::clone(settling));
             let (budget, pools) = (Arc::clone(&self.budget), Arc::clone(&self.pools));
             let (splits, queue) = (Arc::clone(&splits), Arc::clone(&queue));
             let runtime = Handle::current();
@@ -109,7 +109,7 @@ impl Rooms {
                     queue: &queue.0,
                     budget: &budget,
                     pool: &pools.segments,
-                    ledger: &ledger,
+                    settling: &settling,
                     footprint: &footprint,
                 };
                 reader.read()

@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 use super::Run;
 use super::allowance::Account;
 use super::overlap::KeysInFlight;
-use super::pace::Pace;
-use super::settle::Ledger;
+use super::pace::RowPace;
+use super::settle::Settling;
 use super::stop::Failure;
 use super::worker::Prepared;
 use crate::event::{Event, Stage, Wait};
@@ -20,10 +20,10 @@ use crate::record::Rejected;
 /// What a segment has to get past.
 pub struct Sequencer<'a> {
     pub run: &'a Run,
-    pub ledger: &'a Ledger,
+    pub settling: &'a Settling,
     pub account: &'a Account,
     pub keys: &'a KeysInFlight,
-    pub pace: Pace,
+    pub pace: RowPace,
 }
 
 impl Sequencer<'_> {
@@ -56,8 +56,8 @@ impl Sequencer<'_> {
             return Ok(next);
         }
         // Its rejected records are kept, because they are the reason that there is no more.
-        self.ledger.leave_evidence(next, Vec::new());
-        Err(Failure::OverBudget)
+        self.settling.leave_evidence(next, Vec::new());
+        Err(Failure::TooManyRejected)
     }
 
     async fn wait_for_turn(&mut self, next: &Prepared) {

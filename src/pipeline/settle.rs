@@ -1,16 +1,16 @@
 //! Where a durable segment becomes counts and rejected records: the one place that keeps the books
 //! of a run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::Run;
-use super::error_budget::ErrorBudget;
+use super::max_errors::MaxErrors;
 use super::worker::Prepared;
 use crate::error::{Error, Result};
-use crate::event::{Event, FileEnd, Stage};
+use crate::event::{Counter, Event, Stage};
 use crate::record::{Counts, ErrorType, Place, Rejected};
 use crate::rejects::RejectLog;
 use crate::sink::Receipt;
@@ -89,22 +89,37 @@ impl Books {
 
 /// Shared by the room that settles, by those who leave something for the end, and by the reader, who says
 /// where splits end.
-pub struct Ledger {
+pub struct Settling {
     run: Arc<Run>,
     books: Mutex<Books>,
-    rejects: Mutex<Box<dyn RejectLog>>,
+    rejects: Mutex<Rejects>,
     /// Let go of amid a commit.
     unclear: Mutex<Vec<Prepared>>,
     /// Not written, because their rejected records are too many: those, and the ones that a lane refused.
     evidence: Mutex<Vec<(Prepared, Vec<Rejected>)>>,
 }
 
-impl Ledger {
-    pub fn new(run: &Arc<Run>, rejects: Box<dyn RejectLog>) -> Ledger {
-        Ledger {
+/// The rejected records of a run, and what was told of them.
+struct Rejects {
+    log: Box<dyn RejectLog>,
+    /// Of those in the file.
+    told: u64,
+    /// Those that are not, in their order: there is no room for them.
+    waiting: VecDeque<(Stage, ErrorType)>,
+    is_published: bool,
+}
+
+impl Settling {
+    pub fn new(run: &Arc<Run>, rejects: Box<dyn RejectLog>) -> Settling {
+        Settling {
             run: Arc::clone(run),
             books: Mutex::default(),
-            rejects: Mutex::new(rejects),
+            rejects: Mutex::new(Rejects {
+                log: rejects,
+                told: 0,
+                waiting: VecDeque::new(),
+                is_published: false,
+            }),
             unclear: Mutex::default(),
             evidence: Mutex::default(),
         }
@@ -168,32 +183,41 @@ impl Ledger {
     }
 
     /// How many were kept, and what kept the others from it. `late` are those that a lane refused.
+    /// Where there is room again, earlier ones may be among them.
     fn keep(&self, segment: &Prepared, late: &[Rejected]) -> (u64, Result<()>) {
-        let mut kept = 0;
+        let mut rejects = self.rejects();
+        let mut outcome = Ok(());
         for (stage, rejected) in [(Stage::Convert, &segment.rejected[..]), (Stage::Insert, late)] {
             if rejected.is_empty() {
                 continue;
             }
-            if let Err(error) = self.rejects().append(&segment.interval, rejected) {
-                return (kept, Err(error));
-            }
-            kept += rejected.len() as u64;
-            self.books().accuse(segment.ticket, rejected);
-            for error_type in rejected.iter().map(|rejected| rejected.error_type) {
-                self.run.observer.notice(&Event::Rejected { stage, error_type });
+            rejects.waiting.extend(rejected.iter().map(|rejected| (stage, rejected.error_type)));
+            match rejects.log.append(&segment.interval, rejected) {
+                Ok(()) => self.books().accuse(segment.ticket, rejected),
+                Err(error) => outcome = outcome.and(Err(error)),
             }
         }
-        (kept, Ok(()))
+        (self.tell_kept(&mut rejects), outcome)
+    }
+
+    /// Tells of each record that is in the file since it was last asked, and says how many those are.
+    fn tell_kept(&self, rejects: &mut Rejects) -> u64 {
+        let kept = rejects.log.kept() - rejects.told;
+        rejects.told += kept;
+        for (stage, error_type) in rejects.waiting.drain(..kept as usize) {
+            self.run.observer.notice(&Event::Rejected { stage, error_type });
+        }
+        kept
     }
 
     /// The error of a run that rejected more than it may.
-    pub fn over_budget(&self) -> Error {
+    pub fn too_many_rejected(&self) -> Error {
         let books = self.books();
-        let (failed, budget) = (books.totals.failed, self.run.error_budget);
+        let (failed, budget) = (books.totals.failed, self.run.max_errors);
         let records = if failed == 1 { "record was" } else { "records were" };
         let sum = match budget {
             // Some were rejected in segments that lanes had not come to, or could not finish.
-            ErrorBudget::Count(max) if failed <= max => format!(
+            MaxErrors::Count(max) if failed <= max => format!(
                 "more records were rejected than --max-errors {max} allows, {failed} of which are kept"
             ),
             _ => format!("{failed} {records} rejected and --max-errors is {budget}"),
@@ -228,18 +252,34 @@ impl Ledger {
         self.books().totals
     }
 
+    /// What there was no room for before may have some now.
     pub fn publish_rejects(&self) -> Result<Option<PathBuf>> {
-        self.rejects().publish()
+        let mut rejects = self.rejects();
+        let published = rejects.log.publish();
+        let records = self.tell_kept(&mut rejects);
+        if records > 0 {
+            self.books().totals.failed += records;
+            self.run.observer.notice(&Event::Evidence { records });
+        }
+        rejects.is_published = published.as_ref().is_ok_and(Option::is_some);
+        published
+    }
+
+    /// Rejected records that are in no file.
+    pub fn rejects_lost(&self) -> u64 {
+        let rejects = self.rejects();
+        let unpublished = if rejects.is_published { 0 } else { rejects.told };
+        rejects.waiting.len() as u64 + unpublished
     }
 
     pub fn discard_rejects(&self) -> Option<PathBuf> {
-        self.rejects().discard()
+        self.rejects().log.discard()
     }
 
     fn tell_ended(&self, splits: Vec<usize>) {
         let files = splits.iter().filter(|&&split| self.run.source.splits()[split].is_file);
         for _ in files {
-            self.run.observer.notice(&Event::FileEnded(FileEnd::Processed));
+            self.run.observer.notice(&Event::Counted(Counter::FilesProcessed, 1));
         }
     }
 
@@ -255,7 +295,7 @@ impl Ledger {
         self.evidence.lock().expect("nobody panics while holding evidence")
     }
 
-    fn rejects(&self) -> std::sync::MutexGuard<'_, Box<dyn RejectLog>> {
+    fn rejects(&self) -> std::sync::MutexGuard<'_, Rejects> {
         self.rejects.lock().expect("nobody panics while holding the rejects")
     }
 }

@@ -37,7 +37,7 @@ pub enum Failure {
     /// Anything behind it.
     Path(Error),
     /// Too many records were rejected. The books know which.
-    OverBudget,
+    TooManyRejected,
 }
 
 impl From<Error> for Failure {
@@ -92,7 +92,7 @@ impl Stop {
         let failure = failure.into();
         let phase = match failure {
             Failure::Source(_) => Phase::Draining,
-            Failure::Path(_) | Failure::OverBudget => Phase::Halting,
+            Failure::Path(_) | Failure::TooManyRejected => Phase::Halting,
         };
         let mut causes = self.causes();
         match &causes.first {
@@ -163,16 +163,16 @@ impl Stop {
     }
 
     /// Why the run did not get to its end. Asked once, when it is over.
-    pub fn verdict(&self) -> Verdict {
+    pub fn early_end(&self) -> EarlyEnd {
         let mut causes = self.causes();
         match causes.first.take() {
-            Some(Cause::Signal(signal)) => Verdict {
+            Some(Cause::Signal(signal)) => EarlyEnd {
                 outcome: Outcome::Interrupted(signal),
                 error: causes.failed_later.take(),
-                is_over_budget: false,
+                has_too_many_rejected: false,
             },
-            Some(Cause::Failure(Failure::OverBudget)) => {
-                Verdict { outcome: Outcome::Data, error: None, is_over_budget: true }
+            Some(Cause::Failure(Failure::TooManyRejected)) => {
+                EarlyEnd { outcome: Outcome::Data, error: None, has_too_many_rejected: true }
             }
             Some(Cause::Failure(Failure::Source(error) | Failure::Path(error))) => failed(error),
             None => failed(Error::internal("a run ended before its end, and nobody said why")),
@@ -202,15 +202,15 @@ impl Stop {
 }
 
 /// How a run ended that did not get to its end.
-pub struct Verdict {
+pub struct EarlyEnd {
     pub outcome: Outcome,
     pub error: Option<Error>,
     /// The rejected records are the explanation, and the books have the error.
-    pub is_over_budget: bool,
+    pub has_too_many_rejected: bool,
 }
 
-fn failed(error: Error) -> Verdict {
-    Verdict { outcome: error.kind.into(), error: Some(error), is_over_budget: false }
+fn failed(error: Error) -> EarlyEnd {
+    EarlyEnd { outcome: error.kind.into(), error: Some(error), has_too_many_rejected: false }
 }
 
 #[cfg(test)]
@@ -225,7 +225,7 @@ mod tests {
         ReadToEnd,
         Source(Kind),
         Path(Kind),
-        OverBudget,
+        TooManyRejected,
         TimeIsUp,
     }
 
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn the_first_cause_is_the_outcome() {
         use Phase::{Abandoned, Draining, Halting, Running};
-        use Step::{OverBudget, Path, ReadToEnd, Source, TimeIsUp};
+        use Step::{Path, ReadToEnd, Source, TimeIsUp, TooManyRejected};
         let term = Step::Signal(Signal::Terminate);
         let int = Step::Signal(Signal::Interrupt);
         let terminated = Outcome::Interrupted(Signal::Terminate);
@@ -263,15 +263,19 @@ mod tests {
             (&[Path(disk), Path(away), term], Halting, Some((Outcome::LocalIo, "LocalIo"))),
             (&[Path(disk), term, int], Abandoned, Some((Outcome::LocalIo, "LocalIo"))),
             (&[Path(disk), Source(away), TimeIsUp], Abandoned, Some((Outcome::LocalIo, "LocalIo"))),
-            (&[OverBudget, Path(disk)], Halting, Some((Outcome::Data, "over budget"))),
+            (&[TooManyRejected, Path(disk)], Halting, Some((Outcome::Data, "over budget"))),
             (&[Source(away)], Draining, Some((Outcome::Unavailable, "Unavailable"))),
             (&[Source(away), Source(disk)], Draining, Some((Outcome::Unavailable, "Unavailable"))),
             (&[Source(away), term], Draining, Some((Outcome::Unavailable, "Unavailable"))),
             (&[Source(away), term, int], Abandoned, Some((Outcome::Unavailable, "Unavailable"))),
             (&[Source(away), TimeIsUp], Abandoned, Some((Outcome::Unavailable, "Unavailable"))),
             // What the reader found stands behind what it has read.
-            (&[Source(away), OverBudget], Halting, Some((Outcome::Data, "over budget"))),
-            (&[Source(away), Path(disk), OverBudget], Halting, Some((Outcome::LocalIo, "LocalIo"))),
+            (&[Source(away), TooManyRejected], Halting, Some((Outcome::Data, "over budget"))),
+            (
+                &[Source(away), Path(disk), TooManyRejected],
+                Halting,
+                Some((Outcome::LocalIo, "LocalIo")),
+            ),
         ];
         for (number, (steps, phase, end)) in table.iter().enumerate() {
             let stop = Stop::default();
@@ -285,16 +289,16 @@ mod tests {
                     }
                     Source(kind) => stop.fail(Failure::Source(failed(kind))),
                     Path(kind) => stop.fail(failed(kind)),
-                    OverBudget => stop.fail(Failure::OverBudget),
+                    TooManyRejected => stop.fail(Failure::TooManyRejected),
                     TimeIsUp => stop.time_is_up(),
                 }
             }
             assert_eq!((stop.phase(), stop.has_cause()), (*phase, end.is_some()), "{number}");
             let Some((outcome, error)) = end else { continue };
-            let verdict = stop.verdict();
-            let told = verdict.error.map(|error| error.to_string()).unwrap_or_default();
-            let told = if verdict.is_over_budget { "over budget" } else { &told };
-            assert_eq!((verdict.outcome, told), (*outcome, *error), "{number}");
+            let early_end = stop.early_end();
+            let told = early_end.error.map(|error| error.to_string()).unwrap_or_default();
+            let told = if early_end.has_too_many_rejected { "over budget" } else { &told };
+            assert_eq!((early_end.outcome, told), (*outcome, *error), "{number}");
         }
     }
 }

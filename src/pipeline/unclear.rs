@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
 use super::Run;
-use super::settle::{Durable, Ledger};
+use super::settle::{Durable, Settling};
 use super::worker::Prepared;
 use crate::sink::Payload;
 
@@ -19,14 +19,14 @@ const ASK_MAX: Duration = Duration::from_secs(4);
 pub struct InHand {
     segment: Option<Prepared>,
     is_unclear: bool,
-    ledger: Arc<Ledger>,
+    settling: Arc<Settling>,
 }
 
 const IN_HAND: &str = "it is there until it is taken, which ends this";
 
 impl InHand {
-    pub fn new(segment: Prepared, ledger: &Arc<Ledger>) -> InHand {
-        InHand { segment: Some(segment), is_unclear: false, ledger: Arc::clone(ledger) }
+    pub fn new(segment: Prepared, settling: &Arc<Settling>) -> InHand {
+        InHand { segment: Some(segment), is_unclear: false, settling: Arc::clone(settling) }
     }
 
     /// What is sent. From here on it may be taken without anybody knowing.
@@ -54,14 +54,14 @@ impl Drop for InHand {
         if let Some(segment) = self.segment.take()
             && self.is_unclear
         {
-            self.ledger.leave_unclear(segment);
+            self.settling.leave_unclear(segment);
         }
     }
 }
 
 /// Settles those that are in, and says how many rows may be in or not.
-pub async fn clear_up(run: &Arc<Run>, ledger: &Arc<Ledger>) -> u64 {
-    let segments = ledger.take_unclear();
+pub async fn clear_up(run: &Arc<Run>, settling: &Arc<Settling>) -> u64 {
+    let segments = settling.take_unclear();
     if !run.sink.is_public_at_commit() {
         // What was taken and not published is gone.
         return 0;
@@ -75,8 +75,8 @@ pub async fn clear_up(run: &Arc<Run>, ledger: &Arc<Ledger>) -> u64 {
             Ok(Ok(Some(receipt))) => {
                 let insert = segment.started.elapsed();
                 let durable = Durable { segment, receipt, insert };
-                let ledger = Arc::clone(ledger);
-                let settled = spawn_blocking(move || ledger.settle(durable));
+                let settling = Arc::clone(settling);
+                let settled = spawn_blocking(move || settling.settle(durable));
                 let is_settled = timeout_at(give_up, settled).await;
                 if !matches!(is_settled, Ok(Ok(()))) {
                     unknown += rows;

@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 use super::Run;
 use super::footprint::REJECTED_BYTES;
 use super::pool::Pools;
-use super::queue::{Job, Queue};
+use super::queue::{Queue, QueuedSegment};
 use crate::error::{Error, Result};
-use crate::event::{Event, Stage, Wait};
+use crate::event::{Counter, Event, Stage, Wait};
 use crate::pipeline::budget::Reservation;
 use crate::record::{Interval, Places, Rejected, Rows, Segment, without_line_end};
 use crate::sink::{Payload, Refused};
@@ -27,14 +27,14 @@ pub struct Prepared {
     /// When it left the queue.
     pub started: Instant,
     /// Kept where the lane may still refuse rows.
-    pub origin: Option<Origin>,
+    pub origin: Option<RowOrigin>,
     /// None once its memory was given back.
     pub reservation: Option<Reservation>,
 }
 
 /// What is needed to say of a row where it came from, after its rows are gone: few are ever asked
 /// for, and they are decoded again then.
-pub struct Origin {
+pub struct RowOrigin {
     segment: Segment,
     /// Indices of the rows that are not in the payload, ascending.
     left_out: Vec<usize>,
@@ -53,14 +53,14 @@ impl Worker<'_> {
         let decoder = &*run.decoder;
         loop {
             let asked = Instant::now();
-            let job = queue.pop();
+            let queued = queue.pop();
             self.waited(Wait::Input, asked);
-            let Some(job) = job else { return Ok(()) };
+            let Some(queued) = queued else { return Ok(()) };
             run.vitals.active_workers.add(1);
             let started = Instant::now();
             let rows = self.pools.rows.take();
             let mut rows = rows.unwrap_or_else(|| Rows::new(decoder.shape()));
-            let outcome = self.prepare(decoder, job, &mut rows, started);
+            let outcome = self.prepare(decoder, queued, &mut rows, started);
             self.pools.rows.give(rows);
             run.observer.notice(&Event::Prepared { took: started.elapsed() });
             run.vitals.active_workers.sub(1);
@@ -84,12 +84,12 @@ impl Worker<'_> {
     fn prepare(
         &self,
         decoder: &dyn Decode,
-        job: Job,
+        queued: QueuedSegment,
         rows: &mut Rows,
         started: Instant,
     ) -> Result<Prepared> {
         let run = self.run;
-        let Job { ticket, segment, mut reservation } = job;
+        let QueuedSegment { ticket, segment, mut reservation } = queued;
         rows.clear();
         rows.expect(segment.bytes.len(), segment.records);
         decoder.decode(&segment, rows)?;
@@ -115,13 +115,13 @@ impl Worker<'_> {
         rejected.extend(reject(&*run.decoder, name, &segment, rows, refused));
         rejected.sort_by_key(|rejected| rejected.place.record);
         let origin = if run.sink.refuses_late() {
-            Some(Origin { segment, left_out, order: payload.order.take() })
+            Some(RowOrigin { segment, left_out, order: payload.order.take() })
         } else {
             self.pools.segments.give(segment.bytes);
             None
         };
         if rows.fields_ignored > 0 {
-            run.observer.notice(&Event::FieldsIgnored { fields: rows.fields_ignored });
+            run.observer.notice(&Event::Counted(Counter::FieldsIgnored, rows.fields_ignored));
         }
         let kept: usize = rejected.iter().map(|rejected| rejected.raw.len() + REJECTED_BYTES).sum();
         let source = origin.as_ref().map_or(0, |origin| origin.segment.bytes.capacity());
@@ -164,7 +164,7 @@ impl Prepared {
         if refused.is_empty() {
             return Ok(Vec::new());
         }
-        let Some(Origin { segment, left_out, order }) = &self.origin else {
+        let Some(RowOrigin { segment, left_out, order }) = &self.origin else {
             let message = "a lane refused a row, which its sink said it never does";
             return Err(Error::internal(message));
         };

@@ -81,6 +81,16 @@ impl Field {
         }
     }
 
+    /// What columns of the objects would be called that it lies in, the outermost first.
+    pub fn columns_above(&self) -> impl Iterator<Item = &str> {
+        let column = self.column();
+        // As much longer as what stands between its names is than a dot.
+        let dots = self.name.matches('.').count();
+        let longer = (column.len() - self.name.len().min(column.len())) / dots.max(1);
+        let ends = self.name.match_indices('.').enumerate();
+        ends.filter_map(move |(before, (at, _))| column.get(..at + before * longer))
+    }
+
     /// What a column of it is called.
     pub fn column(&self) -> &str {
         self.column_name.as_deref().unwrap_or(&self.name)
@@ -90,5 +100,20 @@ impl Field {
 impl Dates {
     pub fn format(format: &str) -> Dates {
         Dates::Format { format: format.to_string(), locale: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_above_a_field_are_called_as_it_is() {
+        for (separator, expected) in [(None, ["a", "a.b"]), (Some("__"), ["a", "a__b"])] {
+            let mut field = Field::new("a.b.c", FieldKind::Text, "");
+            field.column_name = separator.map(|separator| field.name.replace('.', separator));
+            assert_eq!(field.columns_above().collect::<Vec<_>>(), expected);
+        }
+        assert_eq!(Field::new("a", FieldKind::Text, "").columns_above().next(), None);
     }
 }

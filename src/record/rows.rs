@@ -40,7 +40,7 @@ pub enum Value<'a> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
-enum Kind {
+enum CellKind {
     Text,
     Number,
     Json,
@@ -50,15 +50,15 @@ enum Kind {
     False,
 }
 
-const KINDS: [Kind; 8] = [
-    Kind::Text,
-    Kind::Number,
-    Kind::Json,
-    Kind::Null,
-    Kind::Absent,
-    Kind::True,
-    Kind::False,
-    Kind::Null,
+const KINDS: [CellKind; 8] = [
+    CellKind::Text,
+    CellKind::Number,
+    CellKind::Json,
+    CellKind::Null,
+    CellKind::Absent,
+    CellKind::True,
+    CellKind::False,
+    CellKind::Null,
 ];
 
 /// End of a value in the arena, with its kind in the upper three bits.
@@ -73,7 +73,7 @@ const END_BITS: u32 = 29;
 pub const ARENA_BYTES_MAX: usize = (1 << END_BITS) - 1;
 
 impl Cell {
-    fn new(kind: Kind, end: usize) -> Cell {
+    fn new(kind: CellKind, end: usize) -> Cell {
         assert!(
             end <= ARENA_BYTES_MAX,
             "a segment's text fits the arena, by the limits of settings"
@@ -85,7 +85,7 @@ impl Cell {
         (self.0 & ARENA_BYTES_MAX as u32) as usize
     }
 
-    fn kind(self) -> Kind {
+    fn kind(self) -> CellKind {
         KINDS[(self.0 >> END_BITS) as usize]
     }
 }
@@ -185,34 +185,34 @@ impl Rows {
 
     pub fn text(&mut self, value: &[u8]) {
         self.arena.extend_from_slice(value);
-        self.cells.push(Cell::new(Kind::Text, self.arena.len()));
+        self.cells.push(Cell::new(CellKind::Text, self.arena.len()));
     }
 
     pub fn number(&mut self, value: &[u8]) {
-        self.other(Kind::Number, value);
+        self.other(CellKind::Number, value);
     }
 
     pub fn json(&mut self, value: &[u8]) {
-        self.other(Kind::Json, value);
+        self.other(CellKind::Json, value);
     }
 
     /// JSON that is put together from these parts.
     pub fn json_parts(&mut self, parts: &[&[u8]]) {
         parts.iter().for_each(|part| self.arena.extend_from_slice(part));
-        self.other(Kind::Json, &[]);
+        self.other(CellKind::Json, &[]);
     }
 
     pub fn bool(&mut self, value: bool) {
-        self.other(if value { Kind::True } else { Kind::False }, &[]);
+        self.other(if value { CellKind::True } else { CellKind::False }, &[]);
     }
 
     pub fn null(&mut self) {
-        self.other(Kind::Null, &[]);
+        self.other(CellKind::Null, &[]);
     }
 
     pub fn absent(&mut self) {
         self.may_lack_values = true;
-        self.other(Kind::Absent, &[]);
+        self.other(CellKind::Absent, &[]);
     }
 
     /// False where each record has all fields.
@@ -220,7 +220,7 @@ impl Rows {
         self.may_lack_values
     }
 
-    fn other(&mut self, kind: Kind, value: &[u8]) {
+    fn other(&mut self, kind: CellKind, value: &[u8]) {
         self.is_mixed = true;
         self.arena.extend_from_slice(value);
         self.cells.push(Cell::new(kind, self.arena.len()));
@@ -233,7 +233,7 @@ impl Rows {
         self.arena.extend_from_slice(text);
         self.cells.extend(lengths.map(|length| {
             end += length;
-            Cell::new(Kind::Text, end)
+            Cell::new(CellKind::Text, end)
         }));
     }
 
@@ -303,13 +303,13 @@ impl Rows {
     fn cell(&self, cell: Cell, from: usize) -> Value<'_> {
         let bytes = &self.arena[from..cell.end()];
         match cell.kind() {
-            Kind::Text => Value::Text(bytes),
-            Kind::Number => Value::Number(bytes),
-            Kind::Json => Value::Json(bytes),
-            Kind::Null => Value::Null,
-            Kind::Absent => Value::Absent,
-            Kind::True => Value::Bool(true),
-            Kind::False => Value::Bool(false),
+            CellKind::Text => Value::Text(bytes),
+            CellKind::Number => Value::Number(bytes),
+            CellKind::Json => Value::Json(bytes),
+            CellKind::Null => Value::Null,
+            CellKind::Absent => Value::Absent,
+            CellKind::True => Value::Bool(true),
+            CellKind::False => Value::Bool(false),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Latencies, Report, Restore, busy_share, verdict};
+use super::counters::COUNTERS;
+use super::{Latencies, Report, Restore, bottleneck, busy_share};
 use crate::event::{Stage, Wait};
 
 pub fn summary(report: &Report) -> Value {
@@ -25,7 +26,7 @@ pub fn summary(report: &Report) -> Value {
         .iter()
         .map(|(error_type, failed)| (error_type.as_str().to_string(), json!(failed)))
         .collect();
-    json!({
+    let mut summary = json!({
         "pipeline_id": report.pipeline_id,
         "run_id": report.run_id,
         "version": env!("CARGO_PKG_VERSION"),
@@ -49,15 +50,13 @@ pub fn summary(report: &Report) -> Value {
             "unknown": report.unclear,
         },
         "rejected": rejected,
-        "fields_ignored": run.fields_ignored,
-        "values_kept": run.values_kept,
         "log_lines_dropped": report.log_lines_dropped,
         "rejects_file": report.rejects,
+        "rejects_lost": report.rejects_lost,
         "restore_types": report.restore.as_ref().and_then(Restore::types),
         "published": report.published.is_some(),
         "output": report.published.as_ref().and_then(|published| published.name.clone()),
         "bytes": { "read": run.bytes_read, "written": run.bytes_written },
-        "files": { "processed": run.files_processed, "failed": run.files_failed },
         "stages": {
             "fetch": stage(Stage::Fetch),
             "convert": stage(Stage::Convert),
@@ -75,13 +74,19 @@ pub fn summary(report: &Report) -> Value {
             "ended_by_one_large_record": run.flushes[2],
             "ended_by_end_of_split": run.flushes[3],
         },
-        "limit": verdict(run).map(|verdict| verdict.stage.as_str()),
-    })
+        "limit": bottleneck(run).map(|bottleneck| bottleneck.stage.as_str()),
+    });
+    for row in &COUNTERS {
+        let names = row.summary.split('.');
+        *names.fold(&mut summary, |object, name| &mut object[name]) =
+            json!(run.counted(row.counter));
+    }
+    summary
 }
 
 /// How far a run has come that is told in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub enum SummaryPhase {
     Running,
     /// Its data is as it will stay; others are still being told.
     Ended,
@@ -89,13 +94,13 @@ pub enum Progress {
 }
 
 /// The summary as a file that is replaced while the run goes on.
-pub fn document(report: &Report, progress: Progress) -> Value {
+pub fn document(report: &Report, progress: SummaryPhase) -> Value {
     let mut document = summary(report);
-    if progress == Progress::Running {
+    if progress == SummaryPhase::Running {
         document["outcome"] = json!(RUNNING);
         document["exit_code"] = Value::Null;
     }
-    document["final"] = json!(progress == Progress::Told);
+    document["final"] = json!(progress == SummaryPhase::Told);
     document
 }
 

@@ -1,15 +1,16 @@
 //! What a run did: its outcome, its numbers, and how both are shown. Pure: it is given a
-//! `Snapshot` and returns text.
+//! `RunNumbers` and returns text.
 
+mod bottleneck;
+pub mod counters;
 pub mod json;
 mod restore;
-mod snapshot;
+mod run_numbers;
 pub mod text;
-mod verdict;
 
+pub use bottleneck::{bottleneck, busy_share};
 pub use restore::Restore;
-pub use snapshot::{Latencies, Sizes, Snapshot, StageTime, per_second};
-pub use verdict::{busy_share, verdict};
+pub use run_numbers::{Latencies, RunNumbers, Sizes, StageTime, per_second};
 
 use crate::outcome::Outcome;
 use crate::record::Published;
@@ -29,21 +30,23 @@ pub struct Report {
     /// Kinds of the two ends, as in `--source-type` and `--sink-type`.
     pub source: &'static str,
     pub sink: &'static str,
-    pub output: Output,
+    pub output: OutputKind,
     /// Where the rejected records are.
     pub rejects: Option<String>,
+    /// Rejected records that are in no file.
+    pub rejects_lost: u64,
     /// What restores the dates of the backup that was written.
     pub restore: Option<Restore>,
     /// Rows of which nobody knows whether they are in the table.
     pub unclear: u64,
     /// Lines of the log that could not be written, up to the end of the run.
     pub log_lines_dropped: u64,
-    pub run: Snapshot,
+    pub run: RunNumbers,
 }
 
 /// What becomes of records that were written when a run does not complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum OutputKind {
     /// They are let go with the file that did not get its name.
     File,
     /// They are with the reader of the stream.
@@ -56,36 +59,36 @@ impl Report {
     /// One clause for the first line.
     pub fn what_happened(&self) -> String {
         let counts = &self.run.counts;
-        let written = text::count(counts.inserted + counts.updated);
-        let read = text::count(self.run.records_read);
-        if let Output::Table(table) = &self.output {
+        let all_written = counts.inserted + counts.updated;
+        let written = text::count(all_written);
+        let whole = text::counted(all_written, "record");
+        let read = text::counted(self.run.records_read, "record");
+        if let OutputKind::Table(table) = &self.output {
             let table = Line(table);
             return match self.outcome {
-                Outcome::Complete => format!("{written} records written to '{table}'"),
+                Outcome::Complete => format!("{whole} written to '{table}'"),
                 _ if self.unclear > 0 => format!(
-                    "{written} of {read} records read were written to '{table}' and stay there; \
+                    "{written} of {read} read were written to '{table}' and stay there; \
                      unknown whether {} more were committed",
                     text::count(self.unclear)
                 ),
-                _ => format!(
-                    "{written} of {read} records read were written to '{table}' and stay there"
-                ),
+                _ => format!("{written} of {read} read were written to '{table}' and stay there"),
             };
         }
         match &self.published {
             Some(Published { name: Some(name), replaced_bytes: None }) => {
-                format!("{written} records in '{}'", Line(name))
+                format!("{whole} in '{}'", Line(name))
             }
             Some(Published { name: Some(name), replaced_bytes: Some(before) }) => {
                 let (name, before) = (Line(name), text::bytes(*before));
-                format!("{written} records in '{name}', which replaced {before}")
+                format!("{whole} in '{name}', which replaced {before}")
             }
-            Some(Published { name: None, .. }) => format!("{written} records"),
-            None if self.output == Output::Stream => {
-                format!("{written} of {read} records read were written")
+            Some(Published { name: None, .. }) => whole,
+            None if self.output == OutputKind::Stream => {
+                format!("{written} of {read} read were written")
             }
             None => format!(
-                "nothing was published; {written} of {read} records read had been written and were let go"
+                "nothing was published; {written} of {read} read had been written and were let go"
             ),
         }
     }

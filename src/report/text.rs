@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::{Latencies, Report, busy_share, per_second, verdict};
+use super::counters::COUNTERS;
+use super::{Latencies, Report, bottleneck, busy_share, per_second};
 use crate::event::Stage;
 use crate::shown::Line;
 
@@ -56,29 +57,26 @@ pub fn summary(report: &Report) -> String {
     for (error_type, failed) in &run.rejected {
         line(format!("    {:>12} {}", count(*failed), error_type.as_str()));
     }
-    if run.fields_ignored > 0 {
-        line(format!(
-            "  {} values were left out, in fields that the table has no column for",
-            count(run.fields_ignored)
-        ));
-    }
-    if run.values_kept > 0 {
-        line(format!(
-            "  {} values were left to the table, as records lack their fields",
-            count(run.values_kept)
-        ));
+    for row in &COUNTERS {
+        let values = run.counted(row.counter);
+        if let Some(sentence) = row.sentence.filter(|_| values > 0) {
+            line(format!("  {}", sentence.replace("{}", &counted(values, "value"))));
+        }
     }
     if let Some(rejects) = &report.rejects {
         line(format!("  rejected records: {}", Line(rejects)));
     }
+    if report.rejects_lost > 0 {
+        line(format!("  {} in no file", counted(report.rejects_lost, "rejected record")));
+    }
     if report.log_lines_dropped > 0 {
         line(format!(
-            "  {} log lines were dropped, as standard error could not be written",
-            count(report.log_lines_dropped)
+            "  dropped: {}, as standard error could not be written",
+            counted(report.log_lines_dropped, "log line")
         ));
     }
-    if let Some(verdict) = verdict(run) {
-        line(format!("  limit: {}", verdict.sentence(report.source, report.sink)));
+    if let Some(bottleneck) = bottleneck(run) {
+        line(format!("  limit: {}", bottleneck.sentence(report.source, report.sink)));
     }
     if let Some(restore) = report.restore.as_ref().filter(|_| report.published.is_some()) {
         restore.lines().iter().for_each(|text| line(format!("  {}", Line(text))));
@@ -128,6 +126,11 @@ pub fn count(number: u64) -> String {
     out
 }
 
+/// `1 record`, `1,234 records`
+pub fn counted(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 /// `1.2 GB`, in powers of ten as disks and networks count.
 pub fn bytes(number: u64) -> String {
     let units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
@@ -164,6 +167,9 @@ mod tests {
             [(0, "0"), (999, "999"), (1000, "1,000"), (6_001_215, "6,001,215")]
         {
             assert_eq!(count(number), expected);
+        }
+        for (number, expected) in [(0, "0 rows"), (1, "1 row"), (1000, "1,000 rows")] {
+            assert_eq!(counted(number, "row"), expected);
         }
         for (number, expected) in [
             (0, "0 B"),

@@ -80,11 +80,11 @@ pub struct Stored {
 
 impl Stored {
     pub fn lines(&self) -> Vec<String> {
-        self.lines.lock().expect(CALM).clone()
+        self.lines.lock().expect(NO_PANIC).clone()
     }
 }
 
-const CALM: &str = "no test panics while it holds this";
+const NO_PANIC: &str = "no test panics while it holds this";
 
 impl MemorySink {
     pub fn new(lanes: usize) -> MemorySink {
@@ -92,7 +92,7 @@ impl MemorySink {
     }
 
     pub fn fault(self, ticket: u64, fault: Fault) -> MemorySink {
-        self.faults.lock().expect(CALM).entry(ticket).or_default().push_back(fault);
+        self.faults.lock().expect(NO_PANIC).entry(ticket).or_default().push_back(fault);
         self
     }
 }
@@ -142,8 +142,9 @@ impl Sink for MemorySink {
     }
 
     fn find(&self, ticket: u64) -> Later<'_, Result<Option<Receipt>>> {
-        let place = self.stored.tickets.lock().expect(CALM).iter().position(|one| *one == ticket);
-        let inserted = place.map(|place| self.stored.rows.lock().expect(CALM)[place]);
+        let place =
+            self.stored.tickets.lock().expect(NO_PANIC).iter().position(|one| *one == ticket);
+        let inserted = place.map(|place| self.stored.rows.lock().expect(NO_PANIC)[place]);
         let receipt = |inserted| {
             let counts = Counts { inserted, ..Counts::default() };
             Receipt { counts, ..Receipt::default() }
@@ -174,14 +175,14 @@ impl Sink for MemorySink {
                 gate.released.notified().await;
                 return Err(lost(Kind::LocalIo));
             }
-            *self.stored.is_published.lock().expect(CALM) = true;
+            *self.stored.is_published.lock().expect(NO_PANIC) = true;
             Ok(Published::default())
         })
     }
 
     fn abandon(&self) -> Later<'_, Option<Published>> {
         Box::pin(async {
-            *self.stored.is_abandoned.lock().expect(CALM) = true;
+            *self.stored.is_abandoned.lock().expect(NO_PANIC) = true;
             None
         })
     }
@@ -218,17 +219,17 @@ impl MemoryLane {
             }
         }
         if !receipt.refused.is_empty() && !allowance.allows(receipt.refused.len() as u64) {
-            return Commit::OverBudget(receipt.refused);
+            return Commit::TooManyRejected(receipt.refused);
         }
         receipt.counts.inserted = taken.len() as u64;
-        self.sink.stored.rows.lock().expect(CALM).push(taken.len() as u64);
-        self.sink.stored.lines.lock().expect(CALM).extend(taken);
-        self.sink.stored.tickets.lock().expect(CALM).push(payload.ticket);
+        self.sink.stored.rows.lock().expect(NO_PANIC).push(taken.len() as u64);
+        self.sink.stored.lines.lock().expect(NO_PANIC).extend(taken);
+        self.sink.stored.tickets.lock().expect(NO_PANIC).push(payload.ticket);
         Commit::Durable(receipt)
     }
 
     fn next_fault(&self, ticket: u64) -> Option<Fault> {
-        self.sink.faults.lock().expect(CALM).get_mut(&ticket)?.pop_front()
+        self.sink.faults.lock().expect(NO_PANIC).get_mut(&ticket)?.pop_front()
     }
 }
 
@@ -310,7 +311,8 @@ impl Lane for MemoryLane {
             if std::mem::take(&mut self.is_away) {
                 return Err(lost(Kind::Unavailable));
             }
-            let is_there = self.sink.stored.tickets.lock().expect(CALM).contains(&payload.ticket);
+            let is_there =
+                self.sink.stored.tickets.lock().expect(NO_PANIC).contains(&payload.ticket);
             Ok(is_there.then(|| {
                 let counts = Counts { inserted: payload.rows, ..Counts::default() };
                 let bytes_written = payload.bytes.len() as u64;

@@ -76,7 +76,7 @@ pub trait Sink: Send + Sync {
 pub trait Lane: Send {
     /// Takes one segment. `Durable` promises that it survives a power cut; `Accepted` that a later
     /// `mark` will make it so. A lane that refuses rows asks `allowance` before it commits the
-    /// others, and where it is refused takes nothing and answers `OverBudget`.
+    /// others, and where it is refused takes nothing and answers `TooManyRejected`.
     ///
     /// After an error of kind `Unavailable` or `Overloaded`, nothing of the segment was taken and
     /// the same segment may come again. After `Unknown` the caller asks `find` first. Any other
@@ -153,7 +153,7 @@ pub enum Commit {
     Accepted,
     Durable(Receipt),
     /// More rows would have been refused than the run allows; nothing was taken.
-    OverBudget(Vec<Refused>),
+    TooManyRejected(Vec<Refused>),
 }
 
 /// What became of the rows of one durable segment.

@@ -443,6 +443,9 @@ fn repeated(name: &str) -> RecordFault {
 fn unparsed(cause: &serde_json::Error) -> RecordFault {
     let text = cause.to_string();
     let what = text.split(" at line ").next().unwrap_or(&text);
+    if what == TOO_MANY_FIELDS {
+        return RecordFault::new(ErrorType::TooLarge, TOO_MANY_FIELDS);
+    }
     let reason = format!("not valid JSON at byte {} of the line: {what}", cause.column());
     RecordFault::new(ErrorType::Parse, reason)
 }
@@ -485,6 +488,11 @@ fn put_metadata(value: Value<'_>, rows: &mut Rows) {
 #[derive(Deserialize)]
 pub struct JsonText<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
+/// Fields of one object that is taken apart. Each takes some dozens of bytes, so that an object of very
+/// small ones would need many times its size.
+const FIELDS_MAX: usize = 250_000;
+const TOO_MANY_FIELDS: &str = "an object of more than 250,000 fields";
+
 /// The fields of an object as they stand, repeated ones included.
 pub struct Object<'a>(pub Vec<(Cow<'a, str>, &'a RawValue)>);
 
@@ -505,6 +513,9 @@ impl<'de> Deserialize<'de> for Object<'de> {
             ) -> std::result::Result<Self::Value, A::Error> {
                 let mut fields = Vec::new();
                 while let Some((JsonText(name), value)) = map.next_entry::<JsonText, &RawValue>()? {
+                    if fields.len() == FIELDS_MAX {
+                        return Err(serde::de::Error::custom(TOO_MANY_FIELDS));
+                    }
                     fields.push((name, value));
                 }
                 Ok(Object(fields))

@@ -97,7 +97,8 @@ impl Cursor for LineCursor<'_> {
     }
 
     fn tally(&self) -> Tally {
-        Tally { records: self.records + self.source.miscount, stored_bytes: self.at as u64 }
+        let (records, bytes) = (self.records + self.source.miscount, self.at as u64);
+        Tally { records, stored_bytes: bytes, decoded_bytes: bytes }
     }
 }
 

@@ -173,6 +173,8 @@ pub struct Tally {
     pub records: u64,
     /// Bytes of the stored input consumed, before decompression.
     pub stored_bytes: u64,
+    /// What they have become; a reader may be ahead of the records.
+    pub decoded_bytes: u64,
 }
 
 /// Turns a segment into rows. Pure: the same segment gives the same rows, on any thread.

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::value::RawValue;
 
 use super::document::{JsonText, LEVELS_MAX, Object, is_nothing};
-use crate::infer::{Origin, Sample, Seen, Value, column_type};
+use crate::infer::{Origin, Sample, Seen, Value};
 use crate::record::{ColumnType, Field, FieldKind};
 use crate::report::text::count;
 
@@ -100,7 +100,7 @@ fn see(sample: &mut Sample, name: &str, value: &RawValue) {
 /// The fields of a sample of documents, in the order in which they first came.
 pub fn fields(sample: &Sample, flatten: bool) -> Vec<Field> {
     let seen = sample.fields().iter();
-    let mut fields: Vec<Field> = seen.map(|seen| field(seen, Origin::Json)).collect();
+    let mut fields: Vec<Field> = seen.map(|seen| seen.field(Origin::Json)).collect();
     if flatten {
         // An object that is missing in some records, and no field of its own.
         let objects: HashSet<String> =
@@ -109,34 +109,6 @@ pub fn fields(sample: &Sample, flatten: bool) -> Vec<Field> {
         fields.retain(|field| is_something(&field.name) || !objects.contains(&field.name));
     }
     fields
-}
-
-pub fn field(seen: &Seen, origin: Origin) -> Field {
-    let column_type = column_type(&seen.shape, origin);
-    let (kind, words) = described(column_type);
-    Field {
-        column_type,
-        characters_seen: seen.shape.characters(),
-        ..Field::new(&seen.name, kind, words)
-    }
-}
-
-/// A type as fields of files are called by.
-fn described(column_type: Option<ColumnType>) -> (FieldKind, &'static str) {
-    use ColumnType::{Bool, Date, DateTime, Decimal, Double, Int, Json, Text, Time, Varchar};
-    match column_type {
-        None => (FieldKind::Unknown, "null"),
-        Some(Text | Varchar(_)) => (FieldKind::Text, "text"),
-        Some(Int { is_unsigned: false }) => (FieldKind::Int(64), "int"),
-        Some(Int { is_unsigned: true }) => (FieldKind::Unsigned(64), "int"),
-        Some(Decimal { .. }) => (FieldKind::Decimal, "decimal"),
-        Some(Double) => (FieldKind::Float(64), "float"),
-        Some(Bool) => (FieldKind::Bool, "bool"),
-        Some(Date) => (FieldKind::Text, "date"),
-        Some(DateTime(_)) => (FieldKind::Text, "datetime"),
-        Some(Time(_)) => (FieldKind::Text, "time"),
-        Some(Json) => (FieldKind::Json, "json"),
-    }
 }
 
 /// Where a field is an object in some records and something else in others, it can only be a column as

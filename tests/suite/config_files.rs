@@ -189,6 +189,19 @@ csv_file = '${NOT_SET}'
         .writes_file("out.csv", "a,b\n1,$x\n");
 }
 
+/// An option whose variable is not there is not missing, and no file has its name.
+#[test]
+fn a_variable_that_is_not_there_is_said_once() {
+    let config = "csv_file = '${A}'\noutput_file = '${B}/x'\nworkers = '${C}'\nsummary_json = '${D}'\nlanes = 'x'\n";
+    let verdict = Trial::new(workdir!())
+        .file("sync.toml", config)
+        .with("run --config sync.toml")
+        .run()
+        .ends_with(2)
+        .says("lanes (--lanes, FLOWGAUGE_LANES): 'x' is not a number");
+    assert_eq!(verdict.finished.stderr.lines().count(), 5, "{}", verdict.finished);
+}
+
 #[test]
 fn a_variable_that_is_not_there_is_said_with_its_place() {
     for (line, words) in [
@@ -260,6 +273,22 @@ fn files_that_are_included_are_bounded() {
         .run()
         .ends_with(2)
         .says("more than 256 files are included, and '255.toml' is one more; join some of them");
+}
+
+/// What a file turns on is turned off by a flag or a variable, also where it has no meaning.
+#[test]
+fn a_switch_of_a_file_is_turned_off() {
+    let config = "[pipelines.p]\ncsv_file = 'in.csv'\noutput_file = 'out.jsonl'\nflatten = true\ninfer = true\n";
+    let trial = || Trial::csv(workdir!(), "a\n1\n").file("sync.toml", config);
+    trial().with("run p --config sync.toml").run().ends_with(2).says("it has no meaning with");
+    for off in ["false", "no", "0"] {
+        trial()
+            .with(&format!("run p --config sync.toml --flatten={off}"))
+            .env("FLOWGAUGE_INFER", off)
+            .run()
+            .completes()
+            .writes(&[r#"{"a":"1"}"#]);
+    }
 }
 
 /// A complete run of its own may be typed beside a file of pipelines, into a table, too.

@@ -605,3 +605,30 @@ fn bits_that_change_the_user_are_not_kept() {
     run(&workdir, "--csv-file in.csv --output-file out.jsonl").assert_code(0);
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o750);
 }
+
+/// Whose lock it is decides what can be done about it.
+#[test]
+fn a_lock_that_a_killed_run_of_another_user_left_is_named_as_such() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    const LOCK: &str = "flowgauge lock: held by the run that writes the file of this name\n";
+    let program = env!("CARGO_BIN_EXE_flowgauge");
+    // As somebody else, who may have no way to where the program is.
+    let script = "exec setpriv --reuid=65534 --regid=65534 --clear-groups bash -c 'exec /proc/self/fd/9 \"$@\"' bash \"$@\" 9< \"$0\"";
+    for (mode, said) in [
+        (0o644, "'.out.jsonl.lock' was left by a killed run of another user"),
+        (0o600, "'.out.jsonl.lock' is the lock of another user, and whether that run goes on"),
+    ] {
+        let workdir = workdir!();
+        workdir.write("in.csv", "a\n1\n");
+        let lock = workdir.write(".out.jsonl.lock", LOCK);
+        fs::set_permissions(&lock, fs::Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(workdir.root(), fs::Permissions::from_mode(0o777)).unwrap();
+        let shell = Flowgauge::new("/bin/bash", &workdir).args(["-c", script, program]);
+        let args = "--csv-file in.csv --output-file out.jsonl --state-dir .";
+        let finished = shell.args(args.split(' ')).run();
+        finished.assert_code(2).assert_stderr_has(said);
+        assert_eq!(workdir.read(".out.jsonl.lock"), LOCK);
+    }
+}

@@ -157,7 +157,7 @@ fn a_run_that_its_terminal_stops_goes_on_in_the_foreground() {
     let running = program.spawn();
     let text = Screen::watch(shown).all();
     running.finish().assert_code(0);
-    assert!(text.contains("INFO default: csv in.csv to jsonl out.jsonl"), "{text}");
+    assert!(text.contains("INFO default: csv in.csv into jsonl out.jsonl"), "{text}");
     assert_eq!(workdir.read("out.jsonl").lines().count(), 1_000);
 }
 

@@ -19,6 +19,8 @@ const LICENCES: &[&str] = &[
     "CC0-1.0",
     "ISC",
     "MIT",
+    // The same without the condition.
+    "MIT-0",
     "Unicode-3.0",
     "Unlicense",
     "Zlib",

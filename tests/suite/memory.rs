@@ -142,3 +142,27 @@ fn files_of_settings_that_include_one_another_are_read_once() {
     workdir.write("9.toml", "output_file = 'out.jsonl'\n");
     run("0.toml").assert_code(2).assert_stderr_has("files include others more than 8 deep");
 }
+
+/// What many columns take is not known before they are there.
+#[test]
+fn a_header_of_millions_of_columns_is_refused_before_they_are_kept() {
+    let workdir = workdir!();
+    let header = "c,".repeat(2_000_000);
+    workdir.write("in.csv", format!("{header}d\n1\n"));
+    let args = ["--csv-file", "in.csv", "--output-file", "out.jsonl", "--memory-limit", "256MiB"];
+    let measured = measured(&workdir, &args);
+    measured.0.assert_code(3).assert_stderr_has("the header has 2000001 columns, and may have");
+    assert!(measured.1 <= 128, "{} MiB", measured.1);
+}
+
+#[test]
+fn an_object_of_millions_of_fields_is_rejected_before_they_are_kept() {
+    let workdir = workdir!();
+    let fields: Vec<String> = (0..1_500_000).map(|field| format!("\"{field:x}\":1")).collect();
+    workdir.write("in.jsonl", format!("{{{}}}\n", fields.join(",")));
+    let args = ["--jsonl-file", "in.jsonl", "--output-file", "out.csv", "--memory-limit", "256MiB"];
+    let args: Vec<_> = args.into_iter().chain(["--select", "a=1,b=2"]).collect();
+    let measured = measured(&workdir, &args);
+    measured.0.assert_code(3).assert_stderr_has("an object of more than 250,000 fields");
+    assert!(measured.1 <= 256, "{} MiB", measured.1);
+}

@@ -86,7 +86,7 @@ fn numbers_of_the_server_are_its_own(server: &Server) {
         |text: &str| Load::csv(&database, workdir!(), text).with("--lanes 4").run().completes();
     load("es_id\na\nb\n")
         .counts("read 2, inserted 2")
-        .says("mode skip (the table has the key es_id");
+        .says("skip on es_id (the default with the key es_id");
     load("es_id\nb\nc\nc\n").counts("read 3, inserted 1, duplicate 2");
     assert_eq!(database.client.lines("SELECT es_id FROM t ORDER BY id"), ["a", "b", "c"]);
     database.client.run("DELETE FROM t");

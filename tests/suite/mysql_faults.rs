@@ -6,12 +6,13 @@
 use std::io::Write;
 
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::support::database::{Client, SECRET};
 use crate::support::load::has_secret;
 use crate::support::program::Running;
 use crate::support::{
-    Database, Load, PrivateServer, Server, eventually, http, needs, on_both, workdir,
+    Database, Flowgauge, Load, PrivateServer, Server, eventually, http, needs, on_both, workdir,
 };
 
 on_both! {
@@ -31,6 +32,7 @@ on_both! {
     a_job_is_held_before_anything_is_decided
     a_server_may_go_and_come_back
     the_password_is_nowhere
+    what_a_full_disk_costs_of_rejected_records_is_told_in_numbers
 }
 
 #[test]
@@ -394,4 +396,33 @@ fn a_batch_that_is_too_slow_goes_in_smaller_parts(server: &Server) {
             .says("INSERT of fewer rows");
         assert_whole(&database);
     }
+}
+
+/// The rows beside them are in the table, and stay there.
+fn what_a_full_disk_costs_of_rejected_records_is_told_in_numbers(server: &Server) {
+    let database = database(server);
+    let workdir = workdir!();
+    let rows = (0..400).map(|k| format!("{k},{k}\n{k},bad\n"));
+    workdir.write("in.csv", format!("k,v\n{}", rows.collect::<String>()));
+    let script = format!("ulimit -f 24; exec {} \"$@\"", env!("CARGO_BIN_EXE_flowgauge"));
+    let url = database.url();
+    let args = format!(
+        "--csv-file in.csv --db-table t --db-url {url} --db-pass {SECRET} --rejects bad.jsonl \
+         --max-errors 100% --batch-size 100 --lanes 1 --workers 1 --summary-json summary.json"
+    );
+    let shell = Flowgauge::new("/bin/bash", &workdir).args(["-c", &script, "bash"]);
+    let finished = shell.args(args.split(' ')).run();
+    finished.assert_code(5).assert_stderr_has("cannot write 'bad.jsonl'");
+    let summary: Value = serde_json::from_str(&workdir.read("summary.json")).unwrap();
+    let number = |value: &Value| value.as_u64().unwrap();
+    let kept = workdir.read("bad.jsonl").lines().count() as u64;
+    let lost = number(&summary["rejects_lost"]);
+    assert!(kept > 0 && lost > 0, "{summary}");
+    assert_eq!(number(&summary["records"]["failed"]), kept);
+    assert_eq!(number(&summary["rejected"]["type_mismatch"]), kept);
+    assert_eq!(number(&summary["records"]["residual"]) >= lost, true, "{summary}");
+    finished.assert_stderr_has(&format!("{lost} rejected records are in no file"));
+    let inserted = number(&summary["records"]["inserted"]);
+    assert_eq!(inserted, database.client.number("SELECT COUNT(*) FROM t"));
+    assert_eq!(number(&summary["records"]["processed"]), inserted + kept);
 }

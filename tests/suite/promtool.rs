@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use flowgauge::parts::{CATALOGUE, Metric, Type};
+use flowgauge::parts::{CATALOGUE, Metric, SeriesType};
 use serde_json::Value;
 
 use crate::support::exposition::Scrape;
@@ -114,7 +114,7 @@ fn the_rules_we_ship_name_metrics_that_exist() {
         let exists = |metric: &Metric| {
             let suffix = word.strip_prefix(metric.name);
             suffix.is_some_and(|suffix| {
-                suffix.is_empty() || suffix == "_bucket" && metric.kind == Type::Histogram
+                suffix.is_empty() || suffix == "_bucket" && metric.kind == SeriesType::Histogram
             })
         };
         assert!(CATALOGUE.iter().any(exists), "docs/alerts.yml: there is no {word}");

@@ -312,9 +312,10 @@ fn check_says_what_would_happen_and_writes_nothing() {
         .run()
         .completes();
     for words in [
-        "default: csv in.csv to csv out.csv, ",
+        "default: would move csv in.csv into csv out.csv; the file appears when it is complete",
         "  column  output  type      first value\n  a       n       int       1\n  b       b       text      \"x\"\n",
-        "the first 2 records\n  1,x\n",
+        "the first 2 records, which are all\n  1,x\n",
+        "this was a dry run: nothing was written\n",
         "1 of them would be rejected; --max-errors is 1\n  in.csv, line 3, byte 8: 1 field",
         "would replace 'out.csv' (4 B) with csv, compression none",
     ] {
@@ -391,7 +392,7 @@ fn bare_it_prints_help_and_exits_2() {
     finished
         .assert_code(2)
         .assert_stdout("")
-        .assert_stderr_has("flowgauge --help lists the options");
+        .assert_stderr_has("flowgauge --help              all options, by theme");
 }
 
 #[test]

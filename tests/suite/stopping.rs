@@ -29,7 +29,7 @@ fn endless(workdir: &Workdir) -> Flowgauge {
 #[track_caller]
 fn begin(workdir: &Workdir, program: Flowgauge) -> Running {
     let mut running = program.spawn();
-    running.wait_for_line("INFO default: csv - to jsonl out.jsonl");
+    running.wait_for_line("INFO default: csv - into jsonl out.jsonl");
     let part = workdir.path(".out.jsonl.part");
     eventually("the part file to grow", || {
         fs::metadata(&part).is_ok_and(|part| part.len() > 0).then_some(())
@@ -271,9 +271,11 @@ fn a_second_run_with_the_same_output_is_refused_while_the_first_goes_on() {
         |arguments: &str| -> Finished { workdir.flowgauge().args(arguments.split(' ')).run() };
     for name in ["out.jsonl", "./out.jsonl"] {
         let refused = second(&format!("--csv-file in.csv --output-file {name}"));
-        refused.assert_code(75).assert_stderr_has(&format!(
-            "another run is writing '{name}'; wait for it, or choose another --output-file; it has locked '"
-        ));
+        refused
+            .assert_code(75)
+            .assert_stderr_has(&format!("another run is writing '{name}' (host "))
+            .assert_stderr_has(&format!(", pid {}, since 20", first.id()))
+            .assert_stderr_has("); wait for it, or choose another --output-file; it has locked '");
         refused.assert_stderr_has(".out.jsonl.lock'");
     }
     second("--csv-file in.csv --output-file other.jsonl").assert_code(0);

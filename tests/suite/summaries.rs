@@ -9,7 +9,8 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{Flowgauge, Trial, Workdir, eventually, workdir};
+use crate::support::faulty_disk::FaultyDisk;
+use crate::support::{Flowgauge, Trial, Workdir, eventually, needs, workdir};
 
 /// What the run before said.
 const BEFORE: &str = r#"{"pipeline_id":"default","run_id":"b","outcome":"complete","exit_code":0,"records":{},"final":true}"#;
@@ -231,5 +232,62 @@ fn a_file_that_is_open_already_gets_one_summary_at_its_end() {
         // For the test itself it leads somewhere else.
         fs::remove_file(workdir.path("link")).unwrap();
         assert_eq!(workdir.names(), ["f", "in.csv", "o.jsonl"]);
+    }
+}
+
+/// The thread that hears signals is not the one that writes to it.
+#[test]
+fn a_disk_that_hangs_leaves_the_run_open_to_signals() {
+    let disk = FaultyDisk::new(&needs!("cc"));
+    // Names are given to the summary at the start, to the output, and to the summary at its end.
+    for (fault, hangs, code, said, names) in [
+        ("create:1:hang", "create", 143, "cannot write 'summary.json'", &["in.csv"][..]),
+        (
+            "rename:3:hang",
+            "rename",
+            5,
+            "the summary is missing: cannot write 'summary.json': stopped by a signal",
+            &["in.csv", "out.jsonl", "summary.json"][..],
+        ),
+    ] {
+        let workdir = workdir!();
+        workdir.write("in.csv", "a\n1\n");
+        let args = "--csv-file in.csv --output-file out.jsonl --summary-json summary.json";
+        let program = workdir.flowgauge().args(args.split(' '));
+        let running = disk.put_under(program, &workdir, fault).spawn();
+        eventually("a call that hangs", || {
+            disk.failed().iter().any(|failed| failed.call == hangs).then_some(())
+        });
+        running.signal(Signal::TERM);
+        running.finish().assert_code(code).assert_stderr_has(said);
+        let is_kept = |name: &String| !name.starts_with('.');
+        let kept: Vec<String> = workdir.names().into_iter().filter(is_kept).collect();
+        assert_eq!(kept, names, "{fault}");
+    }
+}
+
+/// A run that is waited for in vain is still this one.
+#[test]
+fn a_signal_before_the_run_has_begun_replaces_the_summary_of_the_one_before() {
+    for secret in ["--db-pass-file pipe", "--config pipe"] {
+        let workdir = workdir!();
+        workdir.write("in.csv", "a\n1\n");
+        workdir.write("summary.json", BEFORE);
+        let path = pipe(&workdir);
+        let args = format!("--csv-file in.csv --db-table t --summary-json summary.json {secret}");
+        let running = workdir.flowgauge().args(args.split(' ')).spawn();
+        // It can be opened once the program has it open, too.
+        let writer = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        running.signal(Signal::TERM);
+        running.finish().assert_code(143);
+        drop(writer);
+        let summary = summary(&workdir);
+        assert_eq!(
+            [&summary["outcome"], &summary["exit_code"], &summary["final"]],
+            [&json!("terminated"), &json!(143), &json!(true)],
+            "{secret}"
+        );
+        assert_eq!(summary["error"], "SIGTERM: stopped before the run began");
+        assert_eq!(workdir.names(), ["in.csv", "pipe", "summary.json"]);
     }
 }

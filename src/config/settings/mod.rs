@@ -23,7 +23,7 @@ use super::option_reader::OptionReader;
 use super::options::{Theme, parted};
 use super::units;
 use super::written::WrittenOptions;
-use crate::pipeline::ErrorBudget;
+use crate::pipeline::MaxErrors;
 use crate::record::ARENA_BYTES_MAX;
 use crate::rejects::RejectPath;
 use crate::secret::by_name;
@@ -48,7 +48,7 @@ pub struct Settings {
     pub lane_count: u64,
     pub limit: SegmentLimit,
     pub memory_limit: u64,
-    pub error_budget: ErrorBudget,
+    pub max_errors: MaxErrors,
     /// Of the one run that they are for.
     pub run_id: String,
     /// None for a file of its own in the state directory.
@@ -210,7 +210,7 @@ impl OptionReader<'_> {
         let worker_count = self.number("workers", 1, WORKER_COUNT_MAX).unwrap_or(cores);
         let lane_count =
             self.number("lanes", 1, WORKER_COUNT_MAX).unwrap_or(cores.min(LANE_COUNT_MAX));
-        let error_budget = self.error_budget();
+        let max_errors = self.max_errors();
         let drain_timeout = self.parsed_or_default("drain-timeout", units::duration);
         let metrics = self.metrics();
         let reporting = self.reporting();
@@ -232,7 +232,7 @@ impl OptionReader<'_> {
             lane_count,
             limit,
             memory_limit,
-            error_budget,
+            max_errors,
             rejects: self
                 .text("rejects")
                 .map(|named| RejectPath::of_run(&named, &run_id, &today())),
@@ -317,8 +317,8 @@ impl OptionReader<'_> {
         self.number("max-rows-per-second", 1, u64::from(u32::MAX))
     }
 
-    fn error_budget(&mut self) -> ErrorBudget {
-        self.parsed_or_default("max-errors", ErrorBudget::parse)
+    fn max_errors(&mut self) -> MaxErrors {
+        self.parsed_or_default("max-errors", MaxErrors::parse)
     }
 
     fn selection(&mut self) -> Option<ColumnSelection> {
@@ -392,10 +392,14 @@ impl OptionReader<'_> {
         ];
         let named: Vec<_> =
             by_option.into_iter().filter(|(option, _)| self.is_written(option)).collect();
-        if let [(_, kind)] = named[..] {
-            return Some(kind);
+        match named[..] {
+            [(_, kind)] => return Some(kind),
+            [] => self.missing("source-type", "what to read: csv, jsonl or elasticsearch"),
+            [(one, _), (other, _), ..] => self.wrong(
+                one,
+                &format!("--{other} is given too, and a run has one source; leave one of them out, or choose with --source-type"),
+            ),
         }
-        self.missing("source-type", "what to read: csv, jsonl or elasticsearch");
         None
     }
 
@@ -419,10 +423,14 @@ impl OptionReader<'_> {
         let named = [("output-file", SinkType::File), ("db-table", SinkType::Mysql)];
         let named: Vec<_> =
             named.into_iter().filter(|(option, _)| self.is_written(option)).collect();
-        if let [(_, kind)] = named[..] {
-            return Some(kind);
+        match named[..] {
+            [(_, kind)] => return Some(kind),
+            [] => self.missing("sink-type", "where to write: file, with --output-file, or mysql"),
+            [(one, _), (other, _), ..] => self.wrong(
+                one,
+                &format!("--{other} is given too, and a run has one sink; leave one of them out, or choose with --sink-type"),
+            ),
         }
-        self.missing("sink-type", "where to write: file, with --output-file, or mysql");
         None
     }
 

@@ -7,9 +7,7 @@ use crate::config::option_reader::OptionReader;
 use crate::config::units;
 use crate::config::written::OptionOrigin;
 use crate::sink::mysql::settings::PORT;
-use crate::sink::mysql::{
-    Address, Job, MysqlSettings, Rules, TableName, Tls, TlsMode, UrlParts, Zone,
-};
+use crate::sink::mysql::{Address, MysqlSettings, Rules, TableName, Tls, TlsMode, UrlParts, Zone};
 
 /// The system's limit.
 const SOCKET_BYTES_MAX: usize = 107;
@@ -63,8 +61,6 @@ impl OptionReader<'_> {
             throttle: self.text("throttle-query"),
             throttle_every: THROTTLE_EVERY,
             state_table: self.text_or_default("state-table"),
-            // Set when the pipeline and the source are known.
-            job: Job { pipeline_id: String::new(), source: String::new(), run_id: String::new() },
             load_data: !self.switch("no-load-data"),
             non_transactional: self.switch("allow-non-transactional"),
         })

@@ -65,7 +65,7 @@ impl OptionReader<'_> {
     /// What stands between the names of fields in objects, where they are columns; none for a dot.
     pub fn separator(&mut self) -> Option<String> {
         let separator = self.text("flatten-separator")?;
-        if !self.switch("flatten") {
+        if self.is_written("flatten-separator") && !self.switch("flatten") {
             self.wrong("flatten-separator", "without --flatten there are no such names");
         }
         if separator.is_empty() {

@@ -4,7 +4,7 @@ use std::sync::Mutex as SyncMutex;
 
 use super::*;
 use crate::error::Kind;
-use crate::event::FileEnd;
+use crate::event::Counter;
 use crate::outcome::Signal;
 use crate::record::Rejected;
 use crate::rejects::{Hang, MemoryRejects};
@@ -63,14 +63,13 @@ fn words(event: &Event) -> Option<String> {
         Event::Failed { error_type, .. } => format!("failed {}", error_type.as_str()),
         Event::Retrying { attempt, .. } => format!("retry {attempt}"),
         Event::RateLimited { .. } => "rate limited".to_string(),
-        Event::FileEnded(FileEnd::Processed) => "split done".to_string(),
-        Event::FileEnded(FileEnd::Failed) => "split failed".to_string(),
+        Event::Counted(Counter::FilesProcessed, _) => "split done".to_string(),
+        Event::Counted(Counter::FilesFailed, _) => "split failed".to_string(),
         Event::Ended { outcome, .. } => format!("ended {}", outcome.as_str()),
         Event::Opened(_)
         | Event::Requested { .. }
         | Event::SchemaChanged { .. }
-        | Event::FieldsIgnored { .. }
-        | Event::ValuesKept { .. }
+        | Event::Counted(..)
         | Event::Prepared { .. }
         | Event::Committed { .. }
         | Event::Waited { .. } => return None,
@@ -81,7 +80,7 @@ struct Scene {
     source: MemorySource,
     sink: MemorySink,
     workers: u64,
-    error_budget: ErrorBudget,
+    max_errors: MaxErrors,
     memory: u64,
     mark_age: Duration,
 }
@@ -100,7 +99,7 @@ impl Scene {
             source: MemorySource::new(texts, 2),
             sink: MemorySink::new(1),
             workers: 1,
-            error_budget: ErrorBudget::Count(0),
+            max_errors: MaxErrors::Count(0),
             memory: 1 << 26,
             mark_age: Duration::from_secs(1),
         }
@@ -112,7 +111,7 @@ impl Scene {
     }
 
     fn max_errors(mut self, count: u64) -> Scene {
-        self.error_budget = ErrorBudget::Count(count);
+        self.max_errors = MaxErrors::Count(count);
         self
     }
 
@@ -131,7 +130,7 @@ impl Scene {
             on_rejected: Arc::new(|_: &Rejected| {}),
             vitals: Arc::new(Vitals::sized(self.workers, lanes, self.memory)),
             stop: Arc::clone(stop),
-            error_budget: self.error_budget,
+            max_errors: self.max_errors,
             retry: RetryPolicy::default(),
             mark: MarkPolicy { bytes: u64::MAX, age: self.mark_age },
             drain_timeout: Duration::from_secs(20),

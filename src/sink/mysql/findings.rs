@@ -1,8 +1,9 @@
 //! What there is to know of a target before anything is written, for the command `check`.
 
+use super::ddl::NewColumns;
 use super::plan::{MappingRow, Plan, WritePath, mapping};
 use super::rights::{Right, rights};
-use super::session::connection::Session;
+use super::session::Session;
 use super::session::server::{Cluster, Server};
 use super::target::Known;
 use super::{MysqlSettings, Table, Target, connect};
@@ -17,6 +18,8 @@ pub struct Findings {
     pub mapping: Vec<MappingRow>,
     /// The table that a run would create.
     pub new_table: Option<String>,
+    /// The statement by which a run would add columns.
+    pub new_columns: Option<String>,
     pub warnings: Vec<String>,
     /// What the account lacks; a run would fail.
     pub missing: Vec<String>,
@@ -59,6 +62,7 @@ fn described(target: &Target, known: &Known<'_>, session: &Session) -> Findings 
         findings.new_table = Some(new.sql.clone());
         findings.warnings.extend(new.warnings.iter().cloned());
     }
+    findings.new_columns = known.new_columns.map(NewColumns::sql);
     if let (Some(plan), Some(table)) = (known.plan, known.table) {
         findings.mapping = mapping(plan, table, known.fields);
         about_plan(&mut findings, plan);
@@ -95,7 +99,14 @@ fn about_server(findings: &mut Findings, server: &Server) {
 fn about_table(findings: &mut Findings, table: &Table) {
     let size = match table.is_empty {
         true => "empty".to_string(),
-        false => format!("about {} rows, {} bytes", table.rows_estimate, table.bytes_estimate),
+        // Statistics that were not brought up to date since rows came.
+        false if table.rows_estimate == 0 => {
+            "holds rows, and the server has no count of them".to_string()
+        }
+        false => format!(
+            "about {} rows and {} bytes by the server's statistics",
+            table.rows_estimate, table.bytes_estimate
+        ),
     };
     findings.say("table", format!("{}, {}, {size}", table.name, table.engine));
 }

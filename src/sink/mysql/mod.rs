@@ -1,10 +1,13 @@
 //! Rows into a table of MySQL or MariaDB.
 
 pub mod column;
+pub mod committing;
 pub mod ddl;
+pub mod encoding;
 pub mod escape;
 pub mod findings;
 mod guess;
+pub mod job;
 pub mod plan;
 mod rights;
 pub mod rules;
@@ -18,24 +21,24 @@ pub mod target;
 pub mod trouble;
 pub mod url;
 pub mod value;
-pub mod write;
 pub mod zone;
 
-pub use column::{Column, Definition, Kind, Preset};
-pub use ddl::NewTable;
+pub use column::{Column, ColumnDefinition, ColumnKind, Preset};
+pub use committing::sink::MysqlSink;
+pub use ddl::{NewColumns, NewTable};
 pub use findings::{Findings, findings};
 pub use guess::Guesses;
+pub use job::guard::Guard;
+pub use job::name::JobIdentity;
+pub use job::state_tables::StateTables;
 pub use plan::{Absent, OtherFields, Plan};
 pub use rules::Rules;
-pub use session::connection::{Session, connect};
 pub use session::server::Server;
-pub use settings::{Address, Job, Missing, Mode, MysqlSettings, NewFields, Tls, TlsMode};
-pub use table::Table;
+pub use session::{Session, connect};
+pub use settings::{Address, Missing, Mode, MysqlSettings, NewFields, Tls, TlsMode};
+pub use table::{Table, planned, with_columns};
 pub use table_name::TableName;
 pub use target::{Known, Planning, Target};
 pub use trouble::Trouble;
 pub use url::UrlParts;
-pub use write::guard::Guard;
-pub use write::sink::MysqlSink;
-pub use write::state::State;
 pub use zone::Zone;

@@ -2,7 +2,7 @@
 //! read, and the server is asked to prepare the statements: it checks rights and runs nothing.
 
 use super::plan::{Plan, WritePath};
-use super::session::connection::Session;
+use super::session::Session;
 use super::settings::{Mode, STATE_TABLES};
 use super::table_name::{quoted, quoted_list, quoted_text};
 use super::target::Known;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::plan::{Bound, Counter, Key, Part, WritePath};
+use super::plan::{BoundColumn, Counter, Key, PlanKeyPart, WritePath};
 use super::settings::STATE_TABLE;
 use super::table::{KeyPart, UniqueKey};
 use super::*;
@@ -14,7 +14,7 @@ pub fn settings() -> MysqlSettings {
         user: "u".to_string(),
         password: None,
         database: Some("d".to_string()),
-        table: TableName::new("t"),
+        table: TableName { database: None, table: "t".to_string() },
         tls: Tls { mode: TlsMode::Disabled, ca: None },
         connect_timeout: Duration::from_secs(10),
         statement_timeout: Duration::from_secs(60),
@@ -28,7 +28,6 @@ pub fn settings() -> MysqlSettings {
         throttle: None,
         throttle_every: Duration::from_secs(5),
         state_table: STATE_TABLE.to_string(),
-        job: Job { pipeline_id: "p".to_string(), source: "s".to_string(), run_id: "r".to_string() },
         load_data: true,
         non_transactional: false,
     }
@@ -46,7 +45,7 @@ pub fn mysql() -> Server {
 
 /// A table of columns as they stand in CREATE TABLE: `name TYPE [NOT NULL] [EXTRA]`.
 pub fn table(columns: &[&str], keys: &[(&str, &str)]) -> Table {
-    let definitions: Vec<Definition> = columns.iter().map(|text| definition(text)).collect();
+    let definitions: Vec<ColumnDefinition> = columns.iter().map(|text| definition(text)).collect();
     let is_nullable = |name: &str| definitions.iter().any(|d| d.name == name && d.is_nullable);
     let part = |name: &str| KeyPart {
         column: (name != "(expression)").then(|| name.to_string()),
@@ -84,12 +83,12 @@ pub fn table(columns: &[&str], keys: &[(&str, &str)]) -> Table {
     }
 }
 
-fn definition(text: &str) -> Definition {
+fn definition(text: &str) -> ColumnDefinition {
     let mut words = text.split(' ');
     let (name, kind) = (words.next().unwrap(), words.next().unwrap());
     let rest = words.collect::<Vec<_>>().join(" ");
     let is_text = ["varchar", "text", "char"].iter().any(|text| kind.starts_with(text));
-    Definition {
+    ColumnDefinition {
         name: name.to_string(),
         column_type: kind.to_string(),
         data_type: kind.split('(').next().unwrap().to_string(),
@@ -104,14 +103,14 @@ fn definition(text: &str) -> Definition {
         octets_max: Some(256),
         numeric_precision: Some(10),
         numeric_scale: Some(0),
-        ..Definition::default()
+        ..ColumnDefinition::default()
     }
 }
 
 /// A plan for a table of these columns, all of which are written; `key` says which tell rows apart.
 pub fn planned(mode: Mode, columns: &[&str], key: &[usize]) -> Plan {
     let table = table(columns, &[]);
-    let bound = |column: Column| Bound {
+    let bound = |column: Column| BoundColumn {
         absent: match column.preset {
             Preset::None => Absent::Refused,
             Preset::Null if mode != Mode::Upsert => Absent::Null,
@@ -121,8 +120,9 @@ pub fn planned(mode: Mode, columns: &[&str], key: &[usize]) -> Plan {
         rules: Rules::default(),
         is_known: true,
     };
-    let columns: Vec<Bound> = table.columns.into_iter().map(bound).collect();
-    let part = |at: &usize| Part { column: Some(columns[*at].column.name.clone()), prefix: None };
+    let columns: Vec<BoundColumn> = table.columns.into_iter().map(bound).collect();
+    let part =
+        |at: &usize| PlanKeyPart { column: Some(columns[*at].column.name.clone()), prefix: None };
     let key = (!key.is_empty()).then(|| Key {
         name: "PRIMARY".to_string(),
         parts: key.iter().map(part).collect(),

@@ -44,7 +44,6 @@ pub struct MysqlSettings {
     pub throttle_every: Duration,
     /// What the names of the three state tables begin with.
     pub state_table: String,
-    pub job: Job,
     /// False where rows are to go by INSERT, whatever the server would allow.
     pub load_data: bool,
     /// Tables whose engine cannot roll back are written to all the same: rows may then be there
@@ -144,8 +143,6 @@ pub enum Mode {
 }
 
 impl Mode {
-    pub const ALL: [Mode; 3] = [Mode::Insert, Mode::Skip, Mode::Upsert];
-
     pub fn as_str(self) -> &'static str {
         match self {
             Mode::Insert => "insert",
@@ -165,17 +162,6 @@ pub enum Missing {
     Default,
 }
 
-impl Missing {
-    pub const ALL: [Missing; 2] = [Missing::Keep, Missing::Default];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Missing::Keep => "keep",
-            Missing::Default => "default",
-        }
-    }
-}
-
 /// What happens to fields that the table has no column for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NewFields {
@@ -183,13 +169,6 @@ pub enum NewFields {
     Refuse,
     /// Left out and counted.
     Ignore,
-}
-
-/// Whose locks, tokens and positions it is about, together with the target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Job {
-    pub pipeline_id: String,
-    /// The source in words that stay the same from run to run.
-    pub source: String,
-    pub run_id: String,
+    /// The table gets columns for those that are known before the run; others end it.
+    Add,
 }

@@ -21,7 +21,7 @@ impl Default for Zone {
 
 /// What a clock on the wall can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Offset {
+pub enum UtcOffset {
     /// Seconds east of UTC.
     Known(i32),
     /// A clock change skips this time.
@@ -58,26 +58,26 @@ impl Zone {
     }
 
     /// The offset when a clock in this zone shows `seconds` since 1970 by its own counting.
-    pub fn offset_of_local(&self, seconds: i64) -> Offset {
+    pub fn offset_of_local(&self, seconds: i64) -> UtcOffset {
         let zone = match self {
-            Zone::Fixed(offset) => return Offset::Known(*offset),
+            Zone::Fixed(offset) => return UtcOffset::Known(*offset),
             Zone::Named(zone) => zone,
         };
-        let Some(local) = civil_of(seconds) else { return Offset::Unknown };
+        let Some(local) = civil_of(seconds) else { return UtcOffset::Unknown };
         match zone.to_ambiguous_timestamp(local).offset() {
-            AmbiguousOffset::Unambiguous { offset } => Offset::Known(offset.seconds()),
-            AmbiguousOffset::Gap { .. } => Offset::Skipped,
-            AmbiguousOffset::Fold { .. } => Offset::Repeated,
+            AmbiguousOffset::Unambiguous { offset } => UtcOffset::Known(offset.seconds()),
+            AmbiguousOffset::Gap { .. } => UtcOffset::Skipped,
+            AmbiguousOffset::Fold { .. } => UtcOffset::Repeated,
         }
     }
 
     /// The offset at a point in time, `seconds` since 1970 in UTC.
-    pub fn offset_at(&self, seconds: i64) -> Offset {
+    pub fn offset_at(&self, seconds: i64) -> UtcOffset {
         match self {
-            Zone::Fixed(offset) => Offset::Known(*offset),
+            Zone::Fixed(offset) => UtcOffset::Known(*offset),
             Zone::Named(zone) => match jiff::Timestamp::from_second(with_rules(seconds)) {
-                Ok(at) => Offset::Known(zone.to_offset(at).seconds()),
-                Err(_) => Offset::Unknown,
+                Ok(at) => UtcOffset::Known(zone.to_offset(at).seconds()),
+                Err(_) => UtcOffset::Unknown,
             },
         }
     }
@@ -151,18 +151,18 @@ mod tests {
         let berlin = Zone::parse("Europe/Berlin").unwrap();
         // 2020-03-29 at 01:59:59, 02:00 and 03:00, and 2020-10-25 at 01:59:59, 02:00 and 03:00.
         for (local, expected) in [
-            (1_585_447_199, Offset::Known(3600)),
-            (1_585_447_200, Offset::Skipped),
-            (1_585_450_800, Offset::Known(7200)),
-            (1_603_591_199, Offset::Known(7200)),
-            (1_603_591_200, Offset::Repeated),
-            (1_603_594_800, Offset::Known(3600)),
-            (i64::MAX, Offset::Unknown),
+            (1_585_447_199, UtcOffset::Known(3600)),
+            (1_585_447_200, UtcOffset::Skipped),
+            (1_585_450_800, UtcOffset::Known(7200)),
+            (1_603_591_199, UtcOffset::Known(7200)),
+            (1_603_591_200, UtcOffset::Repeated),
+            (1_603_594_800, UtcOffset::Known(3600)),
+            (i64::MAX, UtcOffset::Unknown),
         ] {
             assert_eq!(berlin.offset_of_local(local), expected, "{local}");
         }
-        assert_eq!(berlin.offset_at(1_585_443_599), Offset::Known(3600));
-        assert_eq!(berlin.offset_at(1_585_443_600), Offset::Known(7200));
-        assert_eq!(berlin.offset_at(i64::MIN), Offset::Unknown);
+        assert_eq!(berlin.offset_at(1_585_443_599), UtcOffset::Known(3600));
+        assert_eq!(berlin.offset_at(1_585_443_600), UtcOffset::Known(7200));
+        assert_eq!(berlin.offset_at(i64::MIN), UtcOffset::Unknown);
     }
 }

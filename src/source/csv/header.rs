@@ -23,6 +23,11 @@ pub struct Head {
 /// thousand files.
 const SAMPLE_BYTES: usize = 256 * 1024;
 
+/// Columns that a header may have in any case, and beyond that where records may be large: each takes
+/// some hundreds of bytes before anybody can say whether rows of them fit into the memory.
+const COLUMNS_MAX: usize = 100_000;
+const RECORD_BYTES_PER_COLUMN: usize = 64;
+
 /// Reads the header, and gives back what was read of the stream, from its beginning.
 pub fn read(stream: &mut Stream, settings: &CsvSettings) -> Result<(Head, Vec<u8>)> {
     let mut ahead = Vec::new();
@@ -49,6 +54,14 @@ pub fn read(stream: &mut Stream, settings: &CsvSettings) -> Result<(Head, Vec<u8
     reader.read_byte_record(&mut record).map_err(|cause| {
         Error::data(ErrorType::Parse, "the header cannot be read").at(place.clone()).because(cause)
     })?;
+    let columns_max = COLUMNS_MAX.max(settings.limit.record_bytes / RECORD_BYTES_PER_COLUMN);
+    if record.len() > columns_max {
+        let message =
+            format!("the header has {} columns, and may have {columns_max}", record.len());
+        return Err(Error::data(ErrorType::TooLarge, message).at(place).help(format!(
+            "check --csv-delimiter; there may be a column for every {RECORD_BYTES_PER_COLUMN} bytes of --max-record-bytes"
+        )));
+    }
     if !settings.has_header {
         let names = match &settings.columns {
             Some(columns) => columns.clone(),

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use self::decode::{CsvDecode, Layout};
 use self::header::Head;
-use super::sample::{Sampled, declare, field, records_of};
+use super::sample::{Sampled, declare, records_of};
 use super::text::{FileCursor, Input, OpenedStream, Stream, StreamSettings, find};
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::convert::{Infer, Type, Typing, Values, listed};
@@ -384,7 +384,7 @@ impl Source for CsvSource {
             known.characters_seen = seen.shape.characters();
             let is_plain = known.kind == FieldKind::Text && !is_declared(&known.name);
             if is_guess && is_plain && !seen.shape.is_nothing() {
-                *known = field(seen, Origin::Text);
+                *known = seen.field(Origin::Text);
             }
         }
         declare(&mut fields, &typing.columns);

@@ -189,9 +189,11 @@ impl Cursor for HitCursor {
     }
 
     fn tally(&self) -> Tally {
+        let received_bytes = self.slices.iter().map(Slice::received_bytes).sum();
         Tally {
             records: self.slices.iter().map(Slice::records).sum(),
-            stored_bytes: self.slices.iter().map(Slice::received_bytes).sum(),
+            stored_bytes: received_bytes,
+            decoded_bytes: received_bytes,
         }
     }
 }

@@ -229,6 +229,10 @@ impl<B: Boundaries> Cursor for FileCursor<B> {
     }
 
     fn tally(&self) -> Tally {
-        Tally { records: self.records, stored_bytes: self.stream.stored_bytes() }
+        Tally {
+            records: self.records,
+            stored_bytes: self.stream.stored_bytes(),
+            decoded_bytes: self.stream.decoded_bytes(),
+        }
     }
 }

@@ -186,6 +186,11 @@ impl Stream {
         self.stored.load(Ordering::Relaxed)
     }
 
+    /// What they have become so far.
+    pub fn decoded_bytes(&self) -> u64 {
+        self.decoded
+    }
+
     /// Appends bytes to `buffer` until it holds `length`. False at the end of the input.
     pub fn fill(&mut self, buffer: &mut Vec<u8>, length: usize) -> Result<bool> {
         let start = buffer.len();

@@ -31,7 +31,9 @@ enum how {
     /* Half is written, and the next call fails. */
     TORN,
     /* It takes its time. */
-    SLOW
+    SLOW,
+    /* It is told, and does not come back. */
+    HANG
 };
 
 static atomic_ulong calls[CALLS];
@@ -55,6 +57,7 @@ __attribute__((constructor)) static void read_faults(void) {
                      : !strcmp(way, "ever") ? EVER
                      : !strcmp(way, "half") ? HALF
                      : !strcmp(way, "torn") ? TORN
+                     : !strcmp(way, "hang") ? HANG
                                             : SLOW;
         }
     }
@@ -98,6 +101,10 @@ static enum how next(enum call call, const char *path) {
     case ONCE:
         if (number > at) return NONE;
         break;
+    case HANG:
+        if (number > at) return NONE;
+        tell(call, path);
+        for (;;) pause();
     case HALF:
         return HALF;
     case TORN:

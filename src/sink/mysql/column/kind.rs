@@ -1,11 +1,11 @@
 //! The types of columns, with their limits.
 
-use super::Definition;
+use super::ColumnDefinition;
 use super::charset::Charset;
 use super::quoted::quoted_list;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnKind {
     Integer {
         bits: u8,
         is_unsigned: bool,
@@ -26,13 +26,13 @@ pub enum Kind {
     Bit {
         bits: u8,
     },
-    Text(Text),
+    Text(TextColumn),
     Binary {
         bytes_max: u64,
         is_fixed: bool,
     },
-    Enum(Members),
-    Set(Members),
+    Enum(MemberList),
+    Set(MemberList),
     /// JSON in MySQL; in MariaDB text that is checked to be JSON.
     Json {
         charset: Charset,
@@ -65,7 +65,7 @@ pub struct Digits {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Text {
+pub struct TextColumn {
     pub charset: Charset,
     pub limit: Limit,
     /// CHAR: the server takes spaces off the end.
@@ -81,7 +81,7 @@ pub enum Limit {
 
 /// The names an ENUM or a SET consists of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Members {
+pub struct MemberList {
     pub charset: Charset,
     names: Vec<Name>,
     /// Indexes of the names that are known, in the order of their bytes.
@@ -111,7 +111,7 @@ const LONG_TIMESTAMP_SECONDS_MAX: i64 = u32::MAX as i64;
 /// The server allows 65,535 members in an ENUM.
 const MEMBERS_MAX: usize = 65_535;
 
-impl Definition {
+impl ColumnDefinition {
     /// The names of an ENUM or a SET, as the server shows them.
     pub fn shown_members(&self) -> Option<Vec<String>> {
         let is_list = ["enum", "set"].iter().any(|kind| self.data_type.eq_ignore_ascii_case(kind));
@@ -126,14 +126,14 @@ pub fn is_doubtful(name: &str) -> bool {
     name.contains('?')
 }
 
-impl Kind {
-    pub fn of(definition: &Definition) -> Result<Kind, String> {
+impl ColumnKind {
+    pub fn of(definition: &ColumnDefinition) -> Result<ColumnKind, String> {
         let column_type = definition.column_type.to_ascii_lowercase();
         let is_unsigned = column_type.contains("unsigned");
-        let integer = |bits| Kind::Integer { bits, is_unsigned };
+        let integer = |bits| ColumnKind::Integer { bits, is_unsigned };
         let fraction = small(definition.datetime_precision, 6, "fraction")?.unwrap_or(0);
         Ok(match definition.data_type.to_ascii_lowercase().as_str() {
-            "tinyint" if column_type == "tinyint(1)" => Kind::Bool,
+            "tinyint" if column_type == "tinyint(1)" => ColumnKind::Bool,
             "tinyint" => integer(8),
             "smallint" => integer(16),
             "mediumint" => integer(24),
@@ -144,22 +144,24 @@ impl Kind {
                 if digits.precision > 65 {
                     return Err(format!("{} digits, above 65", digits.precision));
                 }
-                Kind::Decimal { digits, is_unsigned }
+                ColumnKind::Decimal { digits, is_unsigned }
             }
             name @ ("float" | "double" | "real") => {
                 let bits = if name == "float" { 32 } else { 64 };
-                Kind::Float { bits, digits: digits(definition)?, is_unsigned }
+                ColumnKind::Float { bits, digits: digits(definition)?, is_unsigned }
             }
-            "bit" => Kind::Bit {
+            "bit" => ColumnKind::Bit {
                 bits: small(definition.numeric_precision, 64, "bits")?
                     .ok_or("no number of bits")?,
             },
-            "longtext" if definition.has_json_check => Kind::Json { charset: charset(definition) },
+            "longtext" if definition.has_json_check => {
+                ColumnKind::Json { charset: charset(definition) }
+            }
             // JSON has no character set of its own; it is always utf8mb4.
-            "json" => Kind::Json { charset: Charset::Utf8mb4 },
+            "json" => ColumnKind::Json { charset: Charset::Utf8mb4 },
             name @ ("char" | "varchar") => {
                 let characters = definition.characters_max.ok_or("no length")?;
-                Kind::Text(Text {
+                ColumnKind::Text(TextColumn {
                     charset: charset(definition),
                     limit: Limit::Characters(characters),
                     is_fixed: name == "char",
@@ -168,7 +170,7 @@ impl Kind {
             "tinytext" | "text" | "mediumtext" | "longtext" => {
                 let bytes =
                     definition.octets_max.or(definition.characters_max).ok_or("no length")?;
-                Kind::Text(Text {
+                ColumnKind::Text(TextColumn {
                     charset: charset(definition),
                     limit: Limit::Bytes(bytes),
                     is_fixed: false,
@@ -177,31 +179,31 @@ impl Kind {
             name @ ("binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob") => {
                 let bytes =
                     definition.octets_max.or(definition.characters_max).ok_or("no length")?;
-                Kind::Binary { bytes_max: bytes, is_fixed: name == "binary" }
+                ColumnKind::Binary { bytes_max: bytes, is_fixed: name == "binary" }
             }
-            "enum" => Kind::Enum(Members::of(definition)?),
-            "set" => Kind::Set(Members::of(definition)?),
-            "date" => Kind::Date,
-            "time" => Kind::Time { fraction },
-            "datetime" => Kind::DateTime { fraction },
-            "timestamp" => Kind::Timestamp {
+            "enum" => ColumnKind::Enum(MemberList::of(definition)?),
+            "set" => ColumnKind::Set(MemberList::of(definition)?),
+            "date" => ColumnKind::Date,
+            "time" => ColumnKind::Time { fraction },
+            "datetime" => ColumnKind::DateTime { fraction },
+            "timestamp" => ColumnKind::Timestamp {
                 fraction,
                 seconds_max: match definition.has_long_timestamps {
                     true => LONG_TIMESTAMP_SECONDS_MAX,
                     false => TIMESTAMP_SECONDS_MAX,
                 },
             },
-            "year" => Kind::Year,
-            "uuid" => Kind::Uuid,
-            "inet4" => Kind::Inet4,
-            "inet6" => Kind::Inet6,
-            other => Kind::Unsupported(other.to_string()),
+            "year" => ColumnKind::Year,
+            "uuid" => ColumnKind::Uuid,
+            "inet4" => ColumnKind::Inet4,
+            "inet6" => ColumnKind::Inet6,
+            other => ColumnKind::Unsupported(other.to_string()),
         })
     }
 
     /// Days and times, which a format may say how to read.
     pub fn is_time(&self) -> bool {
-        use Kind::*;
+        use ColumnKind::*;
         matches!(self, Date | DateTime { .. } | Timestamp { .. } | Time { .. })
     }
 
@@ -209,19 +211,19 @@ impl Kind {
     /// by byte where the collation is binary and does not pad with spaces.
     pub(super) fn is_key_binary(&self, collation: &str) -> bool {
         match self {
-            Kind::Text(_) | Kind::Json { .. } => {
+            ColumnKind::Text(_) | ColumnKind::Json { .. } => {
                 collation == "binary"
                     || collation.ends_with("_0900_bin")
                     || collation.ends_with("_nopad_bin")
             }
-            Kind::Float { .. } | Kind::Unsupported(_) => false,
+            ColumnKind::Float { .. } | ColumnKind::Unsupported(_) => false,
             _ => true,
         }
     }
 }
 
-impl Members {
-    fn of(definition: &Definition) -> Result<Members, String> {
+impl MemberList {
+    fn of(definition: &ColumnDefinition) -> Result<MemberList, String> {
         let shown = quoted_list(&definition.column_type).ok_or("not a list in quotes")?;
         if shown.len() > MEMBERS_MAX {
             return Err(format!("more than {MEMBERS_MAX} members"));
@@ -244,7 +246,7 @@ impl Members {
             .collect();
         known.sort_unstable();
         let sorted = known.into_iter().map(|(_, index)| index).collect();
-        Ok(Members { charset: charset(definition), names, sorted })
+        Ok(MemberList { charset: charset(definition), names, sorted })
     }
 
     pub fn name(&self, index: usize) -> Option<&str> {
@@ -280,13 +282,13 @@ impl Name {
     }
 }
 
-fn charset(definition: &Definition) -> Charset {
+fn charset(definition: &ColumnDefinition) -> Charset {
     let name = definition.character_set.as_deref().unwrap_or("utf8mb4");
     Charset::new(name, definition.repertoire.clone())
 }
 
 /// DECIMAL always says a scale; FLOAT and DOUBLE only where they round to it.
-fn digits(definition: &Definition) -> Result<Option<Digits>, String> {
+fn digits(definition: &ColumnDefinition) -> Result<Option<Digits>, String> {
     let precision = small(definition.numeric_precision, u8::MAX.into(), "digits")?;
     let scale = small(definition.numeric_scale, 65, "digits behind the point")?;
     match (precision, scale) {

@@ -9,7 +9,7 @@ mod quoted;
 mod tests;
 
 pub use charset::{Charset, Repertoire};
-pub use kind::{Digits, Kind, Limit, Members, Text, is_doubtful};
+pub use kind::{ColumnKind, Digits, Limit, MemberList, TextColumn, is_doubtful};
 pub use preset::Preset;
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 
 /// What a row of information_schema.COLUMNS says of a column, as the server wrote it.
 #[derive(Clone, Debug, Default)]
-pub struct Definition {
+pub struct ColumnDefinition {
     pub name: String,
     pub ordinal: u32,
     /// COLUMN_TYPE, such as `int(10) unsigned`.
@@ -57,7 +57,7 @@ pub struct Definition {
 pub struct Column {
     pub name: String,
     pub ordinal: u32,
-    pub kind: Kind,
+    pub kind: ColumnKind,
     pub is_nullable: bool,
     /// What a row without a value for this column gets.
     pub preset: Preset,
@@ -87,8 +87,8 @@ pub enum Transfer {
 }
 
 impl Column {
-    pub fn new(definition: &Definition) -> Result<Column> {
-        let kind = Kind::of(definition).map_err(|reason| {
+    pub fn new(definition: &ColumnDefinition) -> Result<Column> {
+        let kind = ColumnKind::of(definition).map_err(|reason| {
             Error::config(format!(
                 "cannot read the type of column '{}', '{}': {reason}",
                 definition.name, definition.column_type
@@ -125,7 +125,7 @@ impl Column {
             .help("leave it out of the columns"));
         }
         match &self.kind {
-            Kind::Unsupported(name) => Err(Error::config(format!(
+            ColumnKind::Unsupported(name) => Err(Error::config(format!(
                 "column '{}' is of type {name}, which cannot be written",
                 self.name
             ))
@@ -143,11 +143,11 @@ impl Column {
 
     pub fn transfer(&self) -> Transfer {
         let charset = match &self.kind {
-            Kind::Json { .. } if !self.is_mariadb => return Transfer::Convert,
-            Kind::Uuid | Kind::Inet4 | Kind::Inet6 => return Transfer::Convert,
-            Kind::Text(text) => &text.charset,
-            Kind::Enum(members) | Kind::Set(members) => &members.charset,
-            Kind::Json { charset } => charset,
+            ColumnKind::Json { .. } if !self.is_mariadb => return Transfer::Convert,
+            ColumnKind::Uuid | ColumnKind::Inet4 | ColumnKind::Inet6 => return Transfer::Convert,
+            ColumnKind::Text(text) => &text.charset,
+            ColumnKind::Enum(members) | ColumnKind::Set(members) => &members.charset,
+            ColumnKind::Json { charset } => charset,
             _ => return Transfer::Direct,
         };
         if charset.takes_utf8_bytes() { Transfer::Direct } else { Transfer::Convert }
@@ -156,15 +156,15 @@ impl Column {
     /// The character set in which the column keeps text that is checked character by character.
     pub fn charset(&self) -> Option<&Charset> {
         match &self.kind {
-            Kind::Text(text) => Some(&text.charset),
-            Kind::Json { charset } => Some(charset),
+            ColumnKind::Text(text) => Some(&text.charset),
+            ColumnKind::Json { charset } => Some(charset),
             _ => None,
         }
     }
 
     /// What `put` appends never holds a byte that LOAD DATA wants escaped.
     pub fn is_plain(&self) -> bool {
-        use Kind::*;
+        use ColumnKind::*;
         match &self.kind {
             Integer { .. } | Bool | Decimal { .. } | Float { .. } | Uuid | Inet4 | Inet6 => true,
             Date | Time { .. } | DateTime { .. } | Timestamp { .. } | Year => true,
@@ -176,7 +176,9 @@ impl Column {
     /// Appends what `put` made as an SQL literal of this column.
     pub fn literal(&self, out: &mut Vec<u8>, value: &[u8]) {
         match self.kind {
-            Kind::Binary { .. } | Kind::Bit { .. } => escape::binary_literal(out, value),
+            ColumnKind::Binary { .. } | ColumnKind::Bit { .. } => {
+                escape::binary_literal(out, value)
+            }
             _ => escape::text_literal(out, value),
         }
     }

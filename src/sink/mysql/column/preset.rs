@@ -1,6 +1,6 @@
 //! What a row gets in a column that it has no value for.
 
-use super::Definition;
+use super::ColumnDefinition;
 use super::quoted::quoted;
 
 /// A column's DEFAULT, as far as it decides how a row without a value is written. What it is, only the
@@ -16,14 +16,14 @@ pub enum Preset {
 }
 
 /// `nextval(…)`, also in other words for the same.
-pub fn is_of_sequence(definition: &Definition) -> bool {
+pub fn is_of_sequence(definition: &ColumnDefinition) -> bool {
     let preset = definition.column_default.as_deref().unwrap_or_default().to_ascii_lowercase();
     preset.contains("nextval") || preset.contains("next value")
 }
 
 /// Whether a default is the same for each row, whatever is in its other columns: as far as that can be
 /// told, and else not.
-pub(super) fn is_fixed(definition: &Definition, extra: &str) -> bool {
+pub(super) fn is_fixed(definition: &ColumnDefinition, extra: &str) -> bool {
     let Some(text) = definition.column_default.as_deref() else { return true };
     if text.to_ascii_lowercase().starts_with("current_timestamp") {
         return true;
@@ -38,7 +38,7 @@ pub(super) fn is_fixed(definition: &Definition, extra: &str) -> bool {
 }
 
 impl Preset {
-    pub(super) fn of(definition: &Definition, extra: &str) -> Preset {
+    pub(super) fn of(definition: &ColumnDefinition, extra: &str) -> Preset {
         let is_computed = extra.contains("generated") || extra.contains("auto_increment");
         match definition.column_default.as_deref() {
             _ if is_computed => Preset::Computed,

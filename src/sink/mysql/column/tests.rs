@@ -2,26 +2,26 @@
 
 use super::*;
 
-fn definition(column_type: &str, is_mariadb: bool) -> Definition {
+fn definition(column_type: &str, is_mariadb: bool) -> ColumnDefinition {
     let data_type =
         column_type.chars().take_while(|letter| letter.is_ascii_alphanumeric()).collect();
-    Definition {
+    ColumnDefinition {
         name: "a".into(),
         column_type: column_type.into(),
         data_type,
         is_nullable: true,
         is_mariadb,
-        ..Definition::default()
+        ..ColumnDefinition::default()
     }
 }
 
-fn kind(definition: Definition) -> Kind {
+fn kind(definition: ColumnDefinition) -> ColumnKind {
     Column::new(&definition).unwrap().kind
 }
 
 #[test]
 fn types_are_read_from_both_servers() {
-    use Kind::*;
+    use ColumnKind::*;
     let plain = |column_type| definition(column_type, false);
     for (definition, expected) in [
         (plain("tinyint(1)"), Bool),
@@ -31,7 +31,7 @@ fn types_are_read_from_both_servers() {
         (plain("bigint(20) unsigned"), Integer { bits: 64, is_unsigned: true }),
         (plain("mediumint"), Integer { bits: 24, is_unsigned: false }),
         (
-            Definition {
+            ColumnDefinition {
                 numeric_precision: Some(10),
                 numeric_scale: Some(2),
                 ..plain("decimal(10,2)")
@@ -39,29 +39,32 @@ fn types_are_read_from_both_servers() {
             Decimal { digits: Digits { precision: 10, scale: 2 }, is_unsigned: false },
         ),
         (
-            Definition { numeric_precision: Some(22), ..plain("double") },
+            ColumnDefinition { numeric_precision: Some(22), ..plain("double") },
             Float { bits: 64, digits: None, is_unsigned: false },
         ),
         (
-            Definition {
+            ColumnDefinition {
                 numeric_precision: Some(7),
                 numeric_scale: Some(2),
                 ..plain("float(7,2)")
             },
             Float { bits: 32, digits: Some(Digits { precision: 7, scale: 2 }), is_unsigned: false },
         ),
-        (Definition { numeric_precision: Some(9), ..plain("bit(9)") }, Bit { bits: 9 }),
-        (Definition { datetime_precision: Some(3), ..plain("time(3)") }, Time { fraction: 3 }),
+        (ColumnDefinition { numeric_precision: Some(9), ..plain("bit(9)") }, Bit { bits: 9 }),
+        (
+            ColumnDefinition { datetime_precision: Some(3), ..plain("time(3)") },
+            Time { fraction: 3 },
+        ),
         (plain("datetime"), DateTime { fraction: 0 }),
         (plain("timestamp"), Timestamp { fraction: 0, seconds_max: 2_147_483_647 }),
         (
-            Definition { has_long_timestamps: true, ..plain("timestamp") },
+            ColumnDefinition { has_long_timestamps: true, ..plain("timestamp") },
             Timestamp { fraction: 0, seconds_max: 4_294_967_295 },
         ),
         (plain("year(4)"), Year),
         (plain("json"), Json { charset: Charset::Utf8mb4 }),
         (
-            Definition {
+            ColumnDefinition {
                 has_json_check: true,
                 octets_max: Some(4_294_967_295),
                 ..definition("longtext", true)
@@ -69,7 +72,7 @@ fn types_are_read_from_both_servers() {
             Json { charset: Charset::Utf8mb4 },
         ),
         (
-            Definition { octets_max: Some(3), ..plain("binary(3)") },
+            ColumnDefinition { octets_max: Some(3), ..plain("binary(3)") },
             Binary { bytes_max: 3, is_fixed: true },
         ),
         (definition("uuid", true), Uuid),
@@ -89,10 +92,14 @@ fn definitions_that_make_no_sense_are_refused() {
         plain("varchar(10)"),
         plain("bit(9)"),
         plain("enum"),
-        Definition { numeric_precision: Some(65), ..plain("bit(65)") },
-        Definition { numeric_precision: Some(66), numeric_scale: Some(2), ..plain("decimal") },
-        Definition { numeric_precision: Some(2), numeric_scale: Some(3), ..plain("decimal") },
-        Definition { datetime_precision: Some(7), ..plain("datetime(7)") },
+        ColumnDefinition { numeric_precision: Some(65), ..plain("bit(65)") },
+        ColumnDefinition {
+            numeric_precision: Some(66),
+            numeric_scale: Some(2),
+            ..plain("decimal")
+        },
+        ColumnDefinition { numeric_precision: Some(2), numeric_scale: Some(3), ..plain("decimal") },
+        ColumnDefinition { datetime_precision: Some(7), ..plain("datetime(7)") },
     ] {
         assert!(Column::new(&definition).is_err(), "{}", definition.column_type);
     }
@@ -115,7 +122,7 @@ fn a_default_is_null_or_known_to_the_server_alone() {
         (definition("int", mysql), None, "VIRTUAL GENERATED", Computed),
         (definition("uuid", mariadb), Some("uuid()"), "", Computed),
     ] {
-        let definition = Definition {
+        let definition = ColumnDefinition {
             column_default: default.map(String::from),
             extra: extra.into(),
             ..definition
@@ -123,7 +130,7 @@ fn a_default_is_null_or_known_to_the_server_alone() {
         let found = Column::new(&definition).unwrap().preset;
         assert_eq!(found, expected, "{} {default:?} {extra}", definition.column_type);
     }
-    let strict = Definition { is_nullable: false, ..definition("int", mysql) };
+    let strict = ColumnDefinition { is_nullable: false, ..definition("int", mysql) };
     assert_eq!(Column::new(&strict).unwrap().preset, Preset::None);
 }
 
@@ -138,7 +145,8 @@ fn what_extra_says_is_heard() {
         ("auto_increment, INVISIBLE", false, true, true),
     ] {
         let column =
-            Column::new(&Definition { extra: extra.into(), ..definition("int", false) }).unwrap();
+            Column::new(&ColumnDefinition { extra: extra.into(), ..definition("int", false) })
+                .unwrap();
         let found = (column.is_generated, column.is_auto_increment, column.is_invisible);
         assert_eq!(found, (is_generated, is_auto_increment, is_invisible), "{extra}");
         assert_eq!(column.check_writable().is_err(), is_generated);
@@ -166,7 +174,7 @@ fn text_goes_by_its_character_set() {
         ("inet6", "", "", true, Transfer::Convert, true),
     ] {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_string());
-        let column = Column::new(&Definition {
+        let column = Column::new(&ColumnDefinition {
             character_set: some(charset),
             collation: some(collation),
             characters_max: Some(5),

@@ -12,11 +12,11 @@ fn beside(name: &str) -> Field {
 
 fn made(
     fields: &[Field],
-    change: impl FnOnce(&mut MysqlSettings, &mut Wish<'_>),
+    change: impl FnOnce(&mut MysqlSettings, &mut TableRequest<'_>),
 ) -> Result<NewTable> {
     let mut settings = samples::settings();
     let server = samples::mysql();
-    let mut probe = Wish {
+    let mut probe = TableRequest {
         settings: &samples::settings(),
         server: &server,
         fields,
@@ -25,7 +25,7 @@ fn made(
         has_many_indices: false,
     };
     change(&mut settings, &mut probe);
-    new_table(&Wish {
+    new_table(&TableRequest {
         settings: &settings,
         fields,
         server: &server,
@@ -112,7 +112,7 @@ fn keys_are_never_null_and_compare_as_bytes() {
 #[test]
 fn an_id_of_several_indices_is_one_only_with_its_index() {
     let documents = [beside("_id"), beside("_index"), Field::new("n", FieldKind::Bool, "")];
-    let table = made(&documents, |_, wish| wish.has_many_indices = true).unwrap();
+    let table = made(&documents, |_, request| request.has_many_indices = true).unwrap();
     assert!(table.sql.contains("PRIMARY KEY (`_index`, `_id`)"), "{}", table.sql);
     assert!(table.warnings.is_empty());
 }
@@ -160,7 +160,7 @@ fn a_table_without_a_key_is_warned_of_or_refused() {
     assert_eq!(made(&some, |_, _| {}).unwrap().warnings.len(), 1);
     let settings = samples::settings();
     let server = Server { requires_primary_key: true, ..samples::mysql() };
-    let wish = Wish {
+    let request = TableRequest {
         settings: &settings,
         server: &server,
         fields: &some,
@@ -168,5 +168,115 @@ fn a_table_without_a_key_is_warned_of_or_refused() {
         is_untyped: true,
         has_many_indices: false,
     };
-    assert!(new_table(&wish).unwrap_err().to_string().contains("primary key"));
+    assert!(new_table(&request).unwrap_err().to_string().contains("primary key"));
+}
+
+mod guesses {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::infer::{Origin, Sample, Value as Sampled};
+    use crate::record::Value;
+    use crate::sink::mysql::rules::{Rules, TextOrigin};
+    use crate::sink::mysql::table::planned;
+
+    /// A column made for these values takes each of them.
+    fn check_takes(values: &[Value<'_>], origin: Origin, is_mariadb: bool) {
+        let mut sample = Sample::default();
+        for value in values {
+            sample.see("x", sampled(*value));
+        }
+        let fields = [sample.fields()[0].field(origin)];
+        let server = Server { is_mariadb, ..samples::mysql() };
+        let settings = samples::settings();
+        let table = new_table(&TableRequest {
+            settings: &settings,
+            server: &server,
+            fields: &fields,
+            selection: None,
+            is_untyped: origin == Origin::Text,
+            has_many_indices: false,
+        });
+        let table = planned(&table.unwrap()).unwrap();
+        let text = match origin {
+            Origin::Text => TextOrigin::Untyped,
+            Origin::Json => TextOrigin::Typed,
+        };
+        let rules = Rules { text, ..Rules::default() };
+        for value in values {
+            let put = table.columns[0].put(*value, &rules, &mut Vec::new());
+            assert!(put.is_ok(), "{value:?} into {:?}: {put:?}", table.columns[0].kind);
+        }
+    }
+
+    fn sampled(value: Value<'_>) -> Sampled<'_> {
+        match value {
+            Value::Text(text) => Sampled::Text(text),
+            Value::Number(words) => Sampled::Number(words),
+            Value::Bool(_) => Sampled::Bool,
+            Value::Json(_) => Sampled::Json,
+            Value::Null | Value::Absent => Sampled::Null,
+        }
+    }
+
+    fn numbers() -> impl Strategy<Value = String> {
+        prop_oneof![
+            any::<i64>().prop_map(|number| number.to_string()),
+            any::<u64>().prop_map(|number| number.to_string()),
+            any::<f64>()
+                .prop_filter("JSON has no others", |number| number.is_finite())
+                .prop_map(|number| format!("{number:?}")),
+            "-?(0|[1-9][0-9]{0,40})(\\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?",
+            "-?[0-9]\\.[0-9]{1,3}",
+        ]
+    }
+
+    fn texts() -> impl Strategy<Value = String> {
+        prop_oneof![
+            numbers(),
+            "(true|False|TRUE|x|NaN|1e5|007|)",
+            "(0001|1969|2024|9999)-(02|12)-(28|29|31)",
+            "(0001|2024|9999)-12-31[T ](00|23):59(:59(\\.[0-9]{1,9})?)?(Z|[+-](14|05):?30|)",
+            "[012][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,8})?",
+            "(?s).{0,5}",
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1500))]
+
+        #[test]
+        fn of_texts(texts in proptest::collection::vec(texts(), 1..4), is_mariadb: bool) {
+            // An empty field is nothing.
+            let value = |text: &'static str| match text {
+                "" => Value::Null,
+                text => Value::Text(text.as_bytes()),
+            };
+            let texts: Vec<&'static str> = texts.into_iter().map(|text| &*text.leak()).collect();
+            let values: Vec<Value<'_>> = texts.into_iter().map(value).collect();
+            check_takes(&values, Origin::Text, is_mariadb);
+        }
+
+        #[test]
+        fn of_numbers(numbers in proptest::collection::vec(numbers(), 1..4), is_mariadb: bool) {
+            let values: Vec<Value<'_>> =
+                numbers.iter().map(|number| Value::Number(number.as_bytes())).collect();
+            check_takes(&values, Origin::Json, is_mariadb);
+        }
+
+        #[test]
+        fn of_json(
+            texts in proptest::collection::vec(texts(), 0..3),
+            number in proptest::option::of("-?[0-9]\\.[0-9]{1,3}"),
+            others in proptest::sample::subsequence(vec![Value::Bool(true), Value::Json(b"{\"a\":[1]}"), Value::Json(b"[]"), Value::Null], 0..3),
+            is_mariadb: bool,
+        ) {
+            let mut values: Vec<Value<'_>> =
+                texts.iter().map(|text| Value::Text(text.as_bytes())).collect();
+            values.extend(number.iter().map(|number| Value::Number(number.as_bytes())));
+            values.extend(others);
+            values.push(Value::Null);
+            check_takes(&values, Origin::Json, is_mariadb);
+        }
+    }
 }

@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 
-use super::{Bound, Given, OtherFields};
+use super::{BoundColumn, OtherFields, PlanInput};
 use crate::error::{Error, Result};
 use crate::record::{Field, FieldKind};
+use crate::sink::mysql::ddl::{NewColumns, TableRequest};
 use crate::sink::mysql::rules::{BinaryText, TextOrigin, Times};
-use crate::sink::mysql::{Absent, Column, Kind, NewFields, Preset, Rules};
+use crate::sink::mysql::{Absent, Column, ColumnKind, NewFields, Preset, Rules};
 
 #[derive(Debug)]
 pub(super) struct Binding {
     pub wanted: Vec<String>,
-    pub columns: Vec<Bound>,
+    pub columns: Vec<BoundColumn>,
     pub others: OtherFields,
     pub warnings: Vec<String>,
 }
@@ -36,7 +37,7 @@ struct Finding<'a> {
     has_unclear: bool,
 }
 
-pub(super) fn bind(given: &Given<'_>) -> Result<Binding> {
+pub(super) fn bind(given: &PlanInput<'_>) -> Result<Binding> {
     let columns = &given.table.columns;
     let mut finding = Finding::default();
     finding.feeds.resize_with(columns.len(), || None);
@@ -52,7 +53,7 @@ pub(super) fn bind(given: &Given<'_>) -> Result<Binding> {
     let except = std::mem::take(&mut finding.left_out);
     let others = match (given.selection, given.settings.new_fields) {
         (Some(_), _) => OtherFields::Ignore,
-        (None, NewFields::Refuse) => OtherFields::Stop { except },
+        (None, NewFields::Refuse | NewFields::Add) => OtherFields::Stop { except },
         (None, NewFields::Ignore) => OtherFields::Count { except },
     };
     let mut binding =
@@ -65,14 +66,26 @@ pub(super) fn bind(given: &Given<'_>) -> Result<Binding> {
             let column = column.clone();
             // Until the mode is known, which decides it.
             let absent = Absent::Left;
-            binding.columns.push(Bound { column, rules, is_known, absent });
+            binding.columns.push(BoundColumn { column, rules, is_known, absent });
         }
     }
     Ok(binding)
 }
 
+/// The fields that would go into columns of their names, and find none.
+pub fn without_column<'a>(given: &PlanInput<'a>) -> Vec<&'a Field> {
+    if given.selection.is_some() {
+        return Vec::new();
+    }
+    let mut finding = Finding::default();
+    finding.feeds.resize_with(given.table.columns.len(), || None);
+    finding.by_name(given);
+    let is_without = |field: &&Field| finding.without_column.contains(&field.name.as_str());
+    given.fields.iter().filter(is_without).collect()
+}
+
 impl<'a> Finding<'a> {
-    fn select(&mut self, given: &Given<'a>, old: &'a [String], new: &'a [String]) {
+    fn select(&mut self, given: &PlanInput<'a>, old: &'a [String], new: &'a [String]) {
         let names = Names::new(&given.table.columns);
         let mut fields: HashMap<&str, &Field> =
             given.fields.iter().map(|field| (field.column(), field)).collect();
@@ -94,7 +107,7 @@ impl<'a> Finding<'a> {
         }
     }
 
-    fn by_name(&mut self, given: &Given<'a>) {
+    fn by_name(&mut self, given: &PlanInput<'a>) {
         let columns = &given.table.columns;
         let names = Names::new(columns);
         let mut inexact = Vec::new();
@@ -111,6 +124,8 @@ impl<'a> Finding<'a> {
                     self.feed_or_leave(given, at, field);
                 }
                 _ if field.is_beside => {}
+                // It comes with the object, which is a column itself.
+                _ if field.columns_above().any(|above| names.exact(above).is_some()) => {}
                 _ if given.settings.new_fields == NewFields::Ignore => {
                     self.left_out_for_want(field);
                 }
@@ -137,7 +152,7 @@ impl<'a> Finding<'a> {
         self.warnings.push(format!("field {name} is left out: the table has no such column"));
     }
 
-    fn feed_or_leave(&mut self, given: &Given<'a>, at: usize, field: &'a Field) {
+    fn feed_or_leave(&mut self, given: &PlanInput<'a>, at: usize, field: &'a Field) {
         let column = &given.table.columns[at];
         if column.is_generated {
             let name = shown(&field.name);
@@ -149,7 +164,7 @@ impl<'a> Finding<'a> {
         self.feed(given, at, Feed { field: &field.name, known: Some(field) });
     }
 
-    fn feed(&mut self, given: &Given<'a>, at: usize, feed: Feed<'a>) {
+    fn feed(&mut self, given: &PlanInput<'a>, at: usize, feed: Feed<'a>) {
         let name = &given.table.columns[at].name;
         match &self.feeds[at] {
             Some(other) => self.faults.push(format!(
@@ -172,8 +187,8 @@ impl<'a> Finding<'a> {
         }
     }
 
-    fn judge_columns(&mut self, given: &Given<'_>) {
-        let mut hungry = Vec::new();
+    fn judge_columns(&mut self, given: &PlanInput<'_>) {
+        let mut required = Vec::new();
         for (column, feed) in given.table.columns.iter().zip(&self.feeds) {
             match feed {
                 Some(feed) => {
@@ -187,17 +202,17 @@ impl<'a> Finding<'a> {
                     }
                 }
                 None if !column.is_generated && column.preset == Preset::None => {
-                    hungry.push(shown(&column.name));
+                    required.push(shown(&column.name));
                 }
                 None => {}
             }
         }
-        if !hungry.is_empty() {
+        if !required.is_empty() {
             self.faults.push(format!(
                 "no field goes into {} {}, which {} NOT NULL and no default",
-                if hungry.len() == 1 { "column" } else { "columns" },
-                hungry.join(", "),
-                if hungry.len() == 1 { "has" } else { "have" },
+                if required.len() == 1 { "column" } else { "columns" },
+                required.join(", "),
+                if required.len() == 1 { "has" } else { "have" },
             ));
         }
         if self.feeds.iter().all(Option::is_none) {
@@ -205,7 +220,7 @@ impl<'a> Finding<'a> {
         }
     }
 
-    fn into_error(mut self, given: &Given<'_>) -> Error {
+    fn into_error(mut self, given: &PlanInput<'_>) -> Error {
         let mut help = self.has_unclear.then(|| Times::HELP.to_string());
         if !self.without_column.is_empty() {
             let names: Vec<String> = self.without_column.iter().map(|name| shown(name)).collect();
@@ -220,8 +235,8 @@ impl<'a> Finding<'a> {
             help = Some(match pairs.is_empty() {
                 true => "name what to write where with --select COLUMN=FIELD".to_string(),
                 false => format!(
-                    "add the columns, or leave the fields out with --select '{}' or with \
-                     --new-fields ignore",
+                    "{}, or leave the fields out with --select '{}' or with --new-fields ignore",
+                    adding(given),
                     pairs.join(",").replace('\'', "'\\''")
                 ),
             });
@@ -229,6 +244,23 @@ impl<'a> Finding<'a> {
         let error =
             Error::config(format!("table {}: {}", given.table.name, self.faults.join("; ")));
         error.help(help.unwrap_or_else(|| "--select COLUMN=FIELD,… says what goes where".into()))
+    }
+}
+
+/// How the columns that are missing come into the table.
+fn adding(given: &PlanInput<'_>) -> String {
+    let fields: Vec<Field> = without_column(given).into_iter().cloned().collect();
+    let request = TableRequest {
+        settings: given.settings,
+        server: given.server,
+        fields: &fields,
+        selection: None,
+        is_untyped: given.is_untyped,
+        has_many_indices: false,
+    };
+    match NewColumns::new(&given.table.existing(), &request) {
+        Ok(new) => format!("add the columns with --new-fields add or by '{}'", new.sql()),
+        Err(_) => "add the columns".to_string(),
     }
 }
 
@@ -274,13 +306,13 @@ fn times_of(column: &Column, known: Option<&Field>) -> std::result::Result<Times
     }
 }
 
-fn rules_of(given: &Given<'_>, column: &Column, known: Option<&Field>) -> Rules {
+fn rules_of(given: &PlanInput<'_>, column: &Column, known: Option<&Field>) -> Rules {
     let kind = known.map_or(FieldKind::Unknown, |field| field.kind);
     let mut rules = given.settings.rules.clone();
     // Those that cannot be read have ended the plan.
     rules.times = times_of(column, known).unwrap_or_default();
     rules.text = if given.is_untyped { TextOrigin::Untyped } else { TextOrigin::Typed };
-    let is_bytes = matches!(column.kind, Kind::Binary { .. });
+    let is_bytes = matches!(column.kind, ColumnKind::Binary { .. });
     if kind == FieldKind::Base64 && is_bytes && rules.binary == BinaryText::Raw {
         rules.binary = BinaryText::Base64;
     }

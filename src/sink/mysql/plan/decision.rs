@@ -1,6 +1,6 @@
 //! The decisions of a plan, from what is given.
 
-use super::{Bound, OtherFields, Plan, WritePath, columns, keys};
+use super::{BoundColumn, OtherFields, Plan, WritePath, columns, keys};
 use crate::error::{Error, Result};
 use crate::record::Field;
 use crate::sink::mysql::session::server::Cluster;
@@ -12,7 +12,7 @@ use crate::sink::mysql::{
 
 /// What a plan is made of.
 #[derive(Clone, Copy)]
-pub struct Given<'a> {
+pub struct PlanInput<'a> {
     pub settings: &'a MysqlSettings,
     pub server: &'a Server,
     pub table: &'a Table,
@@ -29,7 +29,7 @@ pub struct Given<'a> {
     pub is_resuming: bool,
 }
 
-pub fn plan(given: &Given<'_>) -> Result<Plan> {
+pub fn plan(given: &PlanInput<'_>) -> Result<Plan> {
     check_table(given)?;
     if given.fields.is_empty() && !given.is_open {
         return Ok(of_nothing(given));
@@ -96,7 +96,7 @@ pub fn plan(given: &Given<'_>) -> Result<Plan> {
 }
 
 /// What a record without the field means for its row.
-fn absent(settings: &MysqlSettings, mode: Mode, bound: &Bound, is_key: bool) -> Absent {
+fn absent(settings: &MysqlSettings, mode: Mode, bound: &BoundColumn, is_key: bool) -> Absent {
     let column = &bound.column;
     let is_reset = mode == Mode::Upsert && settings.missing == Missing::Default && bound.is_known;
     match column.preset {
@@ -107,12 +107,12 @@ fn absent(settings: &MysqlSettings, mode: Mode, bound: &Bound, is_key: bool) -> 
     }
 }
 
-fn is_bound(bound: &[Bound], column: &Column) -> bool {
+fn is_bound(bound: &[BoundColumn], column: &Column) -> bool {
     bound.iter().any(|bound| bound.column.name == column.name)
 }
 
 /// For files that are empty, and have no header either: nothing will be written.
-fn of_nothing(given: &Given<'_>) -> Plan {
+fn of_nothing(given: &PlanInput<'_>) -> Plan {
     Plan {
         table: given.table.name.clone(),
         wanted: Vec::new(),
@@ -135,7 +135,7 @@ fn of_nothing(given: &Given<'_>) -> Plan {
 }
 
 /// Triggers see one row after the other, and numbers are given in turn.
-fn shows_order(table: &Table, bound: &[Bound]) -> bool {
+fn shows_order(table: &Table, bound: &[BoundColumn]) -> bool {
     let primary = table.unique_keys.iter().find(|key| key.is_primary());
     let primary = primary.and_then(UniqueKey::columns).unwrap_or_default();
     !table.triggers.is_empty()
@@ -147,7 +147,7 @@ fn shows_order(table: &Table, bound: &[Bound]) -> bool {
         })
 }
 
-fn check_table(given: &Given<'_>) -> Result<()> {
+fn check_table(given: &PlanInput<'_>) -> Result<()> {
     let table = given.table;
     let wrong = |what: String| Error::config(format!("table {}: {what}", table.name));
     if let Some(kind) = &table.other_kind {
@@ -179,7 +179,7 @@ fn check_table(given: &Given<'_>) -> Result<()> {
     Ok(())
 }
 
-fn is_state_table(given: &Given<'_>) -> bool {
+fn is_state_table(given: &PlanInput<'_>) -> bool {
     let Ok(prefix) = TableName::parse(&given.settings.state_table) else { return false };
     let name = &given.table.name;
     let is_there = prefix.database.is_none() || prefix.database == name.database;
@@ -187,7 +187,7 @@ fn is_state_table(given: &Given<'_>) -> bool {
     is_there && STATE_TABLES.into_iter().any(is_called)
 }
 
-fn write_path(given: &Given<'_>) -> WritePath {
+fn write_path(given: &PlanInput<'_>) -> WritePath {
     let insert = |reason: &str| WritePath::Insert { reason: reason.to_string() };
     if !given.settings.load_data {
         insert("it was asked for")

@@ -1,7 +1,7 @@
 //! What tells rows of the table apart, and what that means for the way they are written.
 
 use super::columns::Names;
-use super::{Bound, Counter, Given, Key, Part};
+use super::{BoundColumn, Counter, Key, PlanInput, PlanKeyPart};
 use crate::error::{Error, Result};
 use crate::sink::mysql::table::{KeyPart, UniqueKey};
 use crate::sink::mysql::{Mode, Preset};
@@ -29,7 +29,7 @@ struct Keys<'a> {
     partial: Vec<(Key, &'a UniqueKey)>,
 }
 
-pub(super) fn decide(given: &Given<'_>, written: &[Bound]) -> Result<Decision> {
+pub(super) fn decide(given: &PlanInput<'_>, written: &[BoundColumn]) -> Result<Decision> {
     let keys = Keys::of(given, written);
     let chosen = match &given.settings.key {
         Some(names) => Some(keys.choose(given, names)?),
@@ -76,7 +76,7 @@ pub(super) fn decide(given: &Given<'_>, written: &[Bound]) -> Result<Decision> {
 }
 
 impl<'a> Keys<'a> {
-    fn of(given: &Given<'a>, written: &[Bound]) -> Keys<'a> {
+    fn of(given: &PlanInput<'a>, written: &[BoundColumn]) -> Keys<'a> {
         let mut keys = Keys { whole: Vec::new(), partial: Vec::new() };
         for unique in &given.table.unique_keys {
             let (mut columns, mut is_whole, mut is_binary) = (Vec::new(), true, true);
@@ -92,7 +92,7 @@ impl<'a> Keys<'a> {
                     }
                     continue;
                 };
-                let Bound { column, is_known, .. } = &written[at];
+                let BoundColumn { column, is_known, .. } = &written[at];
                 let may_be_made = given.is_open && column.preset == Preset::Computed;
                 is_binary &= column.is_key_binary && part.prefix.is_none() && !may_be_made;
                 // No record is known to say it.
@@ -102,7 +102,8 @@ impl<'a> Keys<'a> {
                 }
                 columns.push(at);
             }
-            let part = |part: &KeyPart| Part { column: part.column.clone(), prefix: part.prefix };
+            let part =
+                |part: &KeyPart| PlanKeyPart { column: part.column.clone(), prefix: part.prefix };
             let key = Key {
                 name: unique.name.clone(),
                 parts: unique.parts.iter().map(part).collect(),
@@ -121,7 +122,7 @@ impl<'a> Keys<'a> {
     }
 
     /// The key that consists of these columns, in whatever order.
-    fn choose(&self, given: &Given<'_>, names: &[String]) -> Result<usize> {
+    fn choose(&self, given: &PlanInput<'_>, names: &[String]) -> Result<usize> {
         let mut wanted = Vec::new();
         for name in names {
             let at = Names::new(&given.table.columns).find(name).ok_or_else(|| {
@@ -175,17 +176,17 @@ fn described(unique: &UniqueKey) -> String {
     format!("{} ({})", unique.name, unique.parts.iter().map(part).collect::<Vec<_>>().join(", "))
 }
 
-fn mode_of(given: &Given<'_>, keys: &Keys<'_>) -> Result<(Mode, String)> {
+fn mode_of(given: &PlanInput<'_>, keys: &Keys<'_>) -> Result<(Mode, String)> {
     if let Some(mode) = given.settings.mode {
-        return Ok((mode, format!("--mode {}", mode.as_str())));
+        return Ok((mode, "chosen by --mode".to_string()));
     }
     if let Some((_, unique)) = keys.whole.first() {
         let reason =
-            format!("the table has the key {}: rows that are there stay", described(unique));
+            format!("the default with the key {}: rows that are there stay", described(unique));
         return Ok((Mode::Skip, reason));
     }
     if given.table.is_empty {
-        return Ok((Mode::Insert, "the table is empty and has no key".to_string()));
+        return Ok((Mode::Insert, "the default for an empty table without a key".to_string()));
     }
     if given.is_resuming {
         let reason = "a load of this table is resumed, which has no key".to_string();
@@ -202,7 +203,7 @@ fn mode_of(given: &Given<'_>, keys: &Keys<'_>) -> Result<(Mode, String)> {
     ))
 }
 
-fn no_key(given: &Given<'_>, mode: Mode, keys: &Keys<'_>) -> Error {
+fn no_key(given: &PlanInput<'_>, mode: Mode, keys: &Keys<'_>) -> Error {
     let there = match keys.partial.is_empty() {
         true => String::new(),
         false => format!("; not all columns are written of {}", keys.names().join(", ")),
@@ -220,7 +221,7 @@ fn no_key(given: &Given<'_>, mode: Mode, keys: &Keys<'_>) -> Error {
 ///
 /// A key whose number the server always makes does not count: in which order it gives them out is its
 /// own affair, and a row that meets another by one is rejected whichever that is.
-fn lanes(given: &Given<'_>, keys: &Keys<'_>, warnings: &mut Vec<String>) -> usize {
+fn lanes(given: &PlanInput<'_>, keys: &Keys<'_>, warnings: &mut Vec<String>) -> usize {
     if let Some(reason) = given.table.wants_order() {
         warnings.push(format!("{reason}, so rows are written in order over one connection"));
         return 1;
@@ -258,7 +259,7 @@ fn lanes(given: &Given<'_>, keys: &Keys<'_>, warnings: &mut Vec<String>) -> usiz
 }
 
 /// Each part of the key comes from the record.
-fn is_told_by_record(given: &Given<'_>, key: &Key, unique: &UniqueKey) -> bool {
+fn is_told_by_record(given: &PlanInput<'_>, key: &Key, unique: &UniqueKey) -> bool {
     let column = |part: &KeyPart| given.table.column(part.column.as_deref()?);
     let may_be_made = |part: &KeyPart| {
         given.is_open && column(part).is_some_and(|column| column.preset == Preset::Computed)

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Bound, Plan};
+use super::{BoundColumn, Plan};
 use crate::record::{EpochUnit, Field, FieldKind};
 use crate::sink::mysql::rules::{BinaryText, Fraction, Times};
-use crate::sink::mysql::{Absent, Kind, Mode, Preset, Table};
+use crate::sink::mysql::{Absent, ColumnKind, Mode, Preset, Table};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MappingRow {
@@ -58,7 +58,8 @@ pub fn mapping(plan: &Plan, table: &Table, fields: &[Field]) -> Vec<MappingRow> 
         });
     }
     for field in fields {
-        if !field.is_beside && !wanted.contains(field.name.as_str()) {
+        let is_within = field.columns_above().any(|above| bound.contains_key(above));
+        if !field.is_beside && !is_within && !wanted.contains(field.name.as_str()) {
             rows.push(MappingRow {
                 field: field.name.clone(),
                 field_type: type_of(field),
@@ -71,13 +72,13 @@ pub fn mapping(plan: &Plan, table: &Table, fields: &[Field]) -> Vec<MappingRow> 
     rows
 }
 
-fn note(plan: &Plan, at: usize, bound: &Bound) -> String {
+fn note(plan: &Plan, at: usize, bound: &BoundColumn) -> String {
     let mut notes = Vec::new();
     if plan.key.as_ref().is_some_and(|key| key.columns.contains(&at)) {
         notes.push("key".to_string());
     }
     let rules = &bound.rules;
-    if matches!(bound.column.kind, Kind::Json { .. }) && bound.column.is_mariadb {
+    if matches!(bound.column.kind, ColumnKind::Json { .. }) && bound.column.is_mariadb {
         notes.push("JSON".to_string());
     }
     if bound.column.kind.is_time() {
@@ -97,7 +98,7 @@ fn note(plan: &Plan, at: usize, bound: &Bound) -> String {
             Fraction::Round => notes.push("rounded".to_string()),
         }
     }
-    if matches!(bound.column.kind, Kind::Binary { .. }) {
+    if matches!(bound.column.kind, ColumnKind::Binary { .. }) {
         match rules.binary {
             BinaryText::Raw => {}
             BinaryText::Hex => notes.push("from hexadecimal digits".to_string()),

@@ -1,5 +1,4 @@
-//! A connection to a server, with a session in which every statement means the same on every
-//! server, and with no statement that is waited for without end.
+//! A connection to a server, and the statements that run on it: none of them is waited for without end.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,21 +11,16 @@ use mysql_async::consts::StatusFlags;
 use mysql_async::prelude::{FromRow, Queryable, StatementLike};
 use mysql_async::{Conn, LocalInfileError, Params, Row};
 
-use super::encryption;
 use super::server::Server;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind};
 use crate::record::ErrorType;
-use crate::sink::mysql::settings::{Address, MysqlSettings};
 use crate::sink::mysql::trouble::{self, During, Tried, Trouble};
 
-/// Statements a connection keeps prepared: the lanes have a handful, of a full batch and its rest.
-const STATEMENTS_KEPT: usize = 16;
-
-/// A dead way is noticed by the system within minutes, whoever waits for whom.
-const KEEPALIVE: Duration = Duration::from_secs(60);
+/// How long a connection waits for the server's answer to its goodbye.
+const GOODBYE_MAX: Duration = Duration::from_secs(60);
 
 /// Twice what an ordinary INSERT of rows has.
-const SENT_BYTES_KEPT: usize = 512 << 10;
+pub(super) const SENT_BYTES_KEPT: usize = 512 << 10;
 
 /// One piece of LOAD DATA text is a packet with a flush of its own.
 const INFILE_PIECE_BYTES: usize = 256 << 10;
@@ -54,59 +48,8 @@ pub struct Done {
     pub info: String,
 }
 
-/// Connects and pins the session.
-pub async fn connect(settings: &MysqlSettings) -> Result<Session> {
-    Ok(try_connect(settings).await?)
-}
-
-/// The same, for whoever wants to know what kind of failure it was.
-pub async fn try_connect(settings: &MysqlSettings) -> Tried<Session> {
-    let address = settings.address.to_string();
-    let options = options(settings).map_err(Trouble::Stop)?;
-    let connecting = Box::pin(Conn::new(options));
-    let conn = within(settings.connect_timeout, During::Connect, &address, connecting).await?;
-    let timeout = settings.statement_timeout;
-    let mut session = Session {
-        conn,
-        server: Arc::default(),
-        address,
-        timeout,
-        tells_of_transactions: false,
-        sent_max: 0,
-        has_loaded: false,
-    };
-    super::pinning::uncover(&mut session).await?;
-    session.server = Arc::new(Server::read(&mut session).await?);
-    super::pinning::pin(&mut session, settings).await?;
-    Ok(session)
-}
-
-fn options(settings: &MysqlSettings) -> Result<mysql_async::OptsBuilder> {
-    let options = mysql_async::OptsBuilder::default()
-        .user(Some(settings.user.clone()))
-        .pass(settings.password.as_ref().map(|password| password.reveal().to_string()))
-        .db_name(settings.full_table().database)
-        // The driver would ask the server for the path of a socket and connect again by it.
-        .prefer_socket(false)
-        .tcp_keepalive(Some(KEEPALIVE))
-        .tcp_nodelay(true)
-        .stmt_cache_size(STATEMENTS_KEPT);
-    Ok(match &settings.address {
-        Address::Tcp { host, port } => options
-            .ip_or_hostname(host.clone())
-            .tcp_port(*port)
-            .ssl_opts(encryption::options(&settings.tls)?),
-        Address::Socket(path) => {
-            let path = path.to_str().ok_or_else(|| {
-                Error::config(format!("the socket's path '{}' is not UTF-8", path.display()))
-            })?;
-            options.socket(Some(path))
-        }
-    })
-}
-
 /// Waits for an answer, and not for ever.
-async fn within<T>(
+pub(super) async fn within<T>(
     limit: Duration,
     during: During,
     address: &str,
@@ -120,6 +63,19 @@ async fn within<T>(
 }
 
 impl Session {
+    /// Nothing is known of the server yet, and the session is as the server makes it.
+    pub(super) fn new(conn: Conn, address: String, timeout: Duration) -> Session {
+        Session {
+            conn,
+            server: Arc::default(),
+            address,
+            timeout,
+            tells_of_transactions: false,
+            sent_max: 0,
+            has_loaded: false,
+        }
+    }
+
     /// The server's number of the connection.
     pub fn id(&self) -> u32 {
         self.conn.id()
@@ -283,7 +239,7 @@ impl Session {
 
     /// Says goodbye. What was not committed is rolled back.
     pub async fn close(self) {
-        let _ = tokio::time::timeout(self.timeout.min(KEEPALIVE), self.conn.disconnect()).await;
+        let _ = tokio::time::timeout(self.timeout.min(GOODBYE_MAX), self.conn.disconnect()).await;
     }
 
     fn done(&self) -> Done {

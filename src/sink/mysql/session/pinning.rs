@@ -22,9 +22,10 @@ const SILENCE_SECONDS: u64 = 3600;
 const SORTED_BYTES: u32 = 8192;
 
 /// Before anything is asked: limits on SELECT cut answers of the server about itself, too.
-pub(super) async fn uncover(session: &mut Session) -> Tried<()> {
-    let wishes = [format!("sql_select_limit = {}", u64::MAX), "sql_big_selects = 1".to_string()];
-    wish(session, &wishes).await
+pub(super) async fn lift_limits(session: &mut Session) -> Tried<()> {
+    let assignments =
+        [format!("sql_select_limit = {}", u64::MAX), "sql_big_selects = 1".to_string()];
+    set_if_known(session, &assignments).await
 }
 
 pub(super) async fn pin(session: &mut Session, settings: &MysqlSettings) -> Tried<()> {
@@ -43,7 +44,7 @@ pub(super) async fn pin(session: &mut Session, settings: &MysqlSettings) -> Trie
     session.run("SET SESSION TRANSACTION READ WRITE").await?;
 
     let wait = LOCK_WAIT_SECONDS_MAX.min(settings.statement_timeout.as_secs() / 2).max(1);
-    let mut wishes = vec![
+    let mut assignments = vec![
         format!("innodb_lock_wait_timeout = {wait}"),
         format!("lock_wait_timeout = {wait}"),
         format!("wait_timeout = {SILENCE_SECONDS}"),
@@ -61,33 +62,33 @@ pub(super) async fn pin(session: &mut Session, settings: &MysqlSettings) -> Trie
     ];
     if session.server.is_mariadb {
         // MySQL wants a right for it, and there only their number is looked at.
-        wishes.push(format!("max_error_count = {WARNINGS_KEPT}"));
-        wishes.push("check_constraint_checks = 1".to_string());
-        wishes.push("old_mode = ''".to_string());
+        assignments.push(format!("max_error_count = {WARNINGS_KEPT}"));
+        assignments.push("check_constraint_checks = 1".to_string());
+        assignments.push("old_mode = ''".to_string());
     } else {
-        wishes.push("show_create_table_verbosity = 0".to_string());
+        assignments.push("show_create_table_verbosity = 0".to_string());
         if session.server.version >= INVISIBLE_KEYS_FROM {
-            wishes.push("show_gipk_in_create_table_and_information_schema = 1".to_string());
+            assignments.push("show_gipk_in_create_table_and_information_schema = 1".to_string());
         }
     }
-    wish(session, &wishes).await?;
+    set_if_known(session, &assignments).await?;
     // By itself, because MySQL wants a right for it.
-    wish(session, &["innodb_strict_mode = 1".to_string()]).await
+    set_if_known(session, &["innodb_strict_mode = 1".to_string()]).await
 }
 
 /// MySQL from here on gives tables primary keys that it may hide.
 const INVISIBLE_KEYS_FROM: (u16, u16, u16) = (8, 0, 30);
 
-/// What the session is to be set to; a proxy or an engine without some of it is bearable.
-async fn wish(session: &mut Session, wishes: &[String]) -> Tried<()> {
-    match session.run(&format!("SET SESSION {}", wishes.join(", "))).await {
+/// Sets variables of the session; a proxy or an engine that lacks some of them may be used all the same.
+async fn set_if_known(session: &mut Session, assignments: &[String]) -> Tried<()> {
+    match session.run(&format!("SET SESSION {}", assignments.join(", "))).await {
         Ok(_) => return Ok(()),
-        Err(Trouble::Stop(_)) if wishes.len() == 1 => return Ok(()),
+        Err(Trouble::Stop(_)) if assignments.len() == 1 => return Ok(()),
         Err(Trouble::Stop(_)) => {}
         Err(trouble) => return Err(trouble),
     }
-    for wish in wishes {
-        match session.run(&format!("SET SESSION {wish}")).await {
+    for assignment in assignments {
+        match session.run(&format!("SET SESSION {assignment}")).await {
             Ok(_) | Err(Trouble::Stop(_)) => {}
             Err(trouble) => return Err(trouble),
         }

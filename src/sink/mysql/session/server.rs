@@ -1,9 +1,6 @@
-//! What there is to know of a server, asked once a connection.
+//! What is known of a server. Pure.
 
 use std::collections::HashMap;
-
-use super::connection::Session;
-use crate::sink::mysql::trouble::{Tried, Trouble};
 
 /// Where a proxy or an old server does not say, it is what holds for most.
 #[derive(Clone, Debug, Default)]
@@ -44,40 +41,7 @@ pub enum Cluster {
 /// What servers start with where they do not say: the smaller of the two.
 const MAX_ALLOWED_PACKET: u64 = 16 << 20;
 
-const VARIABLES: &[&str] = &[
-    "binlog_format",
-    "group_replication_group_name",
-    "group_replication_transaction_size_limit",
-    "innodb_force_primary_key",
-    "innodb_read_only",
-    "local_infile",
-    "log_bin",
-    "lower_case_table_names",
-    "max_allowed_packet",
-    "read_only",
-    "sql_require_primary_key",
-    "super_read_only",
-    "wsrep_load_data_splitting",
-    "wsrep_max_ws_size",
-    "wsrep_on",
-];
-
 impl Server {
-    pub async fn read(session: &mut Session) -> Tried<Server> {
-        let who: Vec<(String, Option<String>)> =
-            session.rows("SELECT VERSION(), CURRENT_USER()").await?;
-        let names: Vec<String> = VARIABLES.iter().map(|name| format!("'{name}'")).collect();
-        let sql = format!("SHOW VARIABLES WHERE Variable_name IN ({})", names.join(", "));
-        let variables = match session.rows::<(String, String)>(&sql).await {
-            Ok(rows) => rows.into_iter().collect(),
-            // Proxies in between may not answer this.
-            Err(Trouble::Stop(_)) => HashMap::new(),
-            Err(trouble) => return Err(trouble),
-        };
-        let (version, account) = who.into_iter().next().unwrap_or_default();
-        Ok(Server::of(version, account.unwrap_or_default(), &variables))
-    }
-
     pub fn of(
         version_text: String,
         account: String,

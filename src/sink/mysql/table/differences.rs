@@ -1,7 +1,7 @@
 //! What an ALTER made of a table, in words. Pure.
 
 use super::{Table, Trigger, UniqueKey};
-use crate::sink::mysql::column::{Definition, Preset};
+use crate::sink::mysql::column::{ColumnDefinition, Preset};
 
 impl Table {
     /// Without the columns that `before` did not have and that need nothing of us: rows are written
@@ -76,7 +76,7 @@ fn compare<T>(
 }
 
 /// Types of ENUM and SET hold no values of rows.
-fn described(definition: &Definition) -> String {
+fn described(definition: &ColumnDefinition) -> String {
     let mut words = vec![definition.column_type.escape_debug().to_string()];
     words.extend(definition.collation.clone());
     words.push(if definition.is_nullable { "NULL" } else { "NOT NULL" }.to_string());

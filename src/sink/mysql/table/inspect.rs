@@ -12,7 +12,7 @@ use crate::error::{Error, Kind};
 use crate::record::ErrorType;
 use crate::sink::mysql::column;
 use crate::sink::mysql::trouble::Tried;
-use crate::sink::mysql::{Column, Definition, Session, TableName, Trouble};
+use crate::sink::mysql::{Column, ColumnDefinition, Session, TableName, Trouble};
 
 /// Several questions make a picture, and an ALTER may come between them.
 const LOOKS_MAX: usize = 5;
@@ -63,7 +63,7 @@ async fn look(session: &mut Session, name: &TableName) -> Tried<Option<Table>> {
     // Our side makes this check as well, where it takes the column for JSON: then it refuses nothing.
     let is_ours = |check: &Check| {
         columns.iter().any(|column| {
-            matches!(column.kind, column::Kind::Json { .. })
+            matches!(column.kind, column::ColumnKind::Json { .. })
                 && check.json_column.as_ref() == Some(&column.name)
         })
     };
@@ -179,7 +179,7 @@ async fn definitions(
     session: &mut Session,
     place: &Place,
     json_columns: &HashSet<String>,
-) -> Tried<Vec<Definition>> {
+) -> Tried<Vec<ColumnDefinition>> {
     let sql = "SELECT COLUMN_NAME, ORDINAL_POSITION, COLUMN_TYPE, DATA_TYPE, IS_NULLABLE, \
                COLUMN_DEFAULT, EXTRA, CHARACTER_SET_NAME, COLLATION_NAME, \
                CHARACTER_MAXIMUM_LENGTH, CHARACTER_OCTET_LENGTH, NUMERIC_PRECISION, \
@@ -190,7 +190,7 @@ async fn definitions(
     let server = &session.server;
     let definition = |row: &Row| {
         let name: String = cell(row, 0).unwrap_or_default();
-        Definition {
+        ColumnDefinition {
             ordinal: cell(row, 1).unwrap_or_default(),
             column_type: cell(row, 2).unwrap_or_default(),
             data_type: cell(row, 3).unwrap_or_default(),

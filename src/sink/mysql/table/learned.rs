@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::sink::mysql::column::{Charset, Definition, Repertoire, is_doubtful};
+use crate::sink::mysql::column::{Charset, ColumnDefinition, Repertoire, is_doubtful};
 use crate::sink::mysql::table_name::quoted;
 use crate::sink::mysql::trouble::{Tried, Trouble};
 use crate::sink::mysql::{Session, TableName, escape};
@@ -14,7 +14,7 @@ const MEMBERS: &str = "flowgauge_members";
 pub(super) async fn complete(
     session: &mut Session,
     table: &TableName,
-    definitions: &mut [Definition],
+    definitions: &mut [ColumnDefinition],
 ) -> Tried<()> {
     let mut known: HashMap<String, Arc<Repertoire>> = HashMap::new();
     for definition in definitions.iter_mut() {
@@ -79,7 +79,7 @@ async fn repertoire(session: &mut Session, charset: &str) -> Tried<Option<Repert
 async fn members(
     session: &mut Session,
     table: &TableName,
-    definition: &Definition,
+    definition: &ColumnDefinition,
     count: usize,
 ) -> Tried<Option<Vec<String>>> {
     let mut name = MEMBERS.to_string();
@@ -114,7 +114,7 @@ async fn members(
 async fn read_members(
     session: &mut Session,
     table: &str,
-    definition: &Definition,
+    definition: &ColumnDefinition,
     count: usize,
 ) -> Tried<Option<Vec<String>>> {
     let is_set = definition.data_type.eq_ignore_ascii_case("set");
@@ -140,7 +140,7 @@ async fn read_members(
 /// outside strict mode may have such, and then `A` is stored as `a`.
 async fn shadowed(
     session: &mut Session,
-    definition: &Definition,
+    definition: &ColumnDefinition,
     names: &[String],
 ) -> Tried<Vec<usize>> {
     let (Some(charset), Some(collation)) = (&definition.character_set, &definition.collation)

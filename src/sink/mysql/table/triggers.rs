@@ -1,7 +1,7 @@
 //! Which triggers a table has, and whether the account sees them all: MySQL shows them only to those
 //! with the right TRIGGER, and says nothing to others.
 
-use crate::sink::mysql::session::connection::Session;
+use crate::sink::mysql::session::Session;
 use crate::sink::mysql::table_name::{TableName, quoted_text};
 use crate::sink::mysql::trouble::{Tried, Trouble};
 

@@ -93,6 +93,11 @@ pub(super) fn classify(
         1261 | 1262 => Trouble::Stop(Error::internal(format!(
             "mysql server {address}: it found other columns in a row than were sent (error {code})"
         ))),
+        // In these words in English only; in others the password is named below.
+        1045 if message.contains("(using password: NO)") => Trouble::Stop(
+            say(Kind::Config, ErrorType::Auth, "it does not let this user in without a password")
+                .help("give one with --db-pass-file or FLOWGAUGE_DB_PASS, or look at --db-user"),
+        ),
         _ => match (row_fault(code), refusal(code)) {
             (Some((error_type, what)), _) => row(code, message, error_type, what),
             (_, Some((error_type, what, help))) => {
@@ -227,6 +232,11 @@ fn refusal(code: u16) -> Option<(ErrorType, &'static str, &'static str)> {
         }
         1227 | 1370 => (Auth, "the account lacks a right", "`check` lists what is needed"),
         1049 => (Other, "there is no such database", "look at --db-name"),
+        1800 | 1845 | 1846 => (
+            Other,
+            "it cannot do that without copying the table",
+            "run the ALTER TABLE without ALGORITHM=INSTANT",
+        ),
         1046 => (Other, "no database is named", "give --db-name, or --db-table DATABASE.TABLE"),
         NO_TABLE => (
             Other,

@@ -33,7 +33,7 @@ pub fn put(
             number.fraction_digits()
         )));
     }
-    let mut kept = Kept::of(&number, scale);
+    let mut kept = StoredDigits::of(&number, scale);
     if is_cut && rule == Fraction::Round && number.digit(-scale - 1) >= 5 {
         kept.add_one();
     }
@@ -52,18 +52,18 @@ fn too_many_whole(found: i64, max: i64) -> Unfit {
 }
 
 /// The digits that stay, the lowest first; those of the fraction are the first `scale`.
-struct Kept {
+struct StoredDigits {
     digits: [u8; PRECISION_MAX as usize + 1],
     /// What is at this place and above it is 0.
     length: usize,
     scale: usize,
 }
 
-impl Kept {
+impl StoredDigits {
     /// `number` has no more digits in front of the point than the column, which has at most 65.
-    fn of(number: &Number<'_>, scale: i64) -> Kept {
+    fn of(number: &Number<'_>, scale: i64) -> StoredDigits {
         let length = (number.whole_digits() + scale).clamp(0, PRECISION_MAX);
-        let mut kept = Kept {
+        let mut kept = StoredDigits {
             digits: [0; PRECISION_MAX as usize + 1],
             length: length as usize,
             scale: scale as usize,

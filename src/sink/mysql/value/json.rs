@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::json_number::{self, Kept};
+use super::json_number::{self, StoredNumber};
 use super::{out_of_range, unfit};
 use crate::convert::Unfit;
 use crate::record::ErrorType;
@@ -17,13 +17,13 @@ const MYSQL_KEY_BYTES_MAX: usize = 65_535;
 
 /// What the server does with a JSON value.
 #[derive(Clone, Copy, Debug)]
-pub struct Server {
+pub struct JsonServer {
     pub is_mariadb: bool,
     /// Numbers may come out of MySQL as another double.
     pub is_near: bool,
 }
 
-impl Server {
+impl JsonServer {
     /// Checks JSON text that nobody has read yet.
     pub fn check_text(self, text: &[u8]) -> Result<u64, Unfit> {
         let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok();
@@ -69,7 +69,7 @@ pub fn put_string(text: &[u8], out: &mut Vec<u8>) {
 struct Walk<'a> {
     json: &'a [u8],
     at: usize,
-    server: Server,
+    server: JsonServer,
     /// Numbers that come out as others.
     near: u64,
     /// The keys of all objects that are open, the outermost first.
@@ -162,7 +162,7 @@ impl<'a> Walk<'a> {
         self.at += length;
         if !self.server.is_mariadb {
             let kept = json_number::check(&rest[..length], self.server.is_near)?;
-            self.near += u64::from(kept == Kept::Nearly);
+            self.near += u64::from(kept == StoredNumber::Nearly);
         }
         Ok(())
     }
@@ -185,8 +185,8 @@ mod tests {
 
     use super::*;
 
-    const MYSQL: Server = Server { is_mariadb: false, is_near: false };
-    const MARIADB: Server = Server { is_mariadb: true, is_near: false };
+    const MYSQL: JsonServer = JsonServer { is_mariadb: false, is_near: false };
+    const MARIADB: JsonServer = JsonServer { is_mariadb: true, is_near: false };
 
     fn nested(depth: usize) -> String {
         format!("{}1{}", "[".repeat(depth), "]".repeat(depth))
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn numbers_that_come_out_as_others_are_counted() {
         let json = b"{\"a\":[90.42857142857143,0.1,0.12345678901234567],\"b\":1e-300}";
-        let near = Server { is_near: true, ..MYSQL };
+        let near = JsonServer { is_near: true, ..MYSQL };
         assert_eq!(near.check(json), Ok(2));
         assert_eq!(MARIADB.check(json), Ok(0));
         assert!(MYSQL.check(json).is_err());

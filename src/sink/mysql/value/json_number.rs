@@ -15,14 +15,14 @@ use crate::record::ErrorType;
 
 /// How a number comes out of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub enum StoredNumber {
     Exactly,
     /// As another double, which is within reach of it.
     Nearly,
 }
 
 /// With `is_near`, a number may come out as another double.
-pub fn check(text: &[u8], is_near: bool) -> Result<Kept, Unfit> {
+pub fn check(text: &[u8], is_near: bool) -> Result<StoredNumber, Unfit> {
     let number =
         Number::parse(text).ok_or_else(|| unfit(ErrorType::TypeMismatch, "not valid JSON"))?;
     if number.is_plain(text) {
@@ -31,14 +31,14 @@ pub fn check(text: &[u8], is_near: bool) -> Result<Kept, Unfit> {
             _ => false,
         };
         return match fits {
-            true => Ok(Kept::Exactly),
+            true => Ok(StoredNumber::Exactly),
             false => Err(out_of_range(
                 "a whole number of more than 64 bits, which MySQL's JSON would change",
             )),
         };
     }
     if is_surely_exact(&number) {
-        return Ok(Kept::Exactly);
+        return Ok(StoredNumber::Exactly);
     }
     let stored = as_rapid_json_reads(text).filter(|value| value.is_finite());
     let stored = stored.filter(|value| *value != 0.0 || number.is_zero());
@@ -46,10 +46,10 @@ pub fn check(text: &[u8], is_near: bool) -> Result<Kept, Unfit> {
         return Err(out_of_range("beyond what a double holds, and MySQL's JSON has no other"));
     };
     if prints_as(stored, &number) {
-        return Ok(Kept::Exactly);
+        return Ok(StoredNumber::Exactly);
     }
     if is_near {
-        return Ok(Kept::Nearly);
+        return Ok(StoredNumber::Nearly);
     }
     let nearest = str::from_utf8(text).ok().and_then(|text| text.parse().ok());
     Err(out_of_range(match nearest.is_some_and(|nearest| prints_as(nearest, &number)) {
@@ -242,7 +242,7 @@ mod tests {
         ] {
             assert_eq!(check(text.as_bytes(), false).is_ok(), fits, "{text}");
             if fits {
-                assert_eq!(check(text.as_bytes(), true), Ok(Kept::Exactly), "{text}");
+                assert_eq!(check(text.as_bytes(), true), Ok(StoredNumber::Exactly), "{text}");
             }
         }
     }
@@ -264,7 +264,7 @@ mod tests {
             let found = check(text.as_bytes(), false).unwrap_err().reason;
             assert!(found.starts_with(reason), "{text}: {found}");
             let near = check(text.as_bytes(), true);
-            assert_eq!(near.ok(), is_near.then_some(Kept::Nearly), "{text}");
+            assert_eq!(near.ok(), is_near.then_some(StoredNumber::Nearly), "{text}");
         }
     }
 }

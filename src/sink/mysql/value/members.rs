@@ -4,9 +4,9 @@
 use super::unfit;
 use crate::convert::Unfit;
 use crate::record::ErrorType;
-use crate::sink::mysql::column::Members;
+use crate::sink::mysql::column::MemberList;
 
-pub fn put_one(text: &[u8], members: &Members, out: &mut Vec<u8>) -> Result<(), Unfit> {
+pub fn put_one(text: &[u8], members: &MemberList, out: &mut Vec<u8>) -> Result<(), Unfit> {
     if members.find(text).is_none() {
         return Err(not_a_member(members));
     }
@@ -18,7 +18,7 @@ pub fn put_one(text: &[u8], members: &Members, out: &mut Vec<u8>) -> Result<(), 
 /// No names at all are the empty set.
 pub fn put_set<'a>(
     names: impl Iterator<Item = &'a [u8]>,
-    members: &Members,
+    members: &MemberList,
     out: &mut Vec<u8>,
 ) -> Result<(), Unfit> {
     let mut chosen: u64 = 0;
@@ -49,7 +49,7 @@ pub fn listed(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| *byte == b',').filter(move |_| !is_empty)
 }
 
-fn not_a_member(members: &Members) -> Unfit {
+fn not_a_member(members: &MemberList) -> Unfit {
     let doubts = members.doubts();
     unfit(
         ErrorType::TypeMismatch,

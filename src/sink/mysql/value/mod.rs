@@ -19,7 +19,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-use super::column::{Column, Kind};
+use super::column::{Column, ColumnKind};
 use super::rules::{self, BinaryText, JsonDoubles, Rules, TextOrigin, Times};
 use crate::convert::Unfit;
 use crate::record::{ErrorType, Value};
@@ -59,9 +59,9 @@ impl Column {
         result
     }
 
-    fn json(&self, rules: &Rules) -> json::Server {
+    fn json(&self, rules: &Rules) -> json::JsonServer {
         let is_near = rules.json_doubles == JsonDoubles::Nearest;
-        json::Server { is_mariadb: self.is_mariadb, is_near }
+        json::JsonServer { is_mariadb: self.is_mariadb, is_near }
     }
 
     /// Appends JSON that was checked. Text that MariaDB checks to be JSON has a character set.
@@ -95,17 +95,19 @@ impl Column {
             };
         }
         match &self.kind {
-            Kind::Json { charset } if origin == TextOrigin::Typed => {
+            ColumnKind::Json { charset } if origin == TextOrigin::Typed => {
                 text::bytes(text, charset)?;
                 json::put_string(text, out);
             }
-            Kind::Json { .. } => {
+            ColumnKind::Json { .. } => {
                 let near = self.json(rules).check_text(text)?;
                 return self.put_document(text, near, out);
             }
-            Kind::Bool if text.eq_ignore_ascii_case(b"true") => integer::put_bool(true, out),
-            Kind::Bool if text.eq_ignore_ascii_case(b"false") => integer::put_bool(false, out),
-            Kind::Binary { bytes_max, is_fixed } => {
+            ColumnKind::Bool if text.eq_ignore_ascii_case(b"true") => integer::put_bool(true, out),
+            ColumnKind::Bool if text.eq_ignore_ascii_case(b"false") => {
+                integer::put_bool(false, out)
+            }
+            ColumnKind::Binary { bytes_max, is_fixed } => {
                 binary::put(text, rules.binary, *bytes_max, *is_fixed, out)?;
             }
             _ => self.put_words(text, false, rules, out)?,
@@ -115,15 +117,15 @@ impl Column {
 
     fn put_number(&self, number: &[u8], rules: &Rules, out: &mut Vec<u8>) -> Result<Put, Unfit> {
         match &self.kind {
-            Kind::Json { .. } => {
+            ColumnKind::Json { .. } => {
                 let near = self.json(rules).check(number)?;
                 return self.put_document(number, near, out);
             }
-            Kind::Binary { bytes_max, is_fixed } if rules.binary == BinaryText::Raw => {
+            ColumnKind::Binary { bytes_max, is_fixed } if rules.binary == BinaryText::Raw => {
                 binary::put(number, BinaryText::Raw, *bytes_max, *is_fixed, out)?;
             }
-            Kind::Binary { .. } => return Err(mismatch("a number")),
-            Kind::Time { .. } if !matches!(rules.times, Times::By(_)) => {
+            ColumnKind::Binary { .. } => return Err(mismatch("a number")),
+            ColumnKind::Time { .. } if !matches!(rules.times, Times::By(_)) => {
                 return Err(mismatch("a number"));
             }
             _ => self.put_words(number, true, rules, out)?,
@@ -135,34 +137,34 @@ impl Column {
         let word: &[u8] = if value { b"true" } else { b"false" };
         let digit: &[u8] = if value { b"1" } else { b"0" };
         match &self.kind {
-            Kind::Bool | Kind::Integer { .. } | Kind::Bit { .. } => {
+            ColumnKind::Bool | ColumnKind::Integer { .. } | ColumnKind::Bit { .. } => {
                 self.put_words(digit, false, rules, out)?;
             }
-            Kind::Text(_) | Kind::Enum(_) | Kind::Set(_) => {
+            ColumnKind::Text(_) | ColumnKind::Enum(_) | ColumnKind::Set(_) => {
                 self.put_words(word, false, rules, out)?;
             }
-            Kind::Json { .. } => out.extend_from_slice(word),
+            ColumnKind::Json { .. } => out.extend_from_slice(word),
             _ => return Err(mismatch("a boolean")),
         }
         Ok(Put::Text)
     }
 
     fn put_json(&self, json: &[u8], rules: &Rules, out: &mut Vec<u8>) -> Result<Put, Unfit> {
-        if let Kind::Json { .. } = self.kind {
+        if let ColumnKind::Json { .. } = self.kind {
             let near = self.json(rules).check(json)?;
             return self.put_document(json, near, out);
         }
         let json = json.trim_ascii();
         let not_valid = |_| unfit(ErrorType::TypeMismatch, "not valid JSON");
         match (json.first(), &self.kind) {
-            (Some(b'['), Kind::Set(members)) => {
+            (Some(b'['), ColumnKind::Set(members)) => {
                 let names: Vec<String> = serde_json::from_slice(json).map_err(|_| {
                     unfit(ErrorType::TypeMismatch, "an array of other things than text")
                 })?;
                 members::put_set(names.iter().map(String::as_bytes), members, out)?;
                 Ok(Put::Text)
             }
-            (Some(b'[' | b'{'), Kind::Text(column)) if rules.json_as_text => {
+            (Some(b'[' | b'{'), ColumnKind::Text(column)) if rules.json_as_text => {
                 text::put(json, column, out)?;
                 Ok(Put::Text)
             }
@@ -197,34 +199,36 @@ impl Column {
     ) -> Result<(), Unfit> {
         let rule = rules.fraction;
         match &self.kind {
-            Kind::Integer { bits, is_unsigned } => integer::put(text, *bits, *is_unsigned, out),
-            Kind::Text(column) => text::put(text, column, out),
-            Kind::Bool => integer::put(text, 8, false, out),
-            Kind::Decimal { digits, is_unsigned } => {
+            ColumnKind::Integer { bits, is_unsigned } => {
+                integer::put(text, *bits, *is_unsigned, out)
+            }
+            ColumnKind::Text(column) => text::put(text, column, out),
+            ColumnKind::Bool => integer::put(text, 8, false, out),
+            ColumnKind::Decimal { digits, is_unsigned } => {
                 decimal::put(text, *digits, *is_unsigned, rule, out)
             }
-            Kind::Float { bits, digits, is_unsigned } => {
+            ColumnKind::Float { bits, digits, is_unsigned } => {
                 float::put(text, *bits, *digits, *is_unsigned, rule, out)
             }
-            Kind::Date => temporal::put_date(text, is_number, rules, out),
-            Kind::DateTime { fraction } => {
+            ColumnKind::Date => temporal::put_date(text, is_number, rules, out),
+            ColumnKind::DateTime { fraction } => {
                 temporal::put_datetime(text, is_number, *fraction, rules, out)
             }
-            Kind::Timestamp { fraction, seconds_max } => {
+            ColumnKind::Timestamp { fraction, seconds_max } => {
                 temporal::put_timestamp(text, is_number, *fraction, *seconds_max, rules, out)
             }
-            Kind::Time { fraction } => {
+            ColumnKind::Time { fraction } => {
                 temporal::put_time(text, *fraction, self.is_mariadb, rules, out)
             }
-            Kind::Bit { bits } => integer::put_bits(text, *bits, out),
-            Kind::Year => integer::put_year(text, out),
-            Kind::Enum(members) => members::put_one(text, members, out),
-            Kind::Set(members) => members::put_set(members::listed(text), members, out),
-            Kind::Uuid => network::put_uuid(text, out),
-            Kind::Inet4 => network::put_inet4(text, out),
-            Kind::Inet6 => network::put_inet6(text, out),
-            Kind::Json { .. } | Kind::Binary { .. } => Err(mismatch("a plain word")),
-            Kind::Unsupported(name) => Err(unfit(
+            ColumnKind::Bit { bits } => integer::put_bits(text, *bits, out),
+            ColumnKind::Year => integer::put_year(text, out),
+            ColumnKind::Enum(members) => members::put_one(text, members, out),
+            ColumnKind::Set(members) => members::put_set(members::listed(text), members, out),
+            ColumnKind::Uuid => network::put_uuid(text, out),
+            ColumnKind::Inet4 => network::put_inet4(text, out),
+            ColumnKind::Inet6 => network::put_inet6(text, out),
+            ColumnKind::Json { .. } | ColumnKind::Binary { .. } => Err(mismatch("a plain word")),
+            ColumnKind::Unsupported(name) => Err(unfit(
                 ErrorType::TypeMismatch,
                 format!("the column is of type {name}, which cannot be written"),
             )),
@@ -234,8 +238,10 @@ impl Column {
     /// An empty field of CSV is text where there is such a text, and otherwise nothing.
     fn takes_empty_text(&self) -> bool {
         match &self.kind {
-            Kind::Text(_) | Kind::Set(_) | Kind::Binary { is_fixed: false, .. } => true,
-            Kind::Enum(members) => members.find(b"").is_some(),
+            ColumnKind::Text(_)
+            | ColumnKind::Set(_)
+            | ColumnKind::Binary { is_fixed: false, .. } => true,
+            ColumnKind::Enum(members) => members.find(b"").is_some(),
             _ => false,
         }
     }

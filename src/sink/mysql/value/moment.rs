@@ -11,7 +11,7 @@ use crate::sink::mysql::zone::parse_offset;
 
 /// A date, with a time of day and an offset where they were written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Written {
+pub struct WrittenTime {
     pub date: Date,
     /// Seconds of the day.
     pub time: Option<(i64, Subsecond)>,
@@ -29,18 +29,18 @@ pub struct Subsecond {
 
 /// Whole seconds and the millionth parts of one, as a column keeps them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kept {
+pub struct RoundedSecond {
     /// One, where rounding reached the next second.
     pub carry: i64,
     pub micros: u32,
 }
 
-impl Written {
+impl WrittenTime {
     /// `YYYY-MM-DD`, `YYYY-MM-DD[T ]HH:MM[:SS[.f]][Z|±HH[[:]MM]]`.
-    pub fn parse(text: &[u8]) -> Result<Written, Unfit> {
+    pub fn parse(text: &[u8]) -> Result<WrittenTime, Unfit> {
         let (date, rest) = date(text)?;
         let rest = match rest {
-            [] => return Ok(Written { date, time: None, offset: None }),
+            [] => return Ok(WrittenTime { date, time: None, offset: None }),
             [b'T' | b' ', rest @ ..] => rest,
             _ => return Err(not_a_time()),
         };
@@ -57,7 +57,7 @@ impl Written {
             },
         };
         let seconds = i64::from(hours) * 3600 + seconds;
-        Ok(Written { date, time: Some((seconds, subsecond)), offset })
+        Ok(WrittenTime { date, time: Some((seconds, subsecond)), offset })
     }
 
     /// What a clock showed, in seconds since 1970 by its own counting.
@@ -153,7 +153,7 @@ impl Subsecond {
     }
 
     /// What a column with so many digits, at most six, keeps of it.
-    pub fn keep(self, digits: u8, rule: Fraction) -> Result<Kept, Unfit> {
+    pub fn keep(self, digits: u8, rule: Fraction) -> Result<RoundedSecond, Unfit> {
         let unit = 10u32.pow(9 - u32::from(digits.min(6)));
         let lost = self.nanos % unit;
         let mut nanos = self.nanos - lost;
@@ -170,7 +170,7 @@ impl Subsecond {
             }
         }
         let carry = i64::from(nanos == Self::WHOLE);
-        Ok(Kept { carry, micros: nanos % Self::WHOLE / 1000 })
+        Ok(RoundedSecond { carry, micros: nanos % Self::WHOLE / 1000 })
     }
 }
 

@@ -3,7 +3,7 @@
 //! The session's time zone is UTC, so TIMESTAMP is given in UTC. A time with an offset is a point in
 //! time; one without is what a clock showed, and becomes a point in time by `source_zone` only.
 
-use super::moment::{Kept, Subsecond, Written, minutes_and_seconds, of_epoch};
+use super::moment::{RoundedSecond, Subsecond, WrittenTime, minutes_and_seconds, of_epoch};
 use super::rules::{Fraction, Rules, Times};
 use super::{out_of_range, unfit};
 use crate::convert::Unfit;
@@ -11,7 +11,7 @@ use crate::convert::date::DateFormat;
 use crate::convert::date::calendar::{DAY_SECONDS, Date};
 use crate::record::ErrorType;
 use crate::sink::mysql::Zone;
-use crate::sink::mysql::zone::Offset;
+use crate::sink::mysql::zone::UtcOffset;
 
 /// A time as far as it is known, in seconds since 1970.
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +92,7 @@ pub fn put_timestamp(
             "a time without an offset, and TIMESTAMP is a point in time; set --source-zone",
         ));
     };
-    let Kept { carry, micros } = subsecond.keep(digits, rules.fraction)?;
+    let RoundedSecond { carry, micros } = subsecond.keep(digits, rules.fraction)?;
     let seconds = seconds + carry;
     // Second 0 is the server's zero date.
     if !(1..=seconds_max).contains(&seconds) {
@@ -130,7 +130,7 @@ pub fn put_time(
     let (seconds, subsecond, []) = minutes_and_seconds(&rest[count..])? else {
         return Err(not_a_time());
     };
-    let Kept { carry, micros } = subsecond.keep(digits, rules.fraction)?;
+    let RoundedSecond { carry, micros } = subsecond.keep(digits, rules.fraction)?;
     let seconds = hours * 3600 + seconds + carry;
     if seconds > SECONDS_MAX || (seconds == SECONDS_MAX && micros > 0 && !is_mariadb) {
         return Err(out_of_range("not between -838:59:59 and 838:59:59"));
@@ -161,7 +161,7 @@ fn put_time_of_day(
         ));
     };
     let subsecond = Subsecond { nanos, has_more: false };
-    let Kept { carry, micros } = subsecond.keep(digits, rules.fraction)?;
+    let RoundedSecond { carry, micros } = subsecond.keep(digits, rules.fraction)?;
     push_clock(seconds + carry as u32, micros, out);
     Ok(())
 }
@@ -182,7 +182,7 @@ fn read(text: &[u8], is_number: bool, rules: &Rules) -> Result<Told, Unfit> {
             "a number, and nothing says that it counts time since 1970; see --types",
         )),
         Times::Iso => {
-            let written = Written::parse(text)?;
+            let written = WrittenTime::parse(text)?;
             Ok(match written.time {
                 None => Told::Day(written.date),
                 Some(_) => {
@@ -234,12 +234,12 @@ fn local(seconds: i64, zone: &Zone) -> Result<i64, Unfit> {
     Ok(local)
 }
 
-fn known(offset: Offset) -> Result<i32, Unfit> {
+fn known(offset: UtcOffset) -> Result<i32, Unfit> {
     let reason = match offset {
-        Offset::Known(seconds) => return Ok(seconds),
-        Offset::Skipped => "a time that a clock change of its zone skips",
-        Offset::Repeated => "a time that a clock change of its zone repeats",
-        Offset::Unknown => "not between the years 1 and 9999",
+        UtcOffset::Known(seconds) => return Ok(seconds),
+        UtcOffset::Skipped => "a time that a clock change of its zone skips",
+        UtcOffset::Repeated => "a time that a clock change of its zone repeats",
+        UtcOffset::Unknown => "not between the years 1 and 9999",
     };
     Err(out_of_range(reason))
 }

@@ -3,10 +3,10 @@
 use super::{too_large, unfit};
 use crate::convert::Unfit;
 use crate::record::ErrorType;
-use crate::sink::mysql::column::{Charset, Limit, Text, charset};
+use crate::sink::mysql::column::{Charset, Limit, TextColumn, charset};
 
 /// Appends text, which is UTF-8.
-pub fn put(text: &[u8], column: &Text, out: &mut Vec<u8>) -> Result<(), Unfit> {
+pub fn put(text: &[u8], column: &TextColumn, out: &mut Vec<u8>) -> Result<(), Unfit> {
     let bytes = bytes(text, &column.charset)?;
     match column.limit {
         // No text has more characters than bytes, so most need not be counted.
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, charset: &str, limit: Limit, is_fixed: bool, expected: Option<&str>) {
-        let column = Text { charset: Charset::new(charset, None), limit, is_fixed };
+        let column = TextColumn { charset: Charset::new(charset, None), limit, is_fixed };
         let mut out = Vec::new();
         let found = put(text.as_bytes(), &column, &mut out).map_err(|unfit| unfit.reason);
         assert_eq!(found.err().as_deref(), expected, "{text:?} {charset}");

@@ -5,10 +5,10 @@ mod temporal;
 use proptest::prelude::*;
 
 use super::*;
-use crate::sink::mysql::column::Definition;
+use crate::sink::mysql::column::ColumnDefinition;
 
 /// A column that takes NULL and has no default, as MySQL describes it.
-fn definition(column_type: &str) -> Definition {
+fn definition(column_type: &str) -> ColumnDefinition {
     let data_type: String =
         column_type.chars().take_while(|letter| letter.is_ascii_alphanumeric()).collect();
     let numbers: Vec<u64> = column_type
@@ -17,7 +17,7 @@ fn definition(column_type: &str) -> Definition {
         .collect();
     let first = numbers.first().copied();
     let is_text = data_type.contains("char") || data_type.contains("text");
-    Definition {
+    ColumnDefinition {
         name: "a".into(),
         column_type: column_type.into(),
         is_nullable: true,
@@ -29,7 +29,7 @@ fn definition(column_type: &str) -> Definition {
         numeric_scale: numbers.get(1).copied(),
         datetime_precision: if data_type.contains("time") { first } else { None },
         data_type,
-        ..Definition::default()
+        ..ColumnDefinition::default()
     }
 }
 
@@ -148,24 +148,25 @@ fn objects_go_into_text_where_it_was_asked_for() {
 fn names_that_are_not_certain_are_met_by_nothing() {
     let rules = Rules::default();
     let shown = definition("enum('a','b?','A')");
-    let of = |definition: &Definition, name: &str| {
+    let of = |definition: &ColumnDefinition, name: &str| {
         words(&Column::new(definition).unwrap(), Value::Text(name.as_bytes()), &rules)
     };
     assert!(of(&shown, "b?").unwrap_err().contains("CREATE TEMPORARY TABLES"));
     assert_eq!(of(&shown, "A").unwrap(), "'A'");
     let names = ["a", "b😀", "A"].map(String::from).to_vec();
-    let read = Definition { members: Some(names), shadowed: vec![2], ..shown };
+    let read = ColumnDefinition { members: Some(names), shadowed: vec![2], ..shown };
     assert_eq!(of(&read, "b😀").unwrap(), "'b😀'");
     assert_eq!(of(&read, "a").unwrap(), "'a'");
     assert!(of(&read, "A").unwrap_err().contains("collation"));
     assert!(of(&read, "b?").is_err());
-    let fewer = Definition { members: Some(vec!["a".to_string()]), ..read };
+    let fewer = ColumnDefinition { members: Some(vec!["a".to_string()]), ..read };
     assert!(Column::new(&fewer).is_err());
 }
 
 #[test]
 fn a_character_set_that_nobody_knows_is_not_written_to() {
-    let unknown = Definition { character_set: Some("gbk".into()), ..definition("varchar(5)") };
+    let unknown =
+        ColumnDefinition { character_set: Some("gbk".into()), ..definition("varchar(5)") };
     let column = Column::new(&unknown).unwrap();
     assert!(column.check_writable().unwrap_err().to_string().contains("gbk"));
     check(&column, Value::Text(b"a"), &Rules::default(), None);
@@ -215,13 +216,13 @@ fn empty_text_of_csv_is_text_or_nothing() {
 #[test]
 fn null_is_a_value_and_absent_is_none() {
     let rules = Rules::default();
-    let of = |change: fn(&mut Definition)| {
+    let of = |change: fn(&mut ColumnDefinition)| {
         let mut definition = definition("int");
         change(&mut definition);
         Column::new(&definition).unwrap()
     };
-    let computed = |a: &mut Definition| a.extra = "VIRTUAL GENERATED".into();
-    let counted = |a: &mut Definition| {
+    let computed = |a: &mut ColumnDefinition| a.extra = "VIRTUAL GENERATED".into();
+    let counted = |a: &mut ColumnDefinition| {
         a.is_nullable = false;
         a.extra = "auto_increment".into();
     };

@@ -1,0 +1,75 @@
+//! What a run would meet at its start if it began now: a port or a lock that somebody has. What another
+//! run of the same pipeline has will be free when that ends, so it is a warning.
+
+use std::io::{Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::app::{self, Fitted};
+use crate::config::Settings;
+use crate::error::{Error, Result};
+use crate::observe::bind;
+use crate::part::in_use;
+use crate::rejects::{FLAG as REJECTS_FLAG, RejectPath};
+use crate::sink::file::FLAG as OUTPUT_FLAG;
+use crate::sink::mysql::Guard;
+
+/// Somebody on this machine answers at once, or is not one of ours.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
+const ANSWER_BYTES_MAX: u64 = 64 * 1024;
+
+/// Warnings about what is taken for the moment. An error where it would be for the next run, too.
+pub fn of_files_and_ports(settings: &Settings) -> Result<Vec<String>> {
+    let places = [
+        (app::output(settings), OUTPUT_FLAG),
+        (settings.rejects.as_ref().map(RejectPath::path), REJECTS_FLAG),
+    ];
+    let held = places.iter().filter_map(|(path, flag)| in_use((*path)?, flag));
+    let mut warnings: Vec<String> = held.map(|error| for_the_moment(&error)).collect();
+    if let Some(port) = settings.metrics.port {
+        let host = &settings.metrics.host;
+        match bind(host, port) {
+            Ok(bound) => drop(bound),
+            Err(error) if is_served_by(host, port, &settings.pipeline_id) => {
+                warnings.push(for_the_moment(&error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(warnings)
+}
+
+/// The job of a table, which only its server knows of.
+pub async fn of_job(settings: &Settings, table: &Fitted) -> Result<Option<String>> {
+    let guard = Guard::new((*table.target.settings).clone(), app::job_identity(settings));
+    Ok(guard.in_use().await?.map(|error| for_the_moment(&error)))
+}
+
+fn for_the_moment(error: &Error) -> String {
+    format!("a run that begins now would end with exit code {}: {error}", code_of(error))
+}
+
+fn code_of(error: &Error) -> u8 {
+    crate::outcome::Outcome::from(error.kind).exit_code()
+}
+
+/// Whether a run of this pipeline answers there.
+fn is_served_by(host: &str, port: u16, pipeline_id: &str) -> bool {
+    let info = info(host, port).unwrap_or_default();
+    info.get("pipeline_id").and_then(Value::as_str) == Some(pipeline_id)
+}
+
+fn info(host: &str, port: u16) -> Option<Value> {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let address = (bare, port).to_socket_addrs().ok()?.next()?;
+    let mut stream = TcpStream::connect_timeout(&address, ANSWER_MAX).ok()?;
+    stream.set_read_timeout(Some(ANSWER_MAX)).ok()?;
+    stream.set_write_timeout(Some(ANSWER_MAX)).ok()?;
+    stream.write_all(b"GET /info HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer).ok()?;
+    let (_, body) = answer.split_once("\r\n\r\n")?;
+    serde_json::from_str(body).ok()
+}

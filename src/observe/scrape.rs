@@ -1,0 +1,134 @@
+//! Everything a scrape can show, taken at one moment, and the samples made of it.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::event::Vitals;
+use crate::observe::process::Process;
+use crate::observe::stats::Stats;
+use crate::report::{Latencies, RunNumbers, Sizes};
+
+/// What does not change in a run. Nothing of it is secret: all of it is shown to who asks.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    pub pipeline_id: String,
+    pub run_id: String,
+    /// Kind of the source, as in `--source-type`.
+    pub source: &'static str,
+    /// Kind of the sink, as in `--sink-type`.
+    pub sink: &'static str,
+    pub source_format: &'static str,
+    pub sink_format: &'static str,
+    pub version: &'static str,
+    pub revision: &'static str,
+    /// From `--expect-every`.
+    pub expected_interval: Option<Duration>,
+}
+
+/// The revision this was built from, where `build.rs` could tell.
+pub const REVISION: &str = match option_env!("FLOWGAUGE_REVISION") {
+    Some(revision) => revision,
+    None => "unknown",
+};
+
+/// One moment of a run.
+#[derive(Debug)]
+pub struct Scrape<'a> {
+    pub run: RunNumbers,
+    pub vitals: &'a Vitals,
+    pub identity: &'a Identity,
+    pub process: Process,
+    pub started_at: SystemTime,
+    pub ended_at: Option<SystemTime>,
+}
+
+impl<'a> Scrape<'a> {
+    pub fn now(stats: &'a Stats, identity: &'a Identity) -> Scrape<'a> {
+        // The numbers come before the end: those with an outcome have their time, too.
+        let run = stats.numbers();
+        Scrape {
+            ended_at: run.outcome.and_then(|_| stats.ended_at()),
+            run,
+            vitals: stats.vitals(),
+            identity,
+            process: Process::read(),
+            started_at: stats.started_at(),
+        }
+    }
+}
+
+/// One series: the values of its metric's labels in their order, and what it shows.
+#[derive(Debug)]
+pub struct Sample<'a> {
+    pub labels: Vec<&'a str>,
+    pub value: SampleValue<'a>,
+}
+
+#[derive(Debug)]
+pub enum SampleValue<'a> {
+    Number(f64),
+    Latencies(&'a Latencies),
+    Sizes(&'a Sizes),
+    Quantiles(&'a Latencies),
+}
+
+pub fn sample<'a>(labels: &[&'a str], number: impl Number) -> Sample<'a> {
+    Sample { labels: labels.to_vec(), value: SampleValue::Number(number.number()) }
+}
+
+/// The one series of a metric without labels.
+pub fn one<'a>(number: impl Number) -> Vec<Sample<'a>> {
+    vec![sample(&[], number)]
+}
+
+/// The one series of a metric without labels, absent while its value is unknown.
+pub fn maybe<'a>(number: Option<impl Number>) -> Vec<Sample<'a>> {
+    number.map(one).unwrap_or_default()
+}
+
+pub fn latencies(latencies: &Latencies) -> Vec<Sample<'_>> {
+    vec![Sample { labels: Vec::new(), value: SampleValue::Latencies(latencies) }]
+}
+
+pub fn sizes(sizes: &Sizes) -> Vec<Sample<'_>> {
+    vec![Sample { labels: Vec::new(), value: SampleValue::Sizes(sizes) }]
+}
+
+pub fn quantiles<'a>(label: &'a str, latencies: &'a Latencies) -> Sample<'a> {
+    Sample { labels: vec![label], value: SampleValue::Quantiles(latencies) }
+}
+
+/// What can stand behind a series: counts as they are, times in seconds.
+pub trait Number {
+    fn number(self) -> f64;
+}
+
+impl Number for f64 {
+    fn number(self) -> f64 {
+        self
+    }
+}
+
+impl Number for u64 {
+    fn number(self) -> f64 {
+        self as f64
+    }
+}
+
+impl Number for bool {
+    fn number(self) -> f64 {
+        f64::from(u8::from(self))
+    }
+}
+
+impl Number for Duration {
+    fn number(self) -> f64 {
+        self.as_secs_f64()
+    }
+}
+
+impl Number for SystemTime {
+    /// Seconds since the epoch; a clock that stands before it counts as standing on it.
+    fn number(self) -> f64 {
+        self.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+    }
+}

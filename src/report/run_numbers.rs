@@ -1,0 +1,123 @@
+//! The numbers of a run at one moment: what every reader - scrape, log line, progress, summary -
+//! is given, so that no two of them can disagree.
+
+use std::time::Duration;
+
+use crate::event::{Counter, Operation, RunState, SchemaOperation, Stage, Wait};
+use crate::outcome::Outcome;
+use crate::record::{Counts, ErrorType};
+
+/// A latency distribution.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Latencies {
+    pub count: u64,
+    pub sum: Duration,
+    pub p50: Duration,
+    pub p95: Duration,
+    pub p99: Duration,
+    /// Counts up to and including each upper bound in seconds, cumulative, ascending.
+    pub buckets: Vec<(f64, u64)>,
+}
+
+/// A distribution of sizes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sizes {
+    pub count: u64,
+    pub sum: u64,
+    /// Counts up to and including each upper bound, cumulative, ascending.
+    pub buckets: Vec<(f64, u64)>,
+}
+
+/// Where the time of one stage went, summed over its threads.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StageTime {
+    pub busy: Duration,
+    /// Indexed as `Wait::ALL`.
+    pub waits: [Duration; 4],
+}
+
+impl StageTime {
+    pub fn waited(&self, wait: Wait) -> Duration {
+        self.waits[wait as usize]
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct RunNumbers {
+    pub state: RunState,
+    /// Set once the run has ended.
+    pub outcome: Option<Outcome>,
+    pub elapsed: Duration,
+    pub records_read: u64,
+    pub counts: Counts,
+    pub bytes_read: u64,
+    pub bytes_written: u64,
+    pub stored_position: u64,
+    pub stored_expected: Option<u64>,
+    pub records_expected: Option<u64>,
+    pub fetch: Latencies,
+    pub insert: Latencies,
+    pub batch: Latencies,
+    pub run: Latencies,
+    pub batch_records: Sizes,
+    pub batch_bytes: Sizes,
+    /// Indexed as `Stage::ALL`.
+    pub stages: [StageTime; 3],
+    /// How often each thing went wrong, rejected records included; zeros included.
+    pub errors: Vec<(Stage, ErrorType, u64)>,
+    pub retries: Vec<(Stage, ErrorType, u64)>,
+    /// Rejected records that were decided, by type; only those that occurred.
+    pub rejected: Vec<(ErrorType, u64)>,
+    /// Indexed as `Stage::ALL`.
+    pub rate_limited: [u64; 3],
+    /// Segments by the reason their end was where it is: records, bytes, large, end.
+    pub flushes: [u64; 4],
+    /// Requests to a search server by operation and answer; zeros included.
+    pub requests: Vec<(Operation, &'static str, u64)>,
+    /// Changes of the target's shape, and whether they were done; zeros included.
+    pub schema_changes: Vec<(SchemaOperation, bool, u64)>,
+    /// How long those took.
+    pub schema_change: Latencies,
+    /// Indexed by `Counter`.
+    pub counters: [u64; Counter::COUNT],
+}
+
+impl RunNumbers {
+    /// Read and not yet settled.
+    pub fn residual(&self) -> u64 {
+        self.records_read.saturating_sub(self.counts.processed())
+    }
+
+    pub fn stage(&self, stage: Stage) -> &StageTime {
+        &self.stages[stage as usize]
+    }
+
+    pub fn counted(&self, counter: Counter) -> u64 {
+        self.counters[counter as usize]
+    }
+
+    /// Between 0 and 1; unknown where the source cannot tell how much there is.
+    pub fn progress(&self) -> Option<f64> {
+        if let Some(expected) = self.records_expected.filter(|&expected| expected > 0) {
+            return Some((self.counts.processed() as f64 / expected as f64).min(1.0));
+        }
+        let expected = self.stored_expected.filter(|&expected| expected > 0)?;
+        Some((self.stored_position as f64 / expected as f64).min(1.0))
+    }
+
+    /// Time left at the average rate so far.
+    pub fn eta(&self) -> Option<Duration> {
+        let done = self.progress().filter(|&done| done > 0.0)?;
+        Duration::try_from_secs_f64(self.elapsed.as_secs_f64() * (1.0 - done) / done).ok()
+    }
+
+    /// Settled records a second, over the whole run so far.
+    pub fn rate(&self) -> f64 {
+        per_second(self.counts.processed(), self.elapsed)
+    }
+}
+
+pub fn per_second(amount: u64, elapsed: Duration) -> f64 {
+    let seconds = elapsed.as_secs_f64();
+    if seconds > 0.0 { amount as f64 / seconds } else { 0.0 }
+}

@@ -1,0 +1,435 @@
+//! Tables that --create-table makes: of what a sample of the records has, and of what --types says.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use crate::support::database::on_both;
+use crate::support::indices::Indices;
+use crate::support::load::Loaded;
+use crate::support::{Database, Finished, Load, Server, Workdir, needs, test_name, workdir};
+
+on_both! {
+    needs!("mariadb"), needs!("mysql"), needs!("mariadb11");
+    what_comes_late_is_in_the_sample
+    a_guess_that_fails_says_so
+    times_are_known_in_text
+    types_decide_columns
+    check_tries_records_against_the_table
+    names_in_objects_are_joined
+    keys_have_room_for_the_longest_text
+}
+
+/// Each column of `t` as `name type`.
+fn columns(database: &Database) -> Vec<String> {
+    let sql = "SELECT CONCAT(COLUMN_NAME, ' ', COLUMN_TYPE) FROM information_schema.COLUMNS \
+               WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 't' ORDER BY ORDINAL_POSITION";
+    let plain = |line: String| {
+        let line = line.replace("bigint(20)", "bigint");
+        // What JSON is to MariaDB.
+        if database.server.is_mariadb { line.replace("j longtext", "j json") } else { line }
+    };
+    database.client.lines(sql).into_iter().map(plain).collect()
+}
+
+fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
+    (1..=count).fold(String::new(), |mut text, n| {
+        let _ = writeln!(text, "{}", line(n));
+        text
+    })
+}
+
+fn what_comes_late_is_in_the_sample(server: &Server) {
+    let database = Database::new(server);
+    // Of 300 bytes each: 9,000 of them are far beyond the first 256 KiB.
+    let pad = "x".repeat(260);
+    let mut text = lines(9_000, |n| format!("{{\"id\":{n},\"a\":0.5,\"pad\":\"{pad}\"}}"));
+    text += "{\"id\":9001,\"a\":0.5,\"points\":[1,2],\"loyalty\":\"gold\"}\n";
+    // And what no sample has.
+    text += &lines(2_000, |n| format!("{{\"id\":{},\"a\":1}}", 20_000 + n));
+    text += "{\"id\":30000,\"a\":0.30000000000000004}\n";
+    for _night in 0..2 {
+        let load = Load::jsonl(&database, workdir!(), &text);
+        load.with("--create-table --key id").run().completes();
+    }
+    let sql = "SELECT a + 0, points, loyalty FROM t WHERE id IN (9001, 30000) ORDER BY id";
+    let found = database.client.lines(sql);
+    assert!(found[0].ends_with("|gold"), "{found:?}");
+    assert!(found[1].starts_with("0.30000000000000004"), "{found:?}");
+}
+
+fn a_guess_that_fails_says_so(server: &Server) {
+    let database = Database::new(server);
+    let text = format!("id,n\n{}20000,1.5\n", lines(12_000, |n| format!("{n},{n}")));
+    let load = |args: &str| {
+        let load = Load::csv(&database, workdir!(), &text);
+        load.with("--infer --create-table --key id --mode upsert").with(args).run()
+    };
+    let remedy = format!("ALTER TABLE `{}`.`t` MODIFY `n` DECIMAL(40,20)", database.name);
+    load("")
+        .ends_with(3)
+        .says("by a guess from the first 10,000 records")
+        .says(&remedy)
+        .says("--types n=decimal(40,20)");
+    database.client.run(&remedy);
+    load("").completes();
+    database.client.run("DROP TABLE t");
+    load("--types n=decimal(40,20)").completes();
+    // What the user said is no guess.
+    database.client.run("DROP TABLE t");
+    load("--types n=int").ends_with(3).says_not("guess");
+}
+
+fn times_are_known_in_text(server: &Server) {
+    let database = Database::new(server);
+    let csv = "id,day,at,point,clock,us,wide,flag\n\
+        1,2024-02-29,2024-02-29 10:11,2024-02-29T10:11:12+02:00,10:11:12,01/02/2024,0.1,True\n\
+        2,,,,,,,\n\
+        3,1999-12-31,2024-02-29T10:11:12.123456,2024-02-29T10:11:12Z,23:59:59.5,03/04/2024,12345678901234567890.5,false\n";
+    let made = [
+        "id bigint",
+        "day date",
+        "at datetime(6)",
+        "point datetime(6)",
+        "clock time(6)",
+        "us longtext",
+        "wide decimal(40,20)",
+        "flag tinyint(1)",
+    ];
+    for _night in 0..2 {
+        let load = Load::csv(&database, workdir!(), csv);
+        load.with("--infer --create-table --key id").run().completes();
+    }
+    assert_eq!(columns(&database), made);
+    let sql = "SELECT day, at, point, clock FROM t ORDER BY id";
+    assert_eq!(
+        database.client.lines(sql),
+        [
+            "2024-02-29|2024-02-29 10:11:00.000000|2024-02-29 08:11:12.000000|10:11:12.000000",
+            "NULL|NULL|NULL|NULL",
+            "1999-12-31|2024-02-29 10:11:12.123456|2024-02-29 10:11:12.000000|23:59:59.500000",
+        ]
+    );
+    // The same as documents, in which a number is a number.
+    database.client.run("DROP TABLE t");
+    let documents = "{\"id\":1,\"day\":\"2024-02-29\",\"at\":\"2024-02-29 10:11\",\"point\":\"2024-02-29T10:11:12Z\",\"clock\":\"10:11:12\",\"us\":\"01/02/2024\",\"wide\":12345678901234567890.5,\"flag\":true}\n";
+    let load = Load::jsonl(&database, workdir!(), documents);
+    load.with("--create-table --key id").run().completes();
+    assert_eq!(columns(&database), made);
+    // Without a word, text stays text.
+    database.client.run("DROP TABLE t");
+    Load::csv(&database, workdir!(), csv).with("--create-table --key id").run().completes();
+    assert_eq!(columns(&database)[1..3], ["day longtext", "at longtext"]);
+}
+
+const TYPES: &str = "id=bigint unsigned,day=date,at=datetime(3),n=decimal(12,2),v=varchar(7),j=json,b=bool,f=float,e=epoch_ms,t=time(0)";
+
+const TYPED: [&str; 10] = [
+    "id bigint unsigned",
+    "day date",
+    "at datetime(3)",
+    "n decimal(12,2)",
+    "v varchar(7)",
+    "j json",
+    "b tinyint(1)",
+    "f double",
+    "e datetime(3)",
+    "t time",
+];
+
+fn types_decide_columns(server: &Server) {
+    let database = Database::new(server);
+    let csv = "id,day,at,n,v,j,b,f,e,t\n7,2024-01-02,2024-01-02 03:04:05,1.5,x,\"[1]\",1,2,1500,10:11:12\n";
+    let run =
+        |load: Load<'_>| load.with("--create-table --key id --types").arg(TYPES).run().completes();
+    run(Load::csv(&database, workdir!(), csv));
+    assert_eq!(columns(&database), TYPED);
+    let row = database.client.lines("SELECT day, at, n, v, b, f, e, t FROM t");
+    assert_eq!(
+        row,
+        ["2024-01-02|2024-01-02 03:04:05.000|1.50|x|1|2|1970-01-01 00:00:01.500|10:11:12"]
+    );
+    database.client.run("DROP TABLE t");
+    let document = "{\"id\":7,\"day\":\"2024-01-02\",\"at\":\"2024-01-02 03:04:05\",\"n\":1.5,\"v\":\"x\",\"j\":[1],\"b\":true,\"f\":2,\"e\":1500,\"t\":\"10:11:12\"}\n";
+    run(Load::jsonl(&database, workdir!(), document));
+    assert_eq!(columns(&database), TYPED);
+    // Into the table that is there now.
+    run(Load::jsonl(&database, workdir!(), document));
+    // Some field may still come.
+    database.client.run("DROP TABLE t");
+    let load = Load::jsonl(&database, workdir!(), "{\"id\":1,\"late\":2}\n");
+    load.with("--create-table --key id --types late=varchar(9),id=int").run().completes();
+    assert_eq!(columns(&database), ["id bigint", "late varchar(9)"]);
+}
+
+fn check_tries_records_against_the_table(server: &Server) {
+    let database = Database::new(server);
+    let text = "id,n,name\n1,1,a\n2,x,b\n3,3,c\n";
+    let load = |args: &str| Load::csv(&database, workdir!(), text).with(args).run();
+    let args = "--create-table --key id --infer --types n=int";
+    let looked = load(&format!("check {args}")).ends_with(3);
+    looked.finished.assert_stdout_has("1 of them would be rejected; --max-errors is 0");
+    looked.finished.assert_stdout_has("would create");
+    let looked = load(&format!("check {args} --max-errors 1")).ends_with(0);
+    looked.finished.assert_stdout_has("not a");
+    let about = |looked: &Loaded| {
+        let lines = looked.finished.stdout.lines();
+        let table = lines.skip_while(|line| !line.trim_start().starts_with("field ")).skip(1);
+        let names = |line: &str| line.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
+        table.take_while(|line| !line.is_empty()).map(names).collect::<Vec<_>>()
+    };
+    let before = about(&looked);
+    assert_eq!(before.len(), 3, "{}", looked.finished);
+    // Nothing is left of a look.
+    assert!(database.client.lines("SHOW TABLES").is_empty());
+    load(args).ends_with(3);
+    database.client.run("DROP TABLE t");
+    load(&format!("{args} --max-errors 1")).ends_with(0);
+    assert_eq!(about(&load("check --infer --max-errors 1")).len(), before.len());
+    // Every type there is looks the same beforehand and when it is there.
+    let all = "{\"id\":1,\"i\":1,\"u\":18446744073709551615,\"d\":0.5,\"f\":1e9,\"b\":true,\"t\":\"x\",\"j\":[1],\"day\":\"2024-01-02\",\"at\":\"2024-01-02 03:04\",\"k\":\"k\"}\n";
+    database.client.run("DROP TABLE t");
+    let look = || {
+        let load = Load::jsonl(&database, workdir!(), all);
+        load.with("check --create-table --key id,k --types t=varchar(9)").run().ends_with(0)
+    };
+    let mapping = |looked: &Loaded| {
+        let lines = looked.finished.stdout.lines();
+        let lines = lines.skip_while(|line| !line.trim_start().starts_with("field "));
+        let table = lines.take_while(|line| !line.is_empty());
+        // Widths of numbers say nothing, and what a field is called is of the sample.
+        let plain = |line: &str| {
+            let cells: Vec<&str> =
+                line.split("  ").map(str::trim).filter(|c| !c.is_empty()).collect();
+            cells.get(2..).unwrap_or_default().join("|").replace("(20)", "")
+        };
+        table.map(plain).collect::<Vec<_>>()
+    };
+    let before = mapping(&look());
+    let load = Load::jsonl(&database, workdir!(), all);
+    load.with("--create-table --key id,k --types t=varchar(9)").run().completes();
+    assert_eq!(before, mapping(&look()));
+}
+
+fn names_in_objects_are_joined(server: &Server) {
+    let database = Database::new(server);
+    let text = "{\"id\":1,\"o\":{\"a\":1,\"p\":{\"x\":2}}}\n{\"id\":2,\"o\":null}\n";
+    let load = |text: &str, args: &str| {
+        let load = Load::jsonl(&database, workdir!(), text);
+        load.with("--flatten --flatten-separator _ --key id").with(args).run()
+    };
+    load(text, "--create-table").completes();
+    assert_eq!(columns(&database), ["id bigint", "o_a bigint", "o_p_x bigint"]);
+    // A column whose field comes late.
+    let late = lines(3_000, |n| format!("{{\"id\":{n},\"pad\":\"{}\"}}", "x".repeat(200)));
+    let late = format!(
+        "{late}{{\"id\":5000,\"o\":{{\"a\":7,\"p\":{{\"x\":8}}}},\"pad\":\"\"}}\n{{\"id\":5001,\"o\":null}}\n"
+    );
+    database.client.run("ALTER TABLE t ADD pad LONGTEXT");
+    load(&late, "").completes();
+    assert_eq!(database.client.lines("SELECT o_a, o_p_x FROM t WHERE id = 5000"), ["7|8"]);
+    load("{\"id\":6000,\"o\":{\"a\":9}}\n", "--select id,o_a").completes();
+    load("{\"id\":6001,\"o\":{\"a\":9}}\n", "--select id,o_a=o.a").completes();
+    assert_eq!(database.client.lines("SELECT o_a FROM t WHERE id >= 6000"), ["9", "9"]);
+    // Two fields that would be one column.
+    load("{\"id\":1,\"o\":{\"a\":1},\"o_a\":2}\n", "")
+        .ends_with(2)
+        .says("the fields 'o.a' and 'o_a' both go into column 'o_a'");
+    database.client.run("DROP TABLE t");
+    load("{\"id\":1,\"o\":{\"a\":1},\"o_a\":2}\n", "--create-table")
+        .ends_with(2)
+        .says("the fields 'o.a' and 'o_a' would both be column 'o_a'");
+    database.client.run("CREATE TABLE t (id INT PRIMARY KEY, o_a INT, pad LONGTEXT)");
+    let meet = late.lines().take(3_000).fold(String::new(), |text, line| text + line + "\n");
+    load(&(meet + "{\"id\":9000,\"o\":{\"a\":1},\"o_a\":2}\n"), "")
+        .ends_with(3)
+        .says("'o_a'")
+        .says("both go into this column");
+}
+
+#[test]
+fn names_in_objects_are_joined_in_files() {
+    let workdir = workdir!();
+    workdir.write("in.jsonl", "{\"id\":1,\"o\":{\"a\":1}}\n");
+    workdir.write("met.jsonl", "{\"id\":1,\"o\":{\"a\":1},\"o_a\":2}\n");
+    let run = |file: &str, args: &[&str]| {
+        let program = workdir.flowgauge().args(["--jsonl-file", file, "--output-file", "out.csv"]);
+        program.args(args).run()
+    };
+    run("in.jsonl", &["--flatten", "--flatten-separator", "__"]).assert_code(0);
+    workdir.assert_file("out.csv", "id,o__a\n1,1\n");
+    run("met.jsonl", &["--flatten", "--flatten-separator", "_"])
+        .assert_code(2)
+        .assert_stderr_has("the fields 'o.a' and 'o_a' would both be column 'o_a'");
+    run("in.jsonl", &["--flatten-separator", "_"])
+        .assert_code(2)
+        .assert_stderr_has("without --flatten there are no such names");
+}
+
+fn keys_have_room_for_the_longest_text(server: &Server) {
+    let database = Database::new(server);
+    let key = |length: usize| format!("k,v\n{},1\n", "k".repeat(length));
+    let load =
+        |text: &str| Load::csv(&database, workdir!(), text).with("--create-table --key k").run();
+    load(&key(300)).completes();
+    assert_eq!(columns(&database)[0], "k varchar(600)");
+    database.client.run("DROP TABLE t");
+    load(&key(3)).completes();
+    assert_eq!(columns(&database)[0], "k varchar(191)");
+    database.client.run("DROP TABLE t");
+    load(&key(800)).ends_with(2).says("'k' cannot be part of a key");
+}
+
+/// Documents into table `t`.
+fn load(
+    indices: &Indices,
+    database: &Database,
+    workdir: &Workdir,
+    index: &str,
+    args: &[&str],
+) -> Finished {
+    let mut verb: Vec<&str> = Vec::new();
+    let rest = match args.first() {
+        Some(&"check") => {
+            verb.push("check");
+            &args[1..]
+        }
+        _ => args,
+    };
+    database
+        .flowgauge(workdir)
+        .args(verb)
+        .args(["--source-type", "elasticsearch", "--es-url", &indices.address, "--es-index", index])
+        .args(["--db-table", "t", "--rejects", "rejects.jsonl"])
+        .args(rest)
+        .run()
+}
+
+fn fill(indices: &Indices, index: &str, documents: &[Value]) {
+    let documents: Vec<(String, String)> =
+        (1..).zip(documents).map(|(n, document)| (format!("d{n}"), document.to_string())).collect();
+    indices.fill(index, &documents);
+}
+
+/// Documents that say otherwise than their mapping, each in its own way, among many that do not.
+fn differing(indices: &Indices) -> String {
+    let mappings = json!({ "dynamic": false, "properties": {
+        "tags": { "type": "keyword" },
+        "code": { "type": "keyword", "ignore_above": 4 },
+        "n": { "type": "integer" },
+        "big": { "type": "byte", "ignore_malformed": true },
+        "f": { "type": "double" },
+        "d": { "type": "date", "ignore_malformed": true },
+        "at": { "type": "date" },
+        "nanos": { "type": "date_nanos" },
+        "flag": { "type": "boolean" },
+        "plain": { "type": "long" },
+        "o": { "properties": { "x": { "type": "keyword" } } },
+    } });
+    let index = indices.make("differing", json!({ "mappings": mappings }));
+    let plain = json!({ "tags": "a", "code": "abcd", "n": 1, "big": 1, "f": 0.5, "d": "2024-01-02", "at": 1500, "nanos": "2024-01-02T03:04:05Z", "flag": true, "plain": "12", "o": { "x": "y" } });
+    let mut documents = vec![plain; 1_600];
+    documents.push(json!({ "tags": ["a", "b"], "code": "abcdefgh", "n": 1.7, "big": "no number" }));
+    documents
+        .push(json!({ "f": 9_007_199_254_740_993_u64, "d": "02.01.2024", "extra": "not mapped" }));
+    documents.push(json!({ "at": "2024-01-02T03:04:05.123456Z", "nanos": "2024-01-02T03:04:05.123456789Z", "flag": "" }));
+    documents.push(json!({ "o": [{ "x": "y" }, { "x": "z" }] }));
+    fill(indices, &index, &documents);
+    index
+}
+
+fn documents_differ_from_their_mapping(indices: &Indices, server: &Server) {
+    let (database, workdir) = (Database::new(server), workdir!());
+    let index = differing(indices);
+    load(indices, &database, &workdir, &index, &["check", "--create-table"])
+        .assert_code(0)
+        .assert_stdout_has("field 'tags' is keyword in the mapping, and documents have arrays or objects there: its column is json")
+        .assert_stdout_has("none of them would be rejected");
+    for _night in 0..2 {
+        load(indices, &database, &workdir, &index, &["--create-table"]).assert_code(0);
+    }
+    assert_eq!(database.client.number("SELECT COUNT(*) FROM t"), 1_604);
+    let made = columns(&database);
+    let has = |column: &str| assert!(made.iter().any(|made| made == column), "{column}: {made:?}");
+    [
+        "code longtext",
+        "n decimal(40,20)",
+        "big longtext",
+        "f decimal(40,20)",
+        "d longtext",
+        "at datetime(6)",
+        "nanos longtext",
+        "flag longtext",
+        "plain bigint",
+        "extra longtext",
+    ]
+    .into_iter()
+    .for_each(has);
+    let sql = "SELECT COUNT(*) FROM t WHERE JSON_LENGTH(tags) = 2 OR code = 'abcdefgh'";
+    assert_eq!(database.client.number(sql), 1);
+
+    // An object that is an array in some documents is a column of its own.
+    database.client.run("DROP TABLE t");
+    for _night in 0..2 {
+        load(indices, &database, &workdir, &index, &["--create-table", "--flatten"]).assert_code(0);
+    }
+    assert_eq!(database.client.number("SELECT COUNT(*) FROM t WHERE JSON_LENGTH(o) = 2"), 1);
+
+    // What the user says goes before the mapping and before the sample.
+    database.client.run("DROP TABLE t");
+    let types = "tags=json,code=varchar(8),n=decimal(12,2),plain=bigint unsigned,nothere=int";
+    load(indices, &database, &workdir, &index, &["--create-table", "--types", types])
+        .assert_code(2)
+        .assert_stderr_has("--types names 'nothere'");
+    let types = types.replace(",nothere=int", ",extra=varchar(99)");
+    load(indices, &database, &workdir, &index, &["--create-table", "--types", &types])
+        .assert_code(0);
+    let made = columns(&database);
+    for column in
+        ["code varchar(8)", "n decimal(12,2)", "plain bigint unsigned", "extra varchar(99)"]
+    {
+        assert!(made.iter().any(|made| made == column), "{column}: {made:?}");
+    }
+}
+
+#[test]
+fn documents_of_elasticsearch_7_into_mariadb() {
+    let indices = Indices::new(needs!("elasticsearch"), test_name!());
+    documents_differ_from_their_mapping(&indices, &Server::mariadb(needs!("mariadb")));
+}
+
+#[test]
+fn documents_of_elasticsearch_8_into_mysql() {
+    let indices = Indices::new(needs!("elasticsearch8"), test_name!());
+    documents_differ_from_their_mapping(&indices, &Server::mysql(needs!("mysql")));
+}
+
+#[test]
+fn documents_of_opensearch_into_mysql() {
+    let indices = Indices::new(needs!("opensearch2"), test_name!());
+    documents_differ_from_their_mapping(&indices, &Server::mysql(needs!("mysql")));
+}
+
+/// The sample is of both ends of each index, also where an alias stands for them.
+#[test]
+fn each_index_is_looked_at_from_both_ends() {
+    let indices = Indices::new(needs!("elasticsearch"), test_name!());
+    let server = Server::mariadb(needs!("mariadb"));
+    let (database, workdir) = (Database::new(&server), workdir!());
+    let mappings =
+        json!({ "properties": { "tags": { "type": "keyword" }, "n": { "type": "long" } } });
+    for (short, at) in [("a", 0), ("b", 3_999)] {
+        let body = json!({ "settings": { "number_of_shards": 1 }, "mappings": mappings });
+        let index = indices.make(short, body);
+        let mut documents = vec![json!({ "tags": "x", "n": 1 }); 4_000];
+        documents[at] = if at == 0 { json!({ "tags": ["x"] }) } else { json!({ "n": 1.5 }) };
+        fill(&indices, &index, &documents);
+    }
+    let alias = indices.name("both");
+    let (a, b) = (indices.name("a"), indices.name("b"));
+    let add = |index: &str| json!({ "add": { "index": index, "alias": alias } });
+    indices.ask("POST", "/_aliases", &json!({ "actions": [add(&a), add(&b)] }).to_string());
+    load(&indices, &database, &workdir, &alias, &["--create-table"]).assert_code(0);
+    assert_eq!(database.client.number("SELECT COUNT(*) FROM t"), 8_000);
+    assert!(columns(&database).contains(&"n decimal(40,20)".to_string()));
+}
