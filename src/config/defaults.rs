@@ -58,6 +58,10 @@ const DEFAULTS: &[(&str, Unwritten)] = &[
     ("es-index", Depends(|| words("the name of the table"))),
     ("es-query", Depends(|| words("all documents"))),
     ("es-fields", Depends(|| words("all"))),
+    (
+        "es-meta",
+        Depends(|| words("_id, _routing where a document has one, and _index of several indices")),
+    ),
     ("es-ca", Depends(|| words("the system's CA certificates"))),
     ("es-slices", Depends(|| format!("min({SLICES_BY_DEFAULT}, shards)"))),
     // Longer than a page takes, sink and all; the server's own tools take the same.
