@@ -399,17 +399,6 @@ fn columns_of<'a>(fields: impl Iterator<Item = &'a Field>) -> Result<Vec<String>
     Ok(columns)
 }
 
-/// The source in words that stay the same from run to run.
-pub fn source_words(source: &SourceSettings) -> String {
-    match source {
-        SourceSettings::Csv(csv) => format!("csv {}", csv.files.join(", ")),
-        SourceSettings::Jsonl(jsonl) => format!("jsonl {}", jsonl.files.join(", ")),
-        SourceSettings::Elastic(elastic) => {
-            format!("elasticsearch {} {}", elastic.shown_urls(), elastic.indices.join(","))
-        }
-    }
-}
-
 /// The file that is written, where it is one.
 pub fn output(settings: &Settings) -> Option<&Path> {
     match &settings.sink {

@@ -497,7 +497,7 @@ pub const OPTIONS: &[Opt] = &[
         Theme::Records,
         "flatten-separator",
         "TEXT",
-        "What stands between the names of such fields where they are columns, such as _",
+        "Separator between the names of nested fields in column names, such as _",
     ),
     one(
         Theme::Records,

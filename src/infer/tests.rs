@@ -1,6 +1,5 @@
 use proptest::prelude::*;
 
-use super::widen::Dated;
 use super::*;
 use crate::record::{ColumnType, FieldKind};
 

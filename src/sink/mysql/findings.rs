@@ -8,6 +8,7 @@ use super::session::server::{Cluster, ServerInfo};
 use super::target::Known;
 use super::{MysqlSettings, Table, Target, connect};
 use crate::error::Result;
+use crate::report::text;
 
 /// All of it, in the order in which it is shown.
 #[derive(Clone, Debug, Default)]
@@ -104,8 +105,9 @@ fn about_table(findings: &mut Findings, table: &Table) {
             "holds rows, and the server has no count of them".to_string()
         }
         false => format!(
-            "about {} rows and {} bytes by the server's statistics",
-            table.rows_estimate, table.bytes_estimate
+            "about {} and {} bytes by the server's statistics",
+            text::counted(table.rows_estimate, "row"),
+            table.bytes_estimate
         ),
     };
     findings.say("table", format!("{}, {}, {size}", table.name, table.engine));

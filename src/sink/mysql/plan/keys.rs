@@ -209,7 +209,8 @@ fn no_key(given: &PlanInput<'_>, mode: Mode, keys: &Keys<'_>) -> Error {
         false => format!("; not all columns are written of {}", keys.names().join(", ")),
     };
     Error::config(format!(
-        "--mode {}: table {} has no unique key within the written columns{there}",
+        "--mode {}: table {} has no unique key within the written columns, so nothing says which row \
+         a record belongs to{there}",
         mode.as_str(),
         given.table.name
     ))
