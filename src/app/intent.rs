@@ -21,7 +21,7 @@ pub fn intent(settings: &Settings, table: Option<&Fitted>) -> String {
             file.format.as_str()
         ),
         SinkSettings::Mysql(mysql) => {
-            let plan = table.and_then(|table| table.plan.as_ref());
+            let plan = table.map(|table| &table.plan);
             let manner = plan.map(|plan| manner(plan, mysql.mode.is_some()));
             format!(
                 "{source} into mysql {} at {}{}",

@@ -293,7 +293,7 @@ pub const OPTIONS: &[Opt] = &[
     switch(
         Theme::Source,
         "allow-empty",
-        "An empty file without a header, or an index name that matches nothing, is an empty source and no error",
+        "An empty file without a header, or a pattern of files or indices that matches nothing, is an empty source and no error",
     ),
     switch(Theme::Csv, "infer", "Infer column types from the first records"),
     names(

@@ -64,10 +64,8 @@ fn described(target: &Target, known: &Known<'_>, session: &Session) -> Findings 
         findings.warnings.extend(new.warnings.iter().cloned());
     }
     findings.new_columns = known.new_columns.map(NewColumns::sql);
-    if let (Some(plan), Some(table)) = (known.plan, known.table) {
-        findings.mapping = mapping(plan, table, known.fields);
-        about_plan(&mut findings, plan);
-    }
+    findings.mapping = mapping(known.plan, known.table, known.fields);
+    about_plan(&mut findings, known.plan);
     findings
 }
 

@@ -25,11 +25,11 @@ pub struct Target {
 #[derive(Clone, Copy)]
 pub struct Known<'a> {
     pub fields: &'a [Field],
-    pub plan: Option<&'a Plan>,
+    pub plan: &'a Plan,
     pub new_table: Option<&'a NewTable>,
     pub new_columns: Option<&'a NewColumns>,
     /// As it was found, or as it would be.
-    pub table: Option<&'a Table>,
+    pub table: &'a Table,
     /// `StateTables::definitions`.
     pub state_tables: &'a [String],
 }
