@@ -152,7 +152,7 @@ impl Heard {
 
 fn received(signal: Signal) {
     let mut stopped = what_stops();
-    let Some(stop) = &stopped.stop else { leave(signal) };
+    let Some(stop) = stopped.stop.clone() else { leave(signal) };
     let is_first = stop.signal(signal);
     stopped.came.get_or_insert(signal);
     if is_first {

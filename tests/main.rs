@@ -124,6 +124,10 @@ mod suite {
     mod files_written;
     // The summary for programs: before, at and after the end of a run.
     mod summaries;
+    // Backups of indices, and what is restored from them.
+    mod backup;
+    // Columns for fields that the table has none for.
+    mod mysql_new_fields;
     // Configuration files: all pipelines of one, paths, variables.
     mod config_files;
     // Rejected records of a run stay where they are.

@@ -13,8 +13,8 @@ use crate::record::{Field, Shape};
 use crate::sink::Sink;
 use crate::sink::file::{FileSettings, FileSink, Format, OutputTarget};
 use crate::sink::mysql::{
-    Guard, Guesses, JobIdentity, MysqlSettings, MysqlSink, NewTable, OtherFields, Plan, Planning,
-    Table, Target as MysqlTarget, planned,
+    Guard, Guesses, JobIdentity, MysqlSettings, MysqlSink, NewColumns, NewFields, NewTable,
+    OtherFields, Plan, Planning, Table, Target as MysqlTarget, planned, with_columns,
 };
 use crate::source::csv::CsvSource;
 use crate::source::elastic::ElasticSource;
@@ -41,6 +41,8 @@ pub struct Fitted {
     pub target: Box<MysqlTarget>,
     /// What would be created, were this not a look.
     pub new_table: Option<NewTable>,
+    /// Columns that would be added, were this not a look.
+    pub new_columns: Option<NewColumns>,
     /// As it was found, or as it would be created.
     pub table: Option<Table>,
     /// None where there is no table, nor one that would be created.
@@ -236,28 +238,37 @@ async fn fit_table(
     observer: &Arc<dyn Observer>,
     is_look: bool,
 ) -> Result<Fitted> {
+    let is_untyped = matches!(settings.source, SourceSettings::Csv(_));
+    let selection = settings.selection.as_ref();
+    let selection = selection.map(|selection| (&selection.old[..], &selection.new[..]));
     let is_new = target.table.is_none() && target.settings.create_table;
-    let sampled = match is_new {
+    let known = target.planning(source.fields(), selection, !is_untyped, is_untyped);
+    let without_column =
+        target.table.as_ref().map_or_else(Vec::new, |table| known.without_column(table));
+    let is_added = !without_column.is_empty() && target.settings.new_fields == NewFields::Add;
+    let unsampled = || Sampled { fields: source.fields().to_vec(), ..Sampled::default() };
+    // Also for a refusal, which shows how columns are added.
+    let sampled = match is_new || !without_column.is_empty() {
         true => {
             let sample = async || {
                 let source = Arc::clone(source);
                 beside(move || source.sample()).await
             };
-            persist(OPENING, observer, Stage::Fetch, sample).await?
+            match persist(OPENING, observer, Stage::Fetch, sample).await {
+                Err(error) if is_new || is_added => return Err(error),
+                sampled => sampled.unwrap_or_else(|_| unsampled()),
+            }
         }
-        false => Sampled { fields: source.fields().to_vec(), ..Sampled::default() },
+        false => unsampled(),
     };
     let Sampled { fields, of, notes } = sampled;
-    let is_untyped = matches!(settings.source, SourceSettings::Csv(_));
     let has_many_indices = source.key().contains(&"_index");
-    let selection = settings.selection.as_ref();
-    let selection = selection.map(|selection| (&selection.old[..], &selection.new[..]));
     let planning = target.planning(&fields, selection, !is_untyped, is_untyped);
     let mut new_table = target.new_table(&fields, selection, is_untyped, has_many_indices)?;
     let mut table = target.table.clone();
     let mut guesses = None;
     if let Some(new_table) = &mut new_table {
-        new_table.warnings.extend(notes);
+        new_table.warnings.extend(notes.iter().cloned());
         guesses = Some(Guesses::new(new_table, &of));
         if is_look {
             table = Some(planned(new_table)?);
@@ -268,6 +279,24 @@ async fn fit_table(
             table = target.table.clone();
         }
     }
+    let mut new_columns = None;
+    if is_added {
+        let new = target.new_columns(&without_column, &fields, is_untyped)?;
+        guesses = Some(Guesses::of_new_columns(&new, &of));
+        if is_look {
+            table = Some(with_columns(target.table()?, &new)?);
+            new_columns = Some(new);
+        } else {
+            notes.iter().for_each(|note| tracing::warn!("{note}"));
+            target.add_columns(&new, &**observer).await?;
+            tracing::info!(
+                "table {}: columns {} were added, their types chosen from {of}",
+                new.table,
+                new.names()
+            );
+            table = target.table.clone();
+        }
+    }
     let new_table = new_table.filter(|_| is_look);
     let table_or_none = table.as_ref().map_or_else(|| target.table(), Ok);
     let mut plan = planning.plan(table_or_none?)?;
@@ -275,7 +304,17 @@ async fn fit_table(
     let is_key_doubtful = !doubts.is_empty();
     plan.warnings.extend(doubts);
     let plan = Some(plan);
-    Ok(Fitted { target, new_table, table, plan, fields, guesses, planning, is_key_doubtful })
+    Ok(Fitted {
+        target,
+        new_table,
+        new_columns,
+        table,
+        plan,
+        fields,
+        guesses,
+        planning,
+        is_key_doubtful,
+    })
 }
 
 /// The fields that tell rows apart.

@@ -3,9 +3,10 @@
 //! `ends` opens what a run moves records between, `intent` says what will be done, `session` is one
 //! run, `summary` is what is told of it, `run_all` what pipelines share that are run one after another,
 //! `preflight` what can be known before it: `keep_apart` that no file is used for two things, `stream`
-//! that standard streams are there. `bounded` waits for what may hang. `refusal` is told where not even
+//! that standard streams are there. `backup` is what restores the dates of one, `bounded` waits for what may hang. `refusal` is told where not even
 //! the settings are known.
 
+mod backup;
 mod bounded;
 mod ends;
 mod intent;

@@ -108,6 +108,7 @@ impl RefusedRun {
             output: OutputKind::File,
             rejects: None,
             rejects_lost: 0,
+            restore: None,
             unclear: 0,
             log_lines_dropped: 0,
             has_idle_cores: false,

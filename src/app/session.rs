@@ -14,7 +14,7 @@ use super::preflight::open_rejects;
 use super::stream::is_stream;
 use super::summary::Unwritten;
 use super::text_files::text_files;
-use super::{complain, complain_of, show_bar, summary};
+use super::{backup, complain, complain_of, show_bar, summary};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
 use crate::event::{Observer, Vitals};
@@ -27,7 +27,7 @@ use crate::part::in_use;
 use crate::pipeline::{self, Ending, MaxErrors, OnRejected, RetryPolicy, Run, Stop};
 use crate::record::{Counts, Rejected};
 use crate::rejects::RejectFile;
-use crate::report::{OutputKind, Report, text};
+use crate::report::{OutputKind, Report, Restore, text};
 use crate::secret::by_name;
 use crate::signals;
 use crate::sink::MarkPolicy;
@@ -47,6 +47,7 @@ const COUNT_WAIT_MAX: Duration = Duration::from_millis(100);
 pub struct RunSession {
     stats: Arc<Stats>,
     ending: Ending,
+    restore: Option<Restore>,
     /// Nothing was moved, not even begun to be.
     is_refused: bool,
     summary: SummaryFile,
@@ -76,6 +77,7 @@ impl RunSession {
         let session = RunSession {
             stats: Arc::new(Stats::new(Arc::clone(&vitals))),
             ending: Ending::default(),
+            restore: None,
             is_refused: false,
             summary: SummaryFile::Writable,
             server: None,
@@ -150,6 +152,7 @@ impl RunSession {
             let outcome = stop.received().map_or(Outcome::Internal, Outcome::Interrupted);
             return Ok(Ending { outcome, ..Ending::default() });
         };
+        self.restore = backup::restore(settings, &*ends.source);
         let sink = ends.sink.ok_or_else(|| Error::internal("a run without a sink"))?;
         let table = ends.table.as_deref();
         tracing::info!(
@@ -247,6 +250,7 @@ impl RunSession {
             output: output_kind(settings),
             rejects: ending.rejects.as_ref().map(|path| path.display().to_string()),
             rejects_lost: ending.rejects_lost,
+            restore: self.restore.clone(),
             unclear: ending.unclear,
             log_lines_dropped: standard_error().dropped(),
             has_idle_cores: has_idle_cores(settings),

@@ -324,7 +324,7 @@ pub const OPTIONS: &[Opt] = &[
         Theme::Elastic,
         "es-meta",
         "NAMES",
-        "Metadata fields to put before the fields of whole documents: _id, _index, _routing, _version",
+        "Metadata fields to put before the fields of whole documents: _id, _index, _routing, _version, or none [default: what a restore needs: _id, _routing where a document has one, _index of several indices]",
     ),
     one(Theme::Elastic, "es-user", "NAME", "User name, with --es-pass or --es-pass-file"),
     one(
@@ -419,7 +419,7 @@ pub const OPTIONS: &[Opt] = &[
         Theme::Mysql,
         "new-fields",
         NewFields::NAMES,
-        "What to do with fields that have no column in the table: end the run, or ignore them",
+        "What to do with fields that have no column in the table: end the run, ignore them, or add columns where the server does it instantly",
     ),
     choice(
         Theme::Mysql,
@@ -497,7 +497,7 @@ pub const OPTIONS: &[Opt] = &[
         Theme::Records,
         "flatten-separator",
         "TEXT",
-        "What stands between the names of such fields where they are columns, such as _ [default: .]",
+        "What stands between the names of such fields where they are columns, such as _",
     ),
     one(
         Theme::Records,

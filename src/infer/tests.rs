@@ -1,6 +1,6 @@
-use super::widen::Dated;
 use proptest::prelude::*;
 
+use super::widen::Dated;
 use super::*;
 use crate::record::{ColumnType, FieldKind};
 

@@ -196,6 +196,12 @@ impl Rows {
         self.other(CellKind::Json, value);
     }
 
+    /// JSON that is put together from these parts.
+    pub fn json_parts(&mut self, parts: &[&[u8]]) {
+        parts.iter().for_each(|part| self.arena.extend_from_slice(part));
+        self.other(CellKind::Json, &[]);
+    }
+
     pub fn bool(&mut self, value: bool) {
         self.other(if value { CellKind::True } else { CellKind::False }, &[]);
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::counters::COUNTERS;
-use super::{Latencies, Report, bottleneck, busy_share};
+use super::{Latencies, Report, Restore, bottleneck, busy_share};
 use crate::event::{Stage, Wait};
 
 pub fn summary(report: &Report) -> Value {
@@ -53,6 +53,7 @@ pub fn summary(report: &Report) -> Value {
         "log_lines_dropped": report.log_lines_dropped,
         "rejects_file": report.rejects,
         "rejects_lost": report.rejects_lost,
+        "restore_types": report.restore.as_ref().and_then(Restore::types),
         "published": report.published.is_some(),
         "output": report.published.as_ref().and_then(|published| published.name.clone()),
         "bytes": { "read": run.bytes_read, "written": run.bytes_written },

@@ -4,11 +4,13 @@
 mod bottleneck;
 pub mod counters;
 pub mod json;
+mod restore;
 mod run_numbers;
 mod silence;
 pub mod text;
 
 pub use bottleneck::{bottleneck, busy_share};
+pub use restore::Restore;
 pub use run_numbers::{Latencies, RunNumbers, Sizes, StageTime, per_second};
 pub use silence::{LastSign, SILENCE_MIN, Silence};
 
@@ -35,6 +37,8 @@ pub struct Report {
     pub rejects: Option<String>,
     /// Rejected records that are in no file.
     pub rejects_lost: u64,
+    /// What restores the dates of the backup that was written.
+    pub restore: Option<Restore>,
     /// Rows of which nobody knows whether they are in the table.
     pub unclear: u64,
     /// Lines of the log that could not be written, up to the end of the run.

@@ -79,6 +79,9 @@ pub fn summary(report: &Report) -> String {
     if let Some(bottleneck) = bottleneck(run) {
         line(format!("  limit: {}", bottleneck.sentence(report)));
     }
+    if let Some(restore) = report.restore.as_ref().filter(|_| report.published.is_some()) {
+        restore.lines().iter().for_each(|text| line(format!("  {}", Line(text))));
+    }
     out
 }
 

@@ -252,7 +252,8 @@ fn check_rewritten(indices: &Indices, workdir: &Workdir, setting: &str, value: s
     let index =
         indices.make("anew", json!({ "settings": { setting: value }, "mappings": mappings }));
     indices.fill(&index, &owned(&[("1", r#"{"o":{"p":[3,1,2]},"b":3,"a":"x"}"#)]));
-    let finished = indices.read_by(workdir, &index).args(["--output-file", "out.jsonl"]).run();
+    let args = ["--output-file", "out.jsonl", "--es-meta", "none"];
+    let finished = indices.read_by(workdir, &index).args(args).run();
     finished.assert_code(0);
     finished.assert_stderr_has(&format!(
         "WARN the index '{index}' does not keep documents as they were sent"

@@ -302,7 +302,7 @@ fn a_node_that_is_not_there_is_passed_over() {
     let workdir = workdir!();
     let server = script().start();
     let nodes = format!("127.0.0.1:{},{}", free_port(), server.address);
-    let args = format!("--es-index orders --es-url {nodes} {PAGES}");
+    let args = format!("--es-index orders --es-url {nodes} --es-meta none {PAGES}");
     let finished = workdir.flowgauge().args(args.split(' ')).run();
     finished.assert_code(0);
     assert_same_text("out.jsonl", &lines(&small(DOCUMENTS)), &workdir.read("out.jsonl"));

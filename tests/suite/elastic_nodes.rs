@@ -17,7 +17,7 @@ fn script() -> Script {
 /// A run that is told of these nodes, and what it counted.
 #[track_caller]
 fn run(workdir: &Workdir, nodes: &[String]) -> (Finished, Scrape) {
-    let args = format!("--es-index orders --es-url {} {PAGES}", nodes.join(","));
+    let args = format!("--es-index orders --es-url {} --es-meta none {PAGES}", nodes.join(","));
     let program = workdir.flowgauge().args(args.split(' '));
     let program = program.args(["--metrics-port", "0", "--summary-json", "-"]);
     let mut running = program.stdout_full().spawn();

@@ -91,10 +91,13 @@ impl Indices {
         workdir.flowgauge().args(args).arg(index)
     }
 
-    /// Reads an index into `out.jsonl` and gives its lines, sorted.
+    /// Reads an index into `out.jsonl` and gives its lines, sorted: documents alone, unless `args` say
+    /// what is to stand before their fields.
     #[track_caller]
     pub fn lines(&self, workdir: &Workdir, index: &str, args: &str) -> Vec<String> {
         let program = self.read_by(workdir, index).args(["--output-file", "out.jsonl"]);
+        let none = if args.contains("--es-meta") { "" } else { " --es-meta none" };
+        let args = format!("{args}{none}");
         let args = args.split(' ').filter(|arg| !arg.is_empty());
         program.args(args).run().assert_code(0);
         let mut lines: Vec<String> = workdir.read("out.jsonl").lines().map(str::to_owned).collect();

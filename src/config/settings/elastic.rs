@@ -8,7 +8,7 @@ use crate::config::option_reader::OptionReader;
 use crate::config::small_file;
 use crate::config::units;
 use crate::source::SegmentLimit;
-use crate::source::elastic::{Auth, ElasticSettings, ElasticTls};
+use crate::source::elastic::{Auth, ElasticSettings, ElasticTls, Metadata};
 use crate::source::named_fields::NamedFields;
 
 /// Far more than a server takes.
@@ -18,6 +18,9 @@ const SLICES_MAX: u64 = 1024;
 
 /// What stands beside a document.
 const METADATA_FIELDS: [&str; 4] = ["_id", "_index", "_routing", "_version"];
+
+/// Documents and nothing beside them.
+const NO_METADATA: &str = "none";
 
 impl OptionReader<'_> {
     /// `table` names the index where nobody else does.
@@ -133,16 +136,19 @@ impl OptionReader<'_> {
         self.secret("es-token").map_or(Auth::None, Auth::Bearer)
     }
 
-    fn metadata(&mut self) -> Vec<String> {
-        let names = self.list("es-meta").unwrap_or_default();
+    fn metadata(&mut self) -> Metadata {
+        let Some(names) = self.list("es-meta") else { return Metadata::Identity };
+        if names == [NO_METADATA] {
+            return Metadata::Named(Vec::new());
+        }
         for name in &names {
             if !METADATA_FIELDS.contains(&name.as_str()) {
                 self.wrong(
                     "es-meta",
-                    &format!("'{name}' is not one of {}", METADATA_FIELDS.join(", ")),
+                    &format!("'{name}' is not one of {}, or none", METADATA_FIELDS.join(", ")),
                 );
             }
         }
-        names
+        Metadata::Named(names)
     }
 }

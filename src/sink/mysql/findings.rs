@@ -1,5 +1,6 @@
 //! What there is to know of a target before anything is written, for the command `check`.
 
+use super::ddl::NewColumns;
 use super::plan::{MappingRow, Plan, WritePath, mapping};
 use super::rights::{Right, rights};
 use super::session::Session;
@@ -17,6 +18,8 @@ pub struct Findings {
     pub mapping: Vec<MappingRow>,
     /// The table that a run would create.
     pub new_table: Option<String>,
+    /// The statement by which a run would add columns.
+    pub new_columns: Option<String>,
     pub warnings: Vec<String>,
     /// What the account lacks; a run would fail.
     pub missing: Vec<String>,
@@ -59,6 +62,7 @@ fn described(target: &Target, known: &Known<'_>, session: &Session) -> Findings 
         findings.new_table = Some(new.sql.clone());
         findings.warnings.extend(new.warnings.iter().cloned());
     }
+    findings.new_columns = known.new_columns.map(NewColumns::sql);
     if let (Some(plan), Some(table)) = (known.plan, known.table) {
         findings.mapping = mapping(plan, table, known.fields);
         about_plan(&mut findings, plan);

@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 
-use super::ddl::{NewTable, sql_of};
+use super::column::ColumnDefinition;
+use super::ddl::{NewColumns, NewTable, sql_of};
 use super::plan::Plan;
 use super::table_name::{TableName, quoted};
 use crate::infer::{Shape, remedies};
@@ -22,10 +23,24 @@ pub struct Guesses {
 
 impl Guesses {
     pub fn new(table: &NewTable, of: &str) -> Guesses {
-        let is_guessed = |name: &str| table.guessed.iter().any(|guessed| guessed == name);
-        let columns = table.columns.iter().filter(|column| is_guessed(&column.name));
+        Guesses::of_columns(&table.name, &table.columns, &table.guessed, of)
+    }
+
+    /// The same of columns that this run has added, or would add.
+    pub fn of_new_columns(new: &NewColumns, of: &str) -> Guesses {
+        Guesses::of_columns(&new.table, &new.definitions, &new.guessed, of)
+    }
+
+    fn of_columns(
+        table: &TableName,
+        columns: &[ColumnDefinition],
+        guessed: &[String],
+        of: &str,
+    ) -> Guesses {
+        let is_guessed = |name: &str| guessed.iter().any(|guessed| guessed == name);
+        let columns = columns.iter().filter(|column| is_guessed(&column.name));
         Guesses {
-            table: table.name.clone(),
+            table: table.clone(),
             of: of.to_string(),
             types: columns
                 .map(|column| (column.name.clone(), column.column_type.clone()))

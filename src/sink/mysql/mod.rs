@@ -25,7 +25,7 @@ pub mod zone;
 
 pub use column::{Column, ColumnDefinition, ColumnKind, Preset};
 pub use committing::sink::MysqlSink;
-pub use ddl::NewTable;
+pub use ddl::{NewColumns, NewTable};
 pub use findings::{Findings, findings};
 pub use guess::Guesses;
 pub use job::guard::Guard;
@@ -36,7 +36,7 @@ pub use rules::Rules;
 pub use session::server::Server;
 pub use session::{Session, connect};
 pub use settings::{Address, Missing, Mode, MysqlSettings, NewFields, Tls, TlsMode};
-pub use table::{Table, planned};
+pub use table::{Table, planned, with_columns};
 pub use table_name::TableName;
 pub use target::{Known, Planning, Target};
 pub use trouble::Trouble;

@@ -14,7 +14,7 @@ pub fn settings() -> MysqlSettings {
         user: "u".to_string(),
         password: None,
         database: Some("d".to_string()),
-        table: TableName::new("t"),
+        table: TableName { database: None, table: "t".to_string() },
         tls: Tls { mode: TlsMode::Disabled, ca: None },
         connect_timeout: Duration::from_secs(10),
         statement_timeout: Duration::from_secs(60),

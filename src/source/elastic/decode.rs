@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::clash::Clash;
 use super::malformed;
 use crate::error::Result;
 use crate::record::{ErrorType, Place, Rows, Segment, Shape, Value};
@@ -18,6 +19,7 @@ pub struct HitDecode {
     pub picker: Picker,
     /// Of `METADATA_FIELDS`, what goes in front of the fields of whole documents.
     pub metadata: Vec<String>,
+    pub clash: Clash,
 }
 
 /// A hit as it is served. Other fields of it, such as `sort`, are no part of the record.
@@ -143,40 +145,45 @@ impl HitDecode {
         self.picker.saw_whole(source);
         if self.metadata.is_empty() {
             rows.json(source.as_bytes());
-        } else {
-            self.splice(&hit, source, spliced);
-            rows.json(spliced);
+            return Ok(());
         }
+        if let Some(name) = self.clash.find(source) {
+            let reason = format!(
+                "the document has a field '{name}' of its own; --es-meta none copies documents as they are"
+            );
+            return Err(RecordFault::new(ErrorType::Parse, reason));
+        }
+        self.metadata(&hit, spliced);
+        // Behind its brace, the document goes on in its own words.
+        let fields = &source[1..];
+        let comma: &[u8] = match spliced.is_empty() || fields.trim_start().starts_with('}') {
+            true => b"",
+            false => b",",
+        };
+        rows.json_parts(&[b"{", spliced, comma, fields.as_bytes()]);
         Ok(())
     }
 
-    /// The document with what stands beside it as its first fields, otherwise in its own words.
-    fn splice(&self, hit: &Hit, source: &str, spliced: &mut Vec<u8>) {
-        spliced.clear();
-        spliced.push(b'{');
+    /// What stands beside the document, as fields of it, without a comma at the end.
+    fn metadata(&self, hit: &Hit, fields: &mut Vec<u8>) {
+        fields.clear();
         for name in &self.metadata {
             let value = hit.metadata(name);
             if matches!(value, Value::Absent) {
                 continue;
             }
-            if spliced.len() > 1 {
-                spliced.push(b',');
+            if !fields.is_empty() {
+                fields.push(b',');
             }
-            spliced.push(b'"');
-            spliced.extend_from_slice(name.as_bytes());
-            spliced.extend_from_slice(b"\":");
+            fields.push(b'"');
+            fields.extend_from_slice(name.as_bytes());
+            fields.extend_from_slice(b"\":");
             match value {
-                Value::Text(text) => quote(text, spliced),
-                Value::Number(words) => spliced.extend_from_slice(words),
-                _ => spliced.extend_from_slice(b"null"),
+                Value::Text(text) => quote(text, fields),
+                Value::Number(words) => fields.extend_from_slice(words),
+                _ => fields.extend_from_slice(b"null"),
             }
         }
-        let fields = &source[1..];
-        let is_empty = fields.trim_start().starts_with('}');
-        if spliced.len() > 1 && !is_empty {
-            spliced.push(b',');
-        }
-        spliced.extend_from_slice(fields.as_bytes());
     }
 }
 
@@ -193,6 +200,13 @@ fn bad(raw: &[u8]) -> RecordFault {
 
 /// Text as JSON writes it.
 fn quote(text: &[u8], out: &mut Vec<u8>) {
+    let is_plain = |byte: &u8| *byte >= 0x20 && *byte != b'"' && *byte != b'\\';
+    if text.iter().all(is_plain) {
+        out.push(b'"');
+        out.extend_from_slice(text);
+        out.push(b'"');
+        return;
+    }
     let text = std::str::from_utf8(text).expect("names of documents were read as text");
     let quoted = serde_json::to_string(text).expect("text can always be written as JSON");
     out.extend_from_slice(quoted.as_bytes());

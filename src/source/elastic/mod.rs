@@ -7,6 +7,7 @@ mod address;
 mod ask;
 mod body;
 mod circuit;
+mod clash;
 mod client;
 mod credential_mask;
 mod cursor;
@@ -39,6 +40,7 @@ use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
+use self::clash::Clash;
 use self::cursor::HitCursor;
 use self::decode::{HitDecode, METADATA_FIELDS};
 pub use self::opening::SLICES_BY_DEFAULT;
@@ -68,8 +70,7 @@ pub struct ElasticSettings {
     pub tls: ElasticTls,
     /// Parts that are read side by side.
     pub slices: Option<usize>,
-    /// Of `_id`, `_index`, `_routing` and `_version`: put in front of the fields of whole documents.
-    pub metadata: Vec<String>,
+    pub metadata: Metadata,
     /// An object in a document is its fields, named `outer.inner`.
     pub flatten: bool,
     /// What stands between the names of such fields where they are columns, if that is no dot.
@@ -91,6 +92,31 @@ pub struct ElasticSettings {
     pub limit: SegmentLimit,
     /// Bytes that the run may take, of which nothing is used before the first page.
     pub memory: usize,
+}
+
+/// What goes in front of the fields of whole documents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Metadata {
+    /// What tells documents apart, so that they can be restored: `_id`, `_routing` where a document has
+    /// one, and `_index` where there are several indices.
+    Identity,
+    /// These of `_id`, `_index`, `_routing` and `_version`.
+    Named(Vec<String>),
+}
+
+impl Metadata {
+    fn names(&self, index_count: usize) -> Vec<String> {
+        let names: &[&str] = match self {
+            Metadata::Named(names) => return names.clone(),
+            Metadata::Identity if index_count > 1 => &["_id", "_routing", "_index"],
+            Metadata::Identity => &["_id", "_routing"],
+        };
+        names.iter().map(|name| name.to_string()).collect()
+    }
+
+    fn has_version(&self) -> bool {
+        matches!(self, Metadata::Named(names) if names.iter().any(|name| name == "_version"))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -176,7 +202,7 @@ impl ElasticSource {
             reader: Arc::new(opened.reader),
             splits: names.into_iter().map(|name| Split { name, is_file: false }).collect(),
             fields: opened.fields,
-            metadata,
+            metadata: metadata.names(opened.indices.len()),
             flatten,
             separator,
             total: opened.total,
@@ -266,6 +292,7 @@ impl Source for ElasticSource {
             names: self.splits.iter().map(|split| split.name.clone()).collect(),
             picker: picker.watched(watch),
             metadata: self.metadata.clone(),
+            clash: Clash::new(&self.metadata),
         }))
     }
 

@@ -172,7 +172,7 @@ fn reader(
         total: 0,
         delivered: AtomicU64::new(0),
         slices: AtomicUsize::new(1),
-        version: AtomicBool::new(settings.metadata.iter().any(|name| name == "_version")),
+        version: AtomicBool::new(settings.metadata.has_version()),
         limit: Mutex::new(within_a_record(settings.limit)),
         window: page_sizer::PAGE_RECORDS_MAX,
         scroll_size: 1,

@@ -173,10 +173,11 @@ pub struct ScriptedElastic {
 }
 
 impl ScriptedElastic {
-    /// The program, told to read from here.
+    /// The program, told to read from here: documents alone, unless a flag says what is to stand before
+    /// their fields.
     pub fn read_by(&self, workdir: &Workdir) -> Flowgauge {
         let args = ["--source-type", "elasticsearch", "--es-index", "orders", "--es-url"];
-        workdir.flowgauge().args(args).arg(&self.address)
+        workdir.flowgauge().args(args).arg(&self.address).env("FLOWGAUGE_ES_META", "none")
     }
 
     /// Another node of the same cluster, with a fault of its own; gives its address.

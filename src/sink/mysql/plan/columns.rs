@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{BoundColumn, OtherFields, PlanInput};
 use crate::error::{Error, Result};
 use crate::record::{Field, FieldKind};
+use crate::sink::mysql::ddl::{NewColumns, TableRequest};
 use crate::sink::mysql::rules::{BinaryText, TextOrigin, Times};
 use crate::sink::mysql::{Absent, Column, ColumnKind, NewFields, Preset, Rules};
 
@@ -52,7 +53,7 @@ pub(super) fn bind(given: &PlanInput<'_>) -> Result<Binding> {
     let except = std::mem::take(&mut finding.left_out);
     let others = match (given.selection, given.settings.new_fields) {
         (Some(_), _) => OtherFields::Ignore,
-        (None, NewFields::Refuse) => OtherFields::Stop { except },
+        (None, NewFields::Refuse | NewFields::Add) => OtherFields::Stop { except },
         (None, NewFields::Ignore) => OtherFields::Count { except },
     };
     let mut binding =
@@ -69,6 +70,18 @@ pub(super) fn bind(given: &PlanInput<'_>) -> Result<Binding> {
         }
     }
     Ok(binding)
+}
+
+/// The fields that would go into columns of their names, and find none.
+pub fn without_column<'a>(given: &PlanInput<'a>) -> Vec<&'a Field> {
+    if given.selection.is_some() {
+        return Vec::new();
+    }
+    let mut finding = Finding::default();
+    finding.feeds.resize_with(given.table.columns.len(), || None);
+    finding.by_name(given);
+    let is_without = |field: &&Field| finding.without_column.contains(&field.name.as_str());
+    given.fields.iter().filter(is_without).collect()
 }
 
 impl<'a> Finding<'a> {
@@ -222,8 +235,8 @@ impl<'a> Finding<'a> {
             help = Some(match pairs.is_empty() {
                 true => "name what to write where with --select COLUMN=FIELD".to_string(),
                 false => format!(
-                    "add the columns, or leave the fields out with --select '{}' or with \
-                     --new-fields ignore",
+                    "{}, or leave the fields out with --select '{}' or with --new-fields ignore",
+                    adding(given),
                     pairs.join(",").replace('\'', "'\\''")
                 ),
             });
@@ -231,6 +244,23 @@ impl<'a> Finding<'a> {
         let error =
             Error::config(format!("table {}: {}", given.table.name, self.faults.join("; ")));
         error.help(help.unwrap_or_else(|| "--select COLUMN=FIELD,… says what goes where".into()))
+    }
+}
+
+/// How the columns that are missing come into the table.
+fn adding(given: &PlanInput<'_>) -> String {
+    let fields: Vec<Field> = without_column(given).into_iter().cloned().collect();
+    let request = TableRequest {
+        settings: given.settings,
+        server: given.server,
+        fields: &fields,
+        selection: None,
+        is_untyped: given.is_untyped,
+        has_many_indices: false,
+    };
+    match NewColumns::new(&given.table.existing(), &request) {
+        Ok(new) => format!("add the columns with --new-fields add or by '{}'", new.sql()),
+        Err(_) => "add the columns".to_string(),
     }
 }
 

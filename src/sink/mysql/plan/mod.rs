@@ -11,6 +11,7 @@ use super::rules::Rules;
 use super::settings::Mode;
 use super::table_name::TableName;
 
+pub use columns::without_column;
 pub use decision::{PlanInput, plan};
 pub use keys::LANES_MAX;
 pub use mapping::{MappingRow, mapping};

@@ -100,7 +100,8 @@ fn fields_find_their_columns() {
 fn fields_without_a_column_are_refused_or_left_out() {
     let columns = &["a int", "b int"];
     case("a,x,B,y", columns, &[]).refused(
-        "table d.t: there is no column for fields 'x', 'y'; add the columns, or leave the fields \
+        "table d.t: there is no column for fields 'x', 'y'; add the columns with --new-fields add \
+         or by 'ALTER TABLE `d`.`t` ADD COLUMN `x` JSON NULL, ADD COLUMN `y` JSON NULL', or leave the fields \
          out with --select 'a,b=B' or with --new-fields ignore",
     );
     let ignoring =

@@ -10,6 +10,7 @@ fn decoder(wanted: &Wanted, metadata: &[&str]) -> HitDecode {
         names: vec!["orders".to_string()],
         picker: Picker::new(wanted, METADATA_FIELDS, false).with_paths(),
         metadata: metadata.iter().map(|name| name.to_string()).collect(),
+        clash: Clash::new(&metadata.iter().map(|name| name.to_string()).collect::<Vec<_>>()),
     }
 }
 
