@@ -153,7 +153,6 @@ impl RunSession {
             return Ok(Ending { outcome, ..Ending::default() });
         };
         self.restore = backup::restore(settings, &*ends.source);
-        let sink = ends.sink.ok_or_else(|| Error::internal("a run without a sink"))?;
         let table = ends.table.as_deref();
         tracing::info!(
             "{}: {}; {}, run {}",
@@ -162,13 +161,13 @@ impl RunSession {
             text::counted(settings.worker_count, "worker"),
             settings.run_id
         );
-        for plan in table.iter().filter_map(|table| table.plan.as_ref()) {
-            plan.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        for warning in table.iter().flat_map(|table| &table.plan.warnings) {
+            tracing::warn!("{warning}");
         }
         let run = Arc::new(Run {
             source: ends.source,
             decoder: ends.decoder,
-            sink,
+            sink: ends.sink,
             observer,
             on_rejected: log_rejected(settings.max_errors),
             vitals,

@@ -293,7 +293,7 @@ pub const OPTIONS: &[Opt] = &[
     switch(
         Theme::Source,
         "allow-empty",
-        "An empty file without a header, or an index name that matches nothing, is an empty source and no error",
+        "An empty file without a header, or a pattern of files or indices that matches nothing, is an empty source and no error",
     ),
     switch(Theme::Csv, "infer", "Infer column types from the first records"),
     names(
@@ -497,7 +497,7 @@ pub const OPTIONS: &[Opt] = &[
         Theme::Records,
         "flatten-separator",
         "TEXT",
-        "What stands between the names of such fields where they are columns, such as _",
+        "Separator between the names of nested fields in column names, such as _",
     ),
     one(
         Theme::Records,
