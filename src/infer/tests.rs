@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::widen::Dated;
 use super::*;
 use crate::record::{ColumnType, FieldKind};
 
