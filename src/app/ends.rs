@@ -230,20 +230,21 @@ async fn fit_table(
     let selection = settings.selection.as_ref();
     let selection = selection.map(|selection| (&selection.old[..], &selection.new[..]));
     let is_new = target.table.is_none() && target.settings.create_table;
+    let adds = target.settings.new_fields == NewFields::Add && target.table.is_some();
+    let without_column = |planning: &Planning| {
+        target.table.as_ref().map_or_else(Vec::new, |table| planning.without_column(table))
+    };
     let known = target.planning(source.fields(), selection, !is_untyped, is_untyped);
-    let without_column =
-        target.table.as_ref().map_or_else(Vec::new, |table| known.without_column(table));
-    let is_added = !without_column.is_empty() && target.settings.new_fields == NewFields::Add;
     let unsampled = || Sampled { fields: source.fields().to_vec(), ..Sampled::default() };
-    // Also for a refusal, which shows how columns are added.
-    let sampled = match is_new || !without_column.is_empty() {
+    // Where columns are added, for fields that no mapping has. And for a refusal, which shows how they are.
+    let sampled = match is_new || adds || !without_column(&known).is_empty() {
         true => {
             let sample = async || {
                 let source = Arc::clone(source);
                 beside(move || source.sample()).await
             };
             match persist(OPENING, observer, Stage::Fetch, sample).await {
-                Err(error) if is_new || is_added => return Err(error),
+                Err(error) if is_new || adds => return Err(error),
                 sampled => sampled.unwrap_or_else(|_| unsampled()),
             }
         }
@@ -252,6 +253,8 @@ async fn fit_table(
     let Sampled { fields, of, notes } = sampled;
     let has_many_indices = source.key().contains(&"_index");
     let planning = target.planning(&fields, selection, !is_untyped, is_untyped);
+    let without_column = without_column(&planning);
+    let is_added = adds && !without_column.is_empty();
     let mut new_table = target.new_table(&fields, selection, is_untyped, has_many_indices)?;
     let mut table = target.table.clone();
     let mut guesses = None;

@@ -193,8 +193,12 @@ fn check_another_night(indices: &Indices, server: &Server) {
     let added = night("--mode upsert --new-fields add");
     added.assert_code(0).assert_stderr_has("columns 'labels', 'note', 'size' were added");
     let rows = database.client.lines("SELECT CAST(_id AS CHAR), n, labels, size, note FROM t");
-    assert_eq!(rows, ["a|1|NULL|NULL|NULL", "b|20|[\"x\", \"y\"]|7|NULL", "c|3|\"z\"|NULL|ä"]
-        .map(|row| if server.is_mariadb { row.replace("\", \"", "\",\"") } else { row.to_string() }));
+    assert_eq!(
+        rows,
+        ["a|1|NULL|NULL|NULL", "b|20|[\"x\", \"y\"]|7|NULL", "c|3|\"z\"|NULL|ä"].map(|row| {
+            if server.is_mariadb { row.replace("\", \"", "\",\"") } else { row.to_string() }
+        })
+    );
 }
 
 #[test]
