@@ -147,4 +147,6 @@ mod suite {
     mod created_tables;
     // Data sets of many kinds, each into a table that is made for it, on two nights.
     mod data_sets;
+    // What is said of a run while it runs and at its end: progress, silence, retries, the table.
+    mod progress;
 }

@@ -28,8 +28,7 @@ pub struct Ends {
     pub decoder: Arc<dyn Decode>,
     /// The columns as the sink calls them; none where documents are copied.
     pub names: Vec<String>,
-    /// None where it would have to be created first, and this is only a look.
-    pub sink: Option<Arc<dyn Sink>>,
+    pub sink: Arc<dyn Sink>,
     /// Of segments, as the rows and the memory allow.
     pub limit: SegmentLimit,
     /// Where the sink is a table.
@@ -44,9 +43,8 @@ pub struct Fitted {
     /// Columns that would be added, were this not a look.
     pub new_columns: Option<NewColumns>,
     /// As it was found, or as it would be created.
-    pub table: Option<Table>,
-    /// None where there is no table, nor one that would be created.
-    pub plan: Option<Plan>,
+    pub table: Table,
+    pub plan: Plan,
     /// The source's, after a look at records where a table is made of them.
     pub fields: Vec<Field>,
     guesses: Option<Guesses>,
@@ -174,22 +172,17 @@ impl Ends {
             Destination::File(file, target) => {
                 let (decoder, names) = wanted_by_file(settings, &file, &*source)?;
                 let sink = FileSink::open(&file, target, &decoder.shape(), &names);
-                let sink = Some(Arc::new(sink) as Arc<dyn Sink>);
-                let limit = fit(settings, &*decoder, sink.as_ref())?;
+                let sink = Arc::new(sink) as Arc<dyn Sink>;
+                let limit = fit(settings, &*decoder, &sink)?;
                 Ok(Ends { source, decoder, names, sink, limit, table: None })
             }
             Destination::Mysql(target, guard) => {
                 let fitted = fit_table(settings, &source, target, observer, is_look).await?;
-                let wanted = match &fitted.plan {
-                    Some(plan) => wanted_by_table(plan),
-                    None => Wanted::Everything,
-                };
-                let decoder = source.decoder(&wanted)?;
-                let columns = fitted.plan.iter().flat_map(|plan| &plan.columns);
+                let decoder = source.decoder(&wanted_by_table(&fitted.plan))?;
+                let columns = fitted.plan.columns.iter();
                 let names = columns.map(|bound| bound.column.name.clone()).collect();
-                let sink =
-                    fitted.sink(guard, observer)?.map(|sink| Arc::new(sink) as Arc<dyn Sink>);
-                let limit = fit(settings, &*decoder, sink.as_ref())?;
+                let sink = Arc::new(fitted.sink(guard, observer)) as Arc<dyn Sink>;
+                let limit = fit(settings, &*decoder, &sink)?;
                 Ok(Ends { source, decoder, names, sink, limit, table: Some(Box::new(fitted)) })
             }
         }
@@ -197,12 +190,7 @@ impl Ends {
 }
 
 /// How large a segment may be, now that it is known what its rows are.
-fn fit(
-    settings: &Settings,
-    decoder: &dyn Decode,
-    sink: Option<&Arc<dyn Sink>>,
-) -> Result<SegmentLimit> {
-    let Some(sink) = sink else { return Ok(settings.limit) };
+fn fit(settings: &Settings, decoder: &dyn Decode, sink: &Arc<dyn Sink>) -> Result<SegmentLimit> {
     let memory = settings.memory_limit as usize;
     pipeline::fit(settings.limit, memory, decoder, sink, settings.max_errors)
 }
@@ -298,12 +286,14 @@ async fn fit_table(
         }
     }
     let new_table = new_table.filter(|_| is_look);
-    let table_or_none = table.as_ref().map_or_else(|| target.table(), Ok);
-    let mut plan = planning.plan(table_or_none?)?;
+    let table = match table {
+        Some(table) => table,
+        None => target.table()?.clone(),
+    };
+    let mut plan = planning.plan(&table)?;
     let doubts = source.doubts(&key_fields(&plan));
     let is_key_doubtful = !doubts.is_empty();
     plan.warnings.extend(doubts);
-    let plan = Some(plan);
     Ok(Fitted {
         target,
         new_table,
@@ -324,15 +314,10 @@ fn key_fields(plan: &Plan) -> Vec<&str> {
 }
 
 impl Fitted {
-    fn sink(
-        &self,
-        guard: Option<Arc<Guard>>,
-        observer: &Arc<dyn Observer>,
-    ) -> Result<Option<MysqlSink>> {
-        let Some(plan) = &self.plan else { return Ok(None) };
+    fn sink(&self, guard: Option<Arc<Guard>>, observer: &Arc<dyn Observer>) -> MysqlSink {
         let (planning, observer) = (self.planning.clone(), Arc::clone(observer));
-        let sink = MysqlSink::new(&self.target, planning, plan.clone(), guard, observer);
-        Ok(Some(sink.guessed(self.guesses.clone())))
+        let sink = MysqlSink::new(&self.target, planning, self.plan.clone(), guard, observer);
+        sink.guessed(self.guesses.clone())
     }
 }
 
@@ -397,17 +382,6 @@ fn columns_of<'a>(fields: impl Iterator<Item = &'a Field>) -> Result<Vec<String>
         columns.push(field.column().to_string());
     }
     Ok(columns)
-}
-
-/// The source in words that stay the same from run to run.
-pub fn source_words(source: &SourceSettings) -> String {
-    match source {
-        SourceSettings::Csv(csv) => format!("csv {}", csv.files.join(", ")),
-        SourceSettings::Jsonl(jsonl) => format!("jsonl {}", jsonl.files.join(", ")),
-        SourceSettings::Elastic(elastic) => {
-            format!("elasticsearch {} {}", elastic.shown_urls(), elastic.indices.join(","))
-        }
-    }
 }
 
 /// The file that is written, where it is one.

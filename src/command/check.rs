@@ -127,15 +127,12 @@ fn check(settings: &Settings, out: &mut String) -> Result<()> {
     let _ = writeln!(out, "\nthe first {}{}", text::counted(seen, "record"), total.share(seen));
     let name = ends.source.splits().first().map_or("", |split| &split.name);
     let mut size = None;
-    if ends.sink.is_none() {
-        let _ = writeln!(out, "  were not tried: the table has to be there for that");
-    }
-    if let (Some(sink), Some(segment)) = (&ends.sink, &segment) {
-        let (refused, bytes) = written(out, &**sink, &rows)?;
+    if let Some(segment) = &segment {
+        let (refused, bytes) = written(out, &*ends.sink, &rows)?;
         size = total.known().map(|records| (records, bytes_of(records, segment.records, bytes)));
         rows.rejected.extend(pipeline::reject(&*ends.decoder, name, segment, &rows, refused));
     }
-    rejected(out, settings, &rows, ends.sink.is_some());
+    rejected(out, settings, &rows);
     let _ = write!(out, "\n{}", plan(settings, total, size));
     let is_whole = total == Total::Exactly(seen);
     let budget = settings.max_errors;
@@ -300,8 +297,8 @@ async fn look_at_table(table: &Fitted) -> Result<Findings> {
         StateTables::new(&settings.state_table, &settings.full_table())?.definitions();
     let known = Known {
         fields: &table.fields,
-        plan: table.plan.as_ref(),
-        table: table.table.as_ref(),
+        plan: &table.plan,
+        table: &table.table,
         new_table: table.new_table.as_ref(),
         new_columns: table.new_columns.as_ref(),
         state_tables: &state_tables,
@@ -350,11 +347,8 @@ fn indented(text: &str) -> String {
     text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
-fn rejected(out: &mut String, settings: &Settings, rows: &Rows, is_tried: bool) {
+fn rejected(out: &mut String, settings: &Settings, rows: &Rows) {
     if rows.rejected.is_empty() {
-        if !is_tried {
-            return;
-        }
         let _ = writeln!(out, "  none of them would be rejected");
         return;
     }

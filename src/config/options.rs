@@ -324,7 +324,7 @@ pub const OPTIONS: &[Opt] = &[
         Theme::Elastic,
         "es-meta",
         "NAMES",
-        "Metadata fields to put before the fields of whole documents: _id, _index, _routing, _version, or none [default: what a restore needs: _id, _routing where a document has one, _index of several indices]",
+        "Metadata fields to put before the fields of whole documents: _id, _index, _routing, _version, or none",
     ),
     one(Theme::Elastic, "es-user", "NAME", "User name, with --es-pass or --es-pass-file"),
     one(
@@ -497,7 +497,7 @@ pub const OPTIONS: &[Opt] = &[
         Theme::Records,
         "flatten-separator",
         "TEXT",
-        "What stands between the names of such fields where they are columns, such as _",
+        "Separator between the names of nested fields in column names, such as _",
     ),
     one(
         Theme::Records,

@@ -18,6 +18,7 @@ on_both! {
     check_tries_records_against_the_table
     names_in_objects_are_joined
     keys_have_room_for_the_longest_text
+    a_pipe_and_several_files_are_looked_at
 }
 
 /// Each column of `t` as `name type`.
@@ -278,6 +279,32 @@ fn keys_have_room_for_the_longest_text(server: &Server) {
     assert_eq!(columns(&database)[0], "k varchar(191)");
     database.client.run("DROP TABLE t");
     load(&key(800)).ends_with(2).says("'k' cannot be part of a key");
+}
+
+fn a_pipe_and_several_files_are_looked_at(server: &Server) {
+    let database = Database::new(server);
+    // What was read of a pipe for the sample is not lost.
+    let text = lines(12_000, |n| format!("{{\"id\":{n},\"a\":{n}}}")) + "{\"id\":0,\"b\":1.5}\n";
+    let early = format!("{{\"id\":-1,\"b\":2.5}}\n{text}");
+    let load = Load::stdin_jsonl(&database, workdir!()).with("--create-table --key id");
+    let finished = load.program().stdin(early).run();
+    load.ended(finished).completes();
+    assert_eq!(database.client.number("SELECT COUNT(*) FROM t"), 12_002);
+    database.client.run("DROP TABLE t");
+    let csv = format!("id,n\n{}", lines(3_000, |n| format!("{n},{n}.5")));
+    let load = Load::stdin(&database, workdir!()).with("--create-table --infer --key id");
+    let finished = load.program().stdin(csv).run();
+    load.ended(finished).completes();
+    assert_eq!(columns(&database), ["id bigint", "n decimal(40,20)"]);
+    database.client.run("DROP TABLE t");
+    // Each file has its share; their columns stand in different places.
+    let load = Load::csv(&database, workdir!(), "id,n\n1,1\n2,2\n");
+    load.workdir.write("b.csv", "n,id\n2.5,3\n");
+    load.workdir.write("c.csv", "n,id\n,4\n");
+    load.with("--csv-file b.csv --csv-file c.csv --infer --create-table --key id")
+        .run()
+        .completes();
+    assert_eq!(columns(&database), ["id bigint", "n decimal(40,20)"]);
 }
 
 /// Documents into table `t`.

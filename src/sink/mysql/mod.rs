@@ -33,7 +33,7 @@ pub use job::name::JobIdentity;
 pub use job::state_tables::StateTables;
 pub use plan::{Absent, OtherFields, Plan};
 pub use rules::Rules;
-pub use session::server::Server;
+pub use session::server::ServerInfo;
 pub use session::{Session, connect};
 pub use settings::{Address, Missing, Mode, MysqlSettings, NewFields, Tls, TlsMode};
 pub use table::{Table, planned, with_columns};

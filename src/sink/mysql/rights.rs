@@ -32,8 +32,8 @@ pub(super) async fn rights(
     known: &Known<'_>,
 ) -> Tried<Vec<Right>> {
     let mut probes = Vec::new();
-    if let Some(plan) = known.plan.filter(|plan| !plan.columns.is_empty()) {
-        probes.extend(for_rows(plan));
+    if !known.plan.columns.is_empty() {
+        probes.extend(for_rows(known.plan));
     }
     if let Some(new) = known.new_table {
         probes.push(needed(format!("CREATE {}", new.name), "to create the table", new.sql.clone()));

@@ -7,14 +7,14 @@ use super::column::ColumnDefinition;
 use super::ddl::{NewColumns, NewTable, TableRequest, new_table};
 use super::plan::{Plan, PlanInput, plan, without_column};
 use super::session::connect;
-use super::{MysqlSettings, Server, Table, Trouble, table};
+use super::{MysqlSettings, ServerInfo, Table, Trouble, table};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, SchemaOperation};
 use crate::record::Field;
 
 pub struct Target {
     pub settings: Arc<MysqlSettings>,
-    pub server: Arc<Server>,
+    pub server: Arc<ServerInfo>,
     /// None where there is no such table yet.
     pub table: Option<Table>,
     /// An earlier attempt of the same job may have left rows in a table without a key.
@@ -25,11 +25,11 @@ pub struct Target {
 #[derive(Clone, Copy)]
 pub struct Known<'a> {
     pub fields: &'a [Field],
-    pub plan: Option<&'a Plan>,
+    pub plan: &'a Plan,
     pub new_table: Option<&'a NewTable>,
     pub new_columns: Option<&'a NewColumns>,
     /// As it was found, or as it would be.
-    pub table: Option<&'a Table>,
+    pub table: &'a Table,
     /// `StateTables::definitions`.
     pub state_tables: &'a [String],
 }
@@ -38,7 +38,7 @@ pub struct Known<'a> {
 #[derive(Clone)]
 pub struct Planning {
     settings: Arc<MysqlSettings>,
-    server: Arc<Server>,
+    server: Arc<ServerInfo>,
     fields: Vec<Field>,
     selection: Option<(Vec<String>, Vec<String>)>,
     is_open: bool,

@@ -12,7 +12,7 @@ pub use self::new_columns::{ExistingTable, NewColumns};
 use self::sql_type::SqlType;
 use super::ColumnDefinition;
 use super::rules::Times;
-use super::session::server::Server;
+use super::session::server::ServerInfo;
 use super::settings::MysqlSettings;
 use super::table_name::{TableName, fault_of, quoted, quoted_list};
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ use crate::record::{ColumnType, Field};
 #[derive(Clone, Copy)]
 pub struct TableRequest<'a> {
     pub settings: &'a MysqlSettings,
-    pub server: &'a Server,
+    pub server: &'a ServerInfo,
     pub fields: &'a [Field],
     /// Names in the source and names in the table, in the order of `--select`.
     pub selection: Option<(&'a [String], &'a [String])>,
@@ -68,7 +68,7 @@ struct NewColumn<'a> {
 /// A type as ALTER TABLE takes it.
 pub fn sql_of(column_type: ColumnType) -> String {
     // Only keys differ from server to server.
-    SqlType::said(column_type).sql(false, &Server::default())
+    SqlType::said(column_type).sql(false, &ServerInfo::default())
 }
 
 pub fn new_table(request: &TableRequest<'_>) -> Result<NewTable> {

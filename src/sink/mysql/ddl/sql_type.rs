@@ -2,7 +2,7 @@
 
 use crate::record::{ColumnType, Field, FieldKind};
 use crate::sink::mysql::rules::Times;
-use crate::sink::mysql::{ColumnDefinition, Server};
+use crate::sink::mysql::{ColumnDefinition, ServerInfo};
 
 /// A type to be, by what decides about sizes and keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,7 +165,7 @@ impl SqlType {
     }
 
     /// Keys compare as bytes: the usual collations take different ids for the same.
-    pub(super) fn sql(self, is_key: bool, server: &Server) -> String {
+    pub(super) fn sql(self, is_key: bool, server: &ServerInfo) -> String {
         match self {
             SqlType::Plain(name, _) => name.to_string(),
             SqlType::Decimal(digits, fraction) => format!("DECIMAL({digits},{fraction})"),
@@ -188,7 +188,7 @@ impl SqlType {
 }
 
 /// By its bytes, and without taking spaces off the end.
-fn key_collation(server: &Server) -> &'static str {
+fn key_collation(server: &ServerInfo) -> &'static str {
     match server.is_mariadb {
         true => "utf8mb4_nopad_bin",
         false if server.version >= (8, 0, 17) => "utf8mb4_0900_bin",
@@ -198,7 +198,7 @@ fn key_collation(server: &Server) -> &'static str {
 
 impl SqlType {
     /// What the server will say of such a column.
-    pub(super) fn definition(self, is_key: bool, server: &Server) -> ColumnDefinition {
+    pub(super) fn definition(self, is_key: bool, server: &ServerInfo) -> ColumnDefinition {
         let sql = self.sql(is_key, server).to_ascii_lowercase();
         let (column_type, _) = sql.split_once(" character set").unwrap_or((&sql, ""));
         let (data_type, _) = column_type.split_once(['(', ' ']).unwrap_or((column_type, ""));

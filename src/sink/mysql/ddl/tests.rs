@@ -159,7 +159,7 @@ fn a_table_without_a_key_is_warned_of_or_refused() {
     let some = fields(&[("a", FieldKind::Bool)]);
     assert_eq!(made(&some, |_, _| {}).unwrap().warnings.len(), 1);
     let settings = samples::settings();
-    let server = Server { requires_primary_key: true, ..samples::mysql() };
+    let server = ServerInfo { requires_primary_key: true, ..samples::mysql() };
     let request = TableRequest {
         settings: &settings,
         server: &server,
@@ -187,7 +187,7 @@ mod guesses {
             sample.see("x", sampled(*value));
         }
         let fields = [sample.fields()[0].field(origin)];
-        let server = Server { is_mariadb, ..samples::mysql() };
+        let server = ServerInfo { is_mariadb, ..samples::mysql() };
         let settings = samples::settings();
         let table = new_table(&TableRequest {
             settings: &settings,

@@ -86,7 +86,7 @@ pub fn without_column<'a>(given: &PlanInput<'a>) -> Vec<&'a Field> {
 
 impl<'a> Finding<'a> {
     fn select(&mut self, given: &PlanInput<'a>, old: &'a [String], new: &'a [String]) {
-        let names = Names::new(&given.table.columns);
+        let names = ColumnNames::new(&given.table.columns);
         let mut fields: HashMap<&str, &Field> =
             given.fields.iter().map(|field| (field.column(), field)).collect();
         fields.extend(given.fields.iter().map(|field| (field.name.as_str(), field)));
@@ -109,7 +109,7 @@ impl<'a> Finding<'a> {
 
     fn by_name(&mut self, given: &PlanInput<'a>) {
         let columns = &given.table.columns;
-        let names = Names::new(columns);
+        let names = ColumnNames::new(columns);
         let mut inexact = Vec::new();
         for field in given.fields {
             match names.exact(field.column()) {
@@ -274,15 +274,15 @@ fn shown(name: &str) -> String {
 }
 
 /// Columns by their names.
-pub(super) struct Names<'a> {
+pub(super) struct ColumnNames<'a> {
     exact: HashMap<&'a str, usize>,
     folded: HashMap<String, usize>,
 }
 
-impl<'a> Names<'a> {
-    pub fn new(columns: &'a [Column]) -> Names<'a> {
+impl<'a> ColumnNames<'a> {
+    pub fn new(columns: &'a [Column]) -> ColumnNames<'a> {
         let named = || columns.iter().enumerate();
-        Names {
+        ColumnNames {
             exact: named().map(|(at, column)| (column.name.as_str(), at)).collect(),
             folded: named().map(|(at, column)| (column.name.to_lowercase(), at)).collect(),
         }
