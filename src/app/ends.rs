@@ -45,7 +45,6 @@ pub struct Fitted {
     pub plan: Plan,
     /// The source's, after a look at records where a table is made of them.
     pub fields: Vec<Field>,
-    guesses: Option<Guesses>,
     /// What the plan was made of beside the table.
     planning: Planning,
     /// Records that differ may share the key.
@@ -241,12 +240,10 @@ async fn fit_table(
     let selection = settings.selection.as_ref();
     let selection = selection.map(|selection| (&selection.old[..], &selection.new[..]));
     let planning = target.planning(&fields, selection, !is_untyped, is_untyped);
-    let mut new_table = target.new_table(&fields, selection, is_untyped, has_many_indices)?;
+    let mut new_table = target.new_table(&fields, selection, is_untyped, has_many_indices, &of)?;
     let mut table = target.table.clone();
-    let mut guesses = None;
     if let Some(new_table) = &mut new_table {
         new_table.warnings.extend(notes);
-        guesses = Some(Guesses::new(new_table, &of));
         if is_look {
             table = Some(planned(new_table)?);
         } else {
@@ -265,7 +262,7 @@ async fn fit_table(
     let doubts = source.doubts(&key_fields(&plan));
     let is_key_doubtful = !doubts.is_empty();
     plan.warnings.extend(doubts);
-    Ok(Fitted { target, new_table, table, plan, fields, guesses, planning, is_key_doubtful })
+    Ok(Fitted { target, new_table, table, plan, fields, planning, is_key_doubtful })
 }
 
 /// The fields that tell rows apart.
@@ -278,7 +275,7 @@ impl Fitted {
     fn sink(&self, guard: Option<Arc<Guard>>, observer: &Arc<dyn Observer>) -> MysqlSink {
         let (planning, observer) = (self.planning.clone(), Arc::clone(observer));
         let sink = MysqlSink::new(&self.target, planning, self.plan.clone(), guard, observer);
-        sink.guessed(self.guesses.clone())
+        sink.guessed(Guesses::of(&self.table))
     }
 }
 

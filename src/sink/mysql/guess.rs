@@ -3,33 +3,41 @@
 
 use std::collections::HashMap;
 
-use super::ddl::{NewTable, sql_of};
+use super::ddl::{GUESSED, sql_of};
 use super::plan::Plan;
 use super::table_name::{TableName, quoted};
+use super::{ColumnDefinition, Table};
 use crate::infer::{Shape, remedies};
 use crate::record::{ErrorType, Rows, Value};
 use crate::sink::Refused;
 
-/// Of a table that this run has made, or would make.
+/// Of a table that --create-table has made, on this night or an earlier one: the comments of its columns
+/// say which were guessed.
 #[derive(Clone, Debug)]
 pub struct Guesses {
     table: TableName,
-    /// What they were made from.
-    of: String,
-    /// Types in the server's words, by the names of columns.
-    types: HashMap<String, String>,
+    /// By the names of columns.
+    columns: HashMap<String, Guessed>,
+}
+
+#[derive(Clone, Debug)]
+struct Guessed {
+    /// In the server's words.
+    column_type: String,
+    /// What it was made from.
+    from: String,
 }
 
 impl Guesses {
-    pub fn new(table: &NewTable, of: &str) -> Guesses {
-        let is_guessed = |name: &str| table.guessed.iter().any(|guessed| guessed == name);
-        let columns = table.columns.iter().filter(|column| is_guessed(&column.name));
+    pub fn of(table: &Table) -> Guesses {
+        let guessed = |column: &ColumnDefinition| {
+            let from = column.comment.strip_prefix(GUESSED)?.to_string();
+            let column_type = column.column_type.clone();
+            Some((column.name.clone(), Guessed { column_type, from }))
+        };
         Guesses {
             table: table.name.clone(),
-            of: of.to_string(),
-            types: columns
-                .map(|column| (column.name.clone(), column.column_type.clone()))
-                .collect(),
+            columns: table.definitions.iter().filter_map(guessed).collect(),
         }
     }
 
@@ -59,7 +67,7 @@ impl Guesses {
 
     fn words(&self, plan: &Plan, at: usize, shape: &Shape) -> Option<String> {
         let (column, field) = (&plan.columns[at].column.name, &plan.wanted[at]);
-        let guessed = self.types.get(column)?;
+        let Guessed { column_type: guessed, from } = self.columns.get(column)?;
         let is_other = |sql: &str| !sql.eq_ignore_ascii_case(guessed);
         let remedies = remedies(shape);
         let better = remedies.iter().find(|remedy| is_other(&sql_of(**remedy)))?;
@@ -75,7 +83,7 @@ impl Guesses {
         };
         Some(format!(
             "; the column is {guessed} by a guess from {}: {alter}drop the table and say --types {}={better}",
-            self.of,
+            from.escape_debug(),
             field.escape_debug(),
         ))
     }

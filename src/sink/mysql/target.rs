@@ -113,13 +113,22 @@ impl Target {
         selection: Selection<'_>,
         is_untyped: bool,
         has_many_indices: bool,
+        guessed_from: &str,
     ) -> Result<Option<NewTable>> {
         if self.table.is_some() || !self.settings.create_table {
             return Ok(None);
         }
         let (settings, server) = (&*self.settings, &*self.server);
-        new_table(&Wish { settings, server, fields, selection, is_untyped, has_many_indices })
-            .map(Some)
+        new_table(&Wish {
+            settings,
+            server,
+            fields,
+            selection,
+            is_untyped,
+            has_many_indices,
+            guessed_from,
+        })
+        .map(Some)
     }
 
     /// Creates the table and looks at it. Where another was faster, theirs is looked at.

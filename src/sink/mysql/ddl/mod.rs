@@ -12,7 +12,7 @@ use super::ColumnDefinition;
 use super::rules::Times;
 use super::session::server::Server;
 use super::settings::MysqlSettings;
-use super::table_name::{TableName, fault_of, quoted, quoted_list};
+use super::table_name::{TableName, fault_of, quoted, quoted_list, quoted_text};
 use crate::error::{Error, Result};
 use crate::record::{ColumnType, Field};
 
@@ -27,6 +27,8 @@ pub struct Wish<'a> {
     pub is_untyped: bool,
     /// An `_id` is one of several indices, and does not tell records apart by itself.
     pub has_many_indices: bool,
+    /// What types are guessed from; empty where they are not.
+    pub guessed_from: &'a str,
 }
 
 /// A table that is not there yet.
@@ -39,8 +41,6 @@ pub struct NewTable {
     /// What the server will say of it.
     pub columns: Vec<ColumnDefinition>,
     pub key: Vec<String>,
-    /// Columns whose type nobody said.
-    pub guessed: Vec<String>,
 }
 
 /// InnoDB takes no more.
@@ -102,7 +102,11 @@ pub fn new_table(wish: &Wish<'_>) -> Result<NewTable> {
         .map(|column| {
             let null = if column.is_key { " NOT NULL" } else { "" };
             let data_type = column.data_type.sql(column.is_key, wish.server);
-            format!("  {} {data_type}{null}", quoted(column.name))
+            let comment = match comment(wish, column) {
+                Some(comment) => format!(" COMMENT {}", quoted_text(&comment)),
+                None => String::new(),
+            };
+            format!("  {} {data_type}{null}{comment}", quoted(column.name))
         })
         .collect();
     if !key.is_empty() {
@@ -116,18 +120,27 @@ pub fn new_table(wish: &Wish<'_>) -> Result<NewTable> {
     let definition = |(ordinal, column): (u32, &NewColumn<'_>)| ColumnDefinition {
         name: column.name.to_string(),
         ordinal,
+        comment: comment(wish, column).unwrap_or_default(),
         ..column.data_type.definition(column.is_key, wish.server)
     };
-    let guessed =
-        columns.iter().filter(|column| !column.field.is_beside && !column.field.is_declared);
     Ok(NewTable {
-        guessed: guessed.map(|column| column.name.to_string()).collect(),
         columns: (1..).zip(&columns).map(definition).collect(),
         key,
         name,
         sql,
         warnings,
     })
+}
+
+/// What the comment of a column begins with whose type is a guess. An ALTER that changes the type takes
+/// it away.
+pub const GUESSED: &str = "type guessed by flowgauge from ";
+
+/// None where somebody said the type, or it takes every value.
+fn comment(wish: &Wish<'_>, column: &NewColumn<'_>) -> Option<String> {
+    let is_guess = !column.field.is_beside && !column.field.is_declared;
+    (is_guess && column.data_type.is_limited() && !wish.guessed_from.is_empty())
+        .then(|| format!("{GUESSED}{}", wish.guessed_from))
 }
 
 fn columns<'a>(wish: &Wish<'a>) -> Result<Vec<NewColumn<'a>>> {

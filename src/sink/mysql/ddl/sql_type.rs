@@ -92,6 +92,11 @@ impl Type {
         }
     }
 
+    /// Whether there are values that it does not take, whatever the rules.
+    pub(super) fn is_limited(self) -> bool {
+        !matches!(self, Type::LongText | Type::LongBlob | Type::Json)
+    }
+
     /// Whether its values are times, which somebody has to know how to read.
     pub(super) fn is_time(self) -> bool {
         matches!(self, Type::DateTime(_) | Type::Time(_) | Type::Plain("DATE", _))
