@@ -38,19 +38,22 @@ const ABOUT: &str = "Moves records from Elasticsearch, CSV or JSON lines into My
 
 const EXAMPLES: &str = "\
 Examples:
-  flowgauge --source-type csv --csv-file orders.csv --sink-type file --output-file orders.jsonl
-  flowgauge --source-type elasticsearch --es-url localhost:9200 --sink-type mysql --db-host localhost \
-    --db-user etl --db-pass-file pass.txt --db-name mydb --db-table records --metrics-port 8000
+  flowgauge --source-type csv --csv-file orders.csv \\
+    --sink-type file --output-file orders.jsonl
+  flowgauge --source-type elasticsearch --es-url localhost:9200 \\
+    --sink-type mysql --db-host localhost --db-user etl --db-pass-file pass.txt \\
+    --db-name mydb --db-table records --metrics-port 8000
   flowgauge check --csv-file 'in/*.csv.gz' --output-file out.jsonl.zst --infer
   flowgauge run orders -c syncs.toml --metrics-port 8000
 
-Every option can also be written with underscores, and set by an environment variable
-(FLOWGAUGE_CSV_FILE) or in a configuration file (csv_file). Flags override the environment, and
-the environment overrides the file. --quiet=false turns off a switch that is on there.
+Every option can also be written with underscores, and set by an environment
+variable (FLOWGAUGE_CSV_FILE) or in a configuration file (csv_file). Flags
+override the environment, and the environment overrides the file. --quiet=false
+turns off a switch that is on there.
 
-Exit codes: 0 complete, 1 internal error, 2 settings or usage, 3 data, 4 a server is unavailable,
-5 local disk, 75 another run of this job is running, 129/130/143 interrupted by a signal,
-141 standard output was closed.";
+Exit codes: 0 complete, 1 internal error, 2 settings or usage, 3 data, 4 a server
+is unavailable, 5 local disk, 75 another run of this job is running, 129/130/143
+interrupted by a signal, 141 standard output was closed.";
 
 /// The commands and options, as manual pages and completions show them.
 pub fn command() -> Command {

@@ -150,16 +150,21 @@ impl Operation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SchemaOperation {
     CreateTable,
+    AddColumns,
     CreateStateTables,
 }
 
 impl SchemaOperation {
-    pub const ALL: [SchemaOperation; 2] =
-        [SchemaOperation::CreateTable, SchemaOperation::CreateStateTables];
+    pub const ALL: [SchemaOperation; 3] = [
+        SchemaOperation::CreateTable,
+        SchemaOperation::AddColumns,
+        SchemaOperation::CreateStateTables,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
             SchemaOperation::CreateTable => "create_table",
+            SchemaOperation::AddColumns => "add_columns",
             SchemaOperation::CreateStateTables => "create_state_tables",
         }
     }

@@ -2,8 +2,11 @@
 //! values that came from variables of the environment, of which any may be one: they are shown by the
 //! names of their variables.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
+
+use crate::shown::Line;
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -26,10 +29,10 @@ impl fmt::Debug for Secret {
 }
 
 /// Values and their names, the longest first, for whatever this process says.
-static VARIABLES: RwLock<Vec<Variable>> = RwLock::new(Vec::new());
+static VARIABLES: RwLock<Vec<NamedValue>> = RwLock::new(Vec::new());
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Variable {
+struct NamedValue {
     value: String,
     shown: String,
     /// It would be met in words and numbers that have nothing to do with it.
@@ -46,13 +49,17 @@ pub fn show_by_name(value: &str, name: &str) {
     }
     let is_word = ["true", "false", "null"].contains(&value);
     let is_common = value.len() < UNCOMMON_BYTES_MIN || is_word || value.parse::<f64>().is_ok();
-    let (value, shown) = (value.to_string(), format!("${{{name}}}"));
-    let variable = Variable { value, shown, is_common };
+    let json = serde_json::Value::from(value).to_string();
+    // As it stands by itself, in a line, and in a document of JSON.
+    let forms = [value, &Line(value).to_string(), &json[1..json.len() - 1]].map(String::from);
     let mut variables = VARIABLES.write().unwrap_or_else(PoisonError::into_inner);
-    if !variables.contains(&variable) {
-        variables.push(variable);
-        variables.sort_by_key(|variable| std::cmp::Reverse(variable.value.len()));
+    for value in forms {
+        let variable = NamedValue { value, shown: format!("${{{name}}}"), is_common };
+        if !variables.contains(&variable) {
+            variables.push(variable);
+        }
     }
+    variables.sort_by_key(|variable| Reverse(variable.value.len()));
 }
 
 /// The text with such values by their names. Common ones are replaced where they stand alone in quotes.
@@ -61,7 +68,7 @@ pub fn by_name(text: &str) -> String {
     if variables.is_empty() { text.to_string() } else { named(text, &variables) }
 }
 
-fn named(text: &str, variables: &[Variable]) -> String {
+fn named(text: &str, variables: &[NamedValue]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     // What was put in is not looked at again.
@@ -92,7 +99,7 @@ mod tests {
 
     #[test]
     fn values_of_variables_are_shown_by_name() {
-        let variable = |value: &str, name: &str, is_common| Variable {
+        let variable = |value: &str, name: &str, is_common| NamedValue {
             value: value.to_string(),
             shown: format!("${{{name}}}"),
             is_common,

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use procfs::process::Process;
 use tokio::runtime::Runtime;
@@ -31,13 +31,19 @@ const PAIRS_NEEDED: usize = 4;
 /// For the one line of a process that is stopped before it has begun.
 const SAY_WAIT_MAX: Duration = Duration::from_millis(200);
 
+/// From a second signal on, more than a run takes to put away what it has: see `pipeline::ending`. One
+/// that takes longer is stuck in a system call, and another signal ends the process.
+const LET_GO_MAX: Duration = Duration::from_secs(12);
+
 /// What signals stop, once there is something. A process has one set of handlers.
-static STOPPED: Mutex<Stopped> = Mutex::new(Stopped { stop: None, came: None });
+static STOPPED: Mutex<Stopped> = Mutex::new(Stopped { stop: None, came: None, let_go: None });
 
 struct Stopped {
     stop: Option<Arc<Stop>>,
     /// The first that came while there was something to stop.
     came: Option<Signal>,
+    /// When a second one came.
+    let_go: Option<Instant>,
 }
 
 /// Installs the handlers. SIGINT goes through `ctrlc`; it does not tell which signal came, so the
@@ -80,6 +86,7 @@ pub fn listen(stop: &Arc<Stop>) {
         stop.signal(signal);
     }
     stopped.stop = Some(Arc::clone(stop));
+    stopped.let_go = None;
 }
 
 /// What came since there was something to stop.
@@ -145,11 +152,22 @@ impl Heard {
 
 fn received(signal: Signal) {
     let mut stopped = what_stops();
-    let Some(stop) = &stopped.stop else { leave(signal) };
+    let Some(stop) = stopped.stop.clone() else { leave(signal) };
     let is_first = stop.signal(signal);
     stopped.came.get_or_insert(signal);
     if is_first {
         tracing::warn!("{}: finishing what was read; a second signal stops at once", signal.name());
+        return;
+    }
+    let since = stopped.let_go.get_or_insert_with(Instant::now).elapsed();
+    if since > LET_GO_MAX {
+        let outcome = stop.received().map_or(Outcome::Internal, Outcome::Interrupted);
+        complain(&format!(
+            "{}: the run hangs in a disk or a server, and is ended as if it were killed",
+            signal.name()
+        ));
+        standard_error().finish(SAY_WAIT_MAX);
+        process::exit(outcome.exit_code().into())
     }
 }
 

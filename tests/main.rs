@@ -126,6 +126,8 @@ mod suite {
     mod summaries;
     // Backups of indices, and what is restored from them.
     mod backup;
+    // Columns for fields that the table has none for.
+    mod mysql_new_fields;
     // Configuration files: all pipelines of one, paths, variables.
     mod config_files;
     // Rejected records of a run stay where they are.
@@ -143,4 +145,6 @@ mod suite {
     mod created_tables;
     // Data sets of many kinds, each into a table that is made for it, on two nights.
     mod data_sets;
+    // What is said of a run while it runs and at its end: progress, silence, retries, the table.
+    mod progress;
 }

@@ -13,8 +13,8 @@ use crate::record::{Field, Shape};
 use crate::sink::Sink;
 use crate::sink::file::{FileSettings, FileSink, Format, OutputTarget};
 use crate::sink::mysql::{
-    Guard, Guesses, JobIdentity, MysqlSettings, MysqlSink, NewTable, OtherFields, Plan, Planning,
-    Table, Target as MysqlTarget, planned,
+    Guard, Guesses, JobIdentity, MysqlSettings, MysqlSink, NewColumns, NewFields, NewTable,
+    OtherFields, Plan, Planning, Table, Target as MysqlTarget, planned, with_columns,
 };
 use crate::source::csv::CsvSource;
 use crate::source::elastic::ElasticSource;
@@ -40,11 +40,14 @@ pub struct Fitted {
     pub target: Box<MysqlTarget>,
     /// What would be created, were this not a look.
     pub new_table: Option<NewTable>,
+    /// Columns that would be added, were this not a look.
+    pub new_columns: Option<NewColumns>,
     /// As it was found, or as it would be created.
     pub table: Table,
     pub plan: Plan,
     /// The source's, after a look at records where a table is made of them.
     pub fields: Vec<Field>,
+    guesses: Guesses,
     /// What the plan was made of beside the table.
     planning: Planning,
     /// Records that differ may share the key.
@@ -223,33 +226,61 @@ async fn fit_table(
     observer: &Arc<dyn Observer>,
     is_look: bool,
 ) -> Result<Fitted> {
+    let is_untyped = matches!(settings.source, SourceSettings::Csv(_));
+    let selection = settings.selection.as_ref();
+    let selection = selection.map(|selection| (&selection.old[..], &selection.new[..]));
     let is_new = target.table.is_none() && target.settings.create_table;
-    let sampled = match is_new {
+    let known = target.planning(source.fields(), selection, !is_untyped, is_untyped);
+    let without_column =
+        target.table.as_ref().map_or_else(Vec::new, |table| known.without_column(table));
+    let is_added = !without_column.is_empty() && target.settings.new_fields == NewFields::Add;
+    let unsampled = || Sampled { fields: source.fields().to_vec(), ..Sampled::default() };
+    // Also for a refusal, which shows how columns are added.
+    let sampled = match is_new || !without_column.is_empty() {
         true => {
             let sample = async || {
                 let source = Arc::clone(source);
                 beside(move || source.sample()).await
             };
-            persist(OPENING, observer, Stage::Fetch, sample).await?
+            match persist(OPENING, observer, Stage::Fetch, sample).await {
+                Err(error) if is_new || is_added => return Err(error),
+                sampled => sampled.unwrap_or_else(|_| unsampled()),
+            }
         }
-        false => Sampled { fields: source.fields().to_vec(), ..Sampled::default() },
+        false => unsampled(),
     };
     let Sampled { fields, of, notes } = sampled;
-    let is_untyped = matches!(settings.source, SourceSettings::Csv(_));
     let has_many_indices = source.key().contains(&"_index");
-    let selection = settings.selection.as_ref();
-    let selection = selection.map(|selection| (&selection.old[..], &selection.new[..]));
     let planning = target.planning(&fields, selection, !is_untyped, is_untyped);
     let mut new_table = target.new_table(&fields, selection, is_untyped, has_many_indices, &of)?;
     let mut table = target.table.clone();
     if let Some(new_table) = &mut new_table {
-        new_table.warnings.extend(notes);
+        new_table.warnings.extend(notes.iter().cloned());
         if is_look {
             table = Some(planned(new_table)?);
         } else {
             new_table.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
             target.create_table(new_table, &**observer).await?;
             tracing::info!("table {} was created, its columns chosen from {of}", new_table.name);
+            table = target.table.clone();
+        }
+    }
+    let mut new_columns = None;
+    let mut added = None;
+    if is_added {
+        let new = target.new_columns(&without_column, &fields, is_untyped)?;
+        added = Some((new.clone(), of.clone()));
+        if is_look {
+            table = Some(with_columns(target.table()?, &new)?);
+            new_columns = Some(new);
+        } else {
+            notes.iter().for_each(|note| tracing::warn!("{note}"));
+            target.add_columns(&new, &**observer).await?;
+            tracing::info!(
+                "table {}: columns {} were added, their types chosen from {of}",
+                new.table,
+                new.names()
+            );
             table = target.table.clone();
         }
     }
@@ -262,7 +293,21 @@ async fn fit_table(
     let doubts = source.doubts(&key_fields(&plan));
     let is_key_doubtful = !doubts.is_empty();
     plan.warnings.extend(doubts);
-    Ok(Fitted { target, new_table, table, plan, fields, planning, is_key_doubtful })
+    let mut guesses = Guesses::of(&table);
+    if let Some((new, of)) = &added {
+        guesses.add(new, of);
+    }
+    Ok(Fitted {
+        target,
+        new_table,
+        new_columns,
+        table,
+        plan,
+        fields,
+        guesses,
+        planning,
+        is_key_doubtful,
+    })
 }
 
 /// The fields that tell rows apart.
@@ -275,7 +320,7 @@ impl Fitted {
     fn sink(&self, guard: Option<Arc<Guard>>, observer: &Arc<dyn Observer>) -> MysqlSink {
         let (planning, observer) = (self.planning.clone(), Arc::clone(observer));
         let sink = MysqlSink::new(&self.target, planning, self.plan.clone(), guard, observer);
-        sink.guessed(Guesses::of(&self.table))
+        sink.guessed(self.guesses.clone())
     }
 }
 
@@ -340,17 +385,6 @@ fn columns_of<'a>(fields: impl Iterator<Item = &'a Field>) -> Result<Vec<String>
         columns.push(field.column().to_string());
     }
     Ok(columns)
-}
-
-/// The source in words that stay the same from run to run.
-pub fn source_words(source: &SourceSettings) -> String {
-    match source {
-        SourceSettings::Csv(csv) => format!("csv {}", csv.files.join(", ")),
-        SourceSettings::Jsonl(jsonl) => format!("jsonl {}", jsonl.files.join(", ")),
-        SourceSettings::Elastic(elastic) => {
-            format!("elasticsearch {} {}", elastic.shown_urls(), elastic.indices.join(","))
-        }
-    }
 }
 
 /// The file that is written, where it is one.

@@ -1,7 +1,7 @@
 //! The first line of a run: what it will do, and what holds for it whatever happens.
 
-use super::ends::{Fitted, source_words};
-use crate::config::{Settings, SinkSettings};
+use super::ends::Fitted;
+use crate::config::{Settings, SinkSettings, SourceSettings};
 use crate::sink::file::FileSettings;
 use crate::sink::mysql::{Mode, Plan, Preset};
 
@@ -74,4 +74,15 @@ fn key_words(plan: &Plan) -> String {
     let parts = plan.key.iter().flat_map(|key| &key.parts);
     let name = |column: &Option<String>| column.clone().unwrap_or("an expression".to_string());
     parts.map(|part| name(&part.column)).collect::<Vec<_>>().join(", ")
+}
+
+/// The files that it reads, or the index and where that is.
+fn source_words(source: &SourceSettings) -> String {
+    match source {
+        SourceSettings::Csv(csv) => format!("csv {}", csv.files.join(", ")),
+        SourceSettings::Jsonl(jsonl) => format!("jsonl {}", jsonl.files.join(", ")),
+        SourceSettings::Elastic(elastic) => {
+            format!("elasticsearch {} {}", elastic.shown_urls(), elastic.indices.join(","))
+        }
+    }
 }

@@ -111,6 +111,8 @@ impl RefusedRun {
             restore: None,
             unclear: 0,
             log_lines_dropped: 0,
+            has_idle_cores: false,
+            reads_pipe: false,
             run: Stats::new(Arc::new(Vitals::default())).numbers(),
         };
         if let Err(error) = summary::refused(&report, &summary) {

@@ -1,5 +1,6 @@
 //! One run, from its opening to what is told of it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -10,13 +11,15 @@ use super::ends::{Destination, Ends, output};
 use super::intent::intent;
 use super::keep_apart::lone_summary;
 use super::preflight::open_rejects;
+use super::stream::is_stream;
 use super::summary::Unwritten;
+use super::text_files::text_files;
 use super::{backup, complain, complain_of, show_bar, summary};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
 use crate::event::{Observer, Vitals};
 use crate::observe::logging::EventLog;
-use crate::observe::progress::Progress;
+use crate::observe::progress::{EndNames, Progress};
 use crate::observe::standard_error::standard_error;
 use crate::observe::{Fanout, Identity, Metrics, Pages, REVISION, Server, Stats, bind, panics};
 use crate::outcome::Outcome;
@@ -132,8 +135,12 @@ impl RunSession {
         let stop = Arc::clone(&self.stop);
         let observer: Arc<dyn Observer> = Arc::new(Fanout::new(vec![
             Arc::clone(&stats) as Arc<dyn Observer>,
-            Arc::new(EventLog),
+            Arc::new(EventLog::default()),
         ]));
+        let progress = (!settings.reporting.is_quiet).then(|| {
+            let (source, sink) = (settings.source.kind().0, settings.sink.kind().0);
+            Progress::start(Arc::clone(&stats), show_bar(settings), EndNames { source, sink })
+        });
         let opening = open(settings, &observer);
         let opened = runtime.block_on(async {
             tokio::select! {
@@ -173,8 +180,6 @@ impl RunSession {
             rows_per_second_max: settings.rows_per_second_max,
             started,
         });
-        let progress =
-            (!settings.reporting.is_quiet).then(|| Progress::start(stats, show_bar(settings)));
         let ending = runtime.block_on(pipeline::run(run, Box::new(rejects)));
         if table.is_some_and(|table| table.is_key_doubtful) {
             say_who_met(&self.stats.numbers().counts);
@@ -247,9 +252,21 @@ impl RunSession {
             restore: self.restore.clone(),
             unclear: ending.unclear,
             log_lines_dropped: standard_error().dropped(),
+            has_idle_cores: has_idle_cores(settings),
+            reads_pipe: reads_pipe(settings),
             run: self.stats.numbers(),
         }
     }
+}
+
+fn has_idle_cores(settings: &Settings) -> bool {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    settings.worker_count < cores as u64
+}
+
+fn reads_pipe(settings: &Settings) -> bool {
+    let is_pipe = |name: &String| name == "-" || is_stream(Path::new(name));
+    text_files(settings).names.iter().any(is_pipe)
 }
 
 /// The runtime of the lanes. Dropping it waits for nobody: a write or sync may hang, and whoever reads

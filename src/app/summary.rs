@@ -48,7 +48,8 @@ pub fn show(report: &Report, settings: &Settings) {
                 standard_error().say(text::summary(report));
             }
             LogFormat::Json => {
-                tracing::info!(summary = %json::summary(report), "run {}", report.outcome.as_str());
+                let (alarm, outcome) = (report.alarm(), report.outcome.as_str());
+                tracing::info!(summary = %json::summary(report), "{alarm}run {outcome}");
             }
         }
     }

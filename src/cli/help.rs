@@ -110,7 +110,8 @@ fn help_of(arg: &Arg) -> String {
     arg.get_help().map(ToString::to_string).unwrap_or_default()
 }
 
-fn places(command: &Command) -> String {
+/// What stands behind the options.
+pub fn places(command: &Command) -> String {
     let places = command.get_positionals().filter(|arg| !arg.is_hide_set());
     places.map(|arg| format!(" {}", place(arg))).collect()
 }

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::Command;
 use clap_complete::Shell;
 
-use super::command;
 use super::pipeline_names::{LISTING, names_for};
+use super::{command, help};
 use crate::error::{Error, Result};
 use crate::observe::{REVISION, colour};
 
@@ -74,12 +74,23 @@ fn manual(verb: Option<&str>) -> Result<String> {
         Error::config(format!("there is no command '{}'", verb.unwrap_or_default()))
             .help(format!("the commands are {}", verbs.join(", ")))
     })?;
+    let path = described.get_bin_name().unwrap_or("flowgauge").to_string();
+    let synopsis = format!("{path} [OPTIONS]{}", help::places(&described));
     let mut page = Vec::new();
     clap_mangen::Man::new(described)
         .manual("flowgauge")
         .render(&mut page)
         .map_err(|cause| Error::internal("the manual page was not written").because(cause))?;
-    Ok(String::from_utf8_lossy(&page).into_owned())
+    let page = String::from_utf8_lossy(&page).replace(".SH EXTRA", ".SH EXAMPLES");
+    Ok(with_synopsis(&page, &synopsis))
+}
+
+/// A hundred options in a row help nobody: they follow by theme.
+fn with_synopsis(page: &str, synopsis: &str) -> String {
+    const HEADING: &str = ".SH SYNOPSIS\n";
+    let Some((before, behind)) = page.split_once(HEADING) else { return page.to_string() };
+    let rest = behind.find("\n.SH ").map_or("", |at| &behind[at..]);
+    format!("{before}{HEADING}{}{rest}", synopsis.replace('-', "\\-"))
 }
 
 pub fn verbs() -> Vec<String> {

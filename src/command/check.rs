@@ -300,6 +300,7 @@ async fn look_at_table(table: &Fitted) -> Result<Findings> {
         plan: &table.plan,
         table: &table.table,
         new_table: table.new_table.as_ref(),
+        new_columns: table.new_columns.as_ref(),
         state_tables: &state_tables,
     };
     findings(&table.target, &known).await
@@ -316,6 +317,13 @@ fn table(out: &mut String, findings: &Findings) {
     }
     if let Some(sql) = &findings.new_table {
         let _ = writeln!(out, "\nwould create\n{}", indented(sql));
+    }
+    if let Some(sql) = &findings.new_columns {
+        let _ = writeln!(
+            out,
+            "\nwould add columns, where the server does it at once\n{}",
+            indented(sql)
+        );
     }
     if !findings.mapping.is_empty() {
         let rows = findings.mapping.iter().map(|row| {

@@ -65,7 +65,7 @@ choice!(Compression: "none" => None, "gzip" => Gzip, "zstd" => Zstd);
 choice!(IfExists: "replace" => Replace, "refuse" => Refuse);
 choice!(TlsMode: "disabled" => Disabled, "required" => Required, "verify-ca" => VerifyCa, "verify-identity" => VerifyIdentity);
 choice!(Mode: "insert" => Insert, "skip" => Skip, "upsert" => Upsert);
-choice!(NewFields: "refuse" => Refuse, "ignore" => Ignore);
+choice!(NewFields: "refuse" => Refuse, "ignore" => Ignore, "add" => Add);
 choice!(Missing: "keep" => Keep, "default" => Default);
 choice!(Fraction: "reject" => Reject, "truncate" => Truncate, "round" => Round);
 choice!(BinaryText: "raw" => Raw, "hex" => Hex, "base64" => Base64);

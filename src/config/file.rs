@@ -1,20 +1,17 @@
 //! The configuration file: top-level settings or `[defaults]`, `[connections.NAME]`,
 //! `[pipelines.NAME]` and `include`.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::file_option::FileOption;
 use super::include::Includes;
 use super::mistakes::Mistakes;
-use super::nearest::nearest;
-use super::options::{OPTIONS, Opt};
-use super::places::beside;
-use super::variables::{Expanded, Held, Variable, expand};
-use super::written::{FilePlace, OptionOrigin, OptionText, WrittenOptions};
+use super::tables::{TableReader, in_order, line_of};
+use super::variables::Held;
+use super::written::{OptionOrigin, WrittenOptions};
 
 /// What all files together say.
 #[derive(Debug, Default)]
@@ -42,25 +39,6 @@ struct Pipeline {
     connections: Vec<String>,
     options: Vec<FileOption>,
 }
-
-/// An option as it stands in a file, with its variables.
-#[derive(Debug)]
-struct FileOption {
-    option: &'static Opt,
-    texts: Vec<String>,
-    /// Written as a list, so that commas part nothing.
-    is_list: bool,
-    place: FilePlace,
-}
-
-/// A table of a file that is being read.
-struct Reader<'a> {
-    path: &'a Path,
-    text: &'a str,
-    mistakes: &'a mut Mistakes,
-}
-
-type Entry<'i> = (Spanned<Cow<'i, str>>, Spanned<DeValue<'i>>);
 
 impl ConfigFile {
     pub fn read(path: &Path, mistakes: &mut Mistakes) -> ConfigFile {
@@ -129,7 +107,7 @@ impl ConfigFile {
             Ok(Some(text)) => {
                 match DeTable::parse(&text) {
                     Ok(table) => {
-                        let mut reader = Reader { path, text: &text, mistakes };
+                        let mut reader = TableReader { path, text: &text, mistakes };
                         let included = self.take(table.into_inner(), &mut reader);
                         for include in included {
                             let included = path.parent().unwrap_or(Path::new("")).join(include);
@@ -154,7 +132,7 @@ impl ConfigFile {
     }
 
     /// Takes what stands in a file; the files that it includes are the answer.
-    fn take(&mut self, table: DeTable<'_>, reader: &mut Reader<'_>) -> Vec<String> {
+    fn take(&mut self, table: DeTable<'_>, reader: &mut TableReader<'_>) -> Vec<String> {
         let mut top = Vec::new();
         let mut included = Vec::new();
         for (key, value) in in_order(table) {
@@ -200,203 +178,4 @@ impl ConfigFile {
         self.defaults.extend(options);
         included
     }
-}
-
-impl FileOption {
-    /// What it means, and the variables in it.
-    fn meant(
-        &self,
-        variable: &dyn Fn(&str) -> Held,
-        mistakes: &mut Mistakes,
-    ) -> Option<(OptionText, Vec<Variable>)> {
-        let mut expanded = Vec::new();
-        for text in &self.texts {
-            match expand(text, variable) {
-                Ok(found) => expanded.push(found),
-                Err(why) => mistakes.add(format!("{}: {}: {why}", self.place, self.option.key())),
-            }
-        }
-        if expanded.len() < self.texts.len() {
-            return None;
-        }
-        let values = |texts: &mut dyn Iterator<Item = String>| match self.is_list {
-            true => texts.collect(),
-            false => texts.flat_map(|text| self.option.values(&text)).collect::<Vec<_>>(),
-        };
-        let meant = values(&mut expanded.iter().map(|expanded| expanded.text.clone()));
-        let folder = self.place.folder();
-        let text = OptionText {
-            values: meant.iter().map(|text| beside(folder, self.option, text)).collect(),
-            as_written: values(&mut self.texts.iter().cloned()),
-            origin: OptionOrigin::File(self.place.clone()),
-        };
-        Some((text, expanded.into_iter().flat_map(|expanded| expanded.used).collect()))
-    }
-}
-
-impl Reader<'_> {
-    fn wrong(&mut self, what: &str) {
-        self.mistakes.add(format!("'{}': {what}", self.path.display()));
-    }
-
-    /// Which of them counts would follow from the order of files.
-    fn twice(&mut self, table: &str, other: &Path) {
-        let (one, other) = (other.display(), self.path.display());
-        self.mistakes.add(format!(
-            "[{table}] stands in '{one}' and in '{other}'; call one of them otherwise"
-        ));
-    }
-
-    fn named<'i>(
-        &mut self,
-        tables: Spanned<DeValue<'i>>,
-        what: &str,
-    ) -> Vec<(String, Spanned<DeValue<'i>>)> {
-        let mut named = Vec::new();
-        for (name, value) in entries(tables) {
-            match value.get_ref() {
-                DeValue::Table(_) => named.push((name.get_ref().to_string(), value)),
-                _ => self.wrong(&format!("{what}.{} must be a table", name.get_ref())),
-            }
-        }
-        named
-    }
-
-    /// The files that are included, as they are named.
-    fn included(&mut self, value: &Spanned<DeValue<'_>>) -> Vec<String> {
-        let names = self.list("include", "", value);
-        let line = line_of(self.text, value.span().start);
-        let mut included = Vec::new();
-        for name in names {
-            match expand(&name, process_variable) {
-                Ok(Expanded { text, .. }) => included.push(text),
-                Err(why) => {
-                    let path = self.path.display();
-                    self.mistakes.add(format!("'{path}', line {line}: include: {why}"));
-                }
-            }
-        }
-        included
-    }
-
-    /// The connections that a pipeline names, and the rest of its table.
-    fn connections<'i>(
-        &mut self,
-        settings: Spanned<DeValue<'i>>,
-        table: &str,
-    ) -> (Vec<String>, Vec<Entry<'i>>) {
-        let is_connections = |(key, _): &Entry<'_>| key.get_ref() == "connections";
-        let (named, rest): (Vec<_>, Vec<_>) =
-            entries(settings).into_iter().partition(is_connections);
-        let connections =
-            named.iter().flat_map(|(_, value)| self.list("connections", table, value));
-        (connections.collect(), rest)
-    }
-
-    /// A name, or a list of them.
-    fn list(&mut self, key: &str, table: &str, value: &Spanned<DeValue<'_>>) -> Vec<String> {
-        strings(value.get_ref()).unwrap_or_else(|| {
-            let place = in_table(table);
-            self.wrong(&format!("{key}{place} must be text or a list of texts"));
-            Vec::new()
-        })
-    }
-
-    fn options(&mut self, settings: Spanned<DeValue<'_>>, table: &str) -> Vec<FileOption> {
-        self.options_of(entries(settings), table)
-    }
-
-    fn options_of(&mut self, settings: Vec<Entry<'_>>, table: &str) -> Vec<FileOption> {
-        let mut options = Vec::new();
-        for (key, value) in settings {
-            let key = key.get_ref();
-            let place = in_table(table);
-            let Some(option) = Opt::find(key).filter(|option| option.name != "config") else {
-                let meant =
-                    if self.mistakes.are_enough() { String::new() } else { meant(key, table) };
-                self.wrong(&format!("unknown key '{key}'{place}{meant}"));
-                continue;
-            };
-            let is_list = matches!(value.get_ref(), DeValue::Array(_));
-            let texts = strings(value.get_ref()).filter(|_| option.is_list() || !is_list);
-            let Some(texts) = texts else {
-                let or_list = if option.is_list() { ", or a list of them" } else { "" };
-                self.wrong(&format!("{key}{place} must be text, a number, true or false{or_list}"));
-                continue;
-            };
-            let line = line_of(self.text, value.span().start);
-            let place = FilePlace { path: self.path.to_path_buf(), table: table.to_string(), line };
-            options.push(FileOption { option, texts, is_list, place });
-        }
-        options
-    }
-}
-
-fn in_table(table: &str) -> String {
-    if table.is_empty() { String::new() } else { format!(" in [{table}]") }
-}
-
-fn line_of(text: &str, at: usize) -> usize {
-    1 + text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count()
-}
-
-/// A table as it was written; the crate sorts by name.
-fn in_order<'i>(table: DeTable<'i>) -> Vec<Entry<'i>> {
-    let mut entries: Vec<_> = table.into_iter().collect();
-    entries.sort_by_key(|(key, _)| key.span().start);
-    entries
-}
-
-fn entries<'i>(value: Spanned<DeValue<'i>>) -> Vec<Entry<'i>> {
-    match value.into_inner() {
-        DeValue::Table(table) => in_order(table),
-        _ => Vec::new(),
-    }
-}
-
-fn strings(value: &DeValue<'_>) -> Option<Vec<String>> {
-    match value {
-        DeValue::Array(values) => values.iter().map(|value| scalar(value.get_ref())).collect(),
-        value => Some(vec![scalar(value)?]),
-    }
-}
-
-fn scalar(value: &DeValue<'_>) -> Option<String> {
-    match value {
-        DeValue::String(text) => Some(text.to_string()),
-        DeValue::Integer(number) => {
-            let small = i64::from_str_radix(number.as_str(), number.radix());
-            Some(small.map_or_else(|_| number.to_string(), |number| number.to_string()))
-        }
-        DeValue::Float(number) => {
-            number.as_str().parse().map(|number: f64| number.to_string()).ok()
-        }
-        DeValue::Boolean(value) => Some(value.to_string()),
-        DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
-    }
-}
-
-/// What this process's environment holds.
-pub fn process_variable(name: &str) -> Held {
-    match std::env::var(name) {
-        Ok(value) => Held::Text(value),
-        Err(std::env::VarError::NotPresent) => Held::Unset,
-        Err(std::env::VarError::NotUnicode(_)) => Held::NotUtf8,
-    }
-}
-
-/// What may have been meant by an unknown key of a table.
-fn meant(key: &str, table: &str) -> String {
-    if key.replace('-', "_") == "config" {
-        return "; a file names others by include, at its top".to_string();
-    }
-    let beside: &[&str] = match table.split('.').next() {
-        Some("") => &["include", "defaults", "connections", "pipelines"],
-        Some("pipelines") => &["connections"],
-        _ => &[],
-    };
-    let known: Vec<String> =
-        OPTIONS.iter().map(Opt::key).chain(beside.iter().map(ToString::to_string)).collect();
-    let near = nearest(&key.replace('-', "_"), known.iter().map(String::as_str));
-    near.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default()
 }

@@ -419,7 +419,7 @@ pub const OPTIONS: &[Opt] = &[
         Theme::Mysql,
         "new-fields",
         NewFields::NAMES,
-        "What to do with fields that have no column in the table: end the run, or ignore them",
+        "What to do with fields that have no column in the table: end the run, ignore them, or add columns where the server does it instantly",
     ),
     choice(
         Theme::Mysql,
@@ -497,7 +497,7 @@ pub const OPTIONS: &[Opt] = &[
         Theme::Records,
         "flatten-separator",
         "TEXT",
-        "What stands between the names of such fields where they are columns, such as _",
+        "Separator between the names of nested fields in column names, such as _",
     ),
     one(
         Theme::Records,

@@ -11,7 +11,7 @@ const PIPELINE: &str = "{pipeline}";
 
 /// What an option's values are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Names {
+enum PathKind {
     Nothing,
     File,
     Directory,
@@ -21,23 +21,23 @@ pub enum Names {
     FileBehindAt,
 }
 
-pub fn names(option: &Opt) -> Names {
+fn kind_of(option: &Opt) -> PathKind {
     match option.takes {
-        Takes::One("FILE") => Names::File,
-        Takes::One("DIR") => Names::Directory,
-        Takes::Files(_) => Names::Files,
-        _ if option.name == "es-query" => Names::FileBehindAt,
-        _ => Names::Nothing,
+        Takes::One("FILE") => PathKind::File,
+        Takes::One("DIR") => PathKind::Directory,
+        Takes::Files(_) => PathKind::Files,
+        _ if option.name == "es-query" => PathKind::FileBehindAt,
+        _ => PathKind::Nothing,
     }
 }
 
 /// The same place seen from the working directory, for a text of a configuration file in `folder`.
 pub fn beside(folder: &Path, option: &Opt, text: &str) -> String {
-    match (names(option), text.strip_prefix('@')) {
-        (Names::Nothing, _) | (Names::FileBehindAt, None) => text.to_string(),
-        (Names::FileBehindAt, Some(path)) => format!("@{}", joined(folder, path, false)),
-        (Names::Files, _) => joined(folder, text, is_pattern(text)),
-        (Names::File | Names::Directory, _) => joined(folder, text, false),
+    match (kind_of(option), text.strip_prefix('@')) {
+        (PathKind::Nothing, _) | (PathKind::FileBehindAt, None) => text.to_string(),
+        (PathKind::FileBehindAt, Some(path)) => format!("@{}", joined(folder, path, false)),
+        (PathKind::Files, _) => joined(folder, text, is_pattern(text)),
+        (PathKind::File | PathKind::Directory, _) => joined(folder, text, false),
     }
 }
 
@@ -61,8 +61,8 @@ fn is_pattern(text: &str) -> bool {
 
 /// With the name of the pipeline where a file or directory is named after it.
 pub fn named_after(pipeline_id: &str, option: &Opt, text: &str) -> String {
-    match names(option) {
-        Names::File | Names::Directory | Names::Files if is_named_after_pipeline(text) => {
+    match kind_of(option) {
+        PathKind::File | PathKind::Directory | PathKind::Files if is_named_after_pipeline(text) => {
             text.replace(PIPELINE, &file_name(pipeline_id))
         }
         _ => text.to_string(),

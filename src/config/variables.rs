@@ -1,4 +1,4 @@
-//! `${NAME}` in the values of a configuration file: what the environment says in its place. Pure.
+//! `${NAME}` in the values of a configuration file: what the environment says in its place.
 
 /// A text whose variables were replaced, and what they were replaced by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,6 +68,15 @@ fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes.next().is_some_and(is_letter)
         && bytes.all(|byte| is_letter(byte) || byte.is_ascii_digit())
+}
+
+/// What this process's environment holds.
+pub fn process_variable(name: &str) -> Held {
+    match std::env::var(name) {
+        Ok(value) => Held::Text(value),
+        Err(std::env::VarError::NotPresent) => Held::Unset,
+        Err(std::env::VarError::NotUnicode(_)) => Held::NotUtf8,
+    }
 }
 
 #[cfg(test)]

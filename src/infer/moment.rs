@@ -77,7 +77,7 @@ fn time_of_day(text: &[u8]) -> Option<&[u8]> {
 fn is_offset(text: &[u8]) -> bool {
     let [b'+' | b'-', offset @ ..] = text else { return false };
     let (hours, minutes) = match offset.len() {
-        2 => (&offset[..], &b"00"[..]),
+        2 => (offset, &b"00"[..]),
         4 => offset.split_at(2),
         5 if offset[2] == b':' => (&offset[..2], &offset[3..]),
         _ => return false,

@@ -9,22 +9,30 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::standard_error::standard_error;
+use crate::event::RunState;
 use crate::observe::Stats;
-use crate::report::{RunNumbers, text};
+use crate::report::{LastSign, RunNumbers, text};
 
 /// Often enough to look alive.
 const BAR_EVERY: Duration = Duration::from_millis(100);
 /// Rare enough for a log that is kept.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// A thread of its own that reads snapshots. Dropping it ends it.
+/// Kinds of the two ends, as in `--source-type` and `--sink-type`.
+#[derive(Clone, Copy, Debug)]
+pub struct EndNames {
+    pub source: &'static str,
+    pub sink: &'static str,
+}
+
+/// A thread of its own that reads numbers. Dropping it ends it.
 pub struct Progress {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Progress {
-    pub fn start(stats: Arc<Stats>, is_terminal: bool) -> Progress {
+    pub fn start(stats: Arc<Stats>, is_terminal: bool, ends: EndNames) -> Progress {
         let (stop, stopped) = mpsc::channel::<()>();
         let thread = thread::Builder::new().name("progress".to_string()).spawn(move || {
             let bar = is_terminal.then(|| {
@@ -35,8 +43,8 @@ impl Progress {
             while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                 let numbers = stats.numbers();
                 match &bar {
-                    Some(bar) => draw(bar, &numbers),
-                    None => tracing::info!("{}", line(&numbers)),
+                    Some(bar) => draw(bar, &numbers, ends),
+                    None => tracing::info!("{}", line(&numbers, ends)),
                 }
             }
             if bar.is_some() {
@@ -113,44 +121,155 @@ impl TermLike for BottomLine {
 
 /// Parts of the bar, of which the style knows only one number.
 const STEPS: u64 = 10_000;
+/// The bar itself, and the space behind it.
+const BAR_WIDTH: usize = 11;
 
 /// A bar where the end is known, else something that turns.
 fn style(is_end_known: bool) -> ProgressStyle {
-    let template = if is_end_known { "{bar:30} {msg}" } else { "{spinner} {msg}" };
+    let template = if is_end_known { "{bar:10} {msg}" } else { "{spinner} {msg}" };
     ProgressStyle::with_template(template)
         .expect("the templates are constants")
         .progress_chars("█▉▊▋▌▍▎▏ ")
 }
 
-fn draw(bar: &ProgressBar, numbers: &RunNumbers) {
+fn draw(bar: &ProgressBar, numbers: &RunNumbers, ends: EndNames) {
     let progress = numbers.progress();
     bar.set_style(style(progress.is_some()));
     match progress {
         Some(progress) => bar.set_position((progress * STEPS as f64) as u64),
         None => bar.tick(),
     }
-    bar.set_message(line(numbers));
+    let width = usize::from(BottomLine::default().width().saturating_sub(1));
+    bar.set_message(fitting(numbers, ends, width.saturating_sub(BAR_WIDTH)));
 }
 
-/// `45 %, 2,345,678 records, 1,200,000 records/s, 340 MB of 766 MB, 3.1 s left`
-pub fn line(numbers: &RunNumbers) -> String {
+/// `45 %, 2,345,678 records, 1,200,000/s, 340 MB of 766 MB, 3.1 s left`, or what a run that does not
+/// move waits for.
+fn line(numbers: &RunNumbers, ends: EndNames) -> String {
+    parts(numbers, ends).into_iter().map(|(_, part)| part).collect::<Vec<_>>().join(", ")
+}
+
+/// The same, without what matters least where it does not fit.
+fn fitting(numbers: &RunNumbers, ends: EndNames, width: usize) -> String {
+    let mut parts = parts(numbers, ends);
+    loop {
+        let line = parts.iter().map(|(_, part)| part.as_str()).collect::<Vec<_>>().join(", ");
+        let least = parts.iter().enumerate().max_by_key(|(_, (rank, _))| *rank);
+        match least {
+            Some((index, _)) if line.chars().count() > width && parts.len() > 1 => {
+                parts.remove(index);
+            }
+            _ => return line,
+        }
+    }
+}
+
+/// Each with its rank: 0 matters most.
+fn parts(numbers: &RunNumbers, ends: EndNames) -> Vec<(u8, String)> {
+    let silence = numbers.silence();
+    let is_failing = silence.is_some_and(|silence| silence.sign != LastSign::Moved);
+    if numbers.state == RunState::Starting && !is_failing {
+        let EndNames { source, sink } = ends;
+        let lasted = text::duration(Duration::from_secs(numbers.quiet.as_secs()));
+        return vec![(0, format!("opening {source} and {sink} for {lasted}"))];
+    }
     let mut parts = Vec::new();
     if let Some(progress) = numbers.progress() {
-        parts.push(format!("{:.0} %", progress * 100.0));
+        // 100 % is for what is durable to the last record.
+        parts.push((1, format!("{} %", (progress * 100.0).floor())));
     }
-    parts.push(text::counted(numbers.counts.processed(), "record"));
-    parts.push(format!("{}/s", text::counted(numbers.rate() as u64, "record")));
-    parts.push(match numbers.stored_expected {
-        Some(expected) => {
-            format!("{} of {}", text::bytes(numbers.stored_position), text::bytes(expected))
-        }
-        None => text::bytes(numbers.bytes_read),
-    });
+    parts.push((2, text::counted(numbers.counts.processed(), "record")));
+    if silence.is_none() {
+        parts.push((4, format!("{}/s", text::counted(numbers.rate() as u64, "record"))));
+    }
+    parts.push((
+        5,
+        match numbers.stored_expected {
+            Some(expected) => {
+                format!("{} of {}", text::bytes(numbers.stored_durable()), text::bytes(expected))
+            }
+            None => text::bytes(numbers.bytes_read),
+        },
+    ));
     if numbers.counts.failed > 0 {
-        parts.push(format!("{} rejected", text::count(numbers.counts.failed)));
+        parts.push((3, format!("{} rejected", text::count(numbers.counts.failed))));
     }
-    if let Some(eta) = numbers.eta() {
-        parts.push(format!("{} left", text::duration(eta)));
+    if let Some(silence) = silence {
+        parts.push((0, silence.sentence(ends.source, ends.sink)));
+    } else if let Some(eta) = numbers.eta().filter(|eta| !eta.is_zero()) {
+        parts.push((1, format!("{} left", text::duration(eta))));
     }
-    parts.join(", ")
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::event::{Event, Expected, Observer, Vitals};
+    use crate::record::{Counts, Flush};
+
+    const ENDS: EndNames = EndNames { source: "csv", sink: "mysql" };
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn fetched(records: u64, bytes: u64) -> Event {
+        let flush = Flush::Records;
+        Event::Fetched { records, bytes, stored_position: bytes, took: SECOND, flush }
+    }
+
+    fn settled(inserted: u64, bytes: u64) -> Event {
+        let counts = Counts { inserted, ..Counts::default() };
+        Event::Settled { counts, bytes, bytes_written: 0, insert: SECOND, batch: SECOND }
+    }
+
+    /// Half an hour into a run that has read all of its 766 MB.
+    fn numbers(inserted: u64, bytes: u64) -> RunNumbers {
+        let stats = Stats::new(Arc::new(Vitals::default()));
+        let expected = Expected { records: None, stored_bytes: Some(766_000_000) };
+        stats.notice(&Event::Entered(RunState::Running));
+        stats.notice(&Event::Opened(expected));
+        stats.notice(&fetched(1_234_567_890, 766_000_000));
+        stats.notice(&settled(inserted, bytes));
+        RunNumbers { elapsed: 1800 * SECOND, quiet: Duration::ZERO, ..stats.numbers() }
+    }
+
+    #[test]
+    fn progress_is_what_is_durable() {
+        let line = |inserted, bytes| line(&numbers(inserted, bytes), ENDS);
+        assert_eq!(line(0, 0), "0 %, 0 records, 0 records/s, 0 B of 766 MB");
+        assert_eq!(
+            line(617_283_945, 383_000_000),
+            "50 %, 617,283,945 records, 342,935 records/s, 383 MB of 766 MB, 30 m 00 s left"
+        );
+        // All but a few.
+        assert!(line(1_234_567_000, 765_999_000).starts_with("99 %, "));
+        assert!(line(1_234_567_890, 766_000_000).ends_with(" 766 MB of 766 MB"));
+    }
+
+    #[test]
+    fn a_run_that_does_not_move_has_no_rate_and_no_end() {
+        let numbers = RunNumbers { quiet: 40 * SECOND, ..numbers(617_283_945, 383_000_000) };
+        assert_eq!(
+            line(&numbers, ENDS),
+            "50 %, 617,283,945 records, 383 MB of 766 MB, no answer from mysql for 40.0 s"
+        );
+        assert_eq!(numbers.eta(), None);
+        let opening = RunNumbers { state: RunState::Starting, ..numbers };
+        assert_eq!(line(&opening, ENDS), "opening csv and mysql for 40.0 s");
+    }
+
+    #[test]
+    fn what_matters_least_is_left_out_where_it_does_not_fit() {
+        let numbers = numbers(617_283_945, 383_000_000);
+        for (width, expected) in [
+            (90, "50 %, 617,283,945 records, 342,935 records/s, 383 MB of 766 MB, 30 m 00 s left"),
+            (68, "50 %, 617,283,945 records, 342,935 records/s, 30 m 00 s left"),
+            (19, "50 %"),
+        ] {
+            let line = fitting(&numbers, ENDS, width);
+            assert!(line.chars().count() <= width, "{line}");
+            assert_eq!(line, expected);
+        }
+    }
 }

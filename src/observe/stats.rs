@@ -11,12 +11,12 @@ use std::sync::atomic::{
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::event::{Counter, Event, Expected, Observer, RunState, Stage, Vitals};
+use crate::event::{Counter, Event, Expected, Observer, RunState, Stage, Vitals, Wait};
 use crate::observe::latency::{Amounts, Durations};
 use crate::observe::servers::{Requests, SchemaChanges};
 use crate::outcome::Outcome;
 use crate::record::{Counts, ErrorType};
-use crate::report::{RunNumbers, StageTime};
+use crate::report::{LastSign, RunNumbers, StageTime};
 
 /// From a local page to a batch that a busy server sat on, in seconds.
 const STEP_SECONDS: &[f64] =
@@ -106,6 +106,10 @@ pub struct Stats {
     started_at: SystemTime,
     ended: OnceLock<End>,
     expected: OnceLock<Expected>,
+    /// When something last moved, in milliseconds since the start.
+    moved_ms: AtomicU64,
+    /// `LastSign`, as a number.
+    last_sign: AtomicU8,
     /// Index into `RunState::ALL`.
     state: AtomicU8,
     records_read: AtomicU64,
@@ -147,6 +151,8 @@ impl Stats {
             started_at: SystemTime::now(),
             ended: OnceLock::new(),
             expected: OnceLock::new(),
+            moved_ms: AtomicU64::default(),
+            last_sign: AtomicU8::new(MOVED),
             state: AtomicU8::new(RunState::Starting as u8),
             records_read: AtomicU64::default(),
             settled: Settled::default(),
@@ -204,6 +210,8 @@ impl Stats {
             state,
             outcome: ended.map(|end| end.outcome),
             elapsed: ended.map_or_else(|| self.started.elapsed(), |end| end.took),
+            quiet: self.quiet(),
+            last_sign: self.last_sign(),
             records_read,
             counts,
             bytes_read: self.bytes_read.load(Relaxed),
@@ -234,8 +242,46 @@ impl Stats {
     }
 }
 
+const MOVED: u8 = 0;
+const HELD_BACK: u8 = 1;
+/// And the stage behind it.
+const RETRYING: u8 = 2;
+
+impl Stats {
+    fn quiet(&self) -> Duration {
+        let moved = Duration::from_millis(self.moved_ms.load(Relaxed));
+        self.started.elapsed().saturating_sub(moved)
+    }
+
+    fn last_sign(&self) -> LastSign {
+        match self.last_sign.load(Relaxed) {
+            MOVED => LastSign::Moved,
+            HELD_BACK => LastSign::HeldBack,
+            retrying => LastSign::Retrying(Stage::ALL[usize::from(retrying - RETRYING)]),
+        }
+    }
+
+    fn note_sign(&self, event: &Event) {
+        let sign = match event {
+            Event::Entered(RunState::Running)
+            | Event::Fetched { .. }
+            | Event::Prepared { .. }
+            | Event::Settled { .. }
+            | Event::Requested { code: Some(_), .. } => {
+                self.moved_ms.store(self.started.elapsed().as_millis() as u64, Relaxed);
+                MOVED
+            }
+            Event::Waited { wait: Wait::Throttle, .. } => HELD_BACK,
+            Event::Retrying { stage, .. } => RETRYING + *stage as u8,
+            _ => return,
+        };
+        self.last_sign.store(sign, Relaxed);
+    }
+}
+
 impl Observer for Stats {
     fn notice(&self, event: &Event) {
+        self.note_sign(event);
         match *event {
             Event::Entered(state) => self.state.store(state as u8, Release),
             // A source is opened once; should it be told twice, the first word stands.
@@ -380,7 +426,6 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::event::Wait;
     use crate::record::Flush;
 
     const MS: Duration = Duration::from_millis(1);

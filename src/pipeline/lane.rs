@@ -137,15 +137,15 @@ impl LaneTask {
         // In hand until there is a place for it: one that is let go of here is looked for.
         let place = match commit {
             Commit::Durable(_) => {
-                self.shared.keys.leave(in_hand.payload().ticket);
+                self.shared.keys.leave(in_hand.outgoing().ticket);
                 Some(self.place_to_settle().await?)
             }
             Commit::Accepted | Commit::TooManyRejected(_) => None,
         };
         let mut segment = in_hand.take();
-        let bytes = segment.payload.bytes.len() as u64;
+        let bytes = segment.outgoing.payload.bytes.len() as u64;
         // Not shared with a server any more, so this is the buffer itself.
-        self.shared.pools.payloads.give(std::mem::take(&mut segment.payload.bytes).into());
+        self.shared.pools.payloads.give(std::mem::take(&mut segment.outgoing.payload.bytes).into());
         match commit {
             Commit::Durable(receipt) => {
                 if receipt.refused.is_empty()
@@ -245,7 +245,7 @@ impl LaneTask {
         loop {
             let started = Instant::now();
             let outcome = if must_look {
-                match self.lane.find(segment.payload()).await {
+                match self.lane.find(segment.outgoing()).await {
                     Ok(Some(commit)) => return Ok(commit),
                     Ok(None) => {
                         must_look = false;

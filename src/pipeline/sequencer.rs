@@ -36,12 +36,13 @@ impl Sequencer<'_> {
         let mut early = BTreeMap::new();
         let mut next_ticket = 0;
         while let Some(arrived) = prepared.recv().await {
-            early.insert(arrived.ticket, arrived);
+            early.insert(arrived.outgoing.ticket, arrived);
             while let Some(next) = early.remove(&next_ticket) {
                 next_ticket += 1;
                 let mut next = self.judge(next)?;
                 self.wait_for_turn(&next).await;
-                self.keys.enter(next.ticket, std::mem::take(&mut next.payload.keys)).await;
+                let outgoing = &mut next.outgoing;
+                self.keys.enter(outgoing.ticket, std::mem::take(&mut outgoing.payload.keys)).await;
                 if lanes.send(next).await.is_err() {
                     return Ok(());
                 }
@@ -61,7 +62,7 @@ impl Sequencer<'_> {
     }
 
     async fn wait_for_turn(&mut self, next: &Prepared) {
-        let wait = self.pace.wait_for(next.payload.rows, tokio::time::Instant::now());
+        let wait = self.pace.wait_for(next.outgoing.payload.rows, tokio::time::Instant::now());
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
             let (stage, wait, took) = (Stage::Insert, Wait::Throttle, wait);

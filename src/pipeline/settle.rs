@@ -151,7 +151,7 @@ impl Settling {
         let ended = {
             let mut books = self.books();
             books.totals.add(&counts);
-            books.close(segment.ticket)
+            books.close(segment.outgoing.ticket)
         };
         self.run.observer.notice(&Event::Settled {
             counts,
@@ -172,7 +172,7 @@ impl Settling {
     /// are kept, so that the numbers say what the file holds.
     pub fn keep_evidence(&self) -> Result<()> {
         let mut evidence = std::mem::take(&mut *self.evidence());
-        evidence.sort_by_key(|(segment, _)| segment.ticket);
+        evidence.sort_by_key(|(segment, _)| segment.outgoing.ticket);
         for (segment, late) in evidence {
             let (records, outcome) = self.keep(&segment, &late);
             self.books().totals.failed += records;
@@ -192,8 +192,8 @@ impl Settling {
                 continue;
             }
             rejects.waiting.extend(rejected.iter().map(|rejected| (stage, rejected.error_type)));
-            match rejects.log.append(&segment.interval, rejected) {
-                Ok(()) => self.books().accuse(segment.ticket, rejected),
+            match rejects.log.append(&segment.outgoing.interval, rejected) {
+                Ok(()) => self.books().accuse(segment.outgoing.ticket, rejected),
                 Err(error) => outcome = outcome.and(Err(error)),
             }
         }

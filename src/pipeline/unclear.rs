@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Run;
 use super::settle::{Durable, Settling};
 use super::worker::Prepared;
-use crate::sink::Payload;
+use crate::sink::Outgoing;
 
 /// For all questions together: nobody waits long for a run that was told to let go.
 const ASK_MAX: Duration = Duration::from_secs(4);
@@ -30,9 +30,9 @@ impl InHand {
     }
 
     /// What is sent. From here on it may be taken without anybody knowing.
-    pub fn send(&mut self) -> &Payload {
+    pub fn send(&mut self) -> &Outgoing {
         self.is_unclear = true;
-        self.payload()
+        self.outgoing()
     }
 
     /// It was not taken.
@@ -40,8 +40,8 @@ impl InHand {
         self.is_unclear = false;
     }
 
-    pub fn payload(&self) -> &Payload {
-        &self.segment.as_ref().expect(IN_HAND).payload
+    pub fn outgoing(&self) -> &Outgoing {
+        &self.segment.as_ref().expect(IN_HAND).outgoing
     }
 
     pub fn take(mut self) -> Prepared {
@@ -69,8 +69,8 @@ pub async fn clear_up(run: &Arc<Run>, settling: &Arc<Settling>) -> u64 {
     let give_up = Instant::now() + ASK_MAX;
     let mut unknown = 0;
     for segment in segments {
-        let rows = segment.payload.rows;
-        match timeout_at(give_up, run.sink.find(segment.ticket)).await {
+        let rows = segment.outgoing.payload.rows;
+        match timeout_at(give_up, run.sink.find(segment.outgoing.ticket)).await {
             Ok(Ok(None)) => {}
             Ok(Ok(Some(receipt))) => {
                 let insert = segment.started.elapsed();

@@ -11,15 +11,13 @@ use super::queue::{Queue, QueuedSegment};
 use crate::error::{Error, Result};
 use crate::event::{Counter, Event, Stage, Wait};
 use crate::pipeline::budget::Reservation;
-use crate::record::{Interval, Places, Rejected, Rows, Segment, without_line_end};
-use crate::sink::{Payload, Refused};
+use crate::record::{Places, Rejected, Rows, Segment, without_line_end};
+use crate::sink::{Outgoing, Refused};
 use crate::source::Decode;
 
 /// A segment that is ready for a lane.
 pub struct Prepared {
-    pub ticket: u64,
-    pub interval: Interval,
-    pub payload: Payload,
+    pub outgoing: Outgoing,
     pub rejected: Vec<Rejected>,
     /// Records and bytes of the segment, as the source counted them.
     pub records: u64,
@@ -104,8 +102,6 @@ impl Worker<'_> {
         let buffer = self.pools.payloads.take().unwrap_or_default();
         let reused = buffer.capacity();
         let mut payload = run.sink.prepare(rows, buffer, &mut refused)?;
-        payload.ticket = ticket;
-        payload.interval = Some(segment.interval.clone());
         let (records, bytes) = (segment.records, segment.bytes.len() as u64);
         let interval = segment.interval.clone();
         let mut rejected = std::mem::take(&mut rows.rejected);
@@ -132,9 +128,7 @@ impl Worker<'_> {
         reservation.settle(source + payload.bytes.len().max(reused) + keys + order + kept + commit);
         let reservation = Some(reservation);
         Ok(Prepared {
-            ticket,
-            interval,
-            payload,
+            outgoing: Outgoing { ticket, interval, payload },
             rejected,
             records,
             bytes,

@@ -1,7 +1,9 @@
 //! What the limit of a run was: the stage that had the least time to spare. Pure.
 
+use std::time::Duration;
+
+use super::{Report, RunNumbers};
 use crate::event::{Stage, Wait};
-use crate::report::RunNumbers;
 
 /// A stage, and the share of its threads' time in which it worked.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,8 +13,11 @@ pub struct Bottleneck {
     pub busy_share: f64,
 }
 
-/// The busiest stage. None when no stage had much to do.
+/// The busiest stage. None when no stage had much to do, or nobody would want it faster.
 pub fn bottleneck(numbers: &RunNumbers) -> Option<Bottleneck> {
+    if numbers.elapsed < WORTH_MIN {
+        return None;
+    }
     Stage::ALL
         .into_iter()
         .filter_map(|stage| Some(Bottleneck { stage, busy_share: busy_share(numbers, stage)? }))
@@ -23,6 +28,9 @@ pub fn bottleneck(numbers: &RunNumbers) -> Option<Bottleneck> {
                 >= numbers.elapsed.as_secs_f64() * BUSY_SHARE_MIN
         })
 }
+
+/// In less time, opening and closing are most of what a run does.
+const WORTH_MIN: Duration = Duration::from_secs(1);
 
 /// Of the whole run, by the busiest stage; below it no stage was the limit.
 const BUSY_SHARE_MIN: f64 = 0.2;
@@ -36,25 +44,26 @@ pub fn busy_share(numbers: &RunNumbers, stage: Stage) -> Option<f64> {
 }
 
 impl Bottleneck {
-    /// In the words of somebody who wants it faster.
-    pub fn sentence(&self, source: &str, sink: &str) -> String {
+    /// In the words of somebody who wants it faster, with what may be done about it.
+    pub fn sentence(&self, report: &Report) -> String {
         let percent = (self.busy_share * 100.0).round();
         match self.stage {
-            Stage::Fetch if source == "elasticsearch" => format!(
-                "reading: the reader was busy {percent} % of its time; Elasticsearch is the limit, more --es-slices may help"
-            ),
-            Stage::Insert if sink == "mysql" => format!(
-                "writing: the lanes were busy {percent} % of their time; MySQL is the limit, more --lanes may help"
-            ),
-            Stage::Fetch => format!(
-                "reading: the reader was busy {percent} % of its time; faster storage or less compression would help"
-            ),
-            Stage::Convert => format!(
-                "converting: the workers were busy {percent} % of their time; more --workers would help where there are cores"
-            ),
-            Stage::Insert => format!(
-                "writing: the lanes were busy {percent} % of their time; the output is the limit"
-            ),
+            Stage::Fetch => {
+                let advice = match report.source {
+                    "elasticsearch" => "more --es-slices may help",
+                    _ if report.reads_pipe => "what writes to the pipe may be the limit",
+                    _ => "faster storage may help",
+                };
+                format!("reading, the reader {percent} % busy; {advice}")
+            }
+            Stage::Convert if report.has_idle_cores => {
+                format!("converting, the workers {percent} % busy; more --workers may help")
+            }
+            Stage::Convert => format!("converting, the workers {percent} % busy on all cores"),
+            Stage::Insert if report.sink == "mysql" => {
+                format!("writing, the lanes {percent} % busy; more --lanes may help")
+            }
+            Stage::Insert => format!("writing, {percent} % busy; the output is the limit"),
         }
     }
 }

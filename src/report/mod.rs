@@ -6,11 +6,13 @@ pub mod counters;
 pub mod json;
 mod restore;
 mod run_numbers;
+mod silence;
 pub mod text;
 
 pub use bottleneck::{bottleneck, busy_share};
 pub use restore::Restore;
 pub use run_numbers::{Latencies, RunNumbers, Sizes, StageTime, per_second};
+pub use silence::{LastSign, SILENCE_MIN, Silence};
 
 use crate::outcome::Outcome;
 use crate::record::Published;
@@ -41,6 +43,10 @@ pub struct Report {
     pub unclear: u64,
     /// Lines of the log that could not be written, up to the end of the run.
     pub log_lines_dropped: u64,
+    /// There are more cores than workers.
+    pub has_idle_cores: bool,
+    /// Standard input or a pipe is read: whoever writes to it may be what the run waits for.
+    pub reads_pipe: bool,
     pub run: RunNumbers,
 }
 
@@ -56,6 +62,15 @@ pub enum OutputKind {
 }
 
 impl Report {
+    /// What comes first of a run that did not complete.
+    pub fn alarm(&self) -> &'static str {
+        match self.outcome {
+            Outcome::Complete => "",
+            Outcome::Interrupted(_) => "STOPPED ",
+            _ => "FAILED ",
+        }
+    }
+
     /// One clause for the first line.
     pub fn what_happened(&self) -> String {
         let counts = &self.run.counts;
@@ -118,7 +133,7 @@ impl Report {
             balance.push_str(&format!("; skipped: {}", skipped.join(", ")));
         }
         if self.run.residual() > 0 {
-            balance.push_str(&format!(" + {} not settled", text::count(self.run.residual())));
+            balance.push_str(&format!(" + not settled {}", text::count(self.run.residual())));
         }
         balance
     }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::{LastSign, SILENCE_MIN, Silence};
 use crate::event::{Counter, Operation, RunState, SchemaOperation, Stage, Wait};
 use crate::outcome::Outcome;
 use crate::record::{Counts, ErrorType};
@@ -48,6 +49,9 @@ pub struct RunNumbers {
     /// Set once the run has ended.
     pub outcome: Option<Outcome>,
     pub elapsed: Duration,
+    /// Since something last moved.
+    pub quiet: Duration,
+    pub last_sign: LastSign,
     pub records_read: u64,
     pub counts: Counts,
     pub bytes_read: u64,
@@ -96,17 +100,41 @@ impl RunNumbers {
         self.counters[counter as usize]
     }
 
-    /// Between 0 and 1; unknown where the source cannot tell how much there is.
+    /// The share of the source that is durable, between 0 and 1; unknown where the source cannot tell how much there is.
     pub fn progress(&self) -> Option<f64> {
         if let Some(expected) = self.records_expected.filter(|&expected| expected > 0) {
             return Some((self.counts.processed() as f64 / expected as f64).min(1.0));
         }
         let expected = self.stored_expected.filter(|&expected| expected > 0)?;
-        Some((self.stored_position as f64 / expected as f64).min(1.0))
+        Some((self.stored_durable() as f64 / expected as f64).min(1.0))
     }
 
-    /// Time left at the average rate so far.
+    /// Bytes of the stored input whose records are durable, as far as their share of the bytes that
+    /// were read tells.
+    pub fn stored_durable(&self) -> u64 {
+        match self.bytes_read {
+            0 => 0,
+            read => {
+                let share = self.batch_bytes.sum as f64 / read as f64;
+                (self.stored_position as f64 * share.min(1.0)) as u64
+            }
+        }
+    }
+
+    /// Nothing moves, and has not for a while.
+    pub fn silence(&self) -> Option<Silence> {
+        (self.quiet >= SILENCE_MIN && self.outcome.is_none()).then(|| Silence {
+            lasted: self.quiet,
+            sign: self.last_sign,
+            is_of_sink: self.residual() > 0,
+        })
+    }
+
+    /// Time left at the average rate so far, which says nothing while nothing moves.
     pub fn eta(&self) -> Option<Duration> {
+        if self.silence().is_some() {
+            return None;
+        }
         let done = self.progress().filter(|&done| done > 0.0)?;
         Duration::try_from_secs_f64(self.elapsed.as_secs_f64() * (1.0 - done) / done).ok()
     }

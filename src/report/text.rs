@@ -17,7 +17,8 @@ pub fn summary(report: &Report) -> String {
         let _ = writeln!(out, "{text}");
     };
     line(format!(
-        "{} {} in {}: {}",
+        "{}{} {} in {}: {}",
+        report.alarm(),
         Line(&report.pipeline_id),
         report.outcome.as_str(),
         duration(run.elapsed),
@@ -25,7 +26,7 @@ pub fn summary(report: &Report) -> String {
     ));
     line(String::new());
     line(format!(
-        "  {:<9}{:>14}{:>12}{:>16}{:>12}{:>8}{:>10}{:>10}{:>10}",
+        "  {:<7}{:>13}{:>8}{:>11}{:>9}{:>6}{:>8}{:>8}{:>8}",
         "stage", "records", "bytes", "records/s", "busy", "share", "p50", "p95", "p99"
     ));
     let rows = [
@@ -41,17 +42,17 @@ pub fn summary(report: &Report) -> String {
     for (stage, records, bytes_moved, latencies) in rows {
         let share = busy_share(run, stage).map(|share| format!("{:.0} %", share * 100.0));
         line(format!(
-            "  {:<9}{:>14}{:>12}{:>16}{:>12}{:>8}{}",
+            "  {:<7}{:>13}{:>8}{:>11}{:>9}{:>6}{}",
             stage.as_str(),
             count(records),
             bytes(bytes_moved),
             count(per_second(records, run.elapsed) as u64),
-            duration(run.stage(stage).busy),
+            narrow(run.stage(stage).busy),
             share.unwrap_or_default(),
             latencies.map(quantiles).unwrap_or_default()
         ));
     }
-    line(format!("  {:<9}{:>62}{}", "batch", "", quantiles(&run.batch)));
+    line(format!("  {:<7}{:>47}{}", "batch", "", quantiles(&run.batch)));
     line(String::new());
     line(format!("  {}", report.balance()));
     for (error_type, failed) in &run.rejected {
@@ -76,7 +77,7 @@ pub fn summary(report: &Report) -> String {
         ));
     }
     if let Some(bottleneck) = bottleneck(run) {
-        line(format!("  limit: {}", bottleneck.sentence(report.source, report.sink)));
+        line(format!("  limit: {}", bottleneck.sentence(report)));
     }
     if let Some(restore) = report.restore.as_ref().filter(|_| report.published.is_some()) {
         restore.lines().iter().for_each(|text| line(format!("  {}", Line(text))));
@@ -109,7 +110,7 @@ fn quantiles(latencies: &Latencies) -> String {
         return String::new();
     }
     [latencies.p50, latencies.p95, latencies.p99]
-        .map(|latency| format!("{:>10}", duration(latency)))
+        .map(|latency| format!("{:>8}", narrow(latency)))
         .concat()
 }
 
@@ -155,6 +156,12 @@ pub fn duration(time: Duration) -> String {
         s if s < 3600.0 => format!("{} m {:02} s", whole / 60, whole % 60),
         _ => format!("{} h {:02} m", whole / 3600, whole % 3600 / 60),
     }
+}
+
+/// As short as a column of a table wants it: `2m05s`.
+fn narrow(time: Duration) -> String {
+    let text = duration(time);
+    if time.as_secs_f64() < 59.95 { text } else { text.replace(' ', "") }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
-use super::{Allowance, Commit, Lane, Payload, Receipt, Refused, Sink};
+use super::{Allowance, Commit, Lane, Outgoing, Payload, Receipt, Refused, Sink};
 use crate::error::{Error, Kind, Later, Result};
 use crate::record::{Counts, ErrorType, Published, Rows, Value};
 
@@ -206,7 +206,8 @@ struct MemoryLane {
 
 impl MemoryLane {
     /// Nothing is stored when more rows would be refused than is allowed.
-    fn store(&self, payload: &Payload, allowance: &dyn Allowance) -> Commit {
+    fn store(&self, segment: &Outgoing, allowance: &dyn Allowance) -> Commit {
+        let payload = &segment.payload;
         let mut receipt =
             Receipt { bytes_written: payload.bytes.len() as u64, ..Receipt::default() };
         let text = String::from_utf8_lossy(&payload.bytes);
@@ -224,7 +225,7 @@ impl MemoryLane {
         receipt.counts.inserted = taken.len() as u64;
         self.sink.stored.rows.lock().expect(NO_PANIC).push(taken.len() as u64);
         self.sink.stored.lines.lock().expect(NO_PANIC).extend(taken);
-        self.sink.stored.tickets.lock().expect(NO_PANIC).push(payload.ticket);
+        self.sink.stored.tickets.lock().expect(NO_PANIC).push(segment.ticket);
         Commit::Durable(receipt)
     }
 
@@ -240,25 +241,25 @@ fn lost(kind: Kind) -> Error {
 impl Lane for MemoryLane {
     fn commit<'a>(
         &'a mut self,
-        payload: &'a Payload,
+        segment: &'a Outgoing,
         allowance: &'a dyn Allowance,
     ) -> Later<'a, Result<Commit>> {
         Box::pin(async {
-            match self.next_fault(payload.ticket) {
+            match self.next_fault(segment.ticket) {
                 Some(Fault::Refuse(kind)) => return Err(lost(kind)),
                 Some(Fault::LoseRequest) => return Err(lost(Kind::Unknown)),
                 Some(Fault::Panic) => panic!("the memory sink was told to panic"),
                 Some(Fault::DoAndFail) => {
-                    self.store(payload, allowance);
+                    self.store(segment, allowance);
                     return Err(lost(Kind::Unknown));
                 }
                 Some(Fault::DoAndVanish) => {
-                    self.store(payload, allowance);
+                    self.store(segment, allowance);
                     self.is_away = true;
                     return Err(lost(Kind::Unknown));
                 }
                 Some(Fault::DoAndHold(gate)) => {
-                    let stored = self.store(payload, allowance);
+                    let stored = self.store(segment, allowance);
                     gate.reached.notify_one();
                     gate.released.notified().await;
                     return Ok(stored);
@@ -274,7 +275,7 @@ impl Lane for MemoryLane {
                 }
                 None => {}
             }
-            match self.store(payload, allowance) {
+            match self.store(segment, allowance) {
                 Commit::Durable(receipt) if self.sink.accepts_first => {
                     self.accepted.push(receipt);
                     Ok(Commit::Accepted)
@@ -306,16 +307,16 @@ impl Lane for MemoryLane {
         })
     }
 
-    fn find<'a>(&'a mut self, payload: &'a Payload) -> Later<'a, Result<Option<Commit>>> {
+    fn find<'a>(&'a mut self, segment: &'a Outgoing) -> Later<'a, Result<Option<Commit>>> {
         Box::pin(async {
             if std::mem::take(&mut self.is_away) {
                 return Err(lost(Kind::Unavailable));
             }
             let is_there =
-                self.sink.stored.tickets.lock().expect(NO_PANIC).contains(&payload.ticket);
+                self.sink.stored.tickets.lock().expect(NO_PANIC).contains(&segment.ticket);
             Ok(is_there.then(|| {
-                let counts = Counts { inserted: payload.rows, ..Counts::default() };
-                let bytes_written = payload.bytes.len() as u64;
+                let counts = Counts { inserted: segment.payload.rows, ..Counts::default() };
+                let bytes_written = segment.payload.bytes.len() as u64;
                 Commit::Durable(Receipt { counts, bytes_written, refused: Vec::new() })
             }))
         })

@@ -83,7 +83,7 @@ pub trait Lane: Send {
     /// error is final.
     fn commit<'a>(
         &'a mut self,
-        payload: &'a Payload,
+        segment: &'a Outgoing,
         allowance: &'a dyn Allowance,
     ) -> Later<'a, Result<Commit>>;
 
@@ -106,7 +106,7 @@ pub trait Lane: Send {
     }
 
     /// Whether a segment whose commit has an unknown outcome was in fact taken.
-    fn find<'a>(&'a mut self, _payload: &'a Payload) -> Later<'a, Result<Option<Commit>>> {
+    fn find<'a>(&'a mut self, _segment: &'a Outgoing) -> Later<'a, Result<Option<Commit>>> {
         Box::pin(std::future::ready(Err(Error::internal("this lane cannot look for a segment"))))
     }
 }
@@ -132,10 +132,16 @@ pub struct Payload {
     pub order: Option<Vec<u32>>,
     /// What else the lane wants to know of the segment.
     pub detail: Option<Arc<dyn Any + Send + Sync>>,
-    /// Set by the pipeline: the segment's place in the order of the run.
+}
+
+/// A segment on its way to a lane.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// Its place in the order of the run.
     pub ticket: u64,
-    /// Set by the pipeline: what a token or a saved position is about.
-    pub interval: Option<Interval>,
+    /// What a token or a saved position is about.
+    pub interval: Interval,
+    pub payload: Payload,
 }
 
 /// A row that the sink does not take.

@@ -50,6 +50,9 @@ fn the_long_help_has_one_layout() {
             assert!([2, 6, 34].contains(&indent), "{indent}: {line}");
             assert!(line.chars().count() <= 80 || indent < 34, "{line}");
         }
+        for line in help.stdout.lines() {
+            assert!(line.chars().count() <= 82, "{line}");
+        }
         for option in OPTIONS {
             assert!(options.contains(&format!("--{}", option.name)), "no --{}", option.name);
         }
@@ -99,7 +102,7 @@ fn each_command_has_a_manual_page() {
     main.assert_code(0).assert_stdout_has(".TH flowgauge 1");
     let run = typed(&workdir, "man run");
     run.assert_code(0).assert_stdout_has(".TH flowgauge-run 1");
-    run.assert_stdout_has("flowgauge run");
+    run.assert_stdout_has(".SH SYNOPSIS\nflowgauge run [OPTIONS] [NAME]\n.SH ");
     typed(&workdir, "man nonsense").assert_code(2).assert_stderr_has("the commands are run, check");
     let all = typed(&workdir, "man --out share/man1");
     all.assert_code(0);

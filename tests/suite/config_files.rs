@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Finished, Trial, Workdir, workdir};
+use crate::support::{Database, Finished, Server, Trial, Workdir, needs, workdir};
 
 #[track_caller]
 fn run(workdir: &Workdir, args: &str) -> Finished {
@@ -301,4 +301,22 @@ fn a_run_that_is_typed_needs_none_of_the_pipelines() {
             .run();
         finished.says_not("run one of them by its name");
     }
+}
+
+/// A job is the same wherever its run is started, and what the server keeps of it holds no value of a variable.
+#[test]
+fn a_job_is_the_same_wherever_its_configuration_is_named() {
+    let database = Database::new(&Server::mariadb(needs!("mariadb")));
+    database.client.run("CREATE TABLE t (a INT PRIMARY KEY)");
+    let workdir = workdir!();
+    workdir.write("etc/hunter22/in.csv", "a\n1\n");
+    let config = "[pipelines.p]\ncsv_file = '${PLACE}/in.csv'\ndb_table = 't'\n";
+    let path = workdir.write("etc/sync.toml", config);
+    for named in ["etc/sync.toml", path.to_str().unwrap()] {
+        let program = database.flowgauge(&workdir).env("PLACE", "hunter22");
+        program.args(["run", "p", "--config", named]).run().assert_code(0);
+    }
+    let jobs = database.client.lines("SELECT epoch, name FROM flowgauge_jobs");
+    let [job] = &jobs[..] else { panic!("{jobs:?}") };
+    assert!(job.starts_with("2|p: csv ${PLACE}/in.csv to "), "{job}");
 }

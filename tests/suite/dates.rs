@@ -85,6 +85,7 @@ fn into(
     args: &[&str],
     workdir: &Workdir,
 ) -> Finished {
+    workdir.put_away("rejects.jsonl");
     database
         .flowgauge(workdir)
         .args(["--source-type", "elasticsearch", "--es-url", &indices.address, "--es-index", index])

@@ -229,6 +229,7 @@ fn check_unservable(indices: &Indices, workdir: &Workdir) {
         put(indices, &index, &format!("bad{number}"), source);
     }
     indices.fill(&index, &good[700..]);
+    workdir.put_away("rejects.jsonl");
     let args = "--max-errors 10 --rejects rejects.jsonl --batch-size 500 --output-file out.jsonl";
     let finished = indices.read_by(workdir, &index).args(args.split(' ')).run();
     finished.assert_code(0);
@@ -306,6 +307,7 @@ fn check_poison(indices: &Indices, workdir: &Workdir, has_points: bool) {
     indices.fill(&index, &good[1_500..]);
     let args = "--max-errors 10 --rejects rejects.jsonl --batch-size 500";
     for more in ["", "--select _id,n"] {
+        workdir.put_away("rejects.jsonl");
         let program = indices.read_by(workdir, &index).args(args.split(' '));
         let program = program.args(["--output-file", "out.jsonl"]);
         let finished = program.args(more.split(' ').filter(|arg| !arg.is_empty())).run();
@@ -382,6 +384,7 @@ fn check_halves(indices: &Indices, workdir: &Workdir) {
     let mut expected: Vec<String> = documents.iter().map(|(_, source)| source.clone()).collect();
     expected.sort_unstable();
     assert_eq!(indices.lines(workdir, &index, ""), expected);
+    workdir.put_away("rejects.jsonl");
     let args = "--max-errors 9 --rejects rejects.jsonl --select n,text --output-file out.csv";
     let finished = indices.read_by(workdir, &index).args(args.split(' ')).run();
     finished.assert_code(0).assert_stderr_has("a field whose name holds half of a surrogate pair");

@@ -95,6 +95,7 @@ fn deep_objects_of_files_end_no_run() {
             let program = workdir.flowgauge().args(["--jsonl-file", "in.jsonl", "--flatten"]);
             program.args(args.split(' ')).run()
         };
+        workdir.put_away("rejects.jsonl");
         // Nobody looks into what nobody asked for.
         run("--select id --output-file chosen.csv").assert_code(0);
         workdir.assert_file("chosen.csv", "id\n2\n1\n");

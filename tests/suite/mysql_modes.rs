@@ -145,7 +145,10 @@ fn without_a_mode_the_table_decides(server: &Server) {
     let database = Database::new(server);
     database.client.run("CREATE TABLE t (v INT)");
     let load = |args: &str| Load::csv(&database, workdir!(), "v\n1\n1\n").with(args).run();
-    load("").completes().says("mode insert").counts("read 2, inserted 2");
+    load("")
+        .completes()
+        .says(", insert (the default for an empty table without a key); ")
+        .counts("read 2, inserted 2");
     load("").ends_with(2).says("holds rows and has no unique key").says("--mode insert");
     load("--mode skip").ends_with(2).says("has no unique key within the written columns");
     load("--mode upsert").ends_with(2).says("has no unique key within the written columns");
@@ -153,7 +156,10 @@ fn without_a_mode_the_table_decides(server: &Server) {
     assert_eq!(database.client.number("SELECT COUNT(*) FROM t"), 4);
     database.client.run("DELETE FROM t");
     database.client.run("ALTER TABLE t ADD PRIMARY KEY (v)");
-    load("").completes().says("mode skip").counts("read 2, inserted 1, duplicate 1");
+    load("")
+        .completes()
+        .says(", skip on v (the default with the key PRIMARY (v)")
+        .counts("read 2, inserted 1, duplicate 1");
     load("--mode insert").ends_with(3).rejected(&["2: duplicate_key", "3: duplicate_key"]);
 }
 

@@ -195,7 +195,7 @@ fn large_rows_by_insert_stay_within_the_memory(server: &Server) {
     const ROWS: u64 = 40;
     let database = Database::new(server);
     database.client.run("CREATE TABLE t (k INT PRIMARY KEY, v LONGTEXT)");
-    let slashes = "\\".repeat(1280 << 10);
+    let slashes = "\\".repeat(1800 << 10);
     let lines: String = (0..ROWS).map(|k| format!("{k},{slashes}\n")).collect();
     let load = Load::stdin(&database, workdir!())
         .with("--mode insert --no-load-data --lanes 16 --batch-bytes 1MiB --max-record-bytes 2MiB")
@@ -207,7 +207,7 @@ fn large_rows_by_insert_stay_within_the_memory(server: &Server) {
     let status = std::fs::read_to_string(format!("/proc/{}/status", running.id())).unwrap();
     running.close_stdin();
     load.ended(running.finish()).completes().counts("read 40, inserted 40");
-    let sql = format!("SELECT COUNT(*) FROM t WHERE v = REPEAT('\\\\', {})", 1280 << 10);
+    let sql = format!("SELECT COUNT(*) FROM t WHERE v = REPEAT('\\\\', {})", 1800 << 10);
     assert_eq!(database.client.number(&sql), ROWS);
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();

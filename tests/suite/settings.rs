@@ -304,6 +304,23 @@ fn what_does_not_apply_is_refused_where_it_is_meant_for_this_pipeline() {
 }
 
 #[test]
+fn two_sources_or_two_sinks_are_named_as_such() {
+    for (args, words) in [
+        (
+            "--csv-file in.csv --es-url localhost:9200 --output-file out.jsonl",
+            "--csv-file (FLOWGAUGE_CSV_FILE, csv_file): --es-url is given too, and a run has one source; leave one",
+        ),
+        (
+            "--csv-file in.csv --output-file out.jsonl --db-table t --db-name d --db-user u",
+            "--output-file (FLOWGAUGE_OUTPUT_FILE, output_file): --db-table is given too, and a run has one sink; leave one",
+        ),
+    ] {
+        let verdict = Trial::csv(workdir!(), "a\n1\n").with(args).run().ends_with(2);
+        verdict.says(words).says_not("is missing");
+    }
+}
+
+#[test]
 fn check_says_what_would_happen_and_writes_nothing() {
     let verdict = Trial::csv(workdir!(), "a,b\n1,x\n2\n")
         .file("out.csv", "old\n")

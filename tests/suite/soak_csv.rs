@@ -94,6 +94,7 @@ fn run(workdir: &Workdir, case: &Case) -> Option<Fault> {
             program.args(["--csv-file", "in"])
         }
     };
+    workdir.put_away("rejects.jsonl");
     let finished = program
         .args(["--output-file", "-", "--rejects", "rejects.jsonl", "--log-level", "error"])
         .run();

@@ -6,8 +6,9 @@ use std::io::Write;
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::support::faulty_disk::FaultyDisk;
 use crate::support::program::Running;
-use crate::support::{Finished, Flowgauge, Workdir, eventually, http, workdir};
+use crate::support::{Finished, Flowgauge, Workdir, eventually, http, needs, workdir};
 
 /// More than a run reads before it begins, so that records are under way while standard input
 /// stays open.
@@ -394,4 +395,21 @@ fn a_second_run_at_the_same_port_is_told_of_the_output_it_competes_for() {
     let second = workdir.flowgauge().args(args.split(' ')).arg(&port).run();
     second.assert_code(75).assert_stderr_has("another run is writing 'out.jsonl'");
     drop(first);
+}
+
+/// Such as a network file system that is gone: nobody can be told to end who is in a call of the kernel.
+#[test]
+fn a_run_that_hangs_in_the_system_is_ended_by_a_later_signal() {
+    let disk = FaultyDisk::new(&needs!("cc"));
+    let workdir = workdir!();
+    workdir.write("in.csv", "a\n1\n");
+    let args = "--csv-file in.csv --output-file out.jsonl";
+    let program = workdir.flowgauge().args(args.split(' '));
+    let mut running = disk.put_under(program, &workdir, "create:1:hang").spawn();
+    eventually("a call that hangs", || (!disk.failed().is_empty()).then_some(()));
+    eventually("the end", || {
+        running.signal(Signal::TERM);
+        running.has_ended().then_some(())
+    });
+    running.finish().assert_code(143).assert_stderr_has("is ended as if it were killed");
 }

@@ -43,6 +43,13 @@ impl Workdir {
         }
     }
 
+    /// Puts away what a run before left, which no run replaces.
+    pub fn put_away(&self, name: &str) {
+        if self.exists(name) {
+            fs::remove_file(self.path(name)).unwrap();
+        }
+    }
+
     pub fn exists(&self, name: &str) -> bool {
         self.path(name).exists()
     }

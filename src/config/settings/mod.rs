@@ -8,11 +8,13 @@ mod elastic;
 mod files_read;
 mod mysql;
 mod output_file;
+mod reporting;
 mod secrets;
 mod text_files;
 mod typing;
 
 pub use self::files_read::FileRead;
+pub use self::reporting::{LogFormat, LogLevel, MetricsSettings, Reporting, Summary};
 use super::choices::{Choice, SinkType, SourceType};
 use super::defaults::{
     BATCH_BYTES, LANE_COUNT_MAX, PAGE_BYTES, PIPELINE_ID, RECORD_BYTES, RECORD_SHARE_OF_MEMORY,
@@ -127,43 +129,6 @@ impl ColumnSelection {
     }
 }
 
-#[derive(Clone, Debug)]
-pub struct MetricsSettings {
-    /// Without a port no socket is opened.
-    pub port: Option<u16>,
-    pub host: String,
-    pub expected_interval: Option<Duration>,
-}
-
-#[derive(Clone, Debug)]
-pub struct Reporting {
-    pub is_quiet: bool,
-    pub summary: Summary,
-    pub log_format: LogFormat,
-    pub log_level: LogLevel,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Summary {
-    None,
-    Stdout,
-    File(PathBuf),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    Text,
-    Json,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-}
-
 const MEMORY_LIMIT_MIN: u64 = 8 * 1024 * 1024;
 
 /// A byte of another encoding may become three of UTF-8, which must still fit an arena.
@@ -259,14 +224,6 @@ impl OptionReader<'_> {
                 elastic.shown_urls(),
                 elastic.indices.join(",")
             )),
-        }
-    }
-
-    fn metrics(&mut self) -> MetricsSettings {
-        MetricsSettings {
-            port: self.number("metrics-port", 0, u64::from(u16::MAX)).map(|port| port as u16),
-            host: self.text_or_default("metrics-host"),
-            expected_interval: self.some_time("expect-every"),
         }
     }
 
@@ -432,28 +389,5 @@ impl OptionReader<'_> {
             ),
         }
         None
-    }
-
-    fn reporting(&mut self) -> Reporting {
-        let summary = match self.text("summary-json").as_deref() {
-            None => Summary::None,
-            Some("-") => {
-                if self.text("output-file").as_deref() == Some("-") {
-                    self.wrong("summary-json", "standard output is taken by --output-file");
-                }
-                Summary::Stdout
-            }
-            Some("") => {
-                self.wrong("summary-json", "name a file, or - for standard output");
-                Summary::None
-            }
-            Some(path) => Summary::File(PathBuf::from(path)),
-        };
-        Reporting {
-            is_quiet: self.switch("quiet"),
-            summary,
-            log_format: self.choice_or_default("log-format"),
-            log_level: self.choice_or_default("log-level"),
-        }
     }
 }

@@ -10,7 +10,7 @@ use super::standard_output::StandardOutput;
 use crate::error::{Error, Kind, Later, Result};
 use crate::part::PartFile;
 use crate::record::{Counts, ErrorType};
-use crate::sink::{Allowance, Commit, Lane, Payload, Receipt};
+use crate::sink::{Allowance, Commit, Lane, Outgoing, Payload, Receipt};
 
 /// Appends to the part file; a sync runs beside the appending, because the disk is slower than the
 /// page cache and neither should wait for the other.
@@ -37,12 +37,12 @@ impl FileLane {
 impl Lane for FileLane {
     fn commit<'a>(
         &'a mut self,
-        payload: &'a Payload,
+        segment: &'a Outgoing,
         _allowance: &'a dyn Allowance,
     ) -> Later<'a, Result<Commit>> {
         Box::pin(async {
-            block_in_place(|| self.part.append(&payload.bytes))?;
-            self.accepted.push_back(receipt(payload));
+            block_in_place(|| self.part.append(&segment.payload.bytes))?;
+            self.accepted.push_back(receipt(&segment.payload));
             Ok(Commit::Accepted)
         })
     }
@@ -82,12 +82,12 @@ impl StdoutLane {
 impl Lane for StdoutLane {
     fn commit<'a>(
         &'a mut self,
-        payload: &'a Payload,
+        segment: &'a Outgoing,
         _allowance: &'a dyn Allowance,
     ) -> Later<'a, Result<Commit>> {
         Box::pin(async {
-            block_in_place(|| write(&payload.bytes))?;
-            Ok(Commit::Durable(receipt(payload)))
+            block_in_place(|| write(&segment.payload.bytes))?;
+            Ok(Commit::Durable(receipt(&segment.payload)))
         })
     }
 }

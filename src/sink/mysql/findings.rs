@@ -1,12 +1,14 @@
 //! What there is to know of a target before anything is written, for the command `check`.
 
+use super::ddl::NewColumns;
 use super::plan::{MappingRow, Plan, WritePath, mapping};
 use super::rights::{Right, rights};
 use super::session::Session;
-use super::session::server::{Cluster, Server};
+use super::session::server::{Cluster, ServerInfo};
 use super::target::Known;
 use super::{MysqlSettings, Table, Target, connect};
 use crate::error::Result;
+use crate::report::text;
 
 /// All of it, in the order in which it is shown.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +19,8 @@ pub struct Findings {
     pub mapping: Vec<MappingRow>,
     /// The table that a run would create.
     pub new_table: Option<String>,
+    /// The statement by which a run would add columns.
+    pub new_columns: Option<String>,
     pub warnings: Vec<String>,
     /// What the account lacks; a run would fail.
     pub missing: Vec<String>,
@@ -59,6 +63,7 @@ fn described(target: &Target, known: &Known<'_>, session: &Session) -> Findings 
         findings.new_table = Some(new.sql.clone());
         findings.warnings.extend(new.warnings.iter().cloned());
     }
+    findings.new_columns = known.new_columns.map(NewColumns::sql);
     findings.mapping = mapping(known.plan, known.table, known.fields);
     about_plan(&mut findings, known.plan);
     findings
@@ -68,7 +73,7 @@ fn encryption(settings: &MysqlSettings) -> String {
     format!("encryption {}", settings.tls.mode.as_str())
 }
 
-fn about_server(findings: &mut Findings, server: &Server) {
+fn about_server(findings: &mut Findings, server: &ServerInfo) {
     let cluster = match server.cluster {
         Cluster::None => None,
         Cluster::Galera => Some("Galera"),
@@ -98,8 +103,9 @@ fn about_table(findings: &mut Findings, table: &Table) {
             "holds rows, and the server has no count of them".to_string()
         }
         false => format!(
-            "about {} rows and {} bytes by the server's statistics",
-            table.rows_estimate, table.bytes_estimate
+            "about {} and {} bytes by the server's statistics",
+            text::counted(table.rows_estimate, "row"),
+            table.bytes_estimate
         ),
     };
     findings.say("table", format!("{}, {}, {size}", table.name, table.engine));

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::ddl::{GUESSED, sql_of};
+use super::ddl::{GUESSED, NewColumns, sql_of};
 use super::plan::Plan;
 use super::table_name::{TableName, quoted};
 use super::{ColumnDefinition, Table};
@@ -35,9 +35,16 @@ impl Guesses {
             let column_type = column.column_type.clone();
             Some((column.name.clone(), Guessed { column_type, from }))
         };
-        Guesses {
-            table: table.name.clone(),
-            columns: table.definitions.iter().filter_map(guessed).collect(),
+        let columns = table.definitions.iter().filter_map(guessed).collect();
+        Guesses { table: table.name.clone(), columns }
+    }
+
+    /// Those of columns that this run has added, or would add.
+    pub fn add(&mut self, new: &NewColumns, from: &str) {
+        for column in new.definitions.iter().filter(|column| new.guessed.contains(&column.name)) {
+            let column_type = column.column_type.clone();
+            let guessed = Guessed { column_type, from: from.to_string() };
+            self.columns.insert(column.name.clone(), guessed);
         }
     }
 

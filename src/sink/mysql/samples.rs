@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::plan::{BoundColumn, Counter, Key, PlanKeyPart, WritePath};
+use super::plan::{BoundColumn, Key, KeyNumbering, PlanKeyPart, WritePath};
 use super::settings::STATE_TABLE;
 use super::table::{KeyPart, UniqueKey};
 use super::*;
@@ -14,7 +14,7 @@ pub fn settings() -> MysqlSettings {
         user: "u".to_string(),
         password: None,
         database: Some("d".to_string()),
-        table: TableName::new("t"),
+        table: TableName { database: None, table: "t".to_string() },
         tls: Tls { mode: TlsMode::Disabled, ca: None },
         connect_timeout: Duration::from_secs(10),
         statement_timeout: Duration::from_secs(60),
@@ -33,13 +33,13 @@ pub fn settings() -> MysqlSettings {
     }
 }
 
-pub fn mysql() -> Server {
-    Server {
+pub fn mysql() -> ServerInfo {
+    ServerInfo {
         version_text: "8.0.31".to_string(),
         version: (8, 0, 31),
         local_infile: Some(true),
         max_allowed_packet: 64 << 20,
-        ..Server::default()
+        ..ServerInfo::default()
     }
 }
 
@@ -127,7 +127,7 @@ pub fn planned(mode: Mode, columns: &[&str], key: &[usize]) -> Plan {
         name: "PRIMARY".to_string(),
         parts: key.iter().map(part).collect(),
         columns: key.to_vec(),
-        counter: Counter::Never,
+        counter: KeyNumbering::Never,
         is_primary: true,
         is_binary: key.iter().all(|at| columns[*at].column.is_key_binary),
         is_nullable: key.iter().any(|at| columns[*at].column.is_nullable),

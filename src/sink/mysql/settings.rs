@@ -169,4 +169,6 @@ pub enum NewFields {
     Refuse,
     /// Left out and counted.
     Ignore,
+    /// The table gets columns for those that are known before the run; others end it.
+    Add,
 }

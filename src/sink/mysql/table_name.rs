@@ -14,11 +14,6 @@ pub struct TableName {
 }
 
 impl TableName {
-    #[cfg(test)]
-    pub fn new(table: impl Into<String>) -> TableName {
-        TableName { database: None, table: table.into() }
-    }
-
     /// `table`, `database.table`, and names with a dot in backticks.
     pub fn parse(text: &str) -> Result<TableName> {
         let wrong = || {

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::ddl::{NewTable, Wish, new_table};
-use super::plan::{Plan, PlanInput, plan};
+use super::column::ColumnDefinition;
+use super::ddl::{NewColumns, NewTable, TableRequest, new_table};
+use super::plan::{Plan, PlanInput, plan, without_column};
 use super::session::connect;
-use super::{MysqlSettings, Server, Table, Trouble, table};
-use crate::error::{Error, Result};
+use super::{MysqlSettings, ServerInfo, Table, Trouble, table};
+use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, SchemaOperation};
 use crate::record::Field;
 
 pub struct Target {
     pub settings: Arc<MysqlSettings>,
-    pub server: Arc<Server>,
+    pub server: Arc<ServerInfo>,
     /// None where there is no such table yet.
     pub table: Option<Table>,
     /// An earlier attempt of the same job may have left rows in a table without a key.
@@ -26,6 +27,7 @@ pub struct Known<'a> {
     pub fields: &'a [Field],
     pub plan: &'a Plan,
     pub new_table: Option<&'a NewTable>,
+    pub new_columns: Option<&'a NewColumns>,
     /// As it was found, or as it would be.
     pub table: &'a Table,
     /// `StateTables::definitions`.
@@ -36,7 +38,7 @@ pub struct Known<'a> {
 #[derive(Clone)]
 pub struct Planning {
     settings: Arc<MysqlSettings>,
-    server: Arc<Server>,
+    server: Arc<ServerInfo>,
     fields: Vec<Field>,
     selection: Option<(Vec<String>, Vec<String>)>,
     is_open: bool,
@@ -46,8 +48,18 @@ pub struct Planning {
 
 impl Planning {
     pub fn plan(&self, table: &Table) -> Result<Plan> {
+        plan(&self.input(table))
+    }
+
+    /// Names of fields that have no column in the table, where they should.
+    pub fn without_column(&self, table: &Table) -> Vec<String> {
+        let fields = without_column(&self.input(table));
+        fields.into_iter().map(|field| field.name.clone()).collect()
+    }
+
+    fn input<'a>(&'a self, table: &'a Table) -> PlanInput<'a> {
         let selection = self.selection.as_ref();
-        plan(&PlanInput {
+        PlanInput {
             settings: &self.settings,
             server: &self.server,
             table,
@@ -56,7 +68,7 @@ impl Planning {
             is_open: self.is_open,
             is_untyped: self.is_untyped,
             is_resuming: self.is_resuming,
-        })
+        }
     }
 }
 
@@ -119,7 +131,7 @@ impl Target {
             return Ok(None);
         }
         let (settings, server) = (&*self.settings, &*self.server);
-        new_table(&Wish {
+        new_table(&TableRequest {
             settings,
             server,
             fields,
@@ -129,6 +141,51 @@ impl Target {
             guessed_from,
         })
         .map(Some)
+    }
+
+    /// The columns that fields of these names would get, as `fields` says what they hold.
+    pub fn new_columns(
+        &self,
+        names: &[String],
+        fields: &[Field],
+        is_untyped: bool,
+    ) -> Result<NewColumns> {
+        let is_new = |field: &&Field| names.contains(&field.name);
+        let fields: Vec<Field> = fields.iter().filter(is_new).cloned().collect();
+        let (settings, server) = (&*self.settings, &*self.server);
+        let request = TableRequest {
+            settings,
+            server,
+            fields: &fields,
+            selection: None,
+            is_untyped,
+            has_many_indices: false,
+            guessed_from: "",
+        };
+        NewColumns::new(&self.table()?.existing(), &request)
+    }
+
+    /// Adds columns where the server does it without touching a row, and looks at the table again. Where
+    /// another run was faster, theirs are looked at.
+    pub async fn add_columns(&mut self, new: &NewColumns, observer: &dyn Observer) -> Result<()> {
+        let mut session = connect(&self.settings).await?;
+        let begun = Instant::now();
+        let altered = session.run(&new.instant_sql()).await;
+        let (took, is_done) = (begun.elapsed(), altered.is_ok());
+        let table = table::inspect(&mut session, &self.settings.full_table()).await;
+        session.close().await;
+        self.table = table?;
+        let operation = SchemaOperation::AddColumns;
+        observer.notice(&Event::SchemaChanged { operation, is_done, took });
+        let Err(trouble) = altered else { return Ok(()) };
+        let table = self.table()?;
+        let is_there = |wanted: &ColumnDefinition| {
+            table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(&wanted.name))
+        };
+        match new.definitions.iter().all(is_there) {
+            true => Ok(()),
+            false => Err(not_added(new, trouble.into())),
+        }
     }
 
     /// Creates the table and looks at it. Where another was faster, theirs is looked at.
@@ -159,4 +216,23 @@ impl Target {
         }
         Ok(())
     }
+}
+
+/// It is nobody's data that is at fault, and the run has not begun.
+fn not_added(new: &NewColumns, cause: Error) -> Error {
+    let kind = match cause.kind {
+        Kind::Data => Kind::Config,
+        kind => kind,
+    };
+    let message = format!(
+        "table {}: columns for the new fields {} cannot be added at once (ALGORITHM=INSTANT)",
+        new.table,
+        new.names()
+    );
+    let help = format!(
+        "run '{}' when it suits the table, which may be copied meanwhile; or leave the fields out with \
+         --new-fields ignore",
+        new.sql()
+    );
+    Error::new(kind, cause.error_type, message).because(cause).help(help)
 }

@@ -19,7 +19,7 @@ pub struct UrlParts {
 }
 
 impl Address {
-    /// A URL of either server. `host` and `host:port` are for `Address::parse`.
+    /// A URL of either server.
     pub fn from_url(text: &str) -> Result<UrlParts> {
         let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong("it has no scheme"))?;
         if !["mysql", "mariadb"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
@@ -66,15 +66,6 @@ impl Address {
             parts.take(pair)?;
         }
         Ok(parts)
-    }
-
-    /// `host`, `host:port`, `[::1]:3306`, or the path of a socket.
-    #[cfg(test)]
-    pub fn parse(text: &str) -> Result<Address> {
-        if text.starts_with('/') {
-            return Ok(Address::Socket(PathBuf::from(text)));
-        }
-        host_and_port(text)
     }
 }
 
@@ -231,13 +222,12 @@ mod tests {
             ("h:33", Some("h:33")),
             ("::1", Some("[::1]:3306")),
             ("[::1]:33", Some("[::1]:33")),
-            ("/run/s.sock", Some("/run/s.sock")),
             ("", None),
             ("h:", None),
             ("h:99999", None),
             ("a b", None),
         ] {
-            let found = Address::parse(text).ok().map(|address| address.to_string());
+            let found = host_and_port(text).ok().map(|address| address.to_string());
             assert_eq!(found.as_deref(), address, "{text}");
         }
     }

@@ -19,7 +19,7 @@ use crate::sink::mysql::job::state::JobState;
 use crate::sink::mysql::session::{Session, try_connect};
 use crate::sink::mysql::settings::Mode;
 use crate::sink::mysql::trouble::{Tried, Trouble};
-use crate::sink::{Allowance, Commit, Lane, Payload, Receipt, Refused};
+use crate::sink::{Allowance, Commit, Lane, Outgoing, Payload, Receipt, Refused};
 
 pub struct MysqlLane {
     pub(super) shared: Arc<Shared>,
@@ -110,9 +110,10 @@ impl MysqlLane {
     async fn try_commit(
         &mut self,
         session: &mut Session,
-        payload: &Payload,
+        segment: &Outgoing,
         allowance: &dyn Allowance,
     ) -> Tried<Commit> {
+        let payload = &segment.payload;
         let Some(detail) = detail(payload) else {
             return Err(Trouble::Stop(Error::internal("a payload of another sink")));
         };
@@ -133,7 +134,7 @@ impl MysqlLane {
             if payload.rows > 0 {
                 self.shared.check_definition(session).await?;
             }
-            return self.finish(session, payload, counts, Vec::new()).await;
+            return self.finish(session, segment, counts, Vec::new()).await;
         }
         let _room = self.shared.room.enter(&payload.bytes).await;
         self.begin(session).await?;
@@ -145,7 +146,7 @@ impl MysqlLane {
                     session.run("ROLLBACK").await?;
                     return Ok(Commit::TooManyRejected(refused));
                 }
-                self.finish(session, payload, counts, refused).await
+                self.finish(session, segment, counts, refused).await
             }
             InsertOutcome::TooManyRejected(refused) => {
                 self.shared.check_definition(session).await?;
@@ -188,17 +189,16 @@ impl MysqlLane {
     async fn finish(
         &self,
         session: &mut Session,
-        payload: &Payload,
+        segment: &Outgoing,
         counts: Counts,
         refused: Vec<Refused>,
     ) -> Tried<Commit> {
-        let bytes_written = payload.bytes.len() as u64;
+        let bytes_written = segment.payload.bytes.len() as u64;
         let receipt = Receipt { counts, bytes_written, refused };
         let epoch = self.shared.epoch().map_err(Trouble::Stop)?;
-        let (state, ticket) = (&self.state, payload.ticket);
-        let interval = payload.interval.as_ref();
+        let (state, ticket) = (&self.state, segment.ticket);
         session.check_transaction().await?;
-        match state.put_token(session, epoch, ticket, interval, &receipt).await {
+        match state.put_token(session, epoch, ticket, &segment.interval, &receipt).await {
             Ok(()) => {}
             // It was taken before, after all: then by what was taken.
             Err(Trouble::Row(trouble)) => {
@@ -303,17 +303,17 @@ fn detail(payload: &Payload) -> Option<&Detail> {
 impl Lane for MysqlLane {
     fn commit<'a>(
         &'a mut self,
-        payload: &'a Payload,
+        segment: &'a Outgoing,
         allowance: &'a dyn Allowance,
     ) -> Later<'a, Result<Commit>> {
         Box::pin(async move {
             let mut session = self.session().await?;
             self.shared.guard()?.beat_if_late(&mut session).await?;
-            let tried = Box::pin(self.try_commit(&mut session, payload, allowance)).await;
+            let tried = Box::pin(self.try_commit(&mut session, segment, allowance)).await;
             match tried {
                 Ok(commit) => {
                     if let Commit::Durable(_) = commit {
-                        self.note_values(payload);
+                        self.note_values(&segment.payload);
                     }
                     self.avoids_load = false;
                     // The driver keeps as much memory as its largest statement took.
@@ -346,15 +346,15 @@ impl Lane for MysqlLane {
         })
     }
 
-    fn find<'a>(&'a mut self, payload: &'a Payload) -> Later<'a, Result<Option<Commit>>> {
+    fn find<'a>(&'a mut self, segment: &'a Outgoing) -> Later<'a, Result<Option<Commit>>> {
         Box::pin(async move {
             self.session = None;
             let mut session = self.session().await?;
             let epoch = self.shared.epoch()?;
-            let receipt = self.state.token(&mut session, epoch, payload.ticket).await?;
+            let receipt = self.state.token(&mut session, epoch, segment.ticket).await?;
             self.session = Some(session);
             if receipt.is_some() {
-                self.note_values(payload);
+                self.note_values(&segment.payload);
             }
             Ok(receipt.map(Commit::Durable))
         })

@@ -3,14 +3,16 @@
 //! Types are chosen so that what the fields hold fits without being changed, and not to be small:
 //! whoever wants them tighter creates the table by hand, and the values are checked against it.
 
+mod new_columns;
 mod sql_type;
 
 use std::collections::HashMap;
 
-use self::sql_type::Type;
+pub use self::new_columns::{ExistingTable, NewColumns};
+use self::sql_type::SqlType;
 use super::ColumnDefinition;
 use super::rules::Times;
-use super::session::server::Server;
+use super::session::server::ServerInfo;
 use super::settings::MysqlSettings;
 use super::table_name::{TableName, fault_of, quoted, quoted_list, quoted_text};
 use crate::error::{Error, Result};
@@ -18,9 +20,9 @@ use crate::record::{ColumnType, Field};
 
 /// What a table is made of.
 #[derive(Clone, Copy)]
-pub struct Wish<'a> {
+pub struct TableRequest<'a> {
     pub settings: &'a MysqlSettings,
-    pub server: &'a Server,
+    pub server: &'a ServerInfo,
     pub fields: &'a [Field],
     /// Names in the source and names in the table, in the order of `--select`.
     pub selection: Option<(&'a [String], &'a [String])>,
@@ -59,22 +61,22 @@ const INDEX_NAME_BYTES: u32 = 255;
 struct NewColumn<'a> {
     name: &'a str,
     field: &'a Field,
-    data_type: Type,
+    data_type: SqlType,
     is_key: bool,
 }
 
 /// A type as ALTER TABLE takes it.
 pub fn sql_of(column_type: ColumnType) -> String {
     // Only keys differ from server to server.
-    Type::said(column_type).sql(false, &Server::default())
+    SqlType::said(column_type).sql(false, &ServerInfo::default())
 }
 
-pub fn new_table(wish: &Wish<'_>) -> Result<NewTable> {
-    let name = wish.settings.full_table();
-    let mut columns = columns(wish)?;
+pub fn new_table(request: &TableRequest<'_>) -> Result<NewTable> {
+    let name = request.settings.full_table();
+    let mut columns = columns(request)?;
     check_names(&columns)?;
     check_dates(&columns)?;
-    let key = key(wish, &columns)?;
+    let key = key(request, &columns)?;
     for column in &mut columns {
         column.is_key = key.iter().any(|name| name == column.name);
         if column.is_key {
@@ -86,7 +88,7 @@ pub fn new_table(wish: &Wish<'_>) -> Result<NewTable> {
 
     let mut warnings = Vec::new();
     if key.is_empty() {
-        if wish.server.requires_primary_key {
+        if request.server.requires_primary_key {
             return Err(Error::config(format!(
                 "table {name} cannot be created: the server wants every table to have a primary key"
             ))
@@ -101,8 +103,8 @@ pub fn new_table(wish: &Wish<'_>) -> Result<NewTable> {
         .iter()
         .map(|column| {
             let null = if column.is_key { " NOT NULL" } else { "" };
-            let data_type = column.data_type.sql(column.is_key, wish.server);
-            let comment = match comment(wish, column) {
+            let data_type = column.data_type.sql(column.is_key, request.server);
+            let comment = match comment(request, column) {
                 Some(comment) => format!(" COMMENT {}", quoted_text(&comment)),
                 None => String::new(),
             };
@@ -120,8 +122,8 @@ pub fn new_table(wish: &Wish<'_>) -> Result<NewTable> {
     let definition = |(ordinal, column): (u32, &NewColumn<'_>)| ColumnDefinition {
         name: column.name.to_string(),
         ordinal,
-        comment: comment(wish, column).unwrap_or_default(),
-        ..column.data_type.definition(column.is_key, wish.server)
+        comment: comment(request, column).unwrap_or_default(),
+        ..column.data_type.definition(column.is_key, request.server)
     };
     Ok(NewTable {
         columns: (1..).zip(&columns).map(definition).collect(),
@@ -137,42 +139,42 @@ pub fn new_table(wish: &Wish<'_>) -> Result<NewTable> {
 pub const GUESSED: &str = "type guessed by flowgauge from ";
 
 /// None where somebody said the type, or it takes every value.
-fn comment(wish: &Wish<'_>, column: &NewColumn<'_>) -> Option<String> {
+fn comment(request: &TableRequest<'_>, column: &NewColumn<'_>) -> Option<String> {
     let is_guess = !column.field.is_beside && !column.field.is_declared;
-    (is_guess && column.data_type.is_limited() && !wish.guessed_from.is_empty())
-        .then(|| format!("{GUESSED}{}", wish.guessed_from))
+    (is_guess && column.data_type.is_limited() && !request.guessed_from.is_empty())
+        .then(|| format!("{GUESSED}{}", request.guessed_from))
 }
 
-fn columns<'a>(wish: &Wish<'a>) -> Result<Vec<NewColumn<'a>>> {
+fn columns<'a>(request: &TableRequest<'a>) -> Result<Vec<NewColumn<'a>>> {
     let make = |name: &'a str, field: &'a Field| NewColumn {
         name,
         field,
         data_type: match field.is_beside {
-            true if field.name == "_index" => Type::Bytes(INDEX_NAME_BYTES),
-            true => Type::Bytes(DOCUMENT_ID_BYTES),
-            false => match Type::of(field, wish.is_untyped) {
-                Type::Json if wish.settings.rules.json_as_text => Type::LongText,
+            true if field.name == "_index" => SqlType::Bytes(INDEX_NAME_BYTES),
+            true => SqlType::Bytes(DOCUMENT_ID_BYTES),
+            false => match SqlType::of(field, request.is_untyped) {
+                SqlType::Json if request.settings.rules.json_as_text => SqlType::LongText,
                 other => other,
             },
         },
         is_key: false,
     };
-    let Some((old, new)) = wish.selection else {
+    let Some((old, new)) = request.selection else {
         let is_key = |field: &&Field| {
-            wish.settings.key.is_none()
-                && (field.name == "_id" || (field.name == "_index" && wish.has_many_indices))
+            request.settings.key.is_none()
+                && (field.name == "_id" || (field.name == "_index" && request.has_many_indices))
         };
         let named = |field: &&Field| {
-            wish.settings.key.as_ref().is_some_and(|key| key.contains(&field.name))
+            request.settings.key.as_ref().is_some_and(|key| key.contains(&field.name))
         };
-        let beside = wish.fields.iter().filter(|field| field.is_beside);
+        let beside = request.fields.iter().filter(|field| field.is_beside);
         let beside = beside.filter(|field| is_key(field) || named(field));
-        let inside = wish.fields.iter().filter(|field| !field.is_beside);
+        let inside = request.fields.iter().filter(|field| !field.is_beside);
         return some(beside.chain(inside).map(|field| make(field.column(), field)).collect());
     };
     let mut fields: HashMap<&str, &'a Field> =
-        wish.fields.iter().map(|field| (field.column(), field)).collect();
-    fields.extend(wish.fields.iter().map(|field| (field.name.as_str(), field)));
+        request.fields.iter().map(|field| (field.column(), field)).collect();
+    fields.extend(request.fields.iter().map(|field| (field.name.as_str(), field)));
     let find = |(field, name): (&'a String, &'a String)| {
         let known = fields.get(field.as_str()).copied();
         let known = known.ok_or_else(|| {
@@ -250,8 +252,8 @@ fn check_dates(columns: &[NewColumn<'_>]) -> Result<()> {
 }
 
 /// The columns of the primary key, in its order.
-fn key(wish: &Wish<'_>, columns: &[NewColumn<'_>]) -> Result<Vec<String>> {
-    if let Some(names) = &wish.settings.key {
+fn key(request: &TableRequest<'_>, columns: &[NewColumn<'_>]) -> Result<Vec<String>> {
+    if let Some(names) = &request.settings.key {
         let find = |name: &String| {
             let folded = name.to_lowercase();
             let found = columns.iter().find(|column| column.name.to_lowercase() == folded);
@@ -268,7 +270,7 @@ fn key(wish: &Wish<'_>, columns: &[NewColumn<'_>]) -> Result<Vec<String>> {
         let is_it = |column: &&NewColumn<'_>| column.field.is_beside && column.field.name == name;
         columns.iter().find(is_it).map(|column| column.name.to_string())
     };
-    Ok(match (beside("_id"), beside("_index"), wish.has_many_indices) {
+    Ok(match (beside("_id"), beside("_index"), request.has_many_indices) {
         (Some(id), _, false) => vec![id],
         (Some(id), Some(index), true) => vec![index, id],
         _ => Vec::new(),

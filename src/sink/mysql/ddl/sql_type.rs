@@ -2,11 +2,11 @@
 
 use crate::record::{ColumnType, Field, FieldKind};
 use crate::sink::mysql::rules::Times;
-use crate::sink::mysql::{ColumnDefinition, Server};
+use crate::sink::mysql::{ColumnDefinition, ServerInfo};
 
 /// A type to be, by what decides about sizes and keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Type {
+pub(super) enum SqlType {
     /// A name that stands as it is, and the bytes of a value.
     Plain(&'static str, u64),
     /// DECIMAL of so many digits, of which so many are behind the point.
@@ -39,85 +39,85 @@ const KEY_CHARACTERS: u32 = 191;
 /// Such texts are the most that a key of one column holds.
 const KEY_CHARACTERS_MAX: u32 = 768;
 
-impl Type {
-    pub(super) fn of(field: &Field, is_untyped: bool) -> Type {
+impl SqlType {
+    pub(super) fn of(field: &Field, is_untyped: bool) -> SqlType {
         if let Some(column_type) = field.column_type {
-            return Type::said(column_type);
+            return SqlType::said(column_type);
         }
         match field.kind {
-            FieldKind::Unknown if is_untyped => Type::LongText,
-            FieldKind::Unknown | FieldKind::Json => Type::Json,
-            FieldKind::Text => Type::LongText,
-            FieldKind::Keyword(characters) => Type::text_of(characters),
+            FieldKind::Unknown if is_untyped => SqlType::LongText,
+            FieldKind::Unknown | FieldKind::Json => SqlType::Json,
+            FieldKind::Text => SqlType::LongText,
+            FieldKind::Keyword(characters) => SqlType::text_of(characters),
             FieldKind::Int(bits) => match bits {
-                0..=8 => Type::Plain("TINYINT", 1),
-                9..=16 => Type::Plain("SMALLINT", 2),
-                17..=32 => Type::Plain("INT", 4),
-                33..=64 => Type::Plain("BIGINT", 8),
-                _ => Type::Decimal(65, 0),
+                0..=8 => SqlType::Plain("TINYINT", 1),
+                9..=16 => SqlType::Plain("SMALLINT", 2),
+                17..=32 => SqlType::Plain("INT", 4),
+                33..=64 => SqlType::Plain("BIGINT", 8),
+                _ => SqlType::Decimal(65, 0),
             },
             FieldKind::Unsigned(bits) => match bits {
-                0..=8 => Type::Plain("TINYINT UNSIGNED", 1),
-                9..=16 => Type::Plain("SMALLINT UNSIGNED", 2),
-                17..=32 => Type::Plain("INT UNSIGNED", 4),
-                33..=64 => Type::Plain("BIGINT UNSIGNED", 8),
-                _ => Type::Decimal(65, 0),
+                0..=8 => SqlType::Plain("TINYINT UNSIGNED", 1),
+                9..=16 => SqlType::Plain("SMALLINT UNSIGNED", 2),
+                17..=32 => SqlType::Plain("INT UNSIGNED", 4),
+                33..=64 => SqlType::Plain("BIGINT UNSIGNED", 8),
+                _ => SqlType::Decimal(65, 0),
             },
-            FieldKind::Decimal => Type::said(ColumnType::DECIMAL),
+            FieldKind::Decimal => SqlType::said(ColumnType::DECIMAL),
             // Records hold a number as it was sent, with more digits than an index of 32 bits keeps.
-            FieldKind::Float(_) => Type::Plain("DOUBLE", 8),
-            FieldKind::Bool => Type::Plain("TINYINT(1)", 1),
-            FieldKind::Time if field.origin.contains("nanos") => Type::DateTime(6),
+            FieldKind::Float(_) => SqlType::Plain("DOUBLE", 8),
+            FieldKind::Bool => SqlType::Plain("TINYINT(1)", 1),
+            FieldKind::Time if field.origin.contains("nanos") => SqlType::DateTime(6),
             FieldKind::Time => match Times::of(field) {
-                Ok(Times::By(format)) if format.fraction_digits() > 3 => Type::DateTime(6),
-                _ => Type::DateTime(3),
+                Ok(Times::By(format)) if format.fraction_digits() > 3 => SqlType::DateTime(6),
+                _ => SqlType::DateTime(3),
             },
-            FieldKind::Base64 => Type::LongBlob,
+            FieldKind::Base64 => SqlType::LongBlob,
         }
     }
 
-    pub(super) fn said(column_type: ColumnType) -> Type {
+    pub(super) fn said(column_type: ColumnType) -> SqlType {
         match column_type {
-            ColumnType::Text => Type::LongText,
-            ColumnType::Varchar(characters) => Type::Characters(characters),
-            ColumnType::Int { is_unsigned: false } => Type::Plain("BIGINT", 8),
-            ColumnType::Int { is_unsigned: true } => Type::Plain("BIGINT UNSIGNED", 8),
-            ColumnType::Decimal { digits, fraction } => Type::Decimal(digits, fraction),
-            ColumnType::Double => Type::Plain("DOUBLE", 8),
-            ColumnType::Bool => Type::Plain("TINYINT(1)", 1),
-            ColumnType::Date => Type::Plain("DATE", 3),
-            ColumnType::DateTime(digits) => Type::DateTime(digits),
-            ColumnType::Time(digits) => Type::Time(digits),
-            ColumnType::Json => Type::Json,
+            ColumnType::Text => SqlType::LongText,
+            ColumnType::Varchar(characters) => SqlType::Characters(characters),
+            ColumnType::Int { is_unsigned: false } => SqlType::Plain("BIGINT", 8),
+            ColumnType::Int { is_unsigned: true } => SqlType::Plain("BIGINT UNSIGNED", 8),
+            ColumnType::Decimal { digits, fraction } => SqlType::Decimal(digits, fraction),
+            ColumnType::Double => SqlType::Plain("DOUBLE", 8),
+            ColumnType::Bool => SqlType::Plain("TINYINT(1)", 1),
+            ColumnType::Date => SqlType::Plain("DATE", 3),
+            ColumnType::DateTime(digits) => SqlType::DateTime(digits),
+            ColumnType::Time(digits) => SqlType::Time(digits),
+            ColumnType::Json => SqlType::Json,
         }
     }
 
     /// Whether there are values that it does not take, whatever the rules.
     pub(super) fn is_limited(self) -> bool {
-        !matches!(self, Type::LongText | Type::LongBlob | Type::Json)
+        !matches!(self, SqlType::LongText | SqlType::LongBlob | SqlType::Json)
     }
 
     /// Whether its values are times, which somebody has to know how to read.
     pub(super) fn is_time(self) -> bool {
-        matches!(self, Type::DateTime(_) | Type::Time(_) | Type::Plain("DATE", _))
+        matches!(self, SqlType::DateTime(_) | SqlType::Time(_) | SqlType::Plain("DATE", _))
     }
 
-    fn text_of(characters: u32) -> Type {
+    fn text_of(characters: u32) -> SqlType {
         match characters {
-            0..=CHARACTERS_MAX => Type::Characters(characters.max(1)),
-            _ if u64::from(characters) * CHARACTER_BYTES <= TEXT_BYTES_MAX => Type::Text,
-            _ => Type::LongText,
+            0..=CHARACTERS_MAX => SqlType::Characters(characters.max(1)),
+            _ if u64::from(characters) * CHARACTER_BYTES <= TEXT_BYTES_MAX => SqlType::Text,
+            _ => SqlType::LongText,
         }
     }
 
     /// What it is as part of a key, which is never NULL and holds all of its value. Of `characters` is
     /// the longest text that was seen; another may be as long again.
-    pub(super) fn as_key(self, characters: u64) -> Type {
+    pub(super) fn as_key(self, characters: u64) -> SqlType {
         match self {
-            Type::Text | Type::LongText if characters > u64::from(KEY_CHARACTERS_MAX) => self,
-            Type::Text | Type::LongText => {
+            SqlType::Text | SqlType::LongText if characters > u64::from(KEY_CHARACTERS_MAX) => self,
+            SqlType::Text | SqlType::LongText => {
                 let room = (2 * characters).min(u64::from(KEY_CHARACTERS_MAX)) as u32;
-                Type::Characters(room.max(KEY_CHARACTERS))
+                SqlType::Characters(room.max(KEY_CHARACTERS))
             }
             other => other,
         }
@@ -126,13 +126,20 @@ impl Type {
     pub(super) fn key_bytes(self) -> Option<u64> {
         match self {
             // Numbers that differ in their text may be equal to the server.
-            Type::Plain("DOUBLE", _) => None,
-            Type::Plain(_, bytes) => Some(bytes),
-            Type::Decimal(..) | Type::DateTime(_) | Type::Time(_) => Some(self.row_bytes()),
-            Type::Characters(characters) => Some(u64::from(characters) * CHARACTER_BYTES),
-            Type::Bytes(bytes) => Some(u64::from(bytes)),
-            Type::Text | Type::LongText | Type::LongBlob | Type::Json => None,
+            SqlType::Plain("DOUBLE", _) => None,
+            SqlType::Plain(_, bytes) => Some(bytes),
+            SqlType::Decimal(..) | SqlType::DateTime(_) | SqlType::Time(_) => {
+                Some(self.row_bytes())
+            }
+            SqlType::Characters(characters) => Some(u64::from(characters) * CHARACTER_BYTES),
+            SqlType::Bytes(bytes) => Some(u64::from(bytes)),
+            SqlType::Text | SqlType::LongText | SqlType::LongBlob | SqlType::Json => None,
         }
+    }
+
+    /// It has a character set.
+    pub(super) fn is_characters(self) -> bool {
+        matches!(self, SqlType::Characters(_) | SqlType::Text | SqlType::LongText)
     }
 
     /// What it takes of the row at most.
@@ -140,53 +147,53 @@ impl Type {
         const LENGTH: u64 = 2;
         const POINTER: u64 = 12;
         match self {
-            Type::Plain(_, bytes) => bytes,
-            Type::Decimal(digits, fraction) => {
+            SqlType::Plain(_, bytes) => bytes,
+            SqlType::Decimal(digits, fraction) => {
                 // Nine digits take four bytes, on each side of the point.
                 let bytes =
                     |digits: u8| u64::from(digits / 9) * 4 + u64::from(digits % 9).div_ceil(2);
                 bytes(digits - fraction) + bytes(fraction)
             }
-            Type::DateTime(digits) => 5 + u64::from(digits).div_ceil(2),
-            Type::Time(digits) => 3 + u64::from(digits).div_ceil(2),
-            Type::Characters(characters) => u64::from(characters) * CHARACTER_BYTES + LENGTH,
-            Type::Bytes(bytes) => u64::from(bytes) + LENGTH,
-            Type::Text | Type::LongText | Type::LongBlob | Type::Json => POINTER,
+            SqlType::DateTime(digits) => 5 + u64::from(digits).div_ceil(2),
+            SqlType::Time(digits) => 3 + u64::from(digits).div_ceil(2),
+            SqlType::Characters(characters) => u64::from(characters) * CHARACTER_BYTES + LENGTH,
+            SqlType::Bytes(bytes) => u64::from(bytes) + LENGTH,
+            SqlType::Text | SqlType::LongText | SqlType::LongBlob | SqlType::Json => POINTER,
         }
     }
 
-    pub(super) fn beside_the_row(self) -> Type {
+    pub(super) fn beside_the_row(self) -> SqlType {
         match self {
-            Type::Characters(_) => Type::Text,
+            SqlType::Characters(_) => SqlType::Text,
             other => other,
         }
     }
 
     /// Keys compare as bytes: the usual collations take different ids for the same.
-    pub(super) fn sql(self, is_key: bool, server: &Server) -> String {
+    pub(super) fn sql(self, is_key: bool, server: &ServerInfo) -> String {
         match self {
-            Type::Plain(name, _) => name.to_string(),
-            Type::Decimal(digits, fraction) => format!("DECIMAL({digits},{fraction})"),
-            Type::DateTime(0) => "DATETIME".to_string(),
-            Type::DateTime(digits) => format!("DATETIME({digits})"),
-            Type::Time(0) => "TIME".to_string(),
-            Type::Time(digits) => format!("TIME({digits})"),
-            Type::Characters(characters) if is_key => {
+            SqlType::Plain(name, _) => name.to_string(),
+            SqlType::Decimal(digits, fraction) => format!("DECIMAL({digits},{fraction})"),
+            SqlType::DateTime(0) => "DATETIME".to_string(),
+            SqlType::DateTime(digits) => format!("DATETIME({digits})"),
+            SqlType::Time(0) => "TIME".to_string(),
+            SqlType::Time(digits) => format!("TIME({digits})"),
+            SqlType::Characters(characters) if is_key => {
                 let collation = key_collation(server);
                 format!("VARCHAR({characters}) CHARACTER SET utf8mb4 COLLATE {collation}")
             }
-            Type::Characters(characters) => format!("VARCHAR({characters})"),
-            Type::Bytes(bytes) => format!("VARBINARY({bytes})"),
-            Type::Text => "TEXT".to_string(),
-            Type::LongText => "LONGTEXT".to_string(),
-            Type::LongBlob => "LONGBLOB".to_string(),
-            Type::Json => "JSON".to_string(),
+            SqlType::Characters(characters) => format!("VARCHAR({characters})"),
+            SqlType::Bytes(bytes) => format!("VARBINARY({bytes})"),
+            SqlType::Text => "TEXT".to_string(),
+            SqlType::LongText => "LONGTEXT".to_string(),
+            SqlType::LongBlob => "LONGBLOB".to_string(),
+            SqlType::Json => "JSON".to_string(),
         }
     }
 }
 
 /// By its bytes, and without taking spaces off the end.
-fn key_collation(server: &Server) -> &'static str {
+fn key_collation(server: &ServerInfo) -> &'static str {
     match server.is_mariadb {
         true => "utf8mb4_nopad_bin",
         false if server.version >= (8, 0, 17) => "utf8mb4_0900_bin",
@@ -194,33 +201,33 @@ fn key_collation(server: &Server) -> &'static str {
     }
 }
 
-impl Type {
+impl SqlType {
     /// What the server will say of such a column.
-    pub(super) fn definition(self, is_key: bool, server: &Server) -> ColumnDefinition {
+    pub(super) fn definition(self, is_key: bool, server: &ServerInfo) -> ColumnDefinition {
         let sql = self.sql(is_key, server).to_ascii_lowercase();
         let (column_type, _) = sql.split_once(" character set").unwrap_or((&sql, ""));
         let (data_type, _) = column_type.split_once(['(', ' ']).unwrap_or((column_type, ""));
-        let is_json = self == Type::Json;
+        let is_json = self == SqlType::Json;
         let characters = |bytes: u64| (Some(bytes / CHARACTER_BYTES), Some(bytes));
-        let is_long_text = self == Type::LongText || is_json;
+        let is_long_text = self == SqlType::LongText || is_json;
         let (characters_max, octets_max) = match self {
-            Type::Characters(length) => characters(u64::from(length) * CHARACTER_BYTES),
-            Type::Bytes(length) => (Some(u64::from(length)), Some(u64::from(length))),
-            Type::Text => (Some(TEXT_BYTES_MAX), Some(TEXT_BYTES_MAX)),
-            _ if is_long_text || self == Type::LongBlob => {
+            SqlType::Characters(length) => characters(u64::from(length) * CHARACTER_BYTES),
+            SqlType::Bytes(length) => (Some(u64::from(length)), Some(u64::from(length))),
+            SqlType::Text => (Some(TEXT_BYTES_MAX), Some(TEXT_BYTES_MAX)),
+            _ if is_long_text || self == SqlType::LongBlob => {
                 (Some(u32::MAX.into()), Some(u32::MAX.into()))
             }
             _ => (None, None),
         };
         let (numeric_precision, numeric_scale) = match self {
-            Type::Decimal(digits, fraction) => (Some(digits.into()), Some(fraction.into())),
+            SqlType::Decimal(digits, fraction) => (Some(digits.into()), Some(fraction.into())),
             _ => (None, None),
         };
         let datetime_precision = match self {
-            Type::DateTime(digits) | Type::Time(digits) => Some(digits.into()),
+            SqlType::DateTime(digits) | SqlType::Time(digits) => Some(digits.into()),
             _ => None,
         };
-        let is_text = matches!(self, Type::Characters(_) | Type::Text) || is_long_text;
+        let is_text = matches!(self, SqlType::Characters(_) | SqlType::Text) || is_long_text;
         let collation = match (is_text, is_key) {
             (false, _) => None,
             (true, true) => Some(key_collation(server).to_string()),

@@ -12,11 +12,11 @@ fn beside(name: &str) -> Field {
 
 fn made(
     fields: &[Field],
-    change: impl FnOnce(&mut MysqlSettings, &mut Wish<'_>),
+    change: impl FnOnce(&mut MysqlSettings, &mut TableRequest<'_>),
 ) -> Result<NewTable> {
     let mut settings = samples::settings();
     let server = samples::mysql();
-    let mut probe = Wish {
+    let mut probe = TableRequest {
         settings: &samples::settings(),
         server: &server,
         fields,
@@ -26,7 +26,7 @@ fn made(
         guessed_from: "",
     };
     change(&mut settings, &mut probe);
-    new_table(&Wish {
+    new_table(&TableRequest {
         settings: &settings,
         fields,
         server: &server,
@@ -113,7 +113,7 @@ fn keys_are_never_null_and_compare_as_bytes() {
 #[test]
 fn an_id_of_several_indices_is_one_only_with_its_index() {
     let documents = [beside("_id"), beside("_index"), Field::new("n", FieldKind::Bool, "")];
-    let table = made(&documents, |_, wish| wish.has_many_indices = true).unwrap();
+    let table = made(&documents, |_, request| request.has_many_indices = true).unwrap();
     assert!(table.sql.contains("PRIMARY KEY (`_index`, `_id`)"), "{}", table.sql);
     assert!(table.warnings.is_empty());
 }
@@ -160,8 +160,8 @@ fn a_table_without_a_key_is_warned_of_or_refused() {
     let some = fields(&[("a", FieldKind::Bool)]);
     assert_eq!(made(&some, |_, _| {}).unwrap().warnings.len(), 1);
     let settings = samples::settings();
-    let server = Server { requires_primary_key: true, ..samples::mysql() };
-    let wish = Wish {
+    let server = ServerInfo { requires_primary_key: true, ..samples::mysql() };
+    let request = TableRequest {
         settings: &settings,
         server: &server,
         fields: &some,
@@ -170,7 +170,7 @@ fn a_table_without_a_key_is_warned_of_or_refused() {
         has_many_indices: false,
         guessed_from: "",
     };
-    assert!(new_table(&wish).unwrap_err().to_string().contains("primary key"));
+    assert!(new_table(&request).unwrap_err().to_string().contains("primary key"));
 }
 
 mod guesses {
@@ -189,9 +189,9 @@ mod guesses {
             sample.see("x", sampled(*value));
         }
         let fields = [sample.fields()[0].field(origin)];
-        let server = Server { is_mariadb, ..samples::mysql() };
+        let server = ServerInfo { is_mariadb, ..samples::mysql() };
         let settings = samples::settings();
-        let table = new_table(&Wish {
+        let table = new_table(&TableRequest {
             settings: &settings,
             server: &server,
             fields: &fields,

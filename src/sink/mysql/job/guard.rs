@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use super::heartbeat::{Heard, SILENCE_SECONDS};
 use super::locks::{RELEASE_SECONDS, get_lock, holder, holders, kill};
 use super::name::JobIdentity;
-use super::owner::Owner;
+use super::owner::LockOwner;
 use super::state::{JobState, earlier_stays};
 use crate::error::{Error, Kind, Result};
 use crate::event::Observer;
@@ -369,7 +369,7 @@ async fn at_work(
 ) -> Trouble {
     let who = match who {
         Some(connection) => {
-            format!("connection {connection}{}", Owner::find(session, state, connection).await)
+            format!("connection {connection}{}", LockOwner::find(session, state, connection).await)
         }
         None => "a connection that just went".to_string(),
     };

@@ -1,5 +1,5 @@
 //! Which run may write: the job's lock and heartbeat (`guard`, `heartbeat`, `locks`), its epoch and the
-//! tokens of committed batches (`state`, `state_tables`, `token`).
+//! tokens of committed batches (`state`, `state_tables`, `token`). `owner` is what is known of another run.
 
 pub mod guard;
 mod heartbeat;

@@ -8,7 +8,7 @@ use crate::sink::mysql::table_name::quoted_text;
 
 /// What could be found out; none of it has to be known.
 #[derive(Debug, Default)]
-pub struct Owner {
+pub struct LockOwner {
     /// With the port of the connection, as the server sees it.
     host: Option<String>,
     /// On that host.
@@ -18,9 +18,9 @@ pub struct Owner {
     since: Option<String>,
 }
 
-impl Owner {
-    pub async fn find(session: &mut Session, state: &JobState, connection: u64) -> Owner {
-        let mut owner = Owner::default();
+impl LockOwner {
+    pub async fn find(session: &mut Session, state: &JobState, connection: u64) -> LockOwner {
+        let mut owner = LockOwner::default();
         let sql =
             format!("SELECT HOST FROM information_schema.PROCESSLIST WHERE ID = {connection}");
         owner.host = first(session, &sql).await;
@@ -57,7 +57,7 @@ async fn first(session: &mut Session, sql: &str) -> Option<String> {
 }
 
 /// ` (host 10.0.0.5:41234, pid 4711, run 0198…, since 2026-01-01T02:15:00Z)`
-impl fmt::Display for Owner {
+impl fmt::Display for LockOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let known = [
             ("host", &self.host),
@@ -83,8 +83,8 @@ mod tests {
     #[test]
     fn what_is_known_is_said() {
         let text = |text: &str| Some(text.to_string());
-        assert_eq!(Owner::default().to_string(), "");
-        let owner = Owner { host: text("db1:1"), since: text("now"), ..Owner::default() };
+        assert_eq!(LockOwner::default().to_string(), "");
+        let owner = LockOwner { host: text("db1:1"), since: text("now"), ..LockOwner::default() };
         assert_eq!(owner.to_string(), " (host db1:1, since now)");
     }
 }

@@ -129,7 +129,7 @@ impl JobState {
         session: &mut Session,
         epoch: u64,
         ticket: u64,
-        interval: Option<&Interval>,
+        interval: &Interval,
         receipt: &Receipt,
     ) -> Tried<()> {
         let packet_bytes = session.server.max_allowed_packet;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{BoundColumn, OtherFields, PlanInput};
 use crate::error::{Error, Result};
 use crate::record::{Field, FieldKind};
+use crate::sink::mysql::ddl::{NewColumns, TableRequest};
 use crate::sink::mysql::rules::{BinaryText, TextOrigin, Times};
 use crate::sink::mysql::{Absent, Column, ColumnKind, NewFields, Preset, Rules};
 
@@ -52,7 +53,7 @@ pub(super) fn bind(given: &PlanInput<'_>) -> Result<Binding> {
     let except = std::mem::take(&mut finding.left_out);
     let others = match (given.selection, given.settings.new_fields) {
         (Some(_), _) => OtherFields::Ignore,
-        (None, NewFields::Refuse) => OtherFields::Stop { except },
+        (None, NewFields::Refuse | NewFields::Add) => OtherFields::Stop { except },
         (None, NewFields::Ignore) => OtherFields::Count { except },
     };
     let mut binding =
@@ -71,9 +72,21 @@ pub(super) fn bind(given: &PlanInput<'_>) -> Result<Binding> {
     Ok(binding)
 }
 
+/// The fields that would go into columns of their names, and find none.
+pub fn without_column<'a>(given: &PlanInput<'a>) -> Vec<&'a Field> {
+    if given.selection.is_some() {
+        return Vec::new();
+    }
+    let mut finding = Finding::default();
+    finding.feeds.resize_with(given.table.columns.len(), || None);
+    finding.by_name(given);
+    let is_without = |field: &&Field| finding.without_column.contains(&field.name.as_str());
+    given.fields.iter().filter(is_without).collect()
+}
+
 impl<'a> Finding<'a> {
     fn select(&mut self, given: &PlanInput<'a>, old: &'a [String], new: &'a [String]) {
-        let names = Names::new(&given.table.columns);
+        let names = ColumnNames::new(&given.table.columns);
         let mut fields: HashMap<&str, &Field> =
             given.fields.iter().map(|field| (field.column(), field)).collect();
         fields.extend(given.fields.iter().map(|field| (field.name.as_str(), field)));
@@ -96,7 +109,7 @@ impl<'a> Finding<'a> {
 
     fn by_name(&mut self, given: &PlanInput<'a>) {
         let columns = &given.table.columns;
-        let names = Names::new(columns);
+        let names = ColumnNames::new(columns);
         let mut inexact = Vec::new();
         for field in given.fields {
             match names.exact(field.column()) {
@@ -222,8 +235,8 @@ impl<'a> Finding<'a> {
             help = Some(match pairs.is_empty() {
                 true => "name what to write where with --select COLUMN=FIELD".to_string(),
                 false => format!(
-                    "add the columns, or leave the fields out with --select '{}' or with \
-                     --new-fields ignore",
+                    "{}, or leave the fields out with --select '{}' or with --new-fields ignore",
+                    adding(given),
                     pairs.join(",").replace('\'', "'\\''")
                 ),
             });
@@ -231,6 +244,24 @@ impl<'a> Finding<'a> {
         let error =
             Error::config(format!("table {}: {}", given.table.name, self.faults.join("; ")));
         error.help(help.unwrap_or_else(|| "--select COLUMN=FIELD,… says what goes where".into()))
+    }
+}
+
+/// How the columns that are missing come into the table.
+fn adding(given: &PlanInput<'_>) -> String {
+    let fields: Vec<Field> = without_column(given).into_iter().cloned().collect();
+    let request = TableRequest {
+        settings: given.settings,
+        server: given.server,
+        fields: &fields,
+        selection: None,
+        is_untyped: given.is_untyped,
+        has_many_indices: false,
+        guessed_from: "",
+    };
+    match NewColumns::new(&given.table.existing(), &request) {
+        Ok(new) => format!("add the columns with --new-fields add or by '{}'", new.sql()),
+        Err(_) => "add the columns".to_string(),
     }
 }
 
@@ -244,15 +275,15 @@ fn shown(name: &str) -> String {
 }
 
 /// Columns by their names.
-pub(super) struct Names<'a> {
+pub(super) struct ColumnNames<'a> {
     exact: HashMap<&'a str, usize>,
     folded: HashMap<String, usize>,
 }
 
-impl<'a> Names<'a> {
-    pub fn new(columns: &'a [Column]) -> Names<'a> {
+impl<'a> ColumnNames<'a> {
+    pub fn new(columns: &'a [Column]) -> ColumnNames<'a> {
         let named = || columns.iter().enumerate();
-        Names {
+        ColumnNames {
             exact: named().map(|(at, column)| (column.name.as_str(), at)).collect(),
             folded: named().map(|(at, column)| (column.name.to_lowercase(), at)).collect(),
         }

@@ -7,18 +7,18 @@ use crate::sink::mysql::session::server::Cluster;
 use crate::sink::mysql::settings::STATE_TABLES;
 use crate::sink::mysql::table::UniqueKey;
 use crate::sink::mysql::{
-    Absent, Column, Missing, Mode, MysqlSettings, Preset, Server, Table, TableName,
+    Absent, Column, Missing, Mode, MysqlSettings, Preset, ServerInfo, Table, TableName,
 };
 
 /// What a plan is made of.
 #[derive(Clone, Copy)]
 pub struct PlanInput<'a> {
     pub settings: &'a MysqlSettings,
-    pub server: &'a Server,
+    pub server: &'a ServerInfo,
     pub table: &'a Table,
     /// What the source has, those beside the records among them.
     pub fields: &'a [Field],
-    /// Names in the source and names in the table, in the order of `--select`.
+    /// ColumnNames in the source and names in the table, in the order of `--select`.
     pub selection: Option<(&'a [String], &'a [String])>,
     /// Records are documents: others than these fields may turn up.
     pub is_open: bool,

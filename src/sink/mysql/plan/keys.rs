@@ -1,7 +1,7 @@
 //! What tells rows of the table apart, and what that means for the way they are written.
 
-use super::columns::Names;
-use super::{BoundColumn, Counter, Key, PlanInput, PlanKeyPart};
+use super::columns::ColumnNames;
+use super::{BoundColumn, Key, KeyNumbering, PlanInput, PlanKeyPart};
 use crate::error::{Error, Result};
 use crate::sink::mysql::table::{KeyPart, UniqueKey};
 use crate::sink::mysql::{Mode, Preset};
@@ -80,7 +80,7 @@ impl<'a> Keys<'a> {
         let mut keys = Keys { whole: Vec::new(), partial: Vec::new() };
         for unique in &given.table.unique_keys {
             let (mut columns, mut is_whole, mut is_binary) = (Vec::new(), true, true);
-            let mut counter = Counter::Never;
+            let mut counter = KeyNumbering::Never;
             for part in &unique.parts {
                 let name = part.column.as_deref();
                 let at = written.iter().position(|bound| Some(&*bound.column.name) == name);
@@ -88,7 +88,7 @@ impl<'a> Keys<'a> {
                     (is_whole, is_binary) = (false, false);
                     let column = name.and_then(|name| given.table.column(name));
                     if column.is_some_and(|column| column.is_numbered) {
-                        counter = Counter::Always;
+                        counter = KeyNumbering::Always;
                     }
                     continue;
                 };
@@ -97,8 +97,8 @@ impl<'a> Keys<'a> {
                 is_binary &= column.is_key_binary && part.prefix.is_none() && !may_be_made;
                 // No record is known to say it.
                 is_whole &= *is_known || column.preset == Preset::None;
-                if may_be_made && column.is_numbered && counter == Counter::Never {
-                    counter = Counter::WhereAbsent(at);
+                if may_be_made && column.is_numbered && counter == KeyNumbering::Never {
+                    counter = KeyNumbering::WhereAbsent(at);
                 }
                 columns.push(at);
             }
@@ -125,7 +125,7 @@ impl<'a> Keys<'a> {
     fn choose(&self, given: &PlanInput<'_>, names: &[String]) -> Result<usize> {
         let mut wanted = Vec::new();
         for name in names {
-            let at = Names::new(&given.table.columns).find(name).ok_or_else(|| {
+            let at = ColumnNames::new(&given.table.columns).find(name).ok_or_else(|| {
                 Error::config(format!(
                     "--key: table {} has no column '{}'",
                     given.table.name,
@@ -209,7 +209,8 @@ fn no_key(given: &PlanInput<'_>, mode: Mode, keys: &Keys<'_>) -> Error {
         false => format!("; not all columns are written of {}", keys.names().join(", ")),
     };
     Error::config(format!(
-        "--mode {}: table {} has no unique key within the written columns{there}",
+        "--mode {}: table {} has no unique key within the written columns, so nothing says which row \
+         a record belongs to{there}",
         mode.as_str(),
         given.table.name
     ))
@@ -230,9 +231,9 @@ fn lanes(given: &PlanInput<'_>, keys: &Keys<'_>, warnings: &mut Vec<String>) -> 
         .whole
         .iter()
         .chain(&keys.partial)
-        .filter(|(key, _)| key.counter != Counter::Always)
+        .filter(|(key, _)| key.counter != KeyNumbering::Always)
         .collect();
-    let counted = all.iter().find(|(key, _)| matches!(key.counter, Counter::WhereAbsent(_)));
+    let counted = all.iter().find(|(key, _)| matches!(key.counter, KeyNumbering::WhereAbsent(_)));
     let fault = match (counted, &all[..]) {
         (None, []) => return LANES_MAX,
         (Some((key, _)), _) => format!(

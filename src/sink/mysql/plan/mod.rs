@@ -11,6 +11,7 @@ use super::rules::Rules;
 use super::settings::Mode;
 use super::table_name::TableName;
 
+pub use columns::without_column;
 pub use decision::{PlanInput, plan};
 pub use keys::LANES_MAX;
 pub use mapping::{MappingRow, mapping};
@@ -58,10 +59,10 @@ impl Plan {
     /// one that the record says. Numbers of a sequence are not known to us.
     pub fn upserts_by_number(&self) -> Option<usize> {
         match self.key.as_ref().filter(|_| self.mode == Mode::Upsert)?.counter {
-            Counter::WhereAbsent(at) => {
+            KeyNumbering::WhereAbsent(at) => {
                 Some(at).filter(|at| self.columns[*at].column.is_auto_increment)
             }
-            Counter::Never | Counter::Always => None,
+            KeyNumbering::Never | KeyNumbering::Always => None,
         }
     }
 
@@ -108,7 +109,7 @@ pub struct Key {
     pub parts: Vec<PlanKeyPart>,
     /// Indexes into `Plan::columns` of the parts that are written, in the order of the key.
     pub columns: Vec<usize>,
-    pub counter: Counter,
+    pub counter: KeyNumbering,
     /// The table is stored in its order.
     pub is_primary: bool,
     /// Two keys are equal for the server exactly when their bytes are: `Column::is_key_binary` of
@@ -130,7 +131,7 @@ pub struct PlanKeyPart {
 /// Whether a part of a key is the server's next number. It says nothing about the record: a row that
 /// meets another one by it, because the numbers are used up, is not that row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counter {
+pub enum KeyNumbering {
     Never,
     /// Where the field of this column, an index into `Plan::columns`, is absent.
     WhereAbsent(usize),
@@ -141,9 +142,9 @@ impl Key {
     /// Whether rows in which these columns are left out get a number of the server for it.
     pub fn is_counted(&self, left: &[usize]) -> bool {
         match self.counter {
-            Counter::Never => false,
-            Counter::WhereAbsent(at) => left.contains(&at),
-            Counter::Always => true,
+            KeyNumbering::Never => false,
+            KeyNumbering::WhereAbsent(at) => left.contains(&at),
+            KeyNumbering::Always => true,
         }
     }
 }

@@ -4,12 +4,12 @@ use crate::record::{Dates, EpochUnit, Field, FieldKind};
 use crate::sink::mysql::rules::{self, BinaryText, TextOrigin};
 use crate::sink::mysql::samples;
 use crate::sink::mysql::session::server::Cluster;
-use crate::sink::mysql::{Absent, Missing, MysqlSettings, NewFields, Preset, Server, Table};
+use crate::sink::mysql::{Absent, Missing, MysqlSettings, NewFields, Preset, ServerInfo, Table};
 
 /// What is given, with defaults that tests change.
 struct Case {
     settings: MysqlSettings,
-    server: Server,
+    server: ServerInfo,
     table: Table,
     fields: Vec<Field>,
     selection: Option<(Vec<String>, Vec<String>)>,
@@ -100,7 +100,9 @@ fn fields_find_their_columns() {
 fn fields_without_a_column_are_refused_or_left_out() {
     let columns = &["a int", "b int"];
     case("a,x,B,y", columns, &[]).refused(
-        "table d.t: there is no column for fields 'x', 'y'; add the columns, or leave the fields \
+        "table d.t: there is no column for fields 'x', 'y'; add the columns with --new-fields add \
+         or by 'ALTER TABLE `d`.`t` ADD COLUMN `x` LONGTEXT CHARACTER SET utf8mb4 NULL, \
+         ADD COLUMN `y` LONGTEXT CHARACTER SET utf8mb4 NULL', or leave the fields \
          out with --select 'a,b=B' or with --new-fields ignore",
     );
     let ignoring =
@@ -198,10 +200,10 @@ fn keys_with_a_part_that_the_server_makes_are_met_too() {
     let keys = &[("PRIMARY", "id"), ("u", "k")][..];
     let plan = case("k", numbered, keys).with(upsert).plan().unwrap();
     assert_eq!((plan.lanes_max, plan.is_order_free), (64, false));
-    assert_eq!(plan.other_keys[0].counter, Counter::Always);
+    assert_eq!(plan.other_keys[0].counter, KeyNumbering::Always);
     // Documents may say the number.
     let plan = case("k", numbered, keys).with(open).with(upsert).plan().unwrap();
-    assert_eq!((plan.lanes_max, plan.other_keys[0].counter), (1, Counter::WhereAbsent(0)));
+    assert_eq!((plan.lanes_max, plan.other_keys[0].counter), (1, KeyNumbering::WhereAbsent(0)));
     // One that no record is known to have tells nothing.
     let unknown = || case("k", numbered, &keys[..1]).with(open);
     assert_eq!(unknown().plan().unwrap().mode, Mode::Insert);

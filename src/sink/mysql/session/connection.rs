@@ -11,7 +11,7 @@ use mysql_async::consts::StatusFlags;
 use mysql_async::prelude::{FromRow, Queryable, StatementLike};
 use mysql_async::{Conn, LocalInfileError, Params, Row};
 
-use super::server::Server;
+use super::server::ServerInfo;
 use crate::error::{Error, Kind};
 use crate::record::ErrorType;
 use crate::sink::mysql::trouble::{self, During, Tried, Trouble};
@@ -28,7 +28,7 @@ const INFILE_PIECE_BYTES: usize = 256 << 10;
 /// A connection. Whatever fails on it is sorted by `trouble`.
 pub struct Session {
     conn: Conn,
-    pub server: Arc<Server>,
+    pub server: Arc<ServerInfo>,
     address: String,
     timeout: Duration,
     /// The server said of the last transaction that it had begun. A proxy may not pass that on.

@@ -5,8 +5,8 @@
 
 use super::connection::SENT_BYTES_KEPT;
 
-/// As many as lanes that are busy at the same time need; more are made and given back.
-const BUFFERS_KEPT: usize = 4;
+/// Others are made when they are needed, and given back: that costs less than the copy that goes into them.
+const BUFFERS_KEPT: usize = 1;
 
 /// To be called while the process has one thread, because it sets variables of the environment. What
 /// the user says in the environment stays.

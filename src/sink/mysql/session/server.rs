@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 /// Where a proxy or an old server does not say, it is what holds for most.
 #[derive(Clone, Debug, Default)]
-pub struct Server {
+pub struct ServerInfo {
     /// As it names itself.
     pub version_text: String,
     pub version: (u16, u16, u16),
@@ -41,12 +41,12 @@ pub enum Cluster {
 /// What servers start with where they do not say: the smaller of the two.
 const MAX_ALLOWED_PACKET: u64 = 16 << 20;
 
-impl Server {
+impl ServerInfo {
     pub fn of(
         version_text: String,
         account: String,
         variables: &HashMap<String, String>,
-    ) -> Server {
+    ) -> ServerInfo {
         let find = |name: &str| variables.get(name).map(String::as_str);
         let is_on = |name: &str| find(name).is_some_and(is_on);
         let number = |name: &str| find(name).and_then(|text| text.parse::<u64>().ok());
@@ -57,7 +57,7 @@ impl Server {
             (_, true) => Cluster::GroupReplication,
             _ => Cluster::None,
         };
-        Server {
+        ServerInfo {
             version: version_of(&version_text),
             is_mariadb: version_text.to_ascii_lowercase().contains("mariadb"),
             version_text,
@@ -112,10 +112,10 @@ fn version_of(text: &str) -> (u16, u16, u16) {
 mod tests {
     use super::*;
 
-    fn server(version: &str, variables: &[(&str, &str)]) -> Server {
+    fn server(version: &str, variables: &[(&str, &str)]) -> ServerInfo {
         let variables =
             variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-        Server::of(version.to_string(), "u@h".to_string(), &variables)
+        ServerInfo::of(version.to_string(), "u@h".to_string(), &variables)
     }
 
     #[test]

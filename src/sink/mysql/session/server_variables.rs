@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::connection::Session;
-use super::server::Server;
+use super::server::ServerInfo;
 use crate::sink::mysql::trouble::{Tried, Trouble};
 
 const VARIABLES: &[&str] = &[
@@ -24,7 +24,7 @@ const VARIABLES: &[&str] = &[
     "wsrep_on",
 ];
 
-pub(super) async fn read(session: &mut Session) -> Tried<Server> {
+pub(super) async fn read(session: &mut Session) -> Tried<ServerInfo> {
     let who: Vec<(String, Option<String>)> =
         session.rows("SELECT VERSION(), CURRENT_USER()").await?;
     let names: Vec<String> = VARIABLES.iter().map(|name| format!("'{name}'")).collect();
@@ -36,5 +36,5 @@ pub(super) async fn read(session: &mut Session) -> Tried<Server> {
         Err(trouble) => return Err(trouble),
     };
     let (version, account) = who.into_iter().next().unwrap_or_default();
-    Ok(Server::of(version, account.unwrap_or_default(), &variables))
+    Ok(ServerInfo::of(version, account.unwrap_or_default(), &variables))
 }

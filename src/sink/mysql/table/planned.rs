@@ -2,6 +2,7 @@
 
 use super::{KeyPart, Table, UniqueKey};
 use crate::error::Result;
+use crate::sink::mysql::ddl::{ExistingTable, NewColumns};
 use crate::sink::mysql::{Column, NewTable};
 
 pub fn planned(new: &NewTable) -> Result<Table> {
@@ -30,4 +31,24 @@ pub fn planned(new: &NewTable) -> Result<Table> {
         creation: Some(new.sql.clone()),
         may_lack_partition: false,
     })
+}
+
+/// The table as it will be with these columns.
+pub fn with_columns(table: &Table, new: &NewColumns) -> Result<Table> {
+    let mut table = table.clone();
+    for definition in &new.definitions {
+        table.columns.push(Column::new(definition)?);
+        table.definitions.push(definition.clone());
+    }
+    Ok(table)
+}
+
+impl Table {
+    /// What columns that it is to get are made by.
+    pub fn existing(&self) -> ExistingTable<'_> {
+        let is_utf8mb4 =
+            self.creation.as_ref().is_some_and(|creation| creation.contains("CHARSET=utf8mb4"));
+        let ordinals = self.definitions.iter().map(|definition| definition.ordinal);
+        ExistingTable { name: &self.name, ordinal_max: ordinals.max().unwrap_or(0), is_utf8mb4 }
+    }
 }

@@ -232,6 +232,11 @@ fn refusal(code: u16) -> Option<(ErrorType, &'static str, &'static str)> {
         }
         1227 | 1370 => (Auth, "the account lacks a right", "`check` lists what is needed"),
         1049 => (Other, "there is no such database", "look at --db-name"),
+        1800 | 1845 | 1846 => (
+            Other,
+            "it cannot do that without copying the table",
+            "run the ALTER TABLE without ALGORITHM=INSTANT",
+        ),
         1046 => (Other, "no database is named", "give --db-name, or --db-table DATABASE.TABLE"),
         NO_TABLE => (
             Other,

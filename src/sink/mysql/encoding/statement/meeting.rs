@@ -1,7 +1,7 @@
 //! Whether a row that meets another is the same row: what is asked of the server, and what its answer means.
 
 use super::{Statements, guard};
-use crate::sink::mysql::plan::{Counter, Key};
+use crate::sink::mysql::plan::{Key, KeyNumbering};
 use crate::sink::mysql::settings::Mode;
 use crate::sink::mysql::table_name::quoted;
 
@@ -42,7 +42,7 @@ impl Statements {
 
     /// Whether some rows may meet others by a number that the server gave them.
     pub fn counts_keys(&self) -> bool {
-        self.keys().any(|key| key.counter != Counter::Never)
+        self.keys().any(|key| key.counter != KeyNumbering::Never)
     }
 
     /// Whether a row may meet another one by a number that the server gave it.

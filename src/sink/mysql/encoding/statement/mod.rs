@@ -6,7 +6,7 @@ use meeting::key_values;
 
 use crate::sink::mysql::column::Preset;
 use crate::sink::mysql::column::Transfer;
-use crate::sink::mysql::plan::{Absent, BoundColumn, Counter, Key, Plan};
+use crate::sink::mysql::plan::{Absent, BoundColumn, Key, KeyNumbering, Plan};
 use crate::sink::mysql::settings::Mode;
 use crate::sink::mysql::table_name::quoted;
 
@@ -186,7 +186,7 @@ impl Statements {
         let mut keys = self.keys();
         self.mode == Mode::Upsert
             || self.columns.iter().any(|column| !column.has_fixed_default)
-            || keys.any(|key| matches!(key.counter, Counter::WhereAbsent(_)))
+            || keys.any(|key| matches!(key.counter, KeyNumbering::WhereAbsent(_)))
     }
 
     /// What stands in front of the rows of an INSERT.

@@ -133,20 +133,20 @@ fn a_row_that_meets_another_by_a_number_of_the_server_is_not_that_row() {
          WHEN 1 DIV COALESCE({same}, 0) THEN NULL END"
     );
     let kept = " ON DUPLICATE KEY UPDATE `d`.`t`.`k` = `d`.`t`.`k`";
-    let where_absent = counted(Mode::Skip, Counter::WhereAbsent(0));
+    let where_absent = counted(Mode::Skip, KeyNumbering::WhereAbsent(0));
     for (left, expected) in [(&[0][..], &*guarded), (&[2], kept), (&[], kept)] {
         assert_eq!(where_absent.insert_tail(RowDestination::Target, left), expected, "{left:?}");
         assert_eq!(where_absent.is_met("n", left), !left.contains(&0));
         assert!(where_absent.is_met("PRIMARY", left));
     }
     assert_eq!(
-        counted(Mode::Skip, Counter::Always).insert_tail(RowDestination::Target, &[]),
+        counted(Mode::Skip, KeyNumbering::Always).insert_tail(RowDestination::Target, &[]),
         guarded
     );
-    assert!(!counted(Mode::Skip, Counter::Never).divides_by_zero());
+    assert!(!counted(Mode::Skip, KeyNumbering::Never).divides_by_zero());
     // There is nothing that the row could be.
     let mut plan = samples::planned(Mode::Upsert, &columns, &[0]);
-    plan.key.as_mut().unwrap().counter = Counter::WhereAbsent(0);
+    plan.key.as_mut().unwrap().counter = KeyNumbering::WhereAbsent(0);
     let alone = Statements::new(&plan, true, MARIADB.1);
     assert_eq!(alone.insert_tail(RowDestination::Target, &[0]), "");
     assert!(!alone.can_merge(&[0]) && alone.can_merge(&[2]));

@@ -1,0 +1,162 @@
+//! `--new-fields add`: the table gets columns for fields that have none, where the server adds them without
+//! touching a row; the ALTER that a person may run instead.
+
+use crate::support::{Database, Load, Server, on_both, workdir};
+
+on_both! {
+    needs!("mariadb"),
+    needs!("mysql");
+    new_fields_of_a_file_get_columns
+    types_of_new_columns_are_those_of_a_new_table
+    a_table_that_would_be_copied_is_left_alone
+    a_refusal_has_the_statement_to_paste
+    a_check_shows_the_columns_and_adds_none
+    a_new_field_amid_the_run_ends_it
+    rows_that_are_there_have_null
+}
+
+const COLUMNS: &str = "SELECT CONCAT(COLUMN_NAME, ' ', COLUMN_TYPE, ' ', IS_NULLABLE) FROM \
+    information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 't' ORDER BY \
+    ORDINAL_POSITION";
+
+fn columns(database: &Database) -> Vec<String> {
+    database.client.lines(COLUMNS)
+}
+
+fn new_fields_of_a_file_get_columns(server: &Server) {
+    let database = Database::new(server);
+    database.client.run("CREATE TABLE t (id INT PRIMARY KEY, v TEXT) DEFAULT CHARSET=utf8mb4");
+    let load = |text: &str| Load::csv(&database, workdir!(), text).with("--new-fields add --infer");
+    load("id,v\n1,a\n").run().completes().says_not("added");
+    let run = load("id,v,amount,`odd\n2,b,12,ä\n").run().completes();
+    run.says("columns 'amount', '`odd' were added, their types chosen from the first record");
+    // MariaDB shows a width.
+    let types: Vec<String> =
+        columns(&database)[2..].iter().map(|column| column.replace("(20)", "")).collect();
+    assert_eq!(types, ["amount bigint YES", "`odd longtext YES"]);
+    // Another night, with the columns in place.
+    load("id,v,amount,`odd\n3,c,13,x\n").run().completes().says_not("were added");
+    let rows = database.client.lines("SELECT * FROM t ORDER BY id");
+    assert_eq!(rows, ["1|a|NULL|NULL", "2|b|12|ä", "3|c|13|x"]);
+}
+
+fn types_of_new_columns_are_those_of_a_new_table(server: &Server) {
+    let database = Database::new(server);
+    let record = |id: usize| {
+        format!(
+            "{{\"id\":{id},\"text\":\"a\",\"n\":{id},\"half\":0.5,\"flag\":true,\"tags\":[1,\"b\"],\
+             \"day\":\"2026-11-26\",\"at\":\"2026-11-26T20:00:00Z\",\"o\":{{\"a\":1}}}}\n"
+        )
+    };
+    let text: String = (1..20).map(record).collect();
+    let types = "--types day=date,at=datetime(3)";
+    Load::jsonl(&database, workdir!(), &text)
+        .with("--create-table --key id")
+        .with(types)
+        .run()
+        .completes();
+    let created = columns(&database);
+    database.client.run("DROP TABLE t");
+    database.client.run("CREATE TABLE t (id BIGINT PRIMARY KEY) DEFAULT CHARSET=utf8mb4");
+    Load::jsonl(&database, workdir!(), &text)
+        .with("--new-fields add --mode skip")
+        .with(types)
+        .run()
+        .completes()
+        .counts("read 19, inserted 19");
+    assert_eq!(columns(&database)[1..], created[1..]);
+    assert_eq!(database.client.number("SELECT COUNT(*) FROM t WHERE day = '2026-11-26'"), 19);
+}
+
+fn a_table_that_would_be_copied_is_left_alone(server: &Server) {
+    let database = Database::new(server);
+    database.client.run(
+        "CREATE TABLE t (id INT PRIMARY KEY) ENGINE=InnoDB ROW_FORMAT=COMPRESSED DEFAULT CHARSET=utf8mb4",
+    );
+    database.client.run("INSERT INTO t VALUES (1)");
+    let text = "id,a,b\n2,7,x\n";
+    let load = || Load::csv(&database, workdir!(), text).with("--new-fields add --infer");
+    let run = load().run().ends_with(2);
+    let name = format!("`{}`.`t`", database.name);
+    let alter =
+        format!("ALTER TABLE {name} ADD COLUMN `a` BIGINT NULL, ADD COLUMN `b` LONGTEXT NULL");
+    run.says("columns for the new fields 'a', 'b' cannot be added at once (ALGORITHM=INSTANT)")
+        .says("it cannot do that without copying the table (error 1845)")
+        .says(&alter)
+        .says("--new-fields ignore");
+    assert_eq!(columns(&database).len(), 1);
+    // As a person would.
+    database.client.run(&alter);
+    load().run().completes();
+    assert_eq!(database.client.lines("SELECT * FROM t ORDER BY id"), ["1|NULL|NULL", "2|7|x"]);
+}
+
+fn a_refusal_has_the_statement_to_paste(server: &Server) {
+    let database = Database::new(server);
+    // Its own texts are narrower than what may come.
+    database.client.run("CREATE TABLE t (id INT PRIMARY KEY, v TEXT) DEFAULT CHARSET=latin1");
+    let text = "{\"id\":1,\"late\":\"Ж\",\"n\":2,\"list\":[1]}\n";
+    let run = Load::jsonl(&database, workdir!(), text).run().ends_with(2);
+    let name = format!("`{}`.`t`", database.name);
+    let alter = format!(
+        "ALTER TABLE {name} ADD COLUMN `late` LONGTEXT CHARACTER SET utf8mb4 NULL, \
+         ADD COLUMN `n` BIGINT NULL, ADD COLUMN `list` JSON NULL"
+    );
+    run.says("there is no column for fields 'late', 'n', 'list'")
+        .says(&format!("add the columns with --new-fields add or by '{alter}'"));
+    assert_eq!(columns(&database).len(), 2);
+    database.client.run(&alter);
+    Load::jsonl(&database, workdir!(), text).run().completes();
+    assert_eq!(database.client.lines("SELECT id, late, n FROM t"), ["1|Ж|2"]);
+}
+
+fn a_check_shows_the_columns_and_adds_none(server: &Server) {
+    let database = Database::new(server);
+    database.client.run("CREATE TABLE t (id INT PRIMARY KEY) DEFAULT CHARSET=utf8mb4");
+    let workdir = workdir!();
+    workdir.write("in.csv", "id,a\n1,2\n");
+    let checked = database
+        .flowgauge(&workdir)
+        .args([
+            "check",
+            "--csv-file",
+            "in.csv",
+            "--db-table",
+            "t",
+            "--new-fields",
+            "add",
+            "--infer",
+        ])
+        .spawn()
+        .finish();
+    checked.assert_code(0);
+    checked.assert_stdout_has("would add columns").assert_stdout_has("ADD COLUMN `a` BIGINT NULL");
+    assert_eq!(columns(&database).len(), 1);
+}
+
+/// A field that neither the header nor the sample has says nothing of its type.
+fn a_new_field_amid_the_run_ends_it(server: &Server) {
+    let database = Database::new(server);
+    database.client.run("CREATE TABLE t (id INT PRIMARY KEY) DEFAULT CHARSET=utf8mb4");
+    let text = (0..30_000).map(|id| format!("{{\"id\":{id}}}\n")).collect::<String>()
+        + "{\"id\":30000,\"late\":1}\n";
+    Load::jsonl(&database, workdir!(), &text)
+        .with("--new-fields add")
+        .run()
+        .ends_with(3)
+        .says("'late'");
+    assert_eq!(columns(&database).len(), 1);
+}
+
+fn rows_that_are_there_have_null(server: &Server) {
+    let database = Database::new(server);
+    database.client.run("CREATE TABLE t (id INT PRIMARY KEY, v INT) DEFAULT CHARSET=utf8mb4");
+    database.client.run("INSERT INTO t VALUES (1, 1), (2, 2)");
+    Load::csv(&database, workdir!(), "id,v,w\n2,20,5\n3,30,6\n")
+        .with("--new-fields add --mode upsert")
+        .run()
+        .completes()
+        .counts("read 2, inserted 1, updated 1");
+    let rows = database.client.lines("SELECT * FROM t ORDER BY id");
+    assert_eq!(rows, ["1|1|NULL", "2|20|5", "3|30|6"]);
+}
