@@ -4,9 +4,9 @@ pub mod help;
 pub mod page;
 mod pipeline_names;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
@@ -15,6 +15,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use self::page::Page;
 use self::pipeline_names::LISTING;
 use crate::config::options::{OPTIONS, Opt, Takes};
+use crate::config::shell_expansion::repeat_flags;
 use crate::config::{OptionOrigin, Which, WrittenOptions};
 
 /// What the command line asks for.
@@ -205,7 +206,12 @@ fn argument(option: &'static Opt) -> Arg {
 
 /// Reads the command line; `Err` holds what is wrong with it in the words of clap.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, clap::Error> {
-    let matches = match typed().try_get_matches_from(arguments) {
+    let command = typed();
+    let verbs: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
+    let is_file = |name: &OsStr| Path::new(name).is_file();
+    let arguments = repeat_flags(arguments.into_iter().collect(), &verbs, is_file)
+        .map_err(|why| command.clone().error(ErrorKind::InvalidValue, why))?;
+    let matches = match command.try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(asked) => {
             return match asked.kind() {

@@ -132,6 +132,8 @@ mod suite {
     mod config_files;
     // Rejected records of a run stay where they are.
     mod reject_files;
+    // Empty drop folders, patterns that a shell replaced, a terminal as standard input.
+    mod empty_inputs;
     // The JSON schema of configuration files, and options in the pages.
     mod documented;
     mod schema;

@@ -352,7 +352,7 @@ fn wanted_by_file(
         Shape::Documents if file.format == Format::JsonLines => {
             if settings.source.flattens() {
                 tracing::warn!(
-                    "--flatten changes nothing where whole documents are copied; choose fields with --select"
+                    "--flatten changes nothing in whole documents, which are copied, but names the dates in objects for a restore; choose fields with --select"
                 );
             }
             Ok((whole, Vec::new()))

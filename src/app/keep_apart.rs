@@ -76,8 +76,8 @@ pub fn lone_summary(settings: &Settings) -> Option<&Path> {
 
 fn read(settings: &Settings) -> Result<Vec<FileToRead>> {
     let mut all = Vec::new();
-    let TextFiles { names, flag, written } = text_files(settings);
-    for input in find(names, flag, written)?.inputs {
+    let TextFiles { names, flag, written, allow_empty } = text_files(settings);
+    for input in find(names, flag, written, allow_empty)?.inputs {
         let identity = match &input.path {
             Some(path) => FileIdentity::at(path),
             None => FileIdentity::of_stream(io::stdin()),

@@ -58,6 +58,7 @@ const DEFAULTS: &[(&str, Unwritten)] = &[
     ("es-index", Depends(|| words("the name of the table"))),
     ("es-query", Depends(|| words("all documents"))),
     ("es-fields", Depends(|| words("all"))),
+    ("es-meta", Depends(|| words(RESTORED))),
     ("es-ca", Depends(|| words("the system's CA certificates"))),
     ("es-slices", Depends(|| format!("min({SLICES_BY_DEFAULT}, shards)"))),
     // Longer than a page takes, sink and all; the server's own tools take the same.
@@ -110,6 +111,8 @@ const DEFAULTS: &[(&str, Unwritten)] = &[
 ];
 
 const AUTO: &str = "auto: UTF-8, or UTF-16 with a byte order mark";
+const RESTORED: &str =
+    "what a restore needs: _id, _routing where a document has one, _index of several indices";
 const BY_OTHERS: &str = "by the other options";
 
 fn words(words: &str) -> String {

@@ -16,6 +16,7 @@ pub mod options;
 mod places;
 mod schema;
 mod settings;
+pub mod shell_expansion;
 mod small_file;
 mod tables;
 mod units;

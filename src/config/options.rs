@@ -293,7 +293,7 @@ pub const OPTIONS: &[Opt] = &[
     switch(
         Theme::Source,
         "allow-empty",
-        "An empty file without a header, or an index name that matches nothing, is an empty source and no error",
+        "An empty file without a header, or a pattern of files or indices that matches nothing, is an empty source and no error",
     ),
     switch(Theme::Csv, "infer", "Infer column types from the first records"),
     names(
@@ -324,7 +324,7 @@ pub const OPTIONS: &[Opt] = &[
         Theme::Elastic,
         "es-meta",
         "NAMES",
-        "Metadata fields to put before the fields of whole documents: _id, _index, _routing, _version, or none [default: what a restore needs: _id, _routing where a document has one, _index of several indices]",
+        "Metadata fields to put before the fields of whole documents: _id, _index, _routing, _version, or none",
     ),
     one(Theme::Elastic, "es-user", "NAME", "User name, with --es-pass or --es-pass-file"),
     one(

@@ -336,7 +336,10 @@ fn an_input_that_is_no_file_is_refused_by_what_it_is() {
         ("socket", "'socket' is a socket; --csv-file reads files, pipes and '-'"),
         ("/dev/null", "'/dev/null' is a device; --csv-file reads files, pipes and '-'"),
         ("gone.csv", "cannot open 'gone.csv': No such file or directory"),
-        ("*.csv", "no file matches '*.csv'; check --csv-file; quote the pattern"),
+        (
+            "*.csv",
+            "no file matches '*.csv'; check --csv-file; where there may be none, use --allow-empty",
+        ),
     ] {
         let finished =
             workdir.flowgauge().args(["--csv-file", name, "--output-file", "out.jsonl"]).run();

@@ -1,7 +1,10 @@
 //! `--new-fields add`: the table gets columns for fields that have none, where the server adds them without
 //! touching a row; the ALTER that a person may run instead.
 
-use crate::support::{Database, Load, Server, on_both, workdir};
+use serde_json::json;
+
+use crate::support::indices::Indices;
+use crate::support::{Database, Load, Server, needs, on_both, test_name, workdir};
 
 on_both! {
     needs!("mariadb"),
@@ -159,4 +162,53 @@ fn rows_that_are_there_have_null(server: &Server) {
         .counts("read 2, inserted 1, updated 1");
     let rows = database.client.lines("SELECT * FROM t ORDER BY id");
     assert_eq!(rows, ["1|1|NULL", "2|20|5", "3|30|6"]);
+}
+
+/// An index whose documents have got fields and values since the last night.
+#[track_caller]
+fn check_another_night(indices: &Indices, server: &Server) {
+    let index = indices.make("orders", json!({}));
+    let documents = |texts: &[&str]| {
+        let ids = ["a", "b", "c"].into_iter().map(str::to_string);
+        ids.zip(texts.iter().map(|text| text.to_string())).collect::<Vec<_>>()
+    };
+    indices.fill(&index, &documents(&["{\"n\":1}", "{\"n\":2}"]));
+    indices.refresh(&index);
+    let database = Database::new(server);
+    let workdir = workdir!();
+    let night = |args: &str| {
+        let flowgauge = database.flowgauge(&workdir).args(["--es-url", &indices.address]);
+        let flowgauge = flowgauge.args(["--es-index", &index, "--db-table", "t"]);
+        flowgauge.args(args.split(' ')).spawn().finish()
+    };
+    night("--create-table --mode upsert").assert_code(0);
+    let later = [
+        "{\"n\":1}",
+        "{\"n\":20,\"labels\":[\"x\",\"y\"],\"size\":7}",
+        "{\"n\":3,\"labels\":\"z\",\"note\":\"ä\"}",
+    ];
+    indices.fill(&index, &documents(&later));
+    indices.refresh(&index);
+    night("--mode upsert").assert_code(2).assert_stderr_has("ADD COLUMN `labels` JSON NULL");
+    let added = night("--mode upsert --new-fields add");
+    added.assert_code(0).assert_stderr_has("columns 'labels', 'note', 'size' were added");
+    let rows = database.client.lines("SELECT CAST(_id AS CHAR), n, labels, size, note FROM t");
+    assert_eq!(
+        rows,
+        ["a|1|NULL|NULL|NULL", "b|20|[\"x\", \"y\"]|7|NULL", "c|3|\"z\"|NULL|ä"].map(|row| {
+            if server.is_mariadb { row.replace("\", \"", "\",\"") } else { row.to_string() }
+        })
+    );
+}
+
+#[test]
+fn another_night_of_an_index_into_mysql() {
+    let indices = Indices::new(needs!("elasticsearch"), test_name!());
+    check_another_night(&indices, &Server::mysql(needs!("mysql")));
+}
+
+#[test]
+fn another_night_of_an_index_into_mariadb() {
+    let indices = Indices::new(needs!("elasticsearch"), test_name!());
+    check_another_night(&indices, &Server::mariadb(needs!("mariadb")));
 }

@@ -40,6 +40,7 @@ fn csv_source(path: &Path) -> CsvSource {
 
 fn jsonl_source(path: &Path) -> JsonlSource {
     JsonlSource::open(JsonlSettings {
+        allow_empty: false,
         files: vec![path.display().to_string()],
         written: Vec::new(),
         stream: STREAM,

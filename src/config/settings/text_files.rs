@@ -51,6 +51,7 @@ impl OptionReader<'_> {
         Some(JsonlSettings {
             files,
             written,
+            allow_empty: self.switch("allow-empty"),
             stream,
             limit,
             flatten,

@@ -163,7 +163,7 @@ struct CsvFile {
 impl CsvSource {
     /// Opens every file once, reads its header, and holds the headers against each other.
     pub fn open(mut settings: CsvSettings) -> Result<CsvSource> {
-        let found = find(&settings.files, FLAG, &settings.written)?;
+        let found = find(&settings.files, FLAG, &settings.written, settings.allow_empty)?;
         found.say_left_out(FLAG);
         let inputs = found.inputs;
         if !settings.is_delimiter_sure && are_tabbed(&inputs)? {

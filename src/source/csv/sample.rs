@@ -12,7 +12,8 @@ pub fn take(files: &[CsvFile], settings: &CsvSettings, decoder: &CsvDecode) -> R
     let mut sample = Sample::default();
     // In the order of the columns, whatever a file has first.
     decoder.columns.iter().for_each(|column| sample.see(column, Value::Null));
-    let (records_max, bytes_max) = (share(files.len()), settings.limit.record_bytes / files.len());
+    let (records_max, bytes_max) =
+        (share(files.len()), settings.limit.record_bytes / files.len().max(1));
     for (split, file) in files.iter().enumerate().filter(|(_, file)| !file.head.names.is_empty()) {
         let start = file.head.start.byte as usize;
         file.kept.look(&file.input, &settings.stream, |stream, ahead| {

@@ -1,25 +1,19 @@
 //! Whether a document has a field of its own that is called as the metadata put in front of it. Servers
 //! refuse such documents, but for those of an index that looks into none (`enabled: false`). Pure.
 
-use memchr::memmem::Finder;
-
 use crate::source::document::Object;
 
+/// What may be an underscore at the beginning of a name, behind its quote.
+const ESCAPE: &[u8] = b"\\u005";
+
 pub struct Clash {
+    /// They all begin with an underscore.
     names: Vec<String>,
-    /// Where a name may begin that begins with an underscore, as it is and as an escape.
-    underscore: Finder<'static>,
-    escape: Finder<'static>,
 }
 
 impl Clash {
-    /// `names` all begin with an underscore.
     pub fn new(names: &[String]) -> Clash {
-        Clash {
-            names: names.to_vec(),
-            underscore: Finder::new("\"_"),
-            escape: Finder::new("\"\\u005"),
-        }
+        Clash { names: names.to_vec() }
     }
 
     /// The first of the names that is a field of the document. One whose own names are no text, so that
@@ -38,19 +32,25 @@ impl Clash {
         }
     }
 
-    /// Looks at the bytes only: a value, or a field of an object in it, may be called so, too.
+    /// Looks at the bytes only, once, because every document is looked at: a value, or a field of an
+    /// object in it, may be called so, too.
     fn may_be_in(&self, document: &[u8]) -> bool {
-        let is_one = |at: usize| {
-            let rest = &document[at + 1..];
-            match memchr::memchr2(b'"', b'\\', rest) {
-                Some(end) if rest[end] == b'"' => {
-                    self.names.iter().any(|name| name.as_bytes() == &rest[..end])
-                }
-                // What an escape stands for is not looked at here.
-                _ => true,
+        memchr::memchr2_iter(b'_', b'\\', document)
+            .filter(|at| *at > 0 && document[at - 1] == b'"')
+            .any(|at| self.may_begin(&document[at..]))
+    }
+
+    fn may_begin(&self, text: &[u8]) -> bool {
+        if text[0] == b'\\' {
+            return text.starts_with(ESCAPE);
+        }
+        match memchr::memchr2(b'"', b'\\', text) {
+            Some(end) if text[end] == b'"' => {
+                self.names.iter().any(|name| name.as_bytes() == &text[..end])
             }
-        };
-        self.underscore.find_iter(document).any(is_one) || self.escape.find(document).is_some()
+            // What an escape stands for is not looked at here.
+            _ => true,
+        }
     }
 }
 

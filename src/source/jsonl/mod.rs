@@ -26,6 +26,8 @@ pub struct JsonlSettings {
     pub files: Vec<String>,
     /// What the run writes, which no glob among the files stands for.
     pub written: Vec<PathBuf>,
+    /// A glob may stand for nothing.
+    pub allow_empty: bool,
     pub stream: StreamSettings,
     pub limit: SegmentLimit,
     /// Objects in objects are their fields, named `outer.inner`.
@@ -61,7 +63,7 @@ const FLAG: &str = "jsonl-file";
 
 impl JsonlSource {
     pub fn open(settings: JsonlSettings) -> Result<JsonlSource> {
-        let found = find(&settings.files, FLAG, &settings.written)?;
+        let found = find(&settings.files, FLAG, &settings.written, settings.allow_empty)?;
         found.say_left_out(FLAG);
         let mut files = Vec::new();
         let mut fields = Vec::new();

@@ -50,8 +50,14 @@ impl MatchedInputs {
 }
 
 /// The files that names, globs and `-` stand for, in the order written; a glob's files are sorted,
-/// and none of them is one of those that are `written`. `flag` is named in messages.
-pub fn find(names: &[String], flag: &str, written: &[PathBuf]) -> Result<MatchedInputs> {
+/// and none of them is one of those that are `written`. With `allow_empty`, a glob may stand for nothing.
+/// `flag` is named in messages.
+pub fn find(
+    names: &[String],
+    flag: &str,
+    written: &[PathBuf],
+    allow_empty: bool,
+) -> Result<MatchedInputs> {
     let written: Vec<_> = written.iter().filter_map(|path| FileIdentity::at(path)).collect();
     let mut found = MatchedInputs::default();
     let mut seen = HashSet::new();
@@ -60,7 +66,11 @@ pub fn find(names: &[String], flag: &str, written: &[PathBuf]) -> Result<Matched
             found.inputs.push(Input::stdin());
             continue;
         }
-        for path in paths(name, flag, &written, &mut found.left_out)? {
+        let paths = paths(name, flag, &written, &mut found.left_out)?;
+        if paths.is_empty() && !allow_empty {
+            return Err(no_match(name, flag));
+        }
+        for path in paths {
             let (input, identity) = look_at(&path, flag)?;
             if !seen.insert(identity) {
                 return Err(Error::config(format!("'{}' is named twice in --{flag}", input.name))
@@ -97,11 +107,12 @@ fn paths(
             false => paths.push(path),
         }
     }
-    if paths.is_empty() {
-        return Err(Error::config(format!("no file matches '{name}'"))
-            .help(format!("check --{flag}; quote the pattern so that the shell leaves it alone")));
-    }
     Ok(paths)
+}
+
+fn no_match(pattern: &str, flag: &str) -> Error {
+    Error::config(format!("no file matches '{pattern}'"))
+        .help(format!("check --{flag}; where there may be none, use --allow-empty"))
 }
 
 /// The input, and what tells its file from others.

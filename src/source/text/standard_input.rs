@@ -6,10 +6,17 @@ use std::io::{self, Read};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-pub struct StandardInput;
+#[derive(Default)]
+pub struct StandardInput {
+    /// A terminal goes on behind its end when it is read again.
+    is_ended: bool,
+}
 
 impl Read for StandardInput {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.is_ended {
+            return Ok(0);
+        }
         let stdin = io::stdin();
         loop {
             match rustix::io::read(&stdin, &mut *buffer) {
@@ -17,7 +24,11 @@ impl Read for StandardInput {
                     Ok(_) | Err(Errno::INTR) => {}
                     Err(cause) => return Err(cause.into()),
                 },
-                read => return Ok(read?),
+                read => {
+                    let length = read?;
+                    self.is_ended = length == 0 && !buffer.is_empty();
+                    return Ok(length);
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 //! scanned.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, IsTerminal, Read};
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,7 +79,14 @@ impl Compression {
 impl Stream {
     pub fn open(input: &Input, settings: &StreamSettings) -> Result<Stream> {
         let (file, reader): (Option<File>, Box<dyn Read + Send>) = match &input.path {
-            None => (None, Box::new(StandardInput)),
+            None => {
+                if io::stdin().is_terminal() {
+                    tracing::info!(
+                        "records are read from the terminal: type them, and end with Ctrl-D at the beginning of a line"
+                    );
+                }
+                (None, Box::new(StandardInput::default()))
+            }
             Some(path) => {
                 let file = File::open(path).map_err(|cause| {
                     Error::config(format!("cannot open '{}'", input.name)).because(cause)
