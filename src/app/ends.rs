@@ -47,7 +47,7 @@ pub struct Fitted {
     pub plan: Plan,
     /// The source's, after a look at records where a table is made of them.
     pub fields: Vec<Field>,
-    guesses: Option<Guesses>,
+    guesses: Guesses,
     /// What the plan was made of beside the table.
     planning: Planning,
     /// Records that differ may share the key.
@@ -255,12 +255,10 @@ async fn fit_table(
     let planning = target.planning(&fields, selection, !is_untyped, is_untyped);
     let without_column = without_column(&planning);
     let is_added = adds && !without_column.is_empty();
-    let mut new_table = target.new_table(&fields, selection, is_untyped, has_many_indices)?;
+    let mut new_table = target.new_table(&fields, selection, is_untyped, has_many_indices, &of)?;
     let mut table = target.table.clone();
-    let mut guesses = None;
     if let Some(new_table) = &mut new_table {
         new_table.warnings.extend(notes.iter().cloned());
-        guesses = Some(Guesses::new(new_table, &of));
         if is_look {
             table = Some(planned(new_table)?);
         } else {
@@ -271,9 +269,10 @@ async fn fit_table(
         }
     }
     let mut new_columns = None;
+    let mut added = None;
     if is_added {
         let new = target.new_columns(&without_column, &fields, is_untyped)?;
-        guesses = Some(Guesses::of_new_columns(&new, &of));
+        added = Some((new.clone(), of.clone()));
         if is_look {
             table = Some(with_columns(target.table()?, &new)?);
             new_columns = Some(new);
@@ -297,6 +296,10 @@ async fn fit_table(
     let doubts = source.doubts(&key_fields(&plan));
     let is_key_doubtful = !doubts.is_empty();
     plan.warnings.extend(doubts);
+    let mut guesses = Guesses::of(&table);
+    if let Some((new, of)) = &added {
+        guesses.add(new, of);
+    }
     Ok(Fitted {
         target,
         new_table,

@@ -72,7 +72,13 @@ fn a_guess_that_fails_says_so(server: &Server) {
         .says("by a guess from the first 10,000 records")
         .says(&remedy)
         .says("--types n=decimal(40,20)");
+    // On the next night, too, until somebody says what it is to be.
+    load("").ends_with(3).says("by a guess from the first 10,000 records");
     database.client.run(&remedy);
+    let comment = "SELECT GROUP_CONCAT(COLUMN_COMMENT ORDER BY ORDINAL_POSITION) FROM information_schema.COLUMNS \
+                   WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 't'";
+    let expected = "type guessed by flowgauge from the first 10,000 records,";
+    assert_eq!(database.client.text(comment), expected);
     load("").completes();
     database.client.run("DROP TABLE t");
     load("--types n=decimal(40,20)").completes();

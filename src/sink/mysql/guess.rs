@@ -3,48 +3,48 @@
 
 use std::collections::HashMap;
 
-use super::column::ColumnDefinition;
-use super::ddl::{NewColumns, NewTable, sql_of};
+use super::ddl::{GUESSED, NewColumns, sql_of};
 use super::plan::Plan;
 use super::table_name::{TableName, quoted};
+use super::{ColumnDefinition, Table};
 use crate::infer::{Shape, remedies};
 use crate::record::{ErrorType, Rows, Value};
 use crate::sink::Refused;
 
-/// Of a table that this run has made, or would make.
+/// Of a table that --create-table has made, on this night or an earlier one: the comments of its columns
+/// say which were guessed.
 #[derive(Clone, Debug)]
 pub struct Guesses {
     table: TableName,
-    /// What they were made from.
-    of: String,
-    /// Types in the server's words, by the names of columns.
-    types: HashMap<String, String>,
+    /// By the names of columns.
+    columns: HashMap<String, Guessed>,
+}
+
+#[derive(Clone, Debug)]
+struct Guessed {
+    /// In the server's words.
+    column_type: String,
+    /// What it was made from.
+    from: String,
 }
 
 impl Guesses {
-    pub fn new(table: &NewTable, of: &str) -> Guesses {
-        Guesses::of_columns(&table.name, &table.columns, &table.guessed, of)
+    pub fn of(table: &Table) -> Guesses {
+        let guessed = |column: &ColumnDefinition| {
+            let from = column.comment.strip_prefix(GUESSED)?.to_string();
+            let column_type = column.column_type.clone();
+            Some((column.name.clone(), Guessed { column_type, from }))
+        };
+        let columns = table.definitions.iter().filter_map(guessed).collect();
+        Guesses { table: table.name.clone(), columns }
     }
 
-    /// The same of columns that this run has added, or would add.
-    pub fn of_new_columns(new: &NewColumns, of: &str) -> Guesses {
-        Guesses::of_columns(&new.table, &new.definitions, &new.guessed, of)
-    }
-
-    fn of_columns(
-        table: &TableName,
-        columns: &[ColumnDefinition],
-        guessed: &[String],
-        of: &str,
-    ) -> Guesses {
-        let is_guessed = |name: &str| guessed.iter().any(|guessed| guessed == name);
-        let columns = columns.iter().filter(|column| is_guessed(&column.name));
-        Guesses {
-            table: table.clone(),
-            of: of.to_string(),
-            types: columns
-                .map(|column| (column.name.clone(), column.column_type.clone()))
-                .collect(),
+    /// Those of columns that this run has added, or would add.
+    pub fn add(&mut self, new: &NewColumns, from: &str) {
+        for column in new.definitions.iter().filter(|column| new.guessed.contains(&column.name)) {
+            let column_type = column.column_type.clone();
+            let guessed = Guessed { column_type, from: from.to_string() };
+            self.columns.insert(column.name.clone(), guessed);
         }
     }
 
@@ -74,7 +74,7 @@ impl Guesses {
 
     fn words(&self, plan: &Plan, at: usize, shape: &Shape) -> Option<String> {
         let (column, field) = (&plan.columns[at].column.name, &plan.wanted[at]);
-        let guessed = self.types.get(column)?;
+        let Guessed { column_type: guessed, from } = self.columns.get(column)?;
         let is_other = |sql: &str| !sql.eq_ignore_ascii_case(guessed);
         let remedies = remedies(shape);
         let better = remedies.iter().find(|remedy| is_other(&sql_of(**remedy)))?;
@@ -90,7 +90,7 @@ impl Guesses {
         };
         Some(format!(
             "; the column is {guessed} by a guess from {}: {alter}drop the table and say --types {}={better}",
-            self.of,
+            from.escape_debug(),
             field.escape_debug(),
         ))
     }

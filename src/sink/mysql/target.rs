@@ -125,6 +125,7 @@ impl Target {
         selection: Selection<'_>,
         is_untyped: bool,
         has_many_indices: bool,
+        guessed_from: &str,
     ) -> Result<Option<NewTable>> {
         if self.table.is_some() || !self.settings.create_table {
             return Ok(None);
@@ -137,6 +138,7 @@ impl Target {
             selection,
             is_untyped,
             has_many_indices,
+            guessed_from,
         })
         .map(Some)
     }
@@ -158,6 +160,7 @@ impl Target {
             selection: None,
             is_untyped,
             has_many_indices: false,
+            guessed_from: "",
         };
         NewColumns::new(&self.table()?.existing(), &request)
     }

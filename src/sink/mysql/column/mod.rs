@@ -44,6 +44,8 @@ pub struct ColumnDefinition {
     pub numeric_precision: Option<u64>,
     pub numeric_scale: Option<u64>,
     pub datetime_precision: Option<u64>,
+    /// COLUMN_COMMENT.
+    pub comment: String,
     /// MariaDB quotes defaults that are literals, and has types of its own.
     pub is_mariadb: bool,
     /// `CHECK (json_valid(column))`: what JSON is in MariaDB.

@@ -20,7 +20,6 @@ use crate::sink::{Lane, Payload, Receipt, Refused, Sink};
 pub struct MysqlSink {
     shared: Arc<Shared>,
     preparer: Preparer,
-    /// Where the table was made by this run.
     guesses: Option<Guesses>,
     published: AtomicBool,
     /// Asks for tokens at the end of a run that was let go of.
@@ -46,9 +45,9 @@ impl MysqlSink {
         }
     }
 
-    /// The table was made for this run, by guesses.
-    pub fn guessed(mut self, guesses: Option<Guesses>) -> MysqlSink {
-        self.guesses = guesses;
+    /// Some types of the table were guessed.
+    pub fn guessed(mut self, guesses: Guesses) -> MysqlSink {
+        self.guesses = Some(guesses);
         self
     }
 

@@ -14,7 +14,7 @@ use super::ColumnDefinition;
 use super::rules::Times;
 use super::session::server::ServerInfo;
 use super::settings::MysqlSettings;
-use super::table_name::{TableName, fault_of, quoted, quoted_list};
+use super::table_name::{TableName, fault_of, quoted, quoted_list, quoted_text};
 use crate::error::{Error, Result};
 use crate::record::{ColumnType, Field};
 
@@ -29,6 +29,8 @@ pub struct TableRequest<'a> {
     pub is_untyped: bool,
     /// An `_id` is one of several indices, and does not tell records apart by itself.
     pub has_many_indices: bool,
+    /// What types are guessed from; empty where they are not.
+    pub guessed_from: &'a str,
 }
 
 /// A table that is not there yet.
@@ -41,8 +43,6 @@ pub struct NewTable {
     /// What the server will say of it.
     pub columns: Vec<ColumnDefinition>,
     pub key: Vec<String>,
-    /// Columns whose type nobody said.
-    pub guessed: Vec<String>,
 }
 
 /// InnoDB takes no more.
@@ -104,7 +104,11 @@ pub fn new_table(request: &TableRequest<'_>) -> Result<NewTable> {
         .map(|column| {
             let null = if column.is_key { " NOT NULL" } else { "" };
             let data_type = column.data_type.sql(column.is_key, request.server);
-            format!("  {} {data_type}{null}", quoted(column.name))
+            let comment = match comment(request, column) {
+                Some(comment) => format!(" COMMENT {}", quoted_text(&comment)),
+                None => String::new(),
+            };
+            format!("  {} {data_type}{null}{comment}", quoted(column.name))
         })
         .collect();
     if !key.is_empty() {
@@ -118,18 +122,27 @@ pub fn new_table(request: &TableRequest<'_>) -> Result<NewTable> {
     let definition = |(ordinal, column): (u32, &NewColumn<'_>)| ColumnDefinition {
         name: column.name.to_string(),
         ordinal,
+        comment: comment(request, column).unwrap_or_default(),
         ..column.data_type.definition(column.is_key, request.server)
     };
-    let guessed =
-        columns.iter().filter(|column| !column.field.is_beside && !column.field.is_declared);
     Ok(NewTable {
-        guessed: guessed.map(|column| column.name.to_string()).collect(),
         columns: (1..).zip(&columns).map(definition).collect(),
         key,
         name,
         sql,
         warnings,
     })
+}
+
+/// What the comment of a column begins with whose type is a guess. An ALTER that changes the type takes
+/// it away.
+pub const GUESSED: &str = "type guessed by flowgauge from ";
+
+/// None where somebody said the type, or it takes every value.
+fn comment(request: &TableRequest<'_>, column: &NewColumn<'_>) -> Option<String> {
+    let is_guess = !column.field.is_beside && !column.field.is_declared;
+    (is_guess && column.data_type.is_limited() && !request.guessed_from.is_empty())
+        .then(|| format!("{GUESSED}{}", request.guessed_from))
 }
 
 fn columns<'a>(request: &TableRequest<'a>) -> Result<Vec<NewColumn<'a>>> {

@@ -92,6 +92,11 @@ impl SqlType {
         }
     }
 
+    /// Whether there are values that it does not take, whatever the rules.
+    pub(super) fn is_limited(self) -> bool {
+        !matches!(self, SqlType::LongText | SqlType::LongBlob | SqlType::Json)
+    }
+
     /// Whether its values are times, which somebody has to know how to read.
     pub(super) fn is_time(self) -> bool {
         matches!(self, SqlType::DateTime(_) | SqlType::Time(_) | SqlType::Plain("DATE", _))

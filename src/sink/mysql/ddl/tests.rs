@@ -23,6 +23,7 @@ fn made(
         selection: None,
         is_untyped: false,
         has_many_indices: false,
+        guessed_from: "",
     };
     change(&mut settings, &mut probe);
     new_table(&TableRequest {
@@ -167,6 +168,7 @@ fn a_table_without_a_key_is_warned_of_or_refused() {
         selection: None,
         is_untyped: true,
         has_many_indices: false,
+        guessed_from: "",
     };
     assert!(new_table(&request).unwrap_err().to_string().contains("primary key"));
 }
@@ -196,6 +198,7 @@ mod guesses {
             selection: None,
             is_untyped: origin == Origin::Text,
             has_many_indices: false,
+            guessed_from: "",
         });
         let table = planned(&table.unwrap()).unwrap();
         let text = match origin {

@@ -257,6 +257,7 @@ fn adding(given: &PlanInput<'_>) -> String {
         selection: None,
         is_untyped: given.is_untyped,
         has_many_indices: false,
+        guessed_from: "",
     };
     match NewColumns::new(&given.table.existing(), &request) {
         Ok(new) => format!("add the columns with --new-fields add or by '{}'", new.sql()),

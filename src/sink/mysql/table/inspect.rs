@@ -183,7 +183,7 @@ async fn definitions(
     let sql = "SELECT COLUMN_NAME, ORDINAL_POSITION, COLUMN_TYPE, DATA_TYPE, IS_NULLABLE, \
                COLUMN_DEFAULT, EXTRA, CHARACTER_SET_NAME, COLLATION_NAME, \
                CHARACTER_MAXIMUM_LENGTH, CHARACTER_OCTET_LENGTH, NUMERIC_PRECISION, \
-               NUMERIC_SCALE, DATETIME_PRECISION \
+               NUMERIC_SCALE, DATETIME_PRECISION, COLUMN_COMMENT \
                FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? \
                ORDER BY ORDINAL_POSITION";
     let rows: Vec<Row> = session.rows_with(sql, place.parameters()).await?;
@@ -204,6 +204,7 @@ async fn definitions(
             numeric_precision: cell(row, 11),
             numeric_scale: cell(row, 12),
             datetime_precision: cell(row, 13),
+            comment: cell(row, 14).unwrap_or_default(),
             is_mariadb: server.is_mariadb,
             has_json_check: json_columns.contains(&name),
             has_long_timestamps: server.has_long_timestamps(),
