@@ -20,6 +20,8 @@ const OF_OTHERS: &[&str] = &[
     "release",
     "system",
     "web.enable-lifecycle",
+    // cargo install
+    "path",
 ];
 
 fn pages() -> Vec<(String, String)> {
