@@ -1,7 +1,6 @@
 //! Options that take one of a few names, and what each of them means. The table of options, its help and
 //! the settings read the same list, so that a new choice cannot mean another.
 
-use super::settings::{LogFormat, LogLevel};
 use crate::part::IfExists;
 use crate::sink::file::{Compression, Format};
 use crate::sink::mysql::rules::{BinaryText, Fraction, JsonDoubles};
@@ -52,6 +51,20 @@ pub enum SourceType {
 pub enum SinkType {
     File,
     Mysql,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
 }
 
 choice!(SourceType: "csv" => Csv, "jsonl" => Jsonl, "elasticsearch" => Elasticsearch);

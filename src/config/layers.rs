@@ -3,12 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
+use super::choices::LogFormat;
 use super::defaults::PIPELINE_ID;
 use super::environment::{from_environment, state_dir};
 use super::file::ConfigFile;
 use super::mistakes::Mistakes;
 use super::places::named_after;
-use super::settings::{LogFormat, Settings};
+use super::settings::Settings;
 use super::variables::process_variable;
 use super::written::WrittenOptions;
 use crate::error::Error;

@@ -23,6 +23,7 @@ mod units;
 mod variables;
 mod written;
 
+pub use choices::{LogFormat, LogLevel};
 pub use defaults::PIPELINE_ID;
 pub use layers::{
     PipelineSettings, SettingsRefusal, Which, environment, is_told_by_environment,
@@ -30,7 +31,5 @@ pub use layers::{
 };
 pub use places::is_named_after_pipeline;
 pub use schema::schema;
-pub use settings::{
-    ColumnSelection, LogFormat, LogLevel, Settings, SinkSettings, SourceSettings, Summary,
-};
+pub use settings::{ColumnSelection, Settings, SinkSettings, SourceSettings, Summary};
 pub use written::{OptionOrigin, WrittenOptions};

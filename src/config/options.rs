@@ -1,9 +1,8 @@
 //! Every option there is, once: the command line, the environment, the configuration file, the
 //! help, the man page and the completions are made from this table.
 
-use super::choices::{Choice, SinkType, SourceType};
+use super::choices::{Choice, LogFormat, LogLevel, SinkType, SourceType};
 use super::defaults;
-use super::settings::{LogFormat, LogLevel};
 use crate::part::IfExists;
 use crate::sink::file::{Compression, Format};
 use crate::sink::mysql::rules::{BinaryText, Fraction, JsonDoubles};

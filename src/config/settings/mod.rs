@@ -14,7 +14,7 @@ mod text_files;
 mod typing;
 
 pub use self::files_read::FileRead;
-pub use self::reporting::{LogFormat, LogLevel, MetricsSettings, Reporting, Summary};
+pub use self::reporting::{MetricsSettings, Reporting, Summary};
 use super::choices::{Choice, SinkType, SourceType};
 use super::defaults::{
     BATCH_BYTES, LANE_COUNT_MAX, PAGE_BYTES, PIPELINE_ID, RECORD_BYTES, RECORD_SHARE_OF_MEMORY,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::config::choices::{LogFormat, LogLevel};
 use crate::config::option_reader::OptionReader;
 
 #[derive(Clone, Debug)]
@@ -26,20 +27,6 @@ pub enum Summary {
     None,
     Stdout,
     File(PathBuf),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    Text,
-    Json,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
 }
 
 impl OptionReader<'_> {
