@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::fitted_table::{Fitted, fit_table};
 use crate::config::{ColumnSelection, Settings, SinkSettings, SourceSettings};
 use crate::error::{Error, Result};
 use crate::event::{Observer, Stage};
@@ -12,14 +13,11 @@ use crate::pipeline::{self, RetryPolicy, persist};
 use crate::record::{Field, Shape};
 use crate::sink::Sink;
 use crate::sink::file::{FileSettings, FileSink, Format, OutputTarget};
-use crate::sink::mysql::{
-    Guard, Guesses, JobIdentity, MysqlSettings, MysqlSink, NewColumns, NewFields, NewTable,
-    OtherFields, Plan, Planning, Table, Target as MysqlTarget, planned, with_columns,
-};
+use crate::sink::mysql::{Guard, JobIdentity, MysqlSettings, Target as MysqlTarget};
 use crate::source::csv::CsvSource;
 use crate::source::elastic::ElasticSource;
 use crate::source::jsonl::JsonlSource;
-use crate::source::{Decode, Others, Sampled, SegmentLimit, Source, Wanted};
+use crate::source::{Decode, Others, SegmentLimit, Source, Wanted};
 
 /// Both ends, open.
 pub struct Ends {
@@ -33,25 +31,6 @@ pub struct Ends {
     pub limit: SegmentLimit,
     /// Where the sink is a table.
     pub table: Option<Box<Fitted>>,
-}
-
-/// A table, and how the source's fields become its rows.
-pub struct Fitted {
-    pub target: Box<MysqlTarget>,
-    /// What would be created, were this not a look.
-    pub new_table: Option<NewTable>,
-    /// Columns that would be added, were this not a look.
-    pub new_columns: Option<NewColumns>,
-    /// As it was found, or as it would be created.
-    pub table: Table,
-    pub plan: Plan,
-    /// The source's, after a look at records where a table is made of them.
-    pub fields: Vec<Field>,
-    guesses: Guesses,
-    /// What the plan was made of beside the table.
-    planning: Planning,
-    /// Records that differ may share the key.
-    pub is_key_doubtful: bool,
 }
 
 /// Where a run writes, before it is known what.
@@ -120,7 +99,7 @@ async fn inspect(mysql: MysqlSettings, observer: &Arc<dyn Observer>) -> Result<M
 }
 
 /// A server that was never reached is more likely named wrongly than away.
-const OPENING: RetryPolicy = RetryPolicy {
+pub(super) const OPENING: RetryPolicy = RetryPolicy {
     wait_min: Duration::from_millis(250),
     wait_max: Duration::from_secs(5),
     elapsed_max: Duration::from_secs(30),
@@ -178,7 +157,7 @@ impl Ends {
             }
             Destination::Mysql(target, guard) => {
                 let fitted = fit_table(settings, &source, target, observer, is_look).await?;
-                let decoder = source.decoder(&wanted_by_table(&fitted.plan))?;
+                let decoder = source.decoder(&fitted.wanted())?;
                 let columns = fitted.plan.columns.iter();
                 let names = columns.map(|bound| bound.column.name.clone()).collect();
                 let sink = Arc::new(fitted.sink(guard, observer)) as Arc<dyn Sink>;
@@ -211,132 +190,12 @@ async fn open_source(settings: &Settings, observer: &Arc<dyn Observer>) -> Resul
 }
 
 /// Opening a file reads, and a pipe may bring nothing for ever.
-async fn beside<T: Send + 'static>(open: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(super) async fn beside<T: Send + 'static>(
+    open: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     tokio::task::spawn_blocking(open)
         .await
         .map_err(|cause| Error::internal("opening the source broke off").because(cause))?
-}
-
-/// Fits the source's fields to the table's columns; a table that is not there is created where that
-/// is asked for, unless this is only a look.
-async fn fit_table(
-    settings: &Settings,
-    source: &Arc<dyn Source>,
-    mut target: Box<MysqlTarget>,
-    observer: &Arc<dyn Observer>,
-    is_look: bool,
-) -> Result<Fitted> {
-    let is_untyped = matches!(settings.source, SourceSettings::Csv(_));
-    let selection = settings.selection.as_ref();
-    let selection = selection.map(|selection| (&selection.old[..], &selection.new[..]));
-    let is_new = target.table.is_none() && target.settings.create_table;
-    let adds = target.settings.new_fields == NewFields::Add && target.table.is_some();
-    let without_column = |planning: &Planning| {
-        target.table.as_ref().map_or_else(Vec::new, |table| planning.without_column(table))
-    };
-    let known = target.planning(source.fields(), selection, !is_untyped, is_untyped);
-    let unsampled = || Sampled { fields: source.fields().to_vec(), ..Sampled::default() };
-    // Where columns are added, for fields that no mapping has. And for a refusal, which shows how they are.
-    let sampled = match is_new || adds || !without_column(&known).is_empty() {
-        true => {
-            let sample = async || {
-                let source = Arc::clone(source);
-                beside(move || source.sample()).await
-            };
-            match persist(OPENING, observer, Stage::Fetch, sample).await {
-                Err(error) if is_new || adds => return Err(error),
-                sampled => sampled.unwrap_or_else(|_| unsampled()),
-            }
-        }
-        false => unsampled(),
-    };
-    let Sampled { fields, of, notes } = sampled;
-    let has_many_indices = source.key().contains(&"_index");
-    let planning = target.planning(&fields, selection, !is_untyped, is_untyped);
-    let without_column = without_column(&planning);
-    let is_added = adds && !without_column.is_empty();
-    let mut new_table = target.new_table(&fields, selection, is_untyped, has_many_indices, &of)?;
-    let mut table = target.table.clone();
-    if let Some(new_table) = &mut new_table {
-        new_table.warnings.extend(notes.iter().cloned());
-        if is_look {
-            table = Some(planned(new_table)?);
-        } else {
-            new_table.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-            target.create_table(new_table, &**observer).await?;
-            tracing::info!("table {} was created, its columns chosen from {of}", new_table.name);
-            table = target.table.clone();
-        }
-    }
-    let mut new_columns = None;
-    let mut added = None;
-    if is_added {
-        let new = target.new_columns(&without_column, &fields, is_untyped)?;
-        added = Some((new.clone(), of.clone()));
-        if is_look {
-            table = Some(with_columns(target.table()?, &new)?);
-            new_columns = Some(new);
-        } else {
-            notes.iter().for_each(|note| tracing::warn!("{note}"));
-            target.add_columns(&new, &**observer).await?;
-            tracing::info!(
-                "table {}: columns {} were added, their types chosen from {of}",
-                new.table,
-                new.names()
-            );
-            table = target.table.clone();
-        }
-    }
-    let new_table = new_table.filter(|_| is_look);
-    let table = match table {
-        Some(table) => table,
-        None => target.table()?.clone(),
-    };
-    let mut plan = planning.plan(&table)?;
-    let doubts = source.doubts(&key_fields(&plan));
-    let is_key_doubtful = !doubts.is_empty();
-    plan.warnings.extend(doubts);
-    let mut guesses = Guesses::of(&table);
-    if let Some((new, of)) = &added {
-        guesses.add(new, of);
-    }
-    Ok(Fitted {
-        target,
-        new_table,
-        new_columns,
-        table,
-        plan,
-        fields,
-        guesses,
-        planning,
-        is_key_doubtful,
-    })
-}
-
-/// The fields that tell rows apart.
-fn key_fields(plan: &Plan) -> Vec<&str> {
-    let columns = plan.key.iter().flat_map(|key| &key.columns);
-    columns.filter_map(|column| plan.wanted.get(*column)).map(String::as_str).collect()
-}
-
-impl Fitted {
-    fn sink(&self, guard: Option<Arc<Guard>>, observer: &Arc<dyn Observer>) -> MysqlSink {
-        let (planning, observer) = (self.planning.clone(), Arc::clone(observer));
-        let sink = MysqlSink::new(&self.target, planning, self.plan.clone(), guard, observer);
-        sink.guessed(self.guesses.clone())
-    }
-}
-
-/// What a plan wants of the source.
-fn wanted_by_table(plan: &Plan) -> Wanted {
-    Wanted::Fields {
-        names: plan.wanted.clone(),
-        others: match plan.others.clone() {
-            OtherFields::Ignore => Others::Ignore,
-            OtherFields::Stop { except } => Others::Stop { except },
-            OtherFields::Count { except } => Others::Count { except },
-        },
-    }
 }
 
 /// A file takes documents as they are where it can, and columns otherwise.

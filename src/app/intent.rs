@@ -1,6 +1,6 @@
 //! The first line of a run: what it will do, and what holds for it whatever happens.
 
-use super::ends::Fitted;
+use super::fitted_table::Fitted;
 use crate::config::{Settings, SinkSettings, SourceSettings};
 use crate::sink::file::FileSettings;
 use crate::sink::mysql::{Mode, Plan, Preset};

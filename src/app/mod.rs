@@ -1,14 +1,15 @@
 //! The wiring: the only place where concrete sources and sinks meet the pipeline.
 //!
-//! `ends` opens what a run moves records between, `intent` says what will be done, `session` is one
-//! run, `summary` is what is told of it, `run_all` what pipelines share that are run one after another,
-//! `preflight` what can be known before it: `keep_apart` that no file is used for two things, `stream`
-//! that standard streams are there. `backup` is what restores the dates of one, `bounded` waits for what may hang. `refusal` is told where not even
-//! the settings are known.
+//! `ends` opens what a run moves records between, `fitted_table` has how fields become columns, `intent`
+//! says what will be done, `session` is one run, `summary` is what is told of it, `run_all` what pipelines
+//! share that are run one after another, `preflight` what can be known before it: `keep_apart` that no file
+//! is used for two things, `stream` that standard streams are there. `backup` is what restores the dates of
+//! one, `bounded` waits for what may hang. `refusal` is told where not even the settings are known.
 
 mod backup;
 mod bounded;
 mod ends;
+mod fitted_table;
 mod intent;
 mod keep_apart;
 mod preflight;
@@ -23,7 +24,8 @@ use std::io::{self, IsTerminal};
 
 use tracing::level_filters::LevelFilter;
 
-pub use self::ends::{Destination, Ends, Fitted, job_identity, output};
+pub use self::ends::{Destination, Ends, job_identity, output};
+pub use self::fitted_table::Fitted;
 pub use self::intent::intent;
 pub use self::preflight::{check_files, check_streams};
 use self::refusal::RefusedRun;
