@@ -44,6 +44,9 @@ fn manner(plan: &Plan, is_mode_given: bool) -> String {
         }
         _ => format!("{}{why}", plan.mode.as_str()),
     };
+    if plan.columns.is_empty() {
+        return format!(", {mode}; no fields are known yet, and without them no row is written");
+    }
     let batches = match plan.is_transactional {
         true => "every batch is written once",
         false => "the table cannot roll back, so a failure may leave a part of a batch",

@@ -133,6 +133,12 @@ fn check(settings: &Settings, out: &mut String) -> Result<()> {
         rows.rejected.extend(pipeline::reject(&*ends.decoder, name, segment, &rows, refused));
     }
     rejected(out, settings, &rows);
+    // What is rejected of these is taken to be rejected of the rest.
+    let taken = |records: u64| {
+        let rejected = rows.rejected.len() as u64;
+        (records as f64 * (seen - rejected) as f64 / seen.max(1) as f64).round() as u64
+    };
+    let size = size.map(|(records, bytes)| (taken(records), bytes));
     let _ = write!(out, "\n{}", plan(settings, total, size));
     let is_whole = total == Total::Exactly(seen);
     let budget = settings.max_errors;
@@ -360,6 +366,10 @@ fn rejected(out: &mut String, settings: &Settings, rows: &Rows) {
     );
     for rejected in rows.rejected.iter().take(SHOWN_REJECTED) {
         let _ = writeln!(out, "  {}: {}", rejected.place, Line(&rejected.reason));
+    }
+    let more = rows.rejected.len().saturating_sub(SHOWN_REJECTED);
+    if more > 0 {
+        let _ = writeln!(out, "  and {} more", text::count(more as u64));
     }
 }
 

@@ -42,6 +42,12 @@ impl Shape {
     pub const BOOL: Shape = Shape { texts: None, numbers: None, has_bools: true, has_json: false };
     pub const JSON: Shape = Shape { texts: None, numbers: None, has_bools: false, has_json: true };
 
+    /// Some number has one, of those that are numbers in JSON or as text.
+    pub fn has_exponent(&self) -> bool {
+        let numbers = self.numbers.or(self.texts.map(|texts| texts.numbers));
+        numbers.is_some_and(|numbers| numbers.has_exponent)
+    }
+
     /// `text` is UTF-8, or as much of it as could be read.
     pub fn of_text(text: &[u8]) -> Shape {
         let moment = Moment::of(text);

@@ -147,7 +147,8 @@ impl Settling {
         if let Err(error) = outcome {
             self.run.stop.fail(error);
         }
-        counts.failed -= rejected - kept;
+        // Kept may be more: earlier ones that waited for room count as well.
+        counts.failed = counts.failed + kept - rejected;
         let ended = {
             let mut books = self.books();
             books.totals.add(&counts);

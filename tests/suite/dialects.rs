@@ -232,6 +232,12 @@ fn types_are_declared() {
 }
 
 #[test]
+fn a_number_with_an_exponent_is_one() {
+    let text = "a\n1.0E5\n12345678901234567890\n";
+    check(text, "--infer", &[r#"{"a":1.0E5}"#, r#"{"a":12345678901234567890}"#]);
+}
+
+#[test]
 fn types_are_inferred_where_none_is_declared() {
     check(
         "i,d,b,z,t\n1,0.5,true,007,1\n2,3,false,8,1\n",

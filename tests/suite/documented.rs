@@ -21,6 +21,7 @@ const OF_OTHERS: &[&str] = &[
     "system",
     "web.enable-lifecycle",
     // cargo install
+    "locked",
     "path",
 ];
 

@@ -16,6 +16,8 @@ on_both! {
     a_check_shows_the_columns_and_adds_none
     a_new_field_amid_the_run_ends_it
     rows_that_are_there_have_null
+    columns_of_fields_in_objects_are_named_as_asked
+    without_flatten_a_name_with_a_dot_is_a_field
 }
 
 const COLUMNS: &str = "SELECT CONCAT(COLUMN_NAME, ' ', COLUMN_TYPE, ' ', IS_NULLABLE) FROM \
@@ -41,6 +43,30 @@ fn new_fields_of_a_file_get_columns(server: &Server) {
     load("id,v,amount,`odd\n3,c,13,x\n").run().completes().says_not("were added");
     let rows = database.client.lines("SELECT * FROM t ORDER BY id");
     assert_eq!(rows, ["1|a|NULL|NULL", "2|b|12|ä", "3|c|13|x"]);
+}
+
+fn columns_of_fields_in_objects_are_named_as_asked(server: &Server) {
+    let database = Database::new(server);
+    database.client.run("CREATE TABLE t (id INT PRIMARY KEY, o_a INT) DEFAULT CHARSET=utf8mb4");
+    let load = |text: &str, more: &str| {
+        let load = Load::jsonl(&database, workdir!(), text);
+        load.with("--flatten --flatten-separator _ --mode upsert").with(more)
+    };
+    let text = "{\"id\":1,\"o\":{\"a\":1,\"b\":2}}\n";
+    load(text, "").run().ends_with(2).says("ADD COLUMN `o_b`");
+    load(text, "--new-fields add").run().completes().says("columns 'o_b' were added");
+    load(text, "--new-fields add").run().completes().says_not("were added");
+    assert_eq!(database.client.lines("SELECT * FROM t"), ["1|1|2"]);
+}
+
+fn without_flatten_a_name_with_a_dot_is_a_field(server: &Server) {
+    let database = Database::new(server);
+    Load::jsonl(&database, workdir!(), "{\"a\":1,\"a.b\":2}\n")
+        .with("--create-table")
+        .run()
+        .completes()
+        .says_not("something else in others");
+    assert_eq!(database.client.lines("SELECT `a`, `a.b` FROM t"), ["1|2"]);
 }
 
 fn types_of_new_columns_are_those_of_a_new_table(server: &Server) {

@@ -19,8 +19,8 @@ use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::convert::{Infer, Type, Typing, Values, listed};
 use crate::error::{Error, Kind, Result};
 use crate::event::Expected;
-use crate::infer::{Origin, column_type};
-use crate::record::{Dates, ErrorType, Field, FieldKind, Place};
+use crate::infer::{Origin, Seen, column_type};
+use crate::record::{ColumnType, Dates, ErrorType, Field, FieldKind, Place};
 use crate::source::text::Encoding;
 
 /// How fields and records are written.
@@ -204,10 +204,13 @@ impl CsvSource {
         };
         if settings.typing.infer == Infer::Values {
             let sample = sample::take(&files, &settings, &decoder)?;
-            let guesses = sample.fields().iter().map(|seen| column_type(&seen.shape, Origin::Text));
-            decoder
-                .values
-                .adopt(guesses.map(|guess| guess.map_or(Type::Text, Type::of)), sample.records);
+            let guess = |seen: &Seen| match column_type(&seen.shape, Origin::Text) {
+                // A number in its own words, which a decimal with an exponent is not.
+                Some(ColumnType::Decimal { .. }) if seen.shape.has_exponent() => Type::Float,
+                Some(column_type) => Type::of(column_type),
+                None => Type::Text,
+            };
+            decoder.values.adopt(sample.fields().iter().map(guess), sample.records);
         }
         let dates: HashMap<&str, &Dates> =
             settings.typing.dates.iter().map(|(name, dates)| (name.as_str(), dates)).collect();

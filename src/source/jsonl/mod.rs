@@ -138,15 +138,19 @@ impl Source for JsonlSource {
             })?;
         }
         let mut fields = super::sample::fields(&sample, flatten);
-        let notes = super::sample::fold(&mut fields, &sample);
+        // Else an object is one value, and a name with a dot a field of its own.
+        let notes = match flatten {
+            true => super::sample::fold(&mut fields, &sample),
+            false => Vec::new(),
+        };
         let notes = notes.iter().map(|name| super::sample::folded(name)).collect();
         let mut fields = sample::with_dates(fields, &self.settings.dates);
-        name_columns(&mut fields, self.settings.separator.as_deref());
         for name in declare(&mut fields, &self.settings.types) {
             // One that the sample lacks may still come.
             fields.push(Field::new(name, FieldKind::Unknown, "declared"));
         }
         declare(&mut fields, &self.settings.types);
+        name_columns(&mut fields, self.settings.separator.as_deref());
         let of = records_of(sample.records, "first");
         Ok(Sampled { fields, of, notes })
     }
