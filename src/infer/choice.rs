@@ -51,7 +51,8 @@ fn of_texts(texts: &Texts, origin: Origin) -> ColumnType {
 /// Types for a column that turned out not to take a value, the best first.
 pub fn remedies(shape: &Shape) -> Vec<ColumnType> {
     let mut remedies = Vec::new();
-    let is_number = shape.texts.is_none_or(|texts| texts.all.amount);
+    // `007` is an amount, and may be a code.
+    let is_number = shape.texts.is_none_or(|texts| texts.all.number);
     let numbers = shape.numbers.or(shape.texts.map(|texts| texts.numbers));
     if let Some(numbers) = numbers.filter(|_| is_number) {
         remedies.push(of_numbers(&Numbers { has_point: true, ..numbers }));

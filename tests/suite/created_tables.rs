@@ -13,6 +13,7 @@ on_both! {
     needs!("mariadb"), needs!("mysql"), needs!("mariadb11");
     what_comes_late_is_in_the_sample
     a_guess_that_fails_says_so
+    codes_that_come_late_are_no_numbers
     times_are_known_in_text
     types_decide_columns
     check_tries_records_against_the_table
@@ -85,6 +86,21 @@ fn a_guess_that_fails_says_so(server: &Server) {
     // What the user said is no guess.
     database.client.run("DROP TABLE t");
     load("--types n=int").ends_with(3).says_not("guess");
+}
+
+/// As `007` in the sample would have made a text of the column.
+fn codes_that_come_late_are_no_numbers(server: &Server) {
+    let database = Database::new(server);
+    let first = lines(10_000, |n| format!("{n},{n}.5,true"));
+    let late = "007,1,true\n1e2,1,true\n20000,007.5,true\n20001,1,1\n20002,2,FALSE\n";
+    let load = |text: String| {
+        let load = Load::csv(&database, workdir!(), &text);
+        load.with("--infer --create-table --key id --mode upsert --max-errors 10").run().completes()
+    };
+    load(format!("id,n,b\n{first}{late}")).counts("read 10005, inserted 10001, failed 4");
+    // Nor on another night.
+    load(format!("id,n,b\n{late}")).counts("read 5, unchanged 1, failed 4");
+    assert_eq!(database.client.lines("SELECT n + 0e0 FROM t WHERE id = 7"), ["7.5"]);
 }
 
 fn times_are_known_in_text(server: &Server) {

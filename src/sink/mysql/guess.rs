@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 
-use super::ddl::{GUESSED, NewColumns, sql_of};
+use super::column::GUESSED;
+use super::ddl::{NewColumns, sql_of};
 use super::plan::Plan;
 use super::table_name::{TableName, quoted};
 use super::{ColumnDefinition, Table};
 use crate::infer::{Shape, remedies};
-use crate::record::{ErrorType, Rows, Value};
+use crate::record::{ColumnType, ErrorType, Rows, Value};
 use crate::sink::Refused;
 
 /// Of a table that --create-table has made, on this night or an earlier one: the comments of its columns
@@ -79,7 +80,7 @@ impl Guesses {
         let remedies = remedies(shape);
         let better = remedies.iter().find(|remedy| is_other(&sql_of(**remedy)))?;
         let is_key = plan.key.as_ref().is_some_and(|key| key.columns.contains(&at));
-        let alter = match is_key {
+        let alter = match is_key || !keeps_values(guessed, *better) {
             true => String::new(),
             false => format!(
                 "ALTER TABLE {} MODIFY {} {}, or ",
@@ -93,5 +94,20 @@ impl Guesses {
             from.escape_debug(),
             field.escape_debug(),
         ))
+    }
+}
+
+/// Whether an ALTER to the other type leaves what is in the column as it is, and does not fail.
+fn keeps_values(guessed: &str, better: ColumnType) -> bool {
+    let is_text = matches!(better, ColumnType::Text);
+    let begins = |names: &[&str]| names.iter().any(|name| guessed.starts_with(name));
+    match guessed {
+        _ if begins(&["bigint", "decimal"]) => {
+            is_text || matches!(better, ColumnType::Decimal { .. })
+        }
+        _ if begins(&["datetime"]) => false,
+        _ if begins(&["date"]) => is_text || matches!(better, ColumnType::DateTime(_)),
+        _ if begins(&["time", "varchar", "json"]) => is_text,
+        _ => false,
     }
 }

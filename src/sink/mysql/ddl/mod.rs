@@ -11,6 +11,7 @@ use std::collections::HashMap;
 pub use self::new_columns::{ExistingTable, NewColumns};
 use self::sql_type::SqlType;
 use super::ColumnDefinition;
+use super::column::GUESSED;
 use super::rules::Times;
 use super::session::server::ServerInfo;
 use super::settings::MysqlSettings;
@@ -133,10 +134,6 @@ pub fn new_table(request: &TableRequest<'_>) -> Result<NewTable> {
         warnings,
     })
 }
-
-/// What the comment of a column begins with whose type is a guess. An ALTER that changes the type takes
-/// it away.
-pub const GUESSED: &str = "type guessed by flowgauge from ";
 
 /// None where somebody said the type, or it takes every value.
 fn comment(request: &TableRequest<'_>, column: &NewColumn<'_>) -> Option<String> {

@@ -21,7 +21,7 @@ mod tests;
 
 use super::column::{Column, ColumnKind};
 use super::rules::{self, BinaryText, JsonDoubles, Rules, TextOrigin, Times};
-use crate::convert::Unfit;
+use crate::convert::{Unfit, number};
 use crate::record::{ErrorType, Value};
 
 /// What the server is to be given for a value.
@@ -48,6 +48,10 @@ impl Column {
                 "a value for a column that the server generates",
             )),
             Value::Null => self.null(),
+            _ if self.is_guessed && !self.is_written_as_guessed(value) => Err(unfit(
+                ErrorType::TypeMismatch,
+                "written in another way than the values that the column's type was guessed from",
+            )),
             Value::Text(text) => self.put_text(text, rules.text, rules, out),
             Value::Number(number) => self.put_number(number, rules, out),
             Value::Bool(value) => self.put_bool(value, rules, out),
@@ -57,6 +61,26 @@ impl Column {
             out.truncate(start);
         }
         result
+    }
+
+    /// A guess goes by how values are written, and takes no others: `007` may be a code, and 2 is no bool.
+    fn is_written_as_guessed(&self, value: Value<'_>) -> bool {
+        match (&self.kind, value) {
+            (_, Value::Text(b"")) => true,
+            (ColumnKind::Bool, Value::Text(text)) => {
+                text.eq_ignore_ascii_case(b"true") || text.eq_ignore_ascii_case(b"false")
+            }
+            (ColumnKind::Bool, Value::Number(_)) => false,
+            (ColumnKind::Integer { .. }, Value::Text(text)) => number::is_int(text),
+            (ColumnKind::Decimal { .. } | ColumnKind::Float { .. }, Value::Text(text)) => {
+                number::is_number(text)
+            }
+            (
+                ColumnKind::Integer { .. } | ColumnKind::Decimal { .. } | ColumnKind::Float { .. },
+                Value::Bool(_),
+            ) => false,
+            _ => true,
+        }
     }
 
     fn json(&self, rules: &Rules) -> json::JsonServer {
