@@ -36,7 +36,7 @@ impl NewColumns {
                 SqlType::Json if request.settings.rules.json_as_text => SqlType::LongText,
                 other => other,
             };
-            NewColumn { name: &field.name, field, data_type, is_key: false }
+            NewColumn { name: field.column(), field, data_type, is_key: false }
         };
         let columns: Vec<NewColumn<'_>> = fields.iter().map(new).collect();
         check_names(&columns)?;
