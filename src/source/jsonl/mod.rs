@@ -125,7 +125,7 @@ impl Source for JsonlSource {
         &self.fields
     }
 
-    fn sample(&self) -> Result<Sampled> {
+    fn sample(&self, columns: &[String]) -> Result<Sampled> {
         let (flatten, stream) = (self.settings.flatten, &self.settings.stream);
         let mut sample = Sample::default();
         let (records_max, bytes_max) =
@@ -138,10 +138,12 @@ impl Source for JsonlSource {
             })?;
         }
         let mut fields = super::sample::fields(&sample, flatten);
-        let notes = super::sample::fold(&mut fields, &sample);
+        let separator = self.settings.separator.as_deref();
+        name_columns(&mut fields, separator);
+        let notes = super::sample::fold(&mut fields, &sample, columns);
         let notes = notes.iter().map(|name| super::sample::folded(name)).collect();
         let mut fields = sample::with_dates(fields, &self.settings.dates);
-        name_columns(&mut fields, self.settings.separator.as_deref());
+        name_columns(&mut fields, separator);
         for name in declare(&mut fields, &self.settings.types) {
             // One that the sample lacks may still come.
             fields.push(Field::new(name, FieldKind::Unknown, "declared"));
