@@ -122,9 +122,10 @@ impl Fitting<'_> {
             target.table.as_ref().is_some_and(|table| !planning.without_column(table).is_empty())
         };
         if is_asked_for || lacks_columns() {
+            let columns = target.table.as_ref().map(Table::writable).unwrap_or_default();
             let sample = async || {
-                let source = Arc::clone(self.source);
-                beside(move || source.sample()).await
+                let (source, columns) = (Arc::clone(self.source), columns.clone());
+                beside(move || source.sample(&columns)).await
             };
             match persist(OPENING, self.observer, Stage::Fetch, sample).await {
                 Err(error) if is_asked_for => return Err(error),

@@ -45,8 +45,9 @@ pub trait Source: Send + Sync {
     fn fields(&self) -> &[Field];
 
     /// The same after a look at some of the records, for a table that is to be made of them. May wait for
-    /// them, so it is to be called where that is allowed.
-    fn sample(&self) -> Result<Sampled> {
+    /// them, so it is to be called where that is allowed. `columns` are those that rows of a table that is
+    /// there can be written to: what feeds one of them is not made a part of another.
+    fn sample(&self, _columns: &[String]) -> Result<Sampled> {
         Ok(Sampled { fields: self.fields().to_vec(), ..Sampled::default() })
     }
 

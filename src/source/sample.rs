@@ -112,13 +112,23 @@ pub fn fields(sample: &Sample, flatten: bool) -> Vec<Field> {
 }
 
 /// Where a field is an object in some records and something else in others, it can only be a column as
-/// a whole. Gives its names.
-pub fn fold(fields: &mut Vec<Field>, sample: &Sample) -> Vec<String> {
+/// a whole. Gives its names. Where its parts are columns of a table that is there, they stay what they are,
+/// and records in which it is something else have no place.
+pub fn fold(fields: &mut Vec<Field>, sample: &Sample, columns: &[String]) -> Vec<String> {
     let names: HashSet<String> =
         fields.iter().flat_map(|field| above(&field.name)).map(str::to_string).collect();
     let is_mixed = |seen: &&Seen| seen.is_something && names.contains(&seen.name);
     let mixed: Vec<&Seen> = sample.fields().iter().filter(is_mixed).collect();
-    let folded: HashSet<&str> = mixed.iter().map(|seen| &seen.name[..]).collect();
+    let columns: HashSet<String> = columns.iter().map(|column| column.to_lowercase()).collect();
+    let fed = fields.iter().filter(|field| columns.contains(&field.column().to_lowercase()));
+    let fed: HashSet<&str> = fed.map(|field| &field.name[..]).collect();
+    let has_parts_fed: HashSet<&str> = fed.iter().flat_map(|name| above(name)).collect();
+    let is_kept_apart = |name: &str| has_parts_fed.contains(name) && !fed.contains(name);
+    let (apart, folded): (Vec<&str>, Vec<&str>) =
+        mixed.iter().map(|seen| &seen.name[..]).partition(|name| is_kept_apart(name));
+    let (apart, folded): (HashSet<&str>, HashSet<&str>) =
+        (apart.into_iter().collect(), folded.into_iter().collect());
+    fields.retain(|field| !apart.contains(&field.name[..]));
     if folded.is_empty() {
         return Vec::new();
     }

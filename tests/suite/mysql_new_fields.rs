@@ -18,6 +18,7 @@ on_both! {
     rows_that_are_there_have_null
     columns_of_fields_in_objects_are_named_as_asked
     without_flatten_a_name_with_a_dot_is_a_field
+    an_array_starves_no_column_of_its_parts
 }
 
 const COLUMNS: &str = "SELECT CONCAT(COLUMN_NAME, ' ', COLUMN_TYPE, ' ', IS_NULLABLE) FROM \
@@ -188,6 +189,40 @@ fn rows_that_are_there_have_null(server: &Server) {
         .counts("read 2, inserted 1, updated 1");
     let rows = database.client.lines("SELECT * FROM t ORDER BY id");
     assert_eq!(rows, ["1|1|NULL", "2|20|5", "3|30|6"]);
+}
+
+/// A column `o` would take every object, and its column `o.a` would get nothing any more.
+fn an_array_starves_no_column_of_its_parts(server: &Server) {
+    for (args, column) in [("", "o.a"), ("--flatten-separator _", "o_a")] {
+        let database = Database::new(server);
+        database.client.run(&format!("CREATE TABLE t (id INT PRIMARY KEY, `{column}` INT)"));
+        database.client.run("INSERT INTO t VALUES (1, 1)");
+        let text = "{\"id\":1,\"o\":{\"a\":10}}\n{\"id\":2,\"o\":[{\"a\":2}]}\n\
+                    {\"id\":3,\"o\":{\"a\":30,\"b\":5},\"late\":4}\n";
+        let load = |new_fields: &str| {
+            Load::jsonl(&database, workdir!(), text)
+                .with("--flatten --mode upsert --max-errors 1")
+                .with(args)
+                .with(new_fields)
+                .run()
+        };
+        load("").ends_with(2).says("ADD COLUMN `late` BIGINT").says_not("COLUMN `o` ");
+        let run = load("--new-fields add").says("'late'");
+        run.rejected(&["2:o type_mismatch"]).counts("read 3, inserted 1, updated 1, failed 1");
+        assert_eq!(columns(&database).len(), 4, "{:?}", columns(&database));
+        let rows =
+            database.client.lines(&format!("SELECT id, `{column}`, late FROM t ORDER BY id"));
+        assert_eq!(rows, ["1|10|NULL", "3|30|4"]);
+    }
+    // Where all that is sampled are arrays.
+    let database = Database::new(server);
+    database.client.run("CREATE TABLE t (id INT PRIMARY KEY, `o.a` INT)");
+    Load::jsonl(&database, workdir!(), "{\"id\":1,\"o\":[{\"a\":2}]}\n{\"id\":2}\n")
+        .with("--flatten --mode upsert --max-errors 1 --new-fields add")
+        .run()
+        .rejected(&["1:o type_mismatch"])
+        .counts("read 2, inserted 1, failed 1");
+    assert_eq!(columns(&database).len(), 2);
 }
 
 /// An index whose documents have got fields and values since the last night.

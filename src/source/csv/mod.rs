@@ -377,7 +377,7 @@ impl Source for CsvSource {
 
     /// Without a word of the user's, text stays text. What is guessed is of no interest to the decoder:
     /// columns of a table judge for themselves.
-    fn sample(&self) -> Result<Sampled> {
+    fn sample(&self, _columns: &[String]) -> Result<Sampled> {
         let sample = sample::take(&self.files, &self.settings, &self.decoder)?;
         let is_guess = self.settings.typing.infer != Infer::No;
         let typing = &self.settings.typing;

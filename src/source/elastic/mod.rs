@@ -235,7 +235,7 @@ impl Source for ElasticSource {
         &self.fields
     }
 
-    fn sample(&self) -> Result<Sampled> {
+    fn sample(&self, columns: &[String]) -> Result<Sampled> {
         let taken = async {
             match self.splits.is_empty() {
                 true => Ok(Sample::default()),
@@ -248,7 +248,7 @@ impl Source for ElasticSource {
         let hidden = |error| self.reader.client.mask().error(error);
         let sample = self.reader.runtime.block_on(taken).map_err(hidden)?;
         let separator = self.separator.as_deref();
-        sampling::fitted(&self.fields, &sample, self.flatten, separator, &self.types)
+        sampling::fitted(&self.fields, &sample, self.flatten, separator, &self.types, columns)
     }
 
     fn key(&self) -> &[&str] {

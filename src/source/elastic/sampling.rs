@@ -128,6 +128,7 @@ pub fn fitted(
     flatten: bool,
     separator: Option<&str>,
     types: &[(String, ColumnType)],
+    columns: &[String],
 ) -> Result<Sampled> {
     let mut fields = known.to_vec();
     let mut widenings = Vec::new();
@@ -144,8 +145,9 @@ pub fn fitted(
     let names: HashSet<&str> = known.iter().map(|field| &field.name[..]).collect();
     let others = sample::fields(sample, flatten);
     fields.extend(others.into_iter().filter(|field| !names.contains(&field.name[..])));
+    sample::name_columns(&mut fields, separator);
     let folded = match flatten {
-        true => sample::fold(&mut fields, sample),
+        true => sample::fold(&mut fields, sample, columns),
         false => Vec::new(),
     };
     sample::name_columns(&mut fields, separator);

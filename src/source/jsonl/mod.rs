@@ -125,7 +125,7 @@ impl Source for JsonlSource {
         &self.fields
     }
 
-    fn sample(&self) -> Result<Sampled> {
+    fn sample(&self, columns: &[String]) -> Result<Sampled> {
         let (flatten, stream) = (self.settings.flatten, &self.settings.stream);
         let mut sample = Sample::default();
         let (records_max, bytes_max) =
@@ -138,9 +138,11 @@ impl Source for JsonlSource {
             })?;
         }
         let mut fields = super::sample::fields(&sample, flatten);
+        let separator = self.settings.separator.as_deref();
+        name_columns(&mut fields, separator);
         // Else an object is one value, and a name with a dot a field of its own.
         let notes = match flatten {
-            true => super::sample::fold(&mut fields, &sample),
+            true => super::sample::fold(&mut fields, &sample, columns),
             false => Vec::new(),
         };
         let notes = notes.iter().map(|name| super::sample::folded(name)).collect();
@@ -150,7 +152,7 @@ impl Source for JsonlSource {
             fields.push(Field::new(name, FieldKind::Unknown, "declared"));
         }
         declare(&mut fields, &self.settings.types);
-        name_columns(&mut fields, self.settings.separator.as_deref());
+        name_columns(&mut fields, separator);
         let of = records_of(sample.records, "first");
         Ok(Sampled { fields, of, notes })
     }

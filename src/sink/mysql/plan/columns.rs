@@ -1,6 +1,6 @@
 //! Which field goes into which column.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{BoundColumn, OtherFields, PlanInput};
 use crate::error::{Error, Result};
@@ -110,6 +110,7 @@ impl<'a> Finding<'a> {
     fn by_name(&mut self, given: &PlanInput<'a>) {
         let columns = &given.table.columns;
         let names = ColumnNames::new(columns);
+        let parted = parted(given, &names);
         let mut inexact = Vec::new();
         for field in given.fields {
             match names.exact(field.column()) {
@@ -126,6 +127,8 @@ impl<'a> Finding<'a> {
                 _ if field.is_beside => {}
                 // It comes with the object, which is a column itself.
                 _ if field.columns_above().any(|above| names.exact(above).is_some()) => {}
+                // As a column of its own it would take all from those of its parts.
+                _ if parted.contains(&field.name[..]) => {}
                 _ if given.settings.new_fields == NewFields::Ignore => {
                     self.left_out_for_want(field);
                 }
@@ -245,6 +248,20 @@ impl<'a> Finding<'a> {
             Error::config(format!("table {}: {}", given.table.name, self.faults.join("; ")));
         error.help(help.unwrap_or_else(|| "--select COLUMN=FIELD,… says what goes where".into()))
     }
+}
+
+/// Names of the objects whose parts are columns.
+fn parted<'a>(given: &PlanInput<'a>, names: &ColumnNames<'_>) -> HashSet<&'a str> {
+    if !given.is_open {
+        return HashSet::new();
+    }
+    let columns = &given.table.columns;
+    let is_writable = |column: &&Column| column.check_writable().is_ok();
+    let is_fed =
+        |field: &&Field| names.find(field.column()).is_some_and(|at| is_writable(&&columns[at]));
+    let fields = given.fields.iter().filter(is_fed).map(|field| &field.name[..]);
+    let parts = fields.chain(columns.iter().filter(is_writable).map(|column| &column.name[..]));
+    parts.flat_map(|name| name.match_indices('.').map(|(at, _)| &name[..at])).collect()
 }
 
 /// How the columns that are missing come into the table.

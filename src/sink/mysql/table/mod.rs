@@ -89,6 +89,12 @@ impl Table {
         self.columns.iter().find(|column| column.name == name)
     }
 
+    /// Names of the columns that values can be written to.
+    pub fn writable(&self) -> Vec<String> {
+        let writable = self.columns.iter().filter(|column| column.check_writable().is_ok());
+        writable.map(|column| column.name.clone()).collect()
+    }
+
     /// Whether what was written can be taken back.
     pub fn is_transactional(&self) -> bool {
         // Others have transactions, too, and end them behind our back: the state tables are InnoDB,
