@@ -143,6 +143,9 @@ impl Fitting<'_> {
             target.new_table(fields, self.selection, self.is_untyped, has_many_indices, of)?;
         let Some(mut new) = new else { return Ok(Prepared::default()) };
         new.warnings.extend(sampled.notes.iter().cloned());
+        let is_wanted = |name: &String| self.selection.is_none_or(|(old, _)| old.contains(name));
+        let doubts = sampled.doubts.iter().filter(|(name, _)| is_wanted(name));
+        new.warnings.extend(doubts.map(|(_, doubt)| doubt.clone()));
         if self.is_look {
             let table = Some(planned(&new)?);
             return Ok(Prepared { table, new_table: Some(new), ..Prepared::default() });
@@ -170,6 +173,8 @@ impl Fitting<'_> {
             return Ok(Prepared { table, new_columns, guessed: Some(new), new_table: None });
         }
         sampled.notes.iter().for_each(|note| tracing::warn!("{note}"));
+        let doubts = sampled.doubts.iter().filter(|(name, _)| without_column.contains(name));
+        doubts.for_each(|(_, doubt)| tracing::warn!("{doubt}"));
         target.add_columns(&new, &**self.observer).await?;
         tracing::info!(
             "table {}: columns {} were added, their types chosen from {}",

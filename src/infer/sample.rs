@@ -24,7 +24,32 @@ pub struct Seen {
     pub dated: Dated,
     /// Some value was more than null or an empty array.
     pub is_something: bool,
+    /// How many values were of which kind, and what these have in common.
+    kinds: [(u64, Shape); KINDS],
     format: Option<DateFormat>,
+}
+
+/// Values that make a column text, where without them it would be something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Few {
+    pub values: u64,
+    pub of: u64,
+    pub otherwise: ColumnType,
+}
+
+/// One value in so many is few.
+const FEW: u64 = 20;
+
+const KINDS: usize = 9;
+
+/// Values of one kind go into one column.
+fn kind(shape: &Shape) -> usize {
+    let Some(texts) = shape.texts else {
+        return if shape.numbers.is_some() { 7 } else { 8 };
+    };
+    let all = texts.all;
+    let kinds = [all.number, all.bool, all.day, all.clock, all.point, all.time_of_day];
+    kinds.iter().position(|is_it| *is_it).unwrap_or(kinds.len())
 }
 
 /// A value, as far as a sample wants to know it.
@@ -73,6 +98,7 @@ impl Sample {
                     shape: Shape::default(),
                     dated: Dated::default(),
                     is_something: false,
+                    kinds: [(0, Shape::default()); KINDS],
                     format: None,
                 });
                 place
@@ -94,6 +120,16 @@ impl Seen {
         }
     }
 
+    pub fn few(&self, origin: Origin) -> Option<Few> {
+        let of = self.kinds.iter().map(|(count, _)| count).sum();
+        let (most, shape) = self.kinds.iter().max_by_key(|(count, _)| *count)?;
+        let (values, otherwise) = (of - most, column_type(shape, origin)?);
+        let is_text = |column_type| column_type == ColumnType::Text;
+        let is_few = values > 0 && values * FEW <= of;
+        (is_few && column_type(&self.shape, origin).is_some_and(is_text) && !is_text(otherwise))
+            .then_some(Few { values, of, otherwise })
+    }
+
     pub fn see(&mut self, value: Value<'_>) {
         let shape = match value {
             Value::Null => return,
@@ -104,6 +140,9 @@ impl Seen {
         };
         self.is_something |= !matches!(value, Value::EmptyJson);
         self.shape = self.shape.join(shape);
+        let (count, of_kind) = &mut self.kinds[kind(&shape)];
+        *count += 1;
+        *of_kind = of_kind.join(shape);
         if let (Some(format), Value::Text(text) | Value::Number(text)) = (&self.format, value) {
             let dated = Dated::of(format.read(text).ok());
             self.dated = self.dated.join(dated);

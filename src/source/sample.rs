@@ -20,6 +20,8 @@ pub struct Sampled {
     pub of: String,
     /// One line each, for a person.
     pub notes: Vec<String>,
+    /// The same, of these fields.
+    pub doubts: Vec<(String, String)>,
 }
 
 /// Such as `the first 10,000 records`.
@@ -153,6 +155,25 @@ pub fn folded(name: &str) -> String {
         name.escape_debug()
     )
 }
+
+/// Columns that a few values make text, one line each with the name of the field.
+pub fn doubts(fields: &[Field], sample: &Sample, origin: Origin) -> Vec<(String, String)> {
+    let is_guess =
+        |field: &&Field| !field.is_declared && field.column_type == Some(ColumnType::Text);
+    let doubt = |field: &Field| {
+        let few = sample.find(&field.name)?.few(origin)?;
+        let (column, name) = (field.column().escape_debug(), field.name.escape_debug());
+        let (values, of, otherwise) = (count(few.values), count(few.of), few.otherwise);
+        let doubt = format!(
+            "column '{column}' is text because of {values} of {of} values; --types '{name}={otherwise}' rejects such"
+        );
+        Some((field.name.clone(), doubt))
+    };
+    fields.iter().filter(is_guess).filter_map(doubt).take(DOUBTS_MAX).collect()
+}
+
+/// Of more, a person reads none.
+const DOUBTS_MAX: usize = 10;
 
 /// Names of the objects that a field lies in.
 fn above(name: &str) -> impl Iterator<Item = &str> {

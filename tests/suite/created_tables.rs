@@ -14,6 +14,7 @@ on_both! {
     what_comes_late_is_in_the_sample
     a_guess_that_fails_says_so
     codes_that_come_late_are_no_numbers
+    few_values_that_make_a_column_text_are_said
     times_are_known_in_text
     types_decide_columns
     check_tries_records_against_the_table
@@ -101,6 +102,32 @@ fn codes_that_come_late_are_no_numbers(server: &Server) {
     // Nor on another night.
     load(format!("id,n,b\n{late}")).counts("read 5, unchanged 1, failed 4");
     assert_eq!(database.client.lines("SELECT n + 0e0 FROM t WHERE id = 7"), ["7.5"]);
+}
+
+fn few_values_that_make_a_column_text_are_said(server: &Server) {
+    let database = Database::new(server);
+    let day = |n| if n == 700 { "31.12.2025" } else { "2025-12-31" };
+    // And one that is text as a rule.
+    let word = |n| if n % 10 == 0 { "x" } else { "7" };
+    let text =
+        "id,day,word\n".to_string() + &lines(2000, |n| format!("{n},{},{}", day(n), word(n)));
+    let load = |args: &str| {
+        let load = Load::csv(&database, workdir!(), &text).with("--infer --create-table --key id");
+        load.with(args)
+    };
+    let doubt =
+        "column 'day' is text because of 1 of 2,000 values; --types 'day=date' rejects such";
+    let workdir = workdir!();
+    workdir.write("in.csv", &text);
+    let args = "check --csv-file in.csv --db-table t --infer --create-table --key id";
+    let checked = database.flowgauge(&workdir).args(args.split(' ')).spawn().finish();
+    checked.assert_stdout_has(doubt);
+    load("").run().completes().says(doubt).says_not("'word'");
+    // Once it is there, it is as somebody left it.
+    load("--mode upsert").run().completes().says_not("because of");
+    database.client.run("DROP TABLE t");
+    let run = load("--types day=date --max-errors 1").run();
+    run.says_not("because of").rejected(&["701:day type_mismatch"]);
 }
 
 fn times_are_known_in_text(server: &Server) {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use self::decode::{CsvDecode, Layout};
 use self::header::Head;
-use super::sample::{Sampled, declare, records_of};
+use super::sample::{Sampled, declare, doubts, records_of};
 use super::text::{FileCursor, Input, OpenedStream, Stream, StreamSettings, find};
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::convert::{Infer, Type, Typing, Values, listed};
@@ -392,7 +392,8 @@ impl Source for CsvSource {
         }
         declare(&mut fields, &typing.columns);
         let of = records_of(sample.records, "first");
-        Ok(Sampled { fields, of, notes: Vec::new() })
+        let doubts = doubts(&fields, &sample, Origin::Text);
+        Ok(Sampled { fields, of, notes: Vec::new(), doubts })
     }
 
     /// All columns are known, so there are no others that could turn up.

@@ -177,5 +177,5 @@ pub fn fitted(
     }
     notes.extend(folded.iter().map(|name| sample::folded(name)));
     let of = format!("the mapping and {}", records_of(sample.records, "sampled"));
-    Ok(Sampled { fields, of: of.replace(" records", " documents"), notes })
+    Ok(Sampled { fields, of: of.replace(" records", " documents"), notes, doubts: Vec::new() })
 }

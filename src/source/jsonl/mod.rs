@@ -18,7 +18,7 @@ use super::text::{
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::error::Result;
 use crate::event::Expected;
-use crate::infer::Sample;
+use crate::infer::{Origin, Sample};
 use crate::record::{ColumnType, Dates, Field, FieldKind};
 
 #[derive(Clone, Debug)]
@@ -154,7 +154,8 @@ impl Source for JsonlSource {
         declare(&mut fields, &self.settings.types);
         name_columns(&mut fields, separator);
         let of = records_of(sample.records, "first");
-        Ok(Sampled { fields, of, notes })
+        let doubts = super::sample::doubts(&fields, &sample, Origin::Json);
+        Ok(Sampled { fields, of, notes, doubts })
     }
 
     fn decoder(&self, wanted: &Wanted) -> Result<Arc<dyn Decode>> {
