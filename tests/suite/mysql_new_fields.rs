@@ -195,7 +195,7 @@ fn rows_that_are_there_have_null(server: &Server) {
 fn an_array_starves_no_column_of_its_parts(server: &Server) {
     for (args, column) in [("", "o.a"), ("--flatten-separator _", "o_a")] {
         let database = Database::new(server);
-        database.client.run(&format!("CREATE TABLE t (id INT PRIMARY KEY, `{column}` INT)"));
+        database.client.run(format!("CREATE TABLE t (id INT PRIMARY KEY, `{column}` INT)"));
         database.client.run("INSERT INTO t VALUES (1, 1)");
         let text = "{\"id\":1,\"o\":{\"a\":10}}\n{\"id\":2,\"o\":[{\"a\":2}]}\n\
                     {\"id\":3,\"o\":{\"a\":30,\"b\":5},\"late\":4}\n";
