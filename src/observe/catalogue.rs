@@ -126,7 +126,7 @@ const LISTED: &[Metric] = &[
     gauge(
         "pipeline_eta_seconds",
         &[],
-        "Time left at the average rate so far; absent while unknown and after the end.",
+        "Time left at the average rate so far; absent while unknown, while nothing moves for 5 s, and after the end.",
         |now| maybe(now.run.eta().filter(|_| now.run.outcome.is_none())),
     ),
     // What went wrong.
