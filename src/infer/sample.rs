@@ -109,7 +109,7 @@ impl Sample {
 }
 
 impl Seen {
-    /// The field, with the type of a column that takes all that was self.
+    /// The field, with the type of a column that takes all that was seen.
     pub fn field(&self, origin: Origin) -> Field {
         let column_type = column_type(&self.shape, origin);
         let (kind, words) = described(column_type);

@@ -73,7 +73,7 @@ pub struct PartFile {
 }
 
 enum PartState {
-    HiddenNames(Claim),
+    Hidden(Claim),
     Published(Published),
     Removed,
 }
@@ -133,7 +133,7 @@ impl PartFile {
             resolved,
             length: AtomicU64::new(0),
             is_torn: AtomicBool::new(false),
-            state: Mutex::new(PartState::HiddenNames(claim)),
+            state: Mutex::new(PartState::Hidden(claim)),
         };
         // Who could read what is replaced can read what replaces it.
         if let Some(before) = before {
@@ -190,7 +190,7 @@ impl PartFile {
     pub fn published(&self) -> Option<Published> {
         match &*self.state() {
             PartState::Published(published) => Some(published.clone()),
-            PartState::HiddenNames(_) | PartState::Removed => None,
+            PartState::Hidden(_) | PartState::Removed => None,
         }
     }
 
@@ -210,7 +210,7 @@ impl PartFile {
     fn rename(&self) -> Result<()> {
         let shown = self.target.display();
         let mut state = self.state();
-        let PartState::HiddenNames(claim) = &*state else {
+        let PartState::Hidden(claim) = &*state else {
             return Err(Error::internal(format!("'{shown}' was let go, or published before")));
         };
         if self.is_torn.load(Ordering::Relaxed) {
@@ -251,7 +251,7 @@ impl PartFile {
     pub fn remove(&self) -> Option<Published> {
         let mut state = self.state();
         match std::mem::replace(&mut *state, PartState::Removed) {
-            PartState::HiddenNames(claim) => {
+            PartState::Hidden(claim) => {
                 // What has its name now may be of another run.
                 if is_in_place(&self.file, &self.path)
                     && let Err(cause) = fs::remove_file(&self.path)

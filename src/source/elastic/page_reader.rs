@@ -138,10 +138,10 @@ impl PageReader {
         from: u64,
         size: u64,
     ) -> Result<(String, String)> {
-        let wish = WantedPage { slice: 0, size, after: None, sourceless: false };
+        let wanted = WantedPage { slice: 0, size, after: None, sourceless: false };
         let sort = if is_last { ask::LAST_FIRST } else { ask::SCROLL_SORT };
         let of_index = index.map(|index| self.query_of(index)).transpose()?;
-        let search = self.search(&wish, None, None, sort)?;
+        let search = self.search(&wanted, None, None, sort)?;
         let query = of_index.as_deref().or(search.query);
         let search = SearchBody { from, query, track_total_hits: false, ..search };
         Ok((format!("/{}/_search?{PARTIAL_SEARCHES}", self.indices), search.text()))

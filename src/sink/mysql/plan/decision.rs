@@ -18,7 +18,7 @@ pub struct PlanInput<'a> {
     pub table: &'a Table,
     /// What the source has, those beside the records among them.
     pub fields: &'a [Field],
-    /// ColumnNames in the source and names in the table, in the order of `--select`.
+    /// Names in the source and names in the table, in the order of `--select`.
     pub selection: Option<(&'a [String], &'a [String])>,
     /// Records are documents: others than these fields may turn up.
     pub is_open: bool,
