@@ -155,4 +155,6 @@ mod suite {
     mod fewest_records;
     // What machines read of a run: the log as JSON, the journal, the summary.
     mod machine_logs;
+    // What the servers at both ends cost.
+    mod server_costs;
 }
