@@ -151,4 +151,6 @@ mod suite {
     mod readme;
     // What is said of a run while it runs and at its end: progress, silence, retries, the table.
     mod progress;
+    // How few records a run may have before its output counts.
+    mod fewest_records;
 }

@@ -11,7 +11,7 @@ use super::bounded::bounded;
 use super::fitted_table::{Fitted, fit_table};
 use crate::config::{ColumnSelection, Settings, SinkSettings, SourceSettings};
 use crate::error::{Error, Result};
-use crate::event::{Observer, Stage};
+use crate::event::{Observer, Stage, tell_failure};
 use crate::pipeline::{self, RetryPolicy, persist};
 use crate::record::{Field, Shape};
 use crate::sink::Sink;
@@ -133,10 +133,12 @@ impl Ends {
         observer: &Arc<dyn Observer>,
         is_look: bool,
     ) -> Result<Ends> {
-        let source = open_source(settings, observer).await?;
+        let opened = open_source(settings, observer).await;
+        let source =
+            opened.map_err(|error| tell_failure(&**observer, Stage::Fetch, error, true))?;
         let closing = ClosedUnlessUsed(Some(Arc::clone(&source)));
         let ends = Ends::join(settings, &source, output, observer, is_look).await;
-        closing.is_over();
+        closing.let_be();
         if ends.is_err() {
             // What the other side keeps for us is of no use to anybody.
             source.close().await;
@@ -181,7 +183,7 @@ struct ClosedUnlessUsed(Option<Arc<dyn Source>>);
 const CLOSE_MAX: Duration = Duration::from_secs(3);
 
 impl ClosedUnlessUsed {
-    fn is_over(mut self) {
+    fn let_be(mut self) {
         self.0 = None;
     }
 }
