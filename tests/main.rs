@@ -153,4 +153,6 @@ mod suite {
     mod progress;
     // How few records a run may have before its output counts.
     mod fewest_records;
+    // What machines read of a run: the log as JSON, the journal, the summary.
+    mod machine_logs;
 }
