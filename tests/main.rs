@@ -151,4 +151,8 @@ mod suite {
     mod readme;
     // What is said of a run while it runs and at its end: progress, silence, retries, the table.
     mod progress;
+    // How few records a run may have before its output counts.
+    mod fewest_records;
+    // What machines read of a run: the log as JSON, the journal, the summary.
+    mod machine_logs;
 }

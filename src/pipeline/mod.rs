@@ -11,6 +11,7 @@ mod ending;
 mod footprint;
 mod lane;
 mod max_errors;
+mod minimum;
 mod overlap;
 mod pace;
 mod pool;
@@ -26,7 +27,7 @@ mod worker;
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::{JoinSet, spawn_blocking};
@@ -37,6 +38,7 @@ pub use self::ending::Ending;
 pub use self::footprint::fit;
 use self::lane::{LaneTask, Lanes};
 pub use self::max_errors::MaxErrors;
+pub use self::minimum::Minimum;
 use self::overlap::KeysInFlight;
 use self::pace::RowPace;
 use self::reader::ReadToEnd;
@@ -49,8 +51,7 @@ pub use self::stop::{Phase, Stop};
 use self::worker::Prepared;
 pub use self::worker::reject;
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, Observer, RunState, Vitals};
-use crate::outcome::Outcome;
+use crate::event::{Event, Observer, RunState, Stage, Vitals, tell_failure};
 use crate::record::ErrorType;
 use crate::rejects::RejectLog;
 use crate::sink::{Lane, MarkPolicy, Sink};
@@ -69,12 +70,11 @@ pub struct Run {
     /// What the source is told, so that a few segments fit into the memory: see `fit`.
     pub limit: SegmentLimit,
     pub max_errors: MaxErrors,
+    pub minimum: Minimum,
     pub retry: RetryPolicy,
     pub mark: MarkPolicy,
     pub drain_timeout: Duration,
     pub rows_per_second_max: Option<u64>,
-    /// When it began, with the opening of its two ends.
-    pub started: Instant,
 }
 
 /// How many segments may wait for a worker, for each of them: one to go on with, and one more for
@@ -97,8 +97,8 @@ impl Vitals {
     }
 }
 
-/// Moves everything from the source to the sink, or as far as it gets. Must be called on a runtime
-/// with several threads.
+/// Moves everything from the source to the sink, or as far as it gets; `Ending::tell` says how it ended.
+/// Must be called on a runtime with several threads.
 pub async fn run(run: Arc<Run>, rejects: Box<dyn RejectLog>) -> Ending {
     let settling = Arc::new(Settling::new(&run, rejects));
     let whole = async {
@@ -115,17 +115,10 @@ pub async fn run(run: Arc<Run>, rejects: Box<dyn RejectLog>) -> Ending {
             }
         }
     };
-    let ending = tokio::select! {
+    tokio::select! {
         ending = whole => ending,
         never = keep_time(&run) => match never {},
-    };
-    let state = match ending.outcome {
-        Outcome::Complete | Outcome::Interrupted(_) => RunState::Stopped,
-        _ => RunState::Error,
-    };
-    run.observer.notice(&Event::Entered(state));
-    run.observer.notice(&Event::Ended { outcome: ending.outcome, took: run.started.elapsed() });
-    ending
+    }
 }
 
 /// The clock of a run that stops, whatever made it: says that it began, and ends it when it takes too
@@ -157,7 +150,12 @@ async fn move_records(run: &Arc<Run>, settling: &Arc<Settling>) -> Option<ReadTo
             return None;
         }
     };
-    run.observer.notice(&Event::Opened(run.source.expected()));
+    let expected = run.source.expected();
+    run.observer.notice(&Event::Opened(expected));
+    if let Err(error) = run.minimum.check_expected(expected.records) {
+        stop.fail(tell_failure(&*run.observer, Stage::Fetch, error, true));
+        return None;
+    }
     if !stop.is_stopping() {
         run.observer.notice(&Event::Entered(RunState::Running));
     }
