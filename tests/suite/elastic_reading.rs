@@ -714,7 +714,7 @@ fn documents_that_share_their_name_are_said() {
     }
     indices.refresh(&index);
     let finished = into_table(&indices, &database, &workdir, &index);
-    finished.assert_code(0).assert_stderr_has("have a routing of their own");
+    finished.assert_code(0).assert_stderr_has("with a routing of their own");
     finished.assert_stderr_has("records met a row with their key");
 
     let other = indices.filled("other", 1, &[("same".to_owned(), "{\"n\":9}".to_owned())]);
