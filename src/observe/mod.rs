@@ -10,6 +10,7 @@
 mod backlog;
 pub mod catalogue;
 pub mod colour;
+mod last_errors;
 pub mod latency;
 mod line;
 pub mod logging;
@@ -34,7 +35,7 @@ use crate::event::{Event, Observer};
 pub use catalogue::{CATALOGUE, describe};
 pub use metrics::Metrics;
 pub use pages::Pages;
-pub use scrape::{Identity, REVISION};
+pub use scrape::REVISION;
 pub use server::{Server, bind};
 pub use stats::Stats;
 
