@@ -151,4 +151,6 @@ mod suite {
     mod readme;
     // What is said of a run while it runs and at its end: progress, silence, retries, the table.
     mod progress;
+    // The metrics server and its clients: silent ones, passwords, TLS, gzip.
+    mod metrics_server;
 }

@@ -36,7 +36,7 @@ pub use catalogue::{CATALOGUE, describe};
 pub use metrics::Metrics;
 pub use pages::Pages;
 pub use scrape::REVISION;
-pub use server::{Server, bind};
+pub use server::{Protection, Server, bind};
 pub use stats::Stats;
 
 /// Tells every event to several observers, in their order, and nothing after the end: threads that

@@ -19,6 +19,7 @@ const OF_OTHERS: &[&str] = &[
     "now",
     "release",
     "system",
+    "web.config.file",
     "web.enable-lifecycle",
     // cargo install
     "locked",
