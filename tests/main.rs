@@ -151,6 +151,8 @@ mod suite {
     mod readme;
     // What is said of a run while it runs and at its end: progress, silence, retries, the table.
     mod progress;
+    // How few records a run may have before its output counts.
+    mod fewest_records;
     // The metrics server and its clients: silent ones, passwords, TLS, gzip.
     mod metrics_server;
 }

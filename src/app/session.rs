@@ -183,6 +183,7 @@ impl RunSession {
             stop,
             limit: ends.limit,
             max_errors: settings.max_errors,
+            minimum: settings.minimum,
             retry: RetryPolicy::default(),
             mark: MARK,
             drain_timeout: settings.drain_timeout,
