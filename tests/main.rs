@@ -155,4 +155,6 @@ mod suite {
     mod fewest_records;
     // The metrics server and its clients: silent ones, passwords, TLS, gzip.
     mod metrics_server;
+    // The catalogue, alert rules and a scrape configuration, as they are printed.
+    mod metrics_pages;
 }

@@ -7,6 +7,7 @@
 //! reads snapshots. What may have to wait - for a terminal, later for a database or a network - has a
 //! thread of its own behind a `backlog` that is bounded and counts what it leaves out. The crate `prometheus` is known in this folder and nowhere else.
 
+pub mod alert_rules;
 mod backlog;
 pub mod catalogue;
 pub mod colour;

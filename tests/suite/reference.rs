@@ -43,9 +43,13 @@ fn the_pages_promise_no_option_that_does_not_exist() {
     // Of commands of ours, and of cargo, promtool, systemctl, groupadd and Prometheus.
     let of_others = [
         "all",
+        "collector.systemd",
         "config.file",
         "enable-feature",
+        "longest-run",
         "now",
+        "remember",
+        "stuck-after",
         "system",
         "web.config.file",
         "web.enable-lifecycle",
