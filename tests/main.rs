@@ -153,6 +153,8 @@ mod suite {
     mod progress;
     // How few records a run may have before its output counts.
     mod fewest_records;
+    // What machines read of a run: the log as JSON, the journal, the summary.
+    mod machine_logs;
     // The metrics server and its clients: silent ones, passwords, TLS, gzip.
     mod metrics_server;
     // The catalogue, alert rules and a scrape configuration, as they are printed.

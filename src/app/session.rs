@@ -164,6 +164,7 @@ impl RunSession {
         self.restore = backup::restore(settings, &*ends.source);
         let table = ends.table.as_deref();
         tracing::info!(
+            event = "started",
             "{}: {}; {}, run {}",
             settings.pipeline_id,
             intent(settings, table),
@@ -391,7 +392,13 @@ fn log_rejected(budget: MaxErrors) -> OnRejected {
         }
         match logged.fetch_add(1, Ordering::Relaxed) {
             number if number < LOGGED_REJECTED_MAX => {
-                tracing::warn!("rejected: {}: {}", rejected.place, rejected.reason);
+                tracing::warn!(
+                    event = "rejected",
+                    error_type = rejected.error_type.as_str(),
+                    "rejected: {}: {}",
+                    rejected.place,
+                    rejected.reason
+                );
             }
             LOGGED_REJECTED_MAX => {
                 tracing::warn!("more records are rejected; they are kept and no longer logged");
