@@ -18,7 +18,7 @@ use self::pipeline_names::LISTING;
 use crate::command::metrics::MetricsPage;
 use crate::config::options::{OPTIONS, Opt, Takes};
 use crate::config::shell_expansion::repeat_flags;
-use crate::config::{OptionOrigin, Which, WrittenOptions};
+use crate::config::{OptionOrigin, WrittenOptions};
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -37,6 +37,15 @@ pub enum Asked {
     Metrics(MetricsPage),
     /// The JSON schema of configuration files.
     Schema,
+}
+
+/// Which pipelines are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// What stands outside of `[pipelines]`.
+    Unnamed,
+    Named(String),
+    All,
 }
 
 const ABOUT: &str = "Moves records from Elasticsearch, CSV or JSON lines into MySQL or files, for scheduled runs, and measures every step";
