@@ -9,6 +9,7 @@ use super::summary::FLAG as SUMMARY_FLAG;
 use super::text_files::{TextFiles, found, text_files};
 use crate::config::{Settings, Summary};
 use crate::error::{Error, Result};
+use crate::export::TEXTFILE_FLAG;
 use crate::file_identity::FileIdentity;
 use crate::part::{is_hidden_of, is_same_place, left_of};
 use crate::rejects::{FLAG as REJECTS_FLAG, RejectPath, left_beside, left_in};
@@ -103,6 +104,7 @@ pub fn written(settings: &Settings) -> Vec<FileToWrite<'_>> {
         (OUTPUT_FLAG, output(settings)),
         (REJECTS_FLAG, settings.rejects.as_ref().map(RejectPath::path)),
         (SUMMARY_FLAG, summary),
+        (TEXTFILE_FLAG, settings.export.textfile.as_deref()),
     ];
     files.into_iter().filter_map(|(flag, path)| Some(FileToWrite { flag, path: path? })).collect()
 }

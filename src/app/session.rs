@@ -254,6 +254,8 @@ impl RunSession {
             log_lines_dropped: standard_error().dropped(),
             has_idle_cores: has_idle_cores(settings),
             reads_pipe: reads_pipe(settings),
+            reports: Vec::new(),
+            requires_reports: settings.reporting.requires_reports,
             run: self.stats.numbers(),
         }
     }

@@ -5,11 +5,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use prometheus::core::{Collector, Desc};
 use prometheus::{Registry, TextEncoder, proto};
 
 use crate::observe::catalogue::{CATALOGUE, Metric, SeriesType};
+use crate::observe::moment::Moment;
 use crate::observe::openmetrics;
 use crate::observe::scrape::{Identity, Sample, SampleValue, Scrape};
 use crate::observe::stats::Stats;
@@ -49,6 +51,12 @@ impl Metrics {
     pub fn text(&self) -> String {
         let families = self.registry.gather();
         TextEncoder::new().encode_to_string(&families).expect("no gathered family is empty")
+    }
+
+    /// What leaves by itself. Of a run that has ended it is that of its end, whenever it is taken.
+    pub fn moment(&self) -> Moment {
+        let families = self.registry.gather();
+        Moment::of(&families, self.stats.ended_at().unwrap_or_else(SystemTime::now))
     }
 
     /// OpenMetrics 1.0, which also says since when it counts.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::counters::COUNTERS;
-use super::{Latencies, Report, Restore, bottleneck, busy_share};
+use super::{Latencies, Report, Restore, RouteReport, bottleneck, busy_share};
 use crate::event::{Stage, Wait};
 
 pub fn summary(report: &Report) -> Value {
@@ -31,7 +31,7 @@ pub fn summary(report: &Report) -> Value {
         "run_id": report.run_id,
         "version": env!("CARGO_PKG_VERSION"),
         "outcome": report.outcome.as_str(),
-        "exit_code": report.outcome.exit_code(),
+        "exit_code": report.exit().exit_code(),
         "error": report.error,
         "started_at_seconds": report.started_at_seconds,
         "duration_seconds": run.elapsed.as_secs_f64(),
@@ -76,6 +76,8 @@ pub fn summary(report: &Report) -> Value {
         },
         "limit": bottleneck(run).map(|bottleneck| bottleneck.stage.as_str()),
     });
+    let told = |one: &RouteReport| json!({ "route": one.route, "to": one.aim, "ok": one.is_ok(), "reason": one.reason });
+    summary["reports"] = report.reports.iter().map(told).collect();
     for row in &COUNTERS {
         let names = row.summary.split('.');
         *names.fold(&mut summary, |object, name| &mut object[name]) =

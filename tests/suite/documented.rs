@@ -120,7 +120,8 @@ fn row_of(option: &Opt) -> String {
         | Takes::Names(value)
         | Takes::Columns(value)
         | Takes::Typed(value)
-        | Takes::Files(value) => format!(" {value}"),
+        | Takes::Files(value)
+        | Takes::Texts(value) => format!(" {value}"),
     };
     let default = option.default_shown().unwrap_or_default();
     let row = [format!("`--{}{value}`", option.name), option.help.to_string(), default];

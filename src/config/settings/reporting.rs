@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::export::Linger;
 use crate::config::choices::{LogFormat, LogLevel};
 use crate::config::option_reader::OptionReader;
 
@@ -12,11 +13,15 @@ pub struct MetricsSettings {
     pub port: Option<u16>,
     pub host: String,
     pub expected_interval: Option<Duration>,
+    /// Keeps the last numbers up for whoever scrapes.
+    pub linger: Option<Linger>,
 }
 
 #[derive(Clone, Debug)]
 pub struct Reporting {
     pub is_quiet: bool,
+    /// What is not told is a failure of the program, though not of the run.
+    pub requires_reports: bool,
     pub summary: Summary,
     pub log_format: LogFormat,
     pub log_level: LogLevel,
@@ -35,6 +40,7 @@ impl OptionReader<'_> {
             port: self.number("metrics-port", 0, u64::from(u16::MAX)).map(|port| port as u16),
             host: self.text_or_default("metrics-host"),
             expected_interval: self.some_time("expect-every"),
+            linger: self.linger(),
         }
     }
 
@@ -55,6 +61,7 @@ impl OptionReader<'_> {
         };
         Reporting {
             is_quiet: self.switch("quiet"),
+            requires_reports: self.switch("require-report"),
             summary,
             log_format: self.choice_or_default("log-format"),
             log_level: self.choice_or_default("log-level"),
