@@ -7,7 +7,7 @@
 use std::hint::black_box;
 use std::io::Write;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use flowgauge::parts::{
@@ -151,7 +151,6 @@ fn path(criterion: &mut Criterion) {
                         retry: RetryPolicy::default(),
                         mark: MarkPolicy { bytes: u64::MAX, age: Duration::from_secs(1) },
                         drain_timeout: Duration::from_secs(20),
-                        started: Instant::now(),
                     })
                 };
                 bencher.iter_batched(

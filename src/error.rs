@@ -57,6 +57,8 @@ struct Words {
     wait_min: Option<Duration>,
     /// As long as it is worth another try.
     patience: Option<Duration>,
+    /// Observers know of it.
+    is_told: bool,
 }
 
 impl Error {
@@ -115,6 +117,15 @@ impl Error {
 
     pub fn patience(&self) -> Option<Duration> {
         self.words.patience
+    }
+
+    /// Observers know of it: whoever passes it on does not tell it again.
+    pub fn mark_told(&mut self) {
+        self.words.is_told = true;
+    }
+
+    pub fn is_told(&self) -> bool {
+        self.words.is_told
     }
 
     /// The same in other words: what they held is not to be shown.

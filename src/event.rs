@@ -4,15 +4,34 @@
 //! report are all readers of the same events, so they cannot disagree. Gauges that only matter at
 //! the moment somebody looks are not events: they stand in `Vitals`.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::error::Error;
 use crate::outcome::Outcome;
 use crate::record::{Counts, ErrorType, Flush};
 
 /// Hears what happened. It cannot fail, does not block, and is called from many threads at once.
 pub trait Observer: Send + Sync {
     fn notice(&self, event: &Event);
+}
+
+/// Who a run is. It does not change, and nothing of it is secret: all of it is shown to who asks.
+#[derive(Clone, Debug)]
+pub struct RunIdentity {
+    pub pipeline_id: String,
+    pub run_id: String,
+    /// Kind of the source, as in `--source-type`.
+    pub source: &'static str,
+    /// Kind of the sink, as in `--sink-type`.
+    pub sink: &'static str,
+    pub source_format: &'static str,
+    pub sink_format: &'static str,
+    pub version: &'static str,
+    pub revision: &'static str,
+    /// From `--expect-every`.
+    pub expected_interval: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +64,7 @@ impl RunState {
 }
 
 /// The parts of the path whose time is counted apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Stage {
     /// Reading the source and finding record boundaries.
     Fetch,
@@ -180,6 +199,8 @@ pub struct Expected {
 
 #[derive(Clone, Debug)]
 pub enum Event {
+    /// The settings are valid. It comes first, and once.
+    Began(Arc<RunIdentity>),
     Entered(RunState),
     /// Both ends are open; the first segment is about to be read.
     Opened(Expected),
@@ -212,19 +233,25 @@ pub enum Event {
         /// From leaving the queue until it was durable.
         batch: Duration,
     },
-    /// A record was rejected, and is kept; it is counted as failed with its segment.
+    /// Records of a segment were rejected, and are kept; they are counted as failed with their segment.
     Rejected {
         stage: Stage,
         error_type: ErrorType,
+        records: u64,
+        /// Of the last of them, where it is and why.
+        reason: String,
     },
     /// The rejected records of a segment that is not written, because they are too many.
     Evidence {
         records: u64,
     },
-    /// Something other than a record failed, whether it is tried again or not.
+    /// Something other than a record failed; see `tell_failure`.
     Failed {
         stage: Stage,
         error_type: ErrorType,
+        reason: String,
+        /// It is not tried again.
+        is_final: bool,
     },
     Retrying {
         stage: Stage,
@@ -253,11 +280,29 @@ pub enum Event {
         is_done: bool,
         took: Duration,
     },
-    /// The run is over and nothing will follow.
+    /// The run is over and nothing will follow. It comes once, for a run that was refused as well.
     Ended {
         outcome: Outcome,
+        /// Why it did not complete.
+        error: Option<String>,
+        is_published: bool,
         took: Duration,
     },
+}
+
+/// Tells of a failure that is not told yet: one that travels up is met by several who could.
+pub fn tell_failure(
+    observer: &dyn Observer,
+    stage: Stage,
+    mut error: Error,
+    is_final: bool,
+) -> Error {
+    if !error.is_told() {
+        error.mark_told();
+        let (error_type, reason) = (error.error_type, error.to_string());
+        observer.notice(&Event::Failed { stage, error_type, reason, is_final });
+    }
+    error
 }
 
 /// Gauges of the moment, written by the pipeline and read at a scrape.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::fitted_table::{Fitted, fit_table};
 use crate::config::{ColumnSelection, Settings, SinkSettings, SourceSettings};
 use crate::error::{Error, Result};
-use crate::event::{Observer, Stage};
+use crate::event::{Observer, Stage, tell_failure};
 use crate::pipeline::{self, RetryPolicy, persist};
 use crate::record::{Field, Shape};
 use crate::sink::Sink;
@@ -130,7 +130,9 @@ impl Ends {
         observer: &Arc<dyn Observer>,
         is_look: bool,
     ) -> Result<Ends> {
-        let source = open_source(settings, observer).await?;
+        let opened = open_source(settings, observer).await;
+        let source =
+            opened.map_err(|error| tell_failure(&**observer, Stage::Fetch, error, true))?;
         let ends = Ends::join(settings, &source, output, observer, is_look).await;
         if ends.is_err() {
             // What the other side keeps for us is of no use to anybody.

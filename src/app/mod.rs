@@ -28,7 +28,7 @@ use tracing::level_filters::LevelFilter;
 pub use self::ends::{Destination, Ends, job_identity, output};
 pub use self::fitted_table::Fitted;
 pub use self::intent::intent;
-pub use self::preflight::{check_files, check_streams};
+pub use self::preflight::check_files;
 use self::refusal::RefusedRun;
 pub use self::run_all::{begin_all, keep_pipelines_apart, say_how_all_ended};
 use self::session::RunSession;
@@ -48,10 +48,7 @@ pub fn run(settings: &Settings) -> Outcome {
     logging::install(style(settings), level(settings));
     standard_error().begin_anew();
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    let session = match check_streams(settings) {
-        Ok(()) => RunSession::start(settings),
-        Err(error) => RunSession::refused(settings, error),
-    };
+    let session = RunSession::start(settings);
     signals::said();
     standard_error().begin_to_end();
     session.finish(settings)

@@ -10,18 +10,18 @@ use tokio::runtime::{Builder, Runtime};
 use super::ends::{Destination, Ends, output};
 use super::intent::intent;
 use super::keep_apart::lone_summary;
-use super::preflight::open_rejects;
+use super::preflight::{check_streams, open_rejects};
 use super::stream::is_stream;
 use super::summary::Unwritten;
 use super::text_files::text_files;
 use super::{backup, complain, complain_of, show_bar, summary};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
-use crate::event::{Observer, Vitals};
+use crate::event::{Event, Observer, RunIdentity, Vitals};
 use crate::observe::logging::EventLog;
 use crate::observe::progress::{EndNames, Progress};
 use crate::observe::standard_error::standard_error;
-use crate::observe::{Fanout, Identity, Metrics, Pages, REVISION, Server, Stats, bind, panics};
+use crate::observe::{Fanout, Metrics, Pages, REVISION, Server, Stats, bind, panics};
 use crate::outcome::Outcome;
 use crate::part::in_use;
 use crate::pipeline::{self, Ending, MaxErrors, OnRejected, RetryPolicy, Run, Stop};
@@ -43,9 +43,13 @@ const LOGGED_REJECTED_MAX: u64 = 10;
 /// Lines are written in much less, or not soon.
 const COUNT_WAIT_MAX: Duration = Duration::from_millis(100);
 
-/// A run that has ended, with everything that still has to be told or put away.
+/// A run, and when it has ended everything that still has to be told or put away.
 pub struct RunSession {
+    started: Instant,
+    vitals: Arc<Vitals>,
     stats: Arc<Stats>,
+    metrics: Arc<Metrics>,
+    observer: Arc<dyn Observer>,
     ending: Ending,
     restore: Option<Restore>,
     /// Nothing was moved, not even begun to be.
@@ -68,80 +72,85 @@ enum SummaryFile {
 }
 
 impl RunSession {
-    fn new(settings: &Settings) -> (RunSession, Arc<Vitals>) {
+    fn new(settings: &Settings) -> RunSession {
         let vitals = Arc::new(Vitals::sized(
             settings.worker_count,
             settings.lane_count,
             settings.memory_limit,
         ));
-        let session = RunSession {
-            stats: Arc::new(Stats::new(Arc::clone(&vitals))),
+        let stats = Arc::new(Stats::new(Arc::clone(&vitals)));
+        let identity = Arc::new(identity(settings));
+        let metrics = Arc::new(Metrics::new(Arc::clone(&stats), Arc::clone(&identity)));
+        let listeners: Vec<Arc<dyn Observer>> =
+            vec![Arc::clone(&stats) as _, Arc::new(EventLog::default())];
+        let observer: Arc<dyn Observer> = Arc::new(Fanout::new(listeners));
+        observer.notice(&Event::Began(identity));
+        RunSession {
+            started: Instant::now(),
+            vitals,
+            stats,
+            metrics,
+            observer,
             ending: Ending::default(),
             restore: None,
             is_refused: false,
-            summary: SummaryFile::Writable,
+            summary: SummaryFile::Unknown,
             server: None,
             stop: Arc::default(),
-        };
-        (session, vitals)
+        }
     }
 
+    /// From here on it is a run, whatever becomes of it: it begins once and ends once.
     pub fn start(settings: &Settings) -> RunSession {
-        let (mut session, vitals) = RunSession::new(settings);
+        let mut session = RunSession::new(settings);
         // Before there is anything to put away.
         signals::listen(&session.stop);
-        let begun = summary::begin(&session.report(settings), settings, &session.stop);
-        if let Err(Unwritten { error, is_hung }) = begun {
-            session.refuse(error);
-            if let Some(signal) = session.stop.received() {
-                session.ending.outcome = Outcome::Interrupted(signal);
-            }
-            session.summary = if is_hung { SummaryFile::Hung } else { SummaryFile::Failing };
-            return session;
-        }
-        match panics::caught(|| session.run(settings, vitals)) {
+        match panics::caught(|| session.run(settings)) {
             Ok(ending) => session.ending = ending,
-            Err(error) => session.refuse(error),
+            Err(error) => {
+                session.is_refused = true;
+                session.ending = refusal(error);
+            }
         }
+        session.end();
         session
     }
 
-    /// Nothing was opened, because settings do not go together.
-    pub fn refused(settings: &Settings, error: Error) -> RunSession {
-        let (mut session, _) = RunSession::new(settings);
-        signals::listen(&session.stop);
-        session.refuse(error);
-        if let Some(path) = lone_summary(settings)
-            && let Err(error) = summary::refused(&session.report(settings), path)
-        {
-            complain(&error);
+    /// All who ask from now on are told the same.
+    fn end(&mut self) {
+        let ending = &mut self.ending;
+        ending.outcome = panics::judged(ending.outcome);
+        ending.error = panics::explained(ending.outcome, ending.error.take());
+        ending.tell(&*self.observer, self.started.elapsed());
+        self.metrics.freeze();
+    }
+
+    /// Opens everything, in the order in which a mistake costs least, and runs. The numbers are there to
+    /// be asked for before anything can be refused.
+    fn run(&mut self, settings: &Settings) -> Result<Ending> {
+        let served = self.serve(settings);
+        check_streams(settings)?;
+        let begun = summary::begin(&self.report(settings), settings, &self.stop);
+        if let Err(Unwritten { error, is_hung }) = begun {
+            self.summary = if is_hung { SummaryFile::Hung } else { SummaryFile::Failing };
+            self.is_refused = true;
+            let outcome = self.stop.received().map(Outcome::Interrupted);
+            let refused = refusal(error);
+            return Ok(Ending { outcome: outcome.unwrap_or(refused.outcome), ..refused });
         }
-        session.summary = SummaryFile::Unknown;
-        session
+        self.summary = SummaryFile::Writable;
+        served?;
+        self.move_records(settings)
     }
 
-    fn refuse(&mut self, error: Error) {
-        self.is_refused = true;
-        let outcome = error.kind.into();
-        self.ending = Ending { outcome, error: Some(error), ..Ending::default() };
-    }
-
-    /// Opens everything, in the order in which a mistake costs least, and runs.
-    fn run(&mut self, settings: &Settings, vitals: Arc<Vitals>) -> Result<Ending> {
-        let started = Instant::now();
-        let stats = Arc::clone(&self.stats);
-        let serving = serve(settings, &stats)?;
+    fn move_records(&mut self, settings: &Settings) -> Result<Ending> {
         let runtime = LaneRuntime::start()?;
         let stop = Arc::clone(&self.stop);
-        let observer: Arc<dyn Observer> = Arc::new(Fanout::new(vec![
-            Arc::clone(&stats) as Arc<dyn Observer>,
-            Arc::new(EventLog::default()),
-        ]));
         let progress = (!settings.reporting.is_quiet).then(|| {
             let (source, sink) = (settings.source.kind().0, settings.sink.kind().0);
-            Progress::start(Arc::clone(&stats), show_bar(settings), EndNames { source, sink })
+            Progress::start(Arc::clone(&self.stats), show_bar(settings), EndNames { source, sink })
         });
-        let opening = open(settings, &observer);
+        let opening = open(settings, &self.observer);
         let opened = runtime.block_on(async {
             tokio::select! {
                 opened = opening => opened.map(Some),
@@ -168,9 +177,9 @@ impl RunSession {
             source: ends.source,
             decoder: ends.decoder,
             sink: ends.sink,
-            observer,
+            observer: Arc::clone(&self.observer),
             on_rejected: log_rejected(settings.max_errors),
-            vitals,
+            vitals: Arc::clone(&self.vitals),
             stop,
             limit: ends.limit,
             max_errors: settings.max_errors,
@@ -178,31 +187,44 @@ impl RunSession {
             mark: MARK,
             drain_timeout: settings.drain_timeout,
             rows_per_second_max: settings.rows_per_second_max,
-            started,
         });
         let ending = runtime.block_on(pipeline::run(run, Box::new(rejects)));
         if table.is_some_and(|table| table.is_key_doubtful) {
             say_who_met(&self.stats.numbers().counts);
         }
         drop((runtime, progress));
-        self.server = serving.map(|(pages, server)| {
-            pages.publish(ending.published.is_some());
-            server
-        });
         Ok(ending)
     }
 
-    pub fn finish(mut self, settings: &Settings) -> Outcome {
-        let outcome = panics::judged(self.ending.outcome);
-        self.ending.outcome = outcome;
-        self.ending.error = panics::explained(outcome, self.ending.error.take());
+    fn serve(&mut self, settings: &Settings) -> Result<()> {
+        let Some(port) = settings.metrics.port else { return Ok(()) };
+        let bound = bind(&settings.metrics.host, port).map_err(|error| {
+            // Two runs of one pipeline meet at the port first; what they compete for is the output.
+            output(settings).and_then(|path| in_use(path, OUTPUT_FLAG)).unwrap_or(error)
+        })?;
+        let server = bound.serve(Arc::new(Pages::new(Arc::clone(&self.metrics))))?;
+        tracing::info!("metrics on http://{}/metrics", server.address());
+        self.server = Some(server);
+        Ok(())
+    }
+
+    pub fn finish(self, settings: &Settings) -> Outcome {
         // What is being written is counted when it could not be.
         standard_error().finish(COUNT_WAIT_MAX);
         let report = self.report(settings);
         let RunSession { ending, is_refused, summary, server, stop, .. } = self;
+        let outcome = ending.outcome;
         let data_told = match summary {
             SummaryFile::Writable => summary::data_ended(&report, settings, &stop),
-            SummaryFile::Failing | SummaryFile::Unknown | SummaryFile::Hung => Ok(()),
+            SummaryFile::Unknown => {
+                if let Some(path) = lone_summary(settings)
+                    && let Err(error) = summary::refused(&report, path)
+                {
+                    complain(&error);
+                }
+                Ok(())
+            }
+            SummaryFile::Failing | SummaryFile::Hung => Ok(()),
         };
         if !is_refused {
             summary::show(&report, settings);
@@ -335,11 +357,10 @@ async fn open(settings: &Settings, observer: &Arc<dyn Observer>) -> Result<(Ends
     opened
 }
 
-fn serve(settings: &Settings, stats: &Arc<Stats>) -> Result<Option<(Arc<Pages>, Server)>> {
-    let Some(port) = settings.metrics.port else { return Ok(None) };
+fn identity(settings: &Settings) -> RunIdentity {
     let (source, source_format) = settings.source.kind();
     let (sink, sink_format) = settings.sink.kind();
-    let identity = Identity {
+    RunIdentity {
         pipeline_id: settings.pipeline_id.clone(),
         run_id: settings.run_id.clone(),
         source,
@@ -349,15 +370,12 @@ fn serve(settings: &Settings, stats: &Arc<Stats>) -> Result<Option<(Arc<Pages>, 
         version: env!("CARGO_PKG_VERSION"),
         revision: REVISION,
         expected_interval: settings.metrics.expected_interval,
-    };
-    let pages = Arc::new(Pages::new(Arc::new(Metrics::new(Arc::clone(stats), identity))));
-    let bound = bind(&settings.metrics.host, port).map_err(|error| {
-        // Two runs of one pipeline meet at the port first; what they compete for is the output.
-        output(settings).and_then(|path| in_use(path, OUTPUT_FLAG)).unwrap_or(error)
-    })?;
-    let server = bound.serve(Arc::clone(&pages))?;
-    tracing::info!("metrics on http://{}/metrics", server.address());
-    Ok(Some((pages, server)))
+    }
+}
+
+/// Nothing was moved, not even begun to be.
+fn refusal(error: Error) -> Ending {
+    Ending { outcome: error.kind.into(), error: Some(error), ..Ending::default() }
 }
 
 /// Where no rejected record is allowed, the error that ends the run says it; otherwise the log shows the

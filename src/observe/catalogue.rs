@@ -263,6 +263,12 @@ const LISTED: &[Metric] = &[
     gauge("pipeline_state", &["state"], "State of the run: exactly one series is 1.", |now| {
         RunState::ALL.iter().map(|s| sample(&[s.as_str()], *s == now.run.state)).collect()
     }),
+    gauge(
+        "pipeline_published",
+        &[],
+        "Whether the output is public as a whole, 1 or 0; absent while the run is on.",
+        |now| maybe(now.run.is_published),
+    ),
     // Files; others are among the counters of the report.
     counter("pipeline_files_skipped_total", &[], "Files unchanged since the last run.", |_| one(0)),
     // The run that ended last, for rules about scheduled runs.

@@ -4,29 +4,31 @@
 //! The registry is a value, so that each run and each test has its own.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use prometheus::core::{Collector, Desc};
 use prometheus::{Registry, TextEncoder, proto};
 
+use crate::event::RunIdentity;
 use crate::observe::catalogue::{CATALOGUE, Metric, SeriesType};
 use crate::observe::moment::Moment;
 use crate::observe::openmetrics;
-use crate::observe::scrape::{Identity, Sample, SampleValue, Scrape};
+use crate::observe::scrape::{Sample, SampleValue, Scrape};
 use crate::observe::stats::Stats;
 use crate::report::{Latencies, Sizes};
 
 /// The metrics of one run.
 pub struct Metrics {
     stats: Arc<Stats>,
-    identity: Arc<Identity>,
+    identity: Arc<RunIdentity>,
     registry: Registry,
+    /// From the end of the run on.
+    last: OnceLock<Vec<proto::MetricFamily>>,
 }
 
 impl Metrics {
-    pub fn new(stats: Arc<Stats>, identity: Identity) -> Metrics {
-        let identity = Arc::new(identity);
+    pub fn new(stats: Arc<Stats>, identity: Arc<RunIdentity>) -> Metrics {
         let everywhere = [("pipeline_id".to_string(), identity.pipeline_id.clone())];
         let registry = Registry::new_custom(None, Some(HashMap::from(everywhere)))
             .expect("a registry without prefix takes any label");
@@ -36,38 +38,47 @@ impl Metrics {
             descriptions: describe(),
         };
         registry.register(Box::new(run)).expect("every name in the catalogue stands once");
-        Metrics { stats, identity, registry }
+        Metrics { stats, identity, registry, last: OnceLock::new() }
     }
 
     pub fn stats(&self) -> &Stats {
         &self.stats
     }
 
-    pub fn identity(&self) -> &Identity {
+    pub fn identity(&self) -> &RunIdentity {
         &self.identity
+    }
+
+    /// What is shown from now on: the run has ended, and all who ask are given the same.
+    pub fn freeze(&self) {
+        self.last.get_or_init(|| self.registry.gather());
+    }
+
+    fn families(&self) -> Vec<proto::MetricFamily> {
+        self.last.get().cloned().unwrap_or_else(|| self.registry.gather())
     }
 
     /// The text format 0.0.4.
     pub fn text(&self) -> String {
-        let families = self.registry.gather();
+        let families = self.families();
         TextEncoder::new().encode_to_string(&families).expect("no gathered family is empty")
     }
 
     /// What leaves by itself. Of a run that has ended it is that of its end, whenever it is taken.
     pub fn moment(&self) -> Moment {
-        let families = self.registry.gather();
+        let families = self.families();
         Moment::of(&families, self.stats.ended_at().unwrap_or_else(SystemTime::now))
     }
 
     /// OpenMetrics 1.0, which also says since when it counts.
     pub fn openmetrics(&self) -> String {
-        openmetrics::encode(&self.registry.gather(), self.stats.started_at())
+        openmetrics::encode(&self.families(), self.stats.started_at())
     }
 }
 
 struct RunCollector {
     stats: Arc<Stats>,
-    identity: Arc<Identity>,
+    identity: Arc<RunIdentity>,
     descriptions: Vec<Desc>,
 }
 
@@ -182,7 +193,7 @@ pub mod tests {
     pub fn metrics() -> (Arc<Stats>, Metrics) {
         let vitals = Vitals { worker_count: 4, queue_capacity: 8, ..Vitals::default() };
         let stats = Arc::new(Stats::new(Arc::new(vitals)));
-        let identity = Identity {
+        let identity = RunIdentity {
             pipeline_id: "nightly \"a\\b\"\nc".to_string(),
             run_id: "0190".to_string(),
             source: "csv",
@@ -193,7 +204,7 @@ pub mod tests {
             revision: "abc",
             expected_interval: None,
         };
-        (stats.clone(), Metrics::new(stats, identity))
+        (stats.clone(), Metrics::new(stats, Arc::new(identity)))
     }
 
     /// A run in which something of everything happened.
@@ -203,7 +214,12 @@ pub mod tests {
             Event::Entered(RunState::Running),
             Event::Opened(Expected { records: Some(4), stored_bytes: None }),
             Event::Fetched { records: 4, bytes: 70, stored_position: 70, took, flush: Flush::End },
-            Event::Rejected { stage: Stage::Convert, error_type: ErrorType::Null },
+            Event::Rejected {
+                stage: Stage::Convert,
+                error_type: ErrorType::Null,
+                records: 1,
+                reason: "a.csv, line 2: no value".to_string(),
+            },
             Event::Settled {
                 counts: Counts { inserted: 3, failed: 1, ..Counts::default() },
                 bytes: 70,
@@ -212,7 +228,12 @@ pub mod tests {
                 batch: 2 * took,
             },
             Event::Entered(RunState::Stopped),
-            Event::Ended { outcome: Outcome::Complete, took: 3 * took },
+            Event::Ended {
+                outcome: Outcome::Complete,
+                error: None,
+                is_published: true,
+                took: 3 * took,
+            },
         ] {
             stats.notice(&event);
         }
@@ -264,7 +285,7 @@ pub mod tests {
         for metric in CATALOGUE {
             let present =
                 page.contains(&format!("# TYPE {} {}\n", metric.name, metric.kind.as_str()));
-            let unknown = ["last_", "expected", "progress", "eta", "process_"];
+            let unknown = ["last_", "published", "expected", "progress", "eta", "process_"];
             let may_be_unknown = unknown.iter().any(|part| metric.name.contains(part));
             assert!(
                 present || may_be_unknown && metric.kind != SeriesType::Histogram,
@@ -272,9 +293,15 @@ pub mod tests {
                 metric.name
             );
         }
-        for absent in
-            ["last_run", "last_completion", "records_expected", "progress", "eta", "interval"]
-        {
+        for absent in [
+            "last_run",
+            "published",
+            "last_completion",
+            "records_expected",
+            "progress",
+            "eta",
+            "interval",
+        ] {
             assert!(!page.contains(&format!("pipeline_{absent}")), "{absent}");
         }
     }

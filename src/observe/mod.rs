@@ -10,6 +10,7 @@
 mod backlog;
 pub mod catalogue;
 pub mod colour;
+mod last_errors;
 pub mod latency;
 mod line;
 pub mod logging;
@@ -36,7 +37,7 @@ pub use catalogue::{CATALOGUE, describe};
 pub use metrics::Metrics;
 pub use moment::{Moment, Series};
 pub use pages::Pages;
-pub use scrape::{Identity, REVISION};
+pub use scrape::REVISION;
 pub use server::{Server, bind};
 pub use stats::Stats;
 

@@ -2,7 +2,7 @@
 //!
 //! Every page is made from one reading of the numbers and shows no secret. Sockets and limits are the server's.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use hyper::{Method, StatusCode};
 use serde::Serialize;
@@ -34,17 +34,11 @@ pub struct Page {
 /// The pages of one run.
 pub struct Pages {
     metrics: Arc<Metrics>,
-    published: OnceLock<bool>,
 }
 
 impl Pages {
     pub fn new(metrics: Arc<Metrics>) -> Pages {
-        Pages { metrics, published: OnceLock::new() }
-    }
-
-    /// Says whether the output stands under its own name; unknown until then.
-    pub fn publish(&self, published: bool) {
-        self.published.get_or_init(|| published);
+        Pages { metrics }
     }
 
     /// The page for a request; `accept` is what its header says, or nothing.
@@ -97,7 +91,7 @@ impl Pages {
             sink: identity.sink,
             state: run.state.as_str(),
             outcome: run.outcome.map(|outcome| outcome.as_str()),
-            published: self.published.get().copied(),
+            published: run.is_published,
             started_timestamp_seconds: stats.started_at().number(),
             elapsed_seconds: run.elapsed.number(),
             records: Records {
@@ -268,7 +262,6 @@ mod tests {
         assert!(before["outcome"].is_null() && before["published"].is_null());
         assert!(before["started_timestamp_seconds"].as_f64().is_some_and(|at| at > 1.6e9));
         run(&stats);
-        pages.publish(true);
         let after = info();
         assert_eq!((&after["state"], &after["outcome"]), (&"stopped".into(), &"complete".into()));
         assert_eq!((&after["published"], &after["run_id"]), (&true.into(), &"0190".into()));

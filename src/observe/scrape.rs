@@ -2,27 +2,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::event::Vitals;
+use crate::event::{RunIdentity, Vitals};
 use crate::observe::process::Process;
 use crate::observe::stats::Stats;
 use crate::report::{Latencies, RunNumbers, Sizes};
-
-/// What does not change in a run. Nothing of it is secret: all of it is shown to who asks.
-#[derive(Clone, Debug)]
-pub struct Identity {
-    pub pipeline_id: String,
-    pub run_id: String,
-    /// Kind of the source, as in `--source-type`.
-    pub source: &'static str,
-    /// Kind of the sink, as in `--sink-type`.
-    pub sink: &'static str,
-    pub source_format: &'static str,
-    pub sink_format: &'static str,
-    pub version: &'static str,
-    pub revision: &'static str,
-    /// From `--expect-every`.
-    pub expected_interval: Option<Duration>,
-}
 
 /// The revision this was built from, where `build.rs` could tell.
 pub const REVISION: &str = match option_env!("FLOWGAUGE_REVISION") {
@@ -35,14 +18,14 @@ pub const REVISION: &str = match option_env!("FLOWGAUGE_REVISION") {
 pub struct Scrape<'a> {
     pub run: RunNumbers,
     pub vitals: &'a Vitals,
-    pub identity: &'a Identity,
+    pub identity: &'a RunIdentity,
     pub process: Process,
     pub started_at: SystemTime,
     pub ended_at: Option<SystemTime>,
 }
 
 impl<'a> Scrape<'a> {
-    pub fn now(stats: &'a Stats, identity: &'a Identity) -> Scrape<'a> {
+    pub fn now(stats: &'a Stats, identity: &'a RunIdentity) -> Scrape<'a> {
         // The numbers come before the end: those with an outcome have their time, too.
         let run = stats.numbers();
         Scrape {

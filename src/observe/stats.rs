@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::event::{Counter, Event, Expected, Observer, RunState, Stage, Vitals, Wait};
+use crate::observe::last_errors::LastErrors;
 use crate::observe::latency::{Amounts, Durations};
 use crate::observe::servers::{Requests, SchemaChanges};
 use crate::outcome::Outcome;
@@ -126,6 +127,7 @@ pub struct Stats {
     stages: [Spent; 3],
     errors: ByError,
     retries: ByError,
+    last_errors: LastErrors,
     /// Indexed as `ErrorType::ALL`.
     rejected: [AtomicU64; 18],
     rate_limited: [AtomicU64; 3],
@@ -139,6 +141,7 @@ pub struct Stats {
 #[derive(Clone, Copy, Debug)]
 struct End {
     outcome: Outcome,
+    is_published: bool,
     took: Duration,
     at: SystemTime,
 }
@@ -168,6 +171,7 @@ impl Stats {
             stages: Default::default(),
             errors: ByError::new(ERRORS),
             retries: ByError::new(RETRIES),
+            last_errors: LastErrors::default(),
             rejected: Default::default(),
             rate_limited: Default::default(),
             flushes: Default::default(),
@@ -209,6 +213,7 @@ impl Stats {
         RunNumbers {
             state,
             outcome: ended.map(|end| end.outcome),
+            is_published: ended.map(|end| end.is_published),
             elapsed: ended.map_or_else(|| self.started.elapsed(), |end| end.took),
             quiet: self.quiet(),
             last_sign: self.last_sign(),
@@ -228,6 +233,7 @@ impl Stats {
             stages: self.stages.each_ref().map(Spent::read),
             errors: self.errors.read(),
             retries: self.retries.read(),
+            last_errors: self.last_errors.read(),
             rejected: (ErrorType::ALL.iter().zip(&self.rejected))
                 .map(|(&error_type, count)| (error_type, count.load(Relaxed)))
                 .filter(|&(_, count)| count > 0)
@@ -279,10 +285,25 @@ impl Stats {
     }
 }
 
+impl Stats {
+    fn count_error(
+        &self,
+        stage: Stage,
+        error_type: ErrorType,
+        number: u64,
+        message: &str,
+        is_final: bool,
+    ) {
+        let error_type = self.errors.count(stage, error_type, number);
+        self.last_errors.note(stage, error_type, message, is_final);
+    }
+}
+
 impl Observer for Stats {
     fn notice(&self, event: &Event) {
         self.note_sign(event);
         match *event {
+            Event::Began(_) => {}
             Event::Entered(state) => self.state.store(state as u8, Release),
             // A source is opened once; should it be told twice, the first word stands.
             Event::Opened(expected) => {
@@ -306,15 +327,19 @@ impl Observer for Stats {
                 self.insert.record(insert);
                 self.settled.add(&counts);
             }
-            Event::Rejected { stage, error_type } => {
-                self.errors.count(stage, error_type);
-                self.rejected[error_type as usize].fetch_add(1, Relaxed);
+            Event::Rejected { stage, error_type, records, ref reason } => {
+                self.count_error(stage, error_type, records, reason, false);
+                self.rejected[error_type as usize].fetch_add(records, Relaxed);
             }
             Event::Evidence { records } => {
                 self.settled.add(&Counts { failed: records, ..Counts::default() });
             }
-            Event::Failed { stage, error_type } => self.errors.count(stage, error_type),
-            Event::Retrying { stage, error_type, .. } => self.retries.count(stage, error_type),
+            Event::Failed { stage, error_type, ref reason, is_final } => {
+                self.count_error(stage, error_type, 1, reason, is_final);
+            }
+            Event::Retrying { stage, error_type, .. } => {
+                self.retries.count(stage, error_type, 1);
+            }
             Event::RateLimited { stage } => {
                 self.rate_limited[stage as usize].fetch_add(1, Relaxed);
             }
@@ -328,9 +353,10 @@ impl Observer for Stats {
             Event::SchemaChanged { operation, is_done, took } => {
                 self.schema_changes.count(operation, is_done, took);
             }
-            Event::Ended { outcome, took } => {
+            Event::Ended { outcome, is_published, took, .. } => {
                 self.run.record(took);
-                self.ended.get_or_init(|| End { outcome, took, at: SystemTime::now() });
+                let at = SystemTime::now();
+                self.ended.get_or_init(|| End { outcome, is_published, took, at });
             }
         }
     }
@@ -404,10 +430,12 @@ impl ByError {
         ByError { pairs, counts: Default::default() }
     }
 
-    fn count(&self, stage: Stage, error_type: ErrorType) {
+    /// Says as what it was counted.
+    fn count(&self, stage: Stage, error_type: ErrorType, number: u64) -> ErrorType {
         let listed = self.pairs[stage as usize].contains(&error_type);
         let error_type = if listed { error_type } else { ErrorType::Other };
-        self.counts[stage as usize][error_type as usize].fetch_add(1, Relaxed);
+        self.counts[stage as usize][error_type as usize].fetch_add(number, Relaxed);
+        error_type
     }
 
     fn read(&self) -> Vec<(Stage, ErrorType, u64)> {
@@ -434,6 +462,15 @@ mod tests {
         Stats::new(Arc::new(Vitals::default()))
     }
 
+    fn rejected(stage: Stage) -> Event {
+        let (error_type, reason) = (ErrorType::Null, "no value".to_string());
+        Event::Rejected { stage, error_type, records: 1, reason }
+    }
+
+    fn failed(stage: Stage, error_type: ErrorType) -> Event {
+        Event::Failed { stage, error_type, reason: "away".to_string(), is_final: false }
+    }
+
     fn fetched(records: u64) -> Event {
         Event::Fetched { records, bytes: 100, stored_position: 40, took: MS, flush: Flush::Large }
     }
@@ -454,8 +491,8 @@ mod tests {
             Event::Prepared { took: 4 * MS },
             Event::Committed { took: 5 * MS },
             settled(Counts { inserted: 6, duplicate: 1, failed: 2, ..Counts::default() }),
-            Event::Rejected { stage: Stage::Convert, error_type: ErrorType::Null },
-            Event::Failed { stage: insert, error_type: ErrorType::Deadlock },
+            rejected(Stage::Convert),
+            failed(insert, ErrorType::Deadlock),
             Event::Retrying {
                 stage: insert,
                 error_type: ErrorType::Deadlock,
@@ -495,8 +532,8 @@ mod tests {
     #[test]
     fn a_pair_that_is_not_listed_counts_as_other() {
         let stats = stats();
-        stats.notice(&Event::Failed { stage: Stage::Convert, error_type: ErrorType::Disk });
-        stats.notice(&Event::Rejected { stage: Stage::Fetch, error_type: ErrorType::Null });
+        stats.notice(&failed(Stage::Convert, ErrorType::Disk));
+        stats.notice(&rejected(Stage::Fetch));
         let now = stats.numbers();
         assert_eq!(count_of(&now.errors, Stage::Convert, ErrorType::Disk), None);
         assert_eq!(count_of(&now.errors, Stage::Convert, ErrorType::Other), Some(1));
@@ -523,7 +560,12 @@ mod tests {
     fn the_end_freezes_the_clock() {
         let stats = stats();
         assert_eq!(stats.ended_at(), None);
-        stats.notice(&Event::Ended { outcome: Outcome::Data, took: 90 * MS });
+        stats.notice(&Event::Ended {
+            outcome: Outcome::Data,
+            error: None,
+            is_published: false,
+            took: 90 * MS,
+        });
         let now = stats.numbers();
         assert_eq!((now.outcome, now.elapsed, now.run.count), (Some(Outcome::Data), 90 * MS, 1));
         assert_eq!(stats.numbers().elapsed, 90 * MS);

@@ -12,7 +12,7 @@ use super::stop::{EarlyEnd, Failure, Phase};
 use super::unclear::clear_up;
 use super::{Run, let_go_of};
 use crate::error::Error;
-use crate::event::{Event, Stage};
+use crate::event::{Event, Observer, RunState, Stage, tell_failure};
 use crate::outcome::Outcome;
 use crate::record::{Counts, ErrorType, Published};
 
@@ -45,6 +45,23 @@ impl Default for Ending {
             totals,
             unclear: 0,
         }
+    }
+}
+
+impl Ending {
+    /// The last that is told of a run, and of one that was refused. An error that nobody has told yet is
+    /// of no stage in particular; what it ends is the writing.
+    pub fn tell(&mut self, observer: &dyn Observer, took: Duration) {
+        let outcome = self.outcome;
+        let error = self.error.take();
+        self.error = error.map(|error| tell_failure(observer, Stage::Insert, error, true));
+        observer.notice(&Event::Entered(match outcome {
+            Outcome::Complete | Outcome::Interrupted(_) => RunState::Stopped,
+            _ => RunState::Error,
+        }));
+        let error = self.error.as_ref().map(ToString::to_string);
+        let is_published = self.published.is_some();
+        observer.notice(&Event::Ended { outcome, error, is_published, took });
     }
 }
 
@@ -121,16 +138,20 @@ struct LetGo {
 /// explain why, and where their neighbours are public: a record that is in neither place is lost.
 async fn let_go(run: &Run, settling: &Arc<Settling>, has_too_many_rejected: bool) -> LetGo {
     let keeps_rejects = has_too_many_rejected || run.sink.is_public_at_commit();
-    let settling = Arc::clone(settling);
+    let (settling, observer) = (Arc::clone(settling), Arc::clone(&run.observer));
     let rejects = spawn_blocking(move || {
         if !keeps_rejects {
             return (settling.discard_rejects(), 0);
         }
-        if has_too_many_rejected && let Err(error) = settling.keep_evidence() {
+        let complain = |error| {
+            let error = tell_failure(&*observer, Stage::Insert, error, false);
             tracing::error!("{error}");
+        };
+        if has_too_many_rejected && let Err(error) = settling.keep_evidence() {
+            complain(error);
         }
         let published = settling.publish_rejects().unwrap_or_else(|error| {
-            tracing::error!("{error}");
+            complain(error);
             None
         });
         let lost = settling.rejects_lost();
@@ -182,7 +203,8 @@ async fn publish(
                 .help("nothing was published; this is a bug in flowgauge, please report it"),
         ));
     }
-    run.source.confirm(read.records)?;
+    let confirmed = run.source.confirm(read.records);
+    confirmed.map_err(|error| tell_failure(&*run.observer, Stage::Fetch, error, true))?;
     if run.max_errors.is_exceeded(totals.failed, read.records, true) {
         return Err(Failure::TooManyRejected);
     }
@@ -190,9 +212,5 @@ async fn publish(
     let rejects = spawn_blocking(move || keeper.publish_rejects())
         .await
         .map_err(|cause| Error::internal("keeping rejected records broke off").because(cause))??;
-    let published = run.sink.publish().await.inspect_err(|error| {
-        let (stage, error_type) = (Stage::Insert, error.error_type);
-        run.observer.notice(&Event::Failed { stage, error_type });
-    })?;
-    Ok((published, rejects))
+    Ok((run.sink.publish().await?, rejects))
 }

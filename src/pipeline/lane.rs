@@ -17,7 +17,7 @@ use super::stop::Failure;
 use super::unclear::InHand;
 use super::worker::Prepared;
 use crate::error::{Error, Result};
-use crate::event::{Event, Stage, Wait};
+use crate::event::{Event, Stage, Wait, tell_failure};
 use crate::sink::{Allowance, Commit, Lane, Receipt};
 
 /// The lanes share one short queue, so that a slow one is not waited for.
@@ -214,10 +214,9 @@ impl LaneTask {
     }
 
     async fn became_durable(&mut self, receipts: Result<Vec<Receipt>>) -> Result<()> {
-        let receipts = receipts.inspect_err(|error| {
-            let (stage, error_type) = (Stage::Insert, error.error_type);
-            self.shared.run.observer.notice(&Event::Failed { stage, error_type });
-        })?;
+        let observer = Arc::clone(&self.shared.run.observer);
+        let receipts =
+            receipts.map_err(|error| tell_failure(&*observer, Stage::Insert, error, true))?;
         for receipt in receipts {
             let Some(Accepted { segment, committed }) = self.accepted.pop_front() else {
                 return Err(Error::internal("a lane made more segments durable than it was given"));

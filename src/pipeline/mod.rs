@@ -26,7 +26,7 @@ mod worker;
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::{JoinSet, spawn_blocking};
@@ -50,7 +50,6 @@ use self::worker::Prepared;
 pub use self::worker::reject;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, RunState, Vitals};
-use crate::outcome::Outcome;
 use crate::record::ErrorType;
 use crate::rejects::RejectLog;
 use crate::sink::{Lane, MarkPolicy, Sink};
@@ -73,8 +72,6 @@ pub struct Run {
     pub mark: MarkPolicy,
     pub drain_timeout: Duration,
     pub rows_per_second_max: Option<u64>,
-    /// When it began, with the opening of its two ends.
-    pub started: Instant,
 }
 
 /// How many segments may wait for a worker, for each of them: one to go on with, and one more for
@@ -97,8 +94,8 @@ impl Vitals {
     }
 }
 
-/// Moves everything from the source to the sink, or as far as it gets. Must be called on a runtime
-/// with several threads.
+/// Moves everything from the source to the sink, or as far as it gets; `Ending::tell` says how it ended.
+/// Must be called on a runtime with several threads.
 pub async fn run(run: Arc<Run>, rejects: Box<dyn RejectLog>) -> Ending {
     let settling = Arc::new(Settling::new(&run, rejects));
     let whole = async {
@@ -115,17 +112,10 @@ pub async fn run(run: Arc<Run>, rejects: Box<dyn RejectLog>) -> Ending {
             }
         }
     };
-    let ending = tokio::select! {
+    tokio::select! {
         ending = whole => ending,
         never = keep_time(&run) => match never {},
-    };
-    let state = match ending.outcome {
-        Outcome::Complete | Outcome::Interrupted(_) => RunState::Stopped,
-        _ => RunState::Error,
-    };
-    run.observer.notice(&Event::Entered(state));
-    run.observer.notice(&Event::Ended { outcome: ending.outcome, took: run.started.elapsed() });
-    ending
+    }
 }
 
 /// The clock of a run that stops, whatever made it: says that it began, and ends it when it takes too

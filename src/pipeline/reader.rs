@@ -11,7 +11,7 @@ use super::footprint::Footprint;
 use super::retry::Tries;
 use super::{Run, pool::Pool};
 use crate::error::{Error, Later, Result};
-use crate::event::{Counter, Event, Stage, Wait};
+use crate::event::{Counter, Event, Stage, Wait, tell_failure};
 use crate::pipeline::budget::{Budget, Reservation};
 use crate::pipeline::queue::Queue;
 use crate::pipeline::settle::Settling;
@@ -70,21 +70,10 @@ impl Reader<'_> {
     fn read_split(&self, split: usize) -> Result<Option<(Tally, u64)>> {
         let run = self.run;
         let tries = Tries::new(run.retry, &run.observer, Stage::Fetch);
-        let mut host = ReaderHost {
-            reader: self,
-            reservation: None,
-            tries,
-            waited: Duration::ZERO,
-            is_told: false,
-        };
+        let mut host =
+            ReaderHost { reader: self, reservation: None, tries, waited: Duration::ZERO };
         let read = self.read_with(split, &mut host);
-        if let Err(error) = &read
-            && !host.is_told
-        {
-            let (stage, error_type) = (Stage::Fetch, error.error_type);
-            run.observer.notice(&Event::Failed { stage, error_type });
-        }
-        read
+        read.map_err(|error| tell_failure(&*run.observer, Stage::Fetch, error, true))
     }
 
     fn read_with(&self, split: usize, host: &mut ReaderHost) -> Result<Option<(Tally, u64)>> {
@@ -140,8 +129,6 @@ struct ReaderHost<'a> {
     reservation: Option<Reservation>,
     tries: Tries,
     waited: Duration,
-    /// The failure that ends the split was told already.
-    is_told: bool,
 }
 
 impl Host for ReaderHost<'_> {
@@ -161,7 +148,7 @@ impl Host for ReaderHost<'_> {
     }
 
     fn again(&mut self, error: Error) -> Result<()> {
-        let wait = self.tries.next(error).inspect_err(|_| self.is_told = true)?;
+        let wait = self.tries.next(error)?;
         let asked = Instant::now();
         let stopped = self.stopped();
         self.reader.runtime.block_on(async {

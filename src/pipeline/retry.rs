@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, Observer, Stage, Wait};
+use crate::event::{Event, Observer, Stage, Wait, tell_failure};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reaction {
@@ -93,26 +93,27 @@ impl Tries {
     /// when there is none.
     pub fn next(&mut self, error: Error) -> Result<Duration> {
         let (stage, error_type) = (self.stage, error.error_type);
-        self.observer.notice(&Event::Failed { stage, error_type });
+        let wait = self.wait_after(&error);
+        let error = tell_failure(&*self.observer, stage, error, wait.is_none());
         if error.kind == Kind::Overloaded {
             self.observer.notice(&Event::RateLimited { stage });
         }
-        if reaction(error.kind) == Reaction::Stop {
-            return Err(error);
-        }
-        if self.has_no_patience_left(&error) {
-            return Err(error);
-        }
-        let elapsed = self.first.get_or_insert_with(Instant::now).elapsed();
-        let Some(wait) = self.policy.wait(self.attempt, elapsed, chance()) else {
-            return Err(error);
-        };
-        let wait = wait.max(error.wait_min().unwrap_or_default());
+        let Some(wait) = wait else { return Err(error) };
         self.attempt += 1;
         let attempt = self.attempt;
         let reason = error.to_string();
         self.observer.notice(&Event::Retrying { stage, error_type, attempt, wait, reason });
         Ok(wait)
+    }
+
+    /// None where there is no other try.
+    fn wait_after(&mut self, error: &Error) -> Option<Duration> {
+        if reaction(error.kind) == Reaction::Stop || self.has_no_patience_left(error) {
+            return None;
+        }
+        let elapsed = self.first.get_or_insert_with(Instant::now).elapsed();
+        let wait = self.policy.wait(self.attempt, elapsed, chance())?;
+        Some(wait.max(error.wait_min().unwrap_or_default()))
     }
 
     /// Some failures last so long only if they last for ever.

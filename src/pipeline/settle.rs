@@ -1,7 +1,7 @@
 //! Where a durable segment becomes counts and rejected records: the one place that keeps the books
 //! of a run.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -106,6 +106,8 @@ struct Rejects {
     told: u64,
     /// Those that are not, in their order: there is no room for them.
     waiting: VecDeque<(Stage, ErrorType)>,
+    /// Where the last of each was, and why.
+    last: HashMap<(Stage, ErrorType), String>,
     is_published: bool,
 }
 
@@ -118,6 +120,7 @@ impl Settling {
                 log: rejects,
                 told: 0,
                 waiting: VecDeque::new(),
+                last: HashMap::new(),
                 is_published: false,
             }),
             unclear: Mutex::default(),
@@ -193,6 +196,7 @@ impl Settling {
                 continue;
             }
             rejects.waiting.extend(rejected.iter().map(|rejected| (stage, rejected.error_type)));
+            rejects.last.extend(last_of_each(stage, rejected));
             match rejects.log.append(&segment.outgoing.interval, rejected) {
                 Ok(()) => self.books().accuse(segment.outgoing.ticket, rejected),
                 Err(error) => outcome = outcome.and(Err(error)),
@@ -205,8 +209,13 @@ impl Settling {
     fn tell_kept(&self, rejects: &mut Rejects) -> u64 {
         let kept = rejects.log.kept() - rejects.told;
         rejects.told += kept;
-        for (stage, error_type) in rejects.waiting.drain(..kept as usize) {
-            self.run.observer.notice(&Event::Rejected { stage, error_type });
+        let mut records_of: BTreeMap<(Stage, ErrorType), u64> = BTreeMap::new();
+        for reason in rejects.waiting.drain(..kept as usize) {
+            *records_of.entry(reason).or_default() += 1;
+        }
+        for ((stage, error_type), records) in records_of {
+            let reason = rejects.last.get(&(stage, error_type)).cloned().unwrap_or_default();
+            self.run.observer.notice(&Event::Rejected { stage, error_type, records, reason });
         }
         kept
     }
@@ -223,12 +232,15 @@ impl Settling {
             ),
             _ => format!("{failed} {records} rejected and --max-errors is {budget}"),
         };
-        match &books.culprit {
+        let mut error = match &books.culprit {
             Some(Culprit { place, error_type, reason, .. }) => {
                 Error::data(*error_type, format!("{reason}; {sum}")).at(place.clone())
             }
             None => Error::data(ErrorType::Other, sum),
-        }
+        };
+        // As rejected records.
+        error.mark_told();
+        error
     }
 
     /// A split was read to its end; all its tickets are below `tickets`.
@@ -299,6 +311,13 @@ impl Settling {
     fn rejects(&self) -> std::sync::MutexGuard<'_, Rejects> {
         self.rejects.lock().expect("nobody panics while holding the rejects")
     }
+}
+
+fn last_of_each(stage: Stage, rejected: &[Rejected]) -> Vec<((Stage, ErrorType), String)> {
+    let by_type = rejected.iter().map(|rejected| (rejected.error_type, rejected));
+    let last: HashMap<ErrorType, &Rejected> = by_type.collect();
+    let said = |rejected: &Rejected| format!("{}: {}", rejected.place, rejected.reason);
+    last.into_iter().map(|(of_type, rejected)| ((stage, of_type), said(rejected))).collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::footprint::REJECTED_BYTES;
 use super::pool::Pools;
 use super::queue::{Queue, QueuedSegment};
 use crate::error::{Error, Result};
-use crate::event::{Counter, Event, Stage, Wait};
+use crate::event::{Counter, Event, Stage, Wait, tell_failure};
 use crate::pipeline::budget::Reservation;
 use crate::record::{Places, Rejected, Rows, Segment, without_line_end};
 use crate::sink::{Outgoing, Refused};
@@ -62,10 +62,8 @@ impl Worker<'_> {
             self.pools.rows.give(rows);
             run.observer.notice(&Event::Prepared { took: started.elapsed() });
             run.vitals.active_workers.sub(1);
-            if let Err(error) = &outcome {
-                let (stage, error_type) = (Stage::Convert, error.error_type);
-                run.observer.notice(&Event::Failed { stage, error_type });
-            }
+            let outcome =
+                outcome.map_err(|error| tell_failure(&*run.observer, Stage::Convert, error, true));
             let asked = Instant::now();
             if prepared.blocking_send(outcome?).is_err() {
                 return Ok(());

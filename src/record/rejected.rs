@@ -17,7 +17,7 @@ pub struct Rejected {
 }
 
 /// What kind of thing went wrong: the closed list behind the label `error_type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ErrorType {
     Connection,
     Timeout,

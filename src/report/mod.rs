@@ -13,7 +13,7 @@ pub mod text;
 pub use bottleneck::{bottleneck, busy_share};
 pub use restore::Restore;
 pub use route_report::RouteReport;
-pub use run_numbers::{Latencies, RunNumbers, Sizes, StageTime, per_second};
+pub use run_numbers::{LastError, Latencies, RunNumbers, Sizes, StageTime, per_second};
 pub use silence::{LastSign, SILENCE_MIN, Silence};
 
 use crate::outcome::Outcome;

@@ -1,7 +1,7 @@
 //! The numbers of a run at one moment: what every reader - scrape, log line, progress, summary -
 //! is given, so that no two of them can disagree.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::{LastSign, SILENCE_MIN, Silence};
 use crate::event::{Counter, Operation, RunState, SchemaOperation, Stage, Wait};
@@ -43,11 +43,27 @@ impl StageTime {
     }
 }
 
+/// The last error of a kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LastError {
+    pub stage: Stage,
+    pub error_type: ErrorType,
+    /// Of the first of its kind.
+    pub first_at: SystemTime,
+    pub last_at: SystemTime,
+    /// Ours: it holds no value of a record and no secret.
+    pub message: String,
+    /// It was not tried again.
+    pub is_final: bool,
+}
+
 #[derive(Clone, Debug)]
 pub struct RunNumbers {
     pub state: RunState,
     /// Set once the run has ended.
     pub outcome: Option<Outcome>,
+    /// The output is public as a whole; unknown before the end.
+    pub is_published: Option<bool>,
     pub elapsed: Duration,
     /// Since something last moved.
     pub quiet: Duration,
@@ -70,6 +86,8 @@ pub struct RunNumbers {
     /// How often each thing went wrong, rejected records included; zeros included.
     pub errors: Vec<(Stage, ErrorType, u64)>,
     pub retries: Vec<(Stage, ErrorType, u64)>,
+    /// Of each kind that occurred, in the order of stages.
+    pub last_errors: Vec<LastError>,
     /// Rejected records that were decided, by type; only those that occurred.
     pub rejected: Vec<(ErrorType, u64)>,
     /// Indexed as `Stage::ALL`.

@@ -399,3 +399,24 @@ fn two_hundred_scrapes_are_answered_while_it_waits_and_while_it_moves_data() {
     run.finish().assert_code(0);
     assert_eq!(workdir.read("out.jsonl").lines().count(), 200_000);
 }
+
+/// What could not even be opened is a run all the same, and whoever scrapes is told how it ended.
+#[test]
+fn a_run_that_is_refused_shows_its_error_until_its_end() {
+    let workdir = workdir!();
+    workdir.write("orders.csv", "");
+    let command =
+        workdir.flowgauge().args(["--csv-file", "orders.csv", "--output-file", "out.csv"]);
+    let command = command.args(["--metrics-port", "0", "--summary-json", "-"]);
+    let mut run = command.stdout_full().spawn();
+    let address = run.metrics_address();
+    run.wait_for_line("flowgauge: ");
+    let scrape = Scrape::of(&address);
+    assert_eq!(scrape.state(), "error");
+    let error = [("stage", "fetch"), ("error_type", "parse")];
+    assert_eq!(scrape.value("pipeline_errors_total", &error), 1.0);
+    assert_eq!(scrape.value("pipeline_last_run_outcome", &[("outcome", "data")]), 1.0);
+    assert_eq!(scrape.value("pipeline_published", &[]), 0.0);
+    assert_eq!(info(&address)["outcome"], "data");
+    run.finish().assert_code(3);
+}

@@ -5,7 +5,7 @@ use std::sync::Mutex as SyncMutex;
 use super::*;
 use crate::error::Kind;
 use crate::event::Counter;
-use crate::outcome::Signal;
+use crate::outcome::{Outcome, Signal};
 use crate::record::Rejected;
 use crate::rejects::{Hang, MemoryRejects};
 use crate::sink::memory::{Fault, Gate, MemorySink, Stored};
@@ -56,8 +56,8 @@ fn words(event: &Event) -> Option<String> {
         Event::Settled { counts, .. } => {
             format!("settled {} failed {}", counts.inserted, counts.failed)
         }
-        Event::Rejected { stage, error_type } => {
-            format!("rejected {} {}", stage.as_str(), error_type.as_str())
+        Event::Rejected { stage, error_type, records, .. } => {
+            format!("rejected {records} {} {}", stage.as_str(), error_type.as_str())
         }
         Event::Evidence { records } => format!("evidence {records}"),
         Event::Failed { error_type, .. } => format!("failed {}", error_type.as_str()),
@@ -66,7 +66,8 @@ fn words(event: &Event) -> Option<String> {
         Event::Counted(Counter::FilesProcessed, _) => "split done".to_string(),
         Event::Counted(Counter::FilesFailed, _) => "split failed".to_string(),
         Event::Ended { outcome, .. } => format!("ended {}", outcome.as_str()),
-        Event::Opened(_)
+        Event::Began(_)
+        | Event::Opened(_)
         | Event::Requested { .. }
         | Event::SchemaChanged { .. }
         | Event::Counted(..)
@@ -134,7 +135,6 @@ impl Scene {
             retry: RetryPolicy::default(),
             mark: MarkPolicy { bytes: u64::MAX, age: self.mark_age },
             drain_timeout: Duration::from_secs(20),
-            started: Instant::now(),
         };
         (Arc::new(run), recorder, stored)
     }
@@ -150,7 +150,9 @@ impl Scene {
     async fn play_with(self, stop: &Arc<Stop>, rejects: MemoryRejects) -> Played {
         let (run, recorder, stored) = self.run(stop);
         let kept = Arc::clone(&rejects.kept);
-        let ending = super::run(run, Box::new(rejects)).await;
+        let observer = Arc::clone(&run.observer);
+        let mut ending = super::run(run, Box::new(rejects)).await;
+        ending.tell(&*observer, Duration::ZERO);
         let events = recorder.0.lock().unwrap().iter().filter_map(words).collect();
         let rejected = kept.lock().unwrap().clone();
         Played { ending, events, stored, rejected }
@@ -276,7 +278,7 @@ fn rows_refused_at_commit_count_against_the_budget() {
     assert_eq!(played.rejected.len(), 4);
     assert_eq!(played.ending.totals.failed, 4);
     assert_eq!(played.count("evidence 1"), 1);
-    assert_eq!(played.count("rejected insert constraint"), 4);
+    assert_eq!(played.count("rejected 1 insert constraint"), 4);
     assert_eq!(
         played.ending.error.unwrap().to_string(),
         "split 0, line 1, byte 0, column 'line': the sink does not like it; 4 records were rejected and --max-errors is 3"
@@ -392,7 +394,7 @@ fn a_row_that_the_lane_refuses_is_rejected_with_its_own_bytes() {
     played.assert_outcome(Outcome::Complete, true);
     played.assert_lines(&["b"]);
     assert_eq!(played.rejected[0].raw, b"a");
-    played.assert_events(&["rejected insert constraint", "settled 1 failed 1"]);
+    played.assert_events(&["rejected 1 insert constraint", "settled 1 failed 1"]);
 }
 
 #[test]

@@ -83,6 +83,7 @@ fn a_balance_that_does_not_close_fails_the_run() {
     played.assert_outcome(Outcome::Data, false);
     let error = played.ending.error.unwrap().to_string();
     assert!(error.starts_with("the balance does not close: 3 records were read and 2"), "{error}");
+    assert_eq!(played.events.iter().filter(|event| *event == "failed protocol").count(), 1);
 }
 
 /// Stops a run whose first segment stands at a gate while more is to be read than the path can
