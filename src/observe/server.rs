@@ -10,6 +10,7 @@ use std::io::{ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use hyper::header::{
 };
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
@@ -112,12 +113,13 @@ impl Bound {
 
     pub fn serve(self, pages: Arc<Pages>) -> Result<Server> {
         let (stop, stopping) = watch::channel(());
+        let (scraped, final_scrapes) = watch::channel(0);
         let address = self.address;
         let thread = std::thread::Builder::new()
             .name("metrics".to_string())
-            .spawn(move || self.runtime.block_on(accept(self.listener, pages, stopping)))
+            .spawn(move || self.runtime.block_on(accept(self.listener, pages, scraped, stopping)))
             .map_err(|cause| Error::local_io("cannot start the metrics server", cause))?;
-        Ok(Server { address, stop, thread })
+        Ok(Server { address, final_scrapes, stop, thread })
     }
 }
 
@@ -125,6 +127,7 @@ impl Bound {
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    final_scrapes: watch::Receiver<u64>,
     /// Dropping it is the signal, so a server nobody stops ends with its owner.
     stop: watch::Sender<()>,
     thread: JoinHandle<()>,
@@ -133,6 +136,13 @@ pub struct Server {
 impl Server {
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How often the final numbers of the run were fetched: `/metrics`, answered with 200 and written to
+    /// the last byte after the end of the run. Its sender is gone once the server has stopped.
+    #[allow(dead_code, reason = "for who waits until the last numbers were fetched")]
+    pub fn final_scrapes(&self) -> watch::Receiver<u64> {
+        self.final_scrapes.clone()
     }
 
     /// Closes the port, lets answers that are on their way finish, and cuts off the rest.
@@ -146,8 +156,10 @@ impl Server {
 async fn accept(
     listener: tokio::net::TcpListener,
     pages: Arc<Pages>,
+    scraped: watch::Sender<u64>,
     mut stopping: watch::Receiver<()>,
 ) {
+    let scraped = Arc::new(scraped);
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -158,7 +170,12 @@ async fn accept(
         match accepted {
             Ok((stream, _)) if connections.len() >= CONNECTIONS_MAX => refuse(stream),
             Ok((stream, _)) => {
-                connections.spawn(converse(stream, pages.clone(), stopping.clone()));
+                connections.spawn(converse(
+                    stream,
+                    pages.clone(),
+                    scraped.clone(),
+                    stopping.clone(),
+                ));
             }
             Err(_) => sleep(ACCEPT_PAUSE).await,
         }
@@ -176,9 +193,15 @@ fn refuse(stream: TcpStream) {
 }
 
 /// Serves one connection. What goes wrong with it is the client's affair.
-async fn converse(stream: TcpStream, pages: Arc<Pages>, mut stopping: watch::Receiver<()>) {
+async fn converse(
+    stream: TcpStream,
+    pages: Arc<Pages>,
+    scraped: Arc<watch::Sender<u64>>,
+    mut stopping: watch::Receiver<()>,
+) {
+    let is_final = AtomicBool::new(false);
     let service = service_fn(|request| {
-        let response = respond(&pages, &request);
+        let response = respond(&pages, &request, &is_final);
         async { Ok::<_, Infallible>(response) }
     });
     let mut connection = pin!(
@@ -190,20 +213,28 @@ async fn converse(stream: TcpStream, pages: Arc<Pages>, mut stopping: watch::Rec
             .keep_alive(false)
             .serve_connection(TokioIo::new(stream), service)
     );
-    let _ = timeout(CONNECTION_TIME_MAX, async {
+    let ended = timeout(CONNECTION_TIME_MAX, async {
         tokio::select! {
-            _ = connection.as_mut() => return,
+            ended = connection.as_mut() => return ended,
             _ = stopping.changed() => connection.as_mut().graceful_shutdown(),
         }
-        let _ = connection.await;
+        connection.await
     })
     .await;
+    if matches!(ended, Ok(Ok(()))) && is_final.load(Ordering::Relaxed) {
+        scraped.send_modify(|count| *count += 1);
+    }
 }
 
-fn respond(pages: &Pages, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+fn respond(
+    pages: &Pages,
+    request: &Request<Incoming>,
+    is_final: &AtomicBool,
+) -> Response<Full<Bytes>> {
     let accept = request.headers().get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let accept = accept.collect::<Vec<_>>().join(",");
     let page = pages.answer(request.method(), request.uri().path(), &accept);
+    is_final.store(page.is_final && request.method() == Method::GET, Ordering::Relaxed);
     let mut response = Response::new(Full::from(page.body));
     *response.status_mut() = page.status;
     let headers = response.headers_mut();
@@ -225,7 +256,7 @@ mod tests {
     use crate::error::Kind;
     use crate::event::{Event, Observer, RunState};
     use crate::observe::Stats;
-    use crate::observe::metrics::tests::metrics;
+    use crate::observe::metrics::tests::{metrics, run};
 
     fn serve(host: &str) -> (Arc<Stats>, Server) {
         let (stats, metrics) = metrics();
@@ -417,6 +448,23 @@ mod tests {
         early.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
         server.stop();
+    }
+
+    #[test]
+    fn only_scrapes_of_the_final_numbers_are_counted() {
+        let (stats, server) = serve("127.0.0.1");
+        let mut scrapes = server.final_scrapes();
+        get(&server, "/metrics");
+        run(&stats);
+        for request in ["GET /info", "HEAD /metrics"] {
+            ask(&server, &format!("{request} HTTP/1.1\r\nHost: x\r\n\r\n"));
+        }
+        get(&server, "/metrics");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let counted = runtime.block_on(scrapes.wait_for(|count| *count > 0));
+        assert_eq!(*counted.unwrap(), 1);
+        server.stop();
+        assert_eq!(*scrapes.borrow(), 1);
     }
 
     #[test]
