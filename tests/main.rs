@@ -151,4 +151,6 @@ mod suite {
     mod readme;
     // What is said of a run while it runs and at its end: progress, silence, retries, the table.
     mod progress;
+    // The numbers of a run that leave it: a file, pushes, a message, the last scrape.
+    mod ways_out;
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-/// All of them together, side by side.
 const TELLING_MAX: Duration = Duration::from_secs(10);
 
 /// After a signal, beside what a drain may take. With its default that makes 25 s, and Kubernetes kills
@@ -17,7 +16,8 @@ pub fn left(wanted: Duration, since_signal: Option<Duration>, drain_max: Duratio
     }
 }
 
-pub fn allowance(since_signal: Option<Duration>, drain_max: Duration) -> Duration {
+/// Of the pushes, the file and the message, side by side.
+pub fn telling_allowance(since_signal: Option<Duration>, drain_max: Duration) -> Duration {
     left(TELLING_MAX, since_signal, drain_max)
 }
 
@@ -37,7 +37,7 @@ mod tests {
             (Some(30), 20, 0),
             (Some(30), 60, 10),
         ] {
-            assert_eq!(allowance(since.map(s), s(drain)), s(expected), "{since:?}");
+            assert_eq!(telling_allowance(since.map(s), s(drain)), s(expected), "{since:?}");
         }
     }
 }

@@ -17,10 +17,9 @@ mod webhook;
 mod write_request;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::deadline::allowance;
+pub use self::deadline::{left, telling_allowance};
 pub use self::exporter::Exporter;
 pub use self::labels::Labels;
 use self::pushgateway::Pushgateway;
@@ -51,7 +50,7 @@ pub struct ExportSettings {
 /// What leaves when a run has ended.
 pub struct RunEnd {
     pub moment: Moment,
-    pub report: Arc<Report>,
+    pub report: Report,
 }
 
 /// When a route is used while a run is on.

@@ -21,7 +21,7 @@ use crate::record::Published;
 use crate::shown::Line;
 
 /// A run that is over.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Report {
     pub pipeline_id: String,
     pub run_id: String,
