@@ -47,9 +47,12 @@ impl WaysOut {
         server: Option<&Server>,
         stop: &Stop,
     ) -> Vec<RouteReport> {
-        let end = RunEnd { moment: metrics.moment(), report: report.clone() };
-        let allowance = telling_allowance(stop.since_signal(), settings.drain_timeout);
-        let mut reports = self.exporter.finish(end, allowance, || stop.signal_count() > 1);
+        let mut reports = Vec::new();
+        if self.exporter.has_routes() {
+            let end = RunEnd { moment: metrics.moment(), report: report.clone() };
+            let allowance = telling_allowance(stop.since_signal(), settings.drain_timeout);
+            reports = self.exporter.finish(end, allowance, || stop.signal_count() > 1);
+        }
         reports.iter().for_each(|report| say_missing(report, settings));
         // Of a run that another one kept from its work that one has the numbers.
         let linger = settings.metrics.linger.filter(|_| report.outcome != Outcome::Locked);

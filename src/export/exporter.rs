@@ -61,6 +61,10 @@ impl Exporter {
         Exporter { names, waiting, last, answers, answering: Some(answering) }
     }
 
+    pub fn has_routes(&self) -> bool {
+        !self.names.is_empty()
+    }
+
     /// The run holds what it needs, so that no other one tells of the same pipeline.
     pub fn begin(&mut self) -> Result<()> {
         let (Some((routes, read)), Some(answering)) = (self.waiting.take(), self.answering.take())
@@ -88,13 +92,12 @@ impl Exporter {
         allowance: Duration,
         is_let_go: impl Fn() -> bool,
     ) -> Vec<RouteReport> {
-        // One that was refused has not begun.
+        let deadline = Instant::now() + allowance;
+        self.last.send_replace(Some(Arc::new(Last { end, deadline })));
+        // One that was refused has not begun, and has nothing to tell but its end.
         if let Err(error) = self.begin() {
             return self.all(&error.to_string());
         }
-        let deadline = Instant::now() + allowance;
-        // Nobody hears it where there is no route.
-        self.last.send_replace(Some(Arc::new(Last { end, deadline })));
         let mut answers: Vec<Option<Option<Result<()>>>> =
             self.names.iter().map(|_| None).collect();
         let mut why_missing = "it broke off".to_string();

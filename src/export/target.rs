@@ -50,6 +50,10 @@ impl Target {
         }
         let (headers, authorities, secrets) = Default::default();
         let mut target = Target { url, flag, headers, authorities, secrets };
+        // An address that nobody can guess is a secret, too.
+        let path = target.url.path().trim_end_matches('/').to_string();
+        let query = target.url.query().unwrap_or_default().to_string();
+        [path, query].iter().for_each(|part| target.hide_uncommon(part));
         if !user.is_empty() || password.is_some() {
             target.log_in(&user, &Secret::new(password.unwrap_or_default()))?;
         }
@@ -107,10 +111,7 @@ impl Target {
         let mut sent = HeaderValue::from_str(value.trim())
             .map_err(|_| format!("the value of '{name}' holds characters that cannot be sent"))?;
         sent.set_sensitive(true);
-        // A shorter one is part of ordinary words.
-        if value.trim().len() >= MASKED_BYTES_MIN {
-            self.hide(value.trim());
-        }
+        self.hide_uncommon(value.trim());
         self.headers.insert(name, sent);
         Ok(())
     }
@@ -122,6 +123,12 @@ impl Target {
                 Ok(())
             }
             _ => Err("the file holds no certificate in PEM format".to_string()),
+        }
+    }
+
+    fn hide_uncommon(&mut self, secret: &str) {
+        if secret.len() >= MASKED_BYTES_MIN {
+            self.hide(secret);
         }
     }
 
@@ -157,6 +164,7 @@ impl Target {
     }
 }
 
+/// A shorter one is part of ordinary words.
 const MASKED_BYTES_MIN: usize = 4;
 
 /// They say what a request is, and what one that contradicts its body is taken for nobody knows.

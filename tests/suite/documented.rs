@@ -12,6 +12,7 @@ const OF_COMMANDS: &[&str] = &["all", "print-ddl", "out", "help", "version"];
 
 /// Of other programs whose command lines the pages show.
 const OF_OTHERS: &[&str] = &[
+    "collector.textfile.directory",
     "config.file",
     "enable-feature",
     "fast",
@@ -20,6 +21,7 @@ const OF_OTHERS: &[&str] = &[
     "release",
     "system",
     "web.enable-lifecycle",
+    "web.enable-remote-write-receiver",
     // cargo install
     "locked",
     "path",
