@@ -13,9 +13,9 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use flowgauge::parts::{
     Boundaries, Compression, CsvDialect, CsvSettings, CsvSource, Encoding, Event, FileSettings,
     FileSink, Format, HeaderNames, IfExists, InvalidText, MarkPolicy, MaxErrors, MemoryRejects,
-    MemorySink, MemorySource, Observer, Onlooker, OutputTarget, Ragged, Rejected, RetryPolicy,
-    Rows, Run, Segment, SegmentLimit, Sink, Source, Stats, Stop, StreamSettings, Typing, Vitals,
-    Wanted, run_pipeline,
+    MemorySink, MemorySource, Minimum, Observer, Onlooker, OutputTarget, Ragged, Rejected,
+    RetryPolicy, Rows, Run, Segment, SegmentLimit, Sink, Source, Stats, Stop, StreamSettings,
+    Typing, Vitals, Wanted, run_pipeline,
 };
 use flowgauge::program::Outcome;
 
@@ -148,6 +148,7 @@ fn path(criterion: &mut Criterion) {
                         stop: Arc::new(Stop::default()),
                         limit: LIMIT,
                         max_errors: MaxErrors::Count(0),
+                        minimum: Minimum::default(),
                         retry: RetryPolicy::default(),
                         mark: MarkPolicy { bytes: u64::MAX, age: Duration::from_secs(1) },
                         drain_timeout: Duration::from_secs(20),

@@ -57,7 +57,7 @@ pub mod parts {
     pub use crate::observe::logging::Style;
     pub use crate::observe::{CATALOGUE, Stats, describe};
     pub use crate::part::IfExists;
-    pub use crate::pipeline::{MaxErrors, RetryPolicy, Run, Stop, run as run_pipeline};
+    pub use crate::pipeline::{MaxErrors, Minimum, RetryPolicy, Run, Stop, run as run_pipeline};
     pub use crate::record::{Rejected, Rows, Segment};
     pub use crate::rejects::MemoryRejects;
     pub use crate::shown::is_obeyed;

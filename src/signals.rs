@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal as Arrivals, SignalKind, signal};
 
 use crate::error::{Error, Result};
-use crate::observe::logging::complain;
+use crate::observe::logging::{complain, say_signal};
 use crate::observe::standard_error::standard_error;
 use crate::outcome::{Outcome, Signal};
 use crate::pipeline::Stop;
@@ -156,7 +156,8 @@ fn received(signal: Signal) {
     let is_first = stop.signal(signal);
     stopped.came.get_or_insert(signal);
     if is_first {
-        tracing::warn!("{}: finishing what was read; a second signal stops at once", signal.name());
+        let doing = "finishing what was read; a second signal stops at once";
+        say_signal(signal, &format!("{}: {doing}", signal.name()));
         return;
     }
     let since = stopped.let_go.get_or_insert_with(Instant::now).elapsed();

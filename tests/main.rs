@@ -151,6 +151,10 @@ mod suite {
     mod readme;
     // What is said of a run while it runs and at its end: progress, silence, retries, the table.
     mod progress;
+    // How few records a run may have before its output counts.
+    mod fewest_records;
+    // What machines read of a run: the log as JSON, the journal, the summary.
+    mod machine_logs;
     // The numbers of a run that leave it: a file, pushes, a message, the last scrape.
     mod ways_out;
 }

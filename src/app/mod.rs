@@ -167,8 +167,8 @@ fn complain_of(pipeline: Option<&str>, error: &Error) {
         return;
     }
     match pipeline {
-        Some(pipeline) => logging::complain(&format!("{}: {error}", Line(pipeline))),
-        None => logging::complain(&error.to_string()),
+        Some(pipeline) => logging::complain_of(&format!("{}: {error}", Line(pipeline)), error),
+        None => logging::complain_of(&error.to_string(), error),
     }
 }
 

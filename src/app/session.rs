@@ -169,6 +169,7 @@ impl RunSession {
         self.restore = backup::restore(settings, &*ends.source);
         let table = ends.table.as_deref();
         tracing::info!(
+            event = "started",
             "{}: {}; {}, run {}",
             settings.pipeline_id,
             intent(settings, table),
@@ -188,6 +189,7 @@ impl RunSession {
             stop,
             limit: ends.limit,
             max_errors: settings.max_errors,
+            minimum: settings.minimum,
             retry: RetryPolicy::default(),
             mark: MARK,
             drain_timeout: settings.drain_timeout,
@@ -403,7 +405,13 @@ fn log_rejected(budget: MaxErrors) -> OnRejected {
         }
         match logged.fetch_add(1, Ordering::Relaxed) {
             number if number < LOGGED_REJECTED_MAX => {
-                tracing::warn!("rejected: {}: {}", rejected.place, rejected.reason);
+                tracing::warn!(
+                    event = "rejected",
+                    error_type = rejected.error_type.as_str(),
+                    "rejected: {}: {}",
+                    rejected.place,
+                    rejected.reason
+                );
             }
             LOGGED_REJECTED_MAX => {
                 tracing::warn!("more records are rejected; they are kept and no longer logged");

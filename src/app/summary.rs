@@ -49,7 +49,14 @@ pub fn show(report: &Report, settings: &Settings) {
             }
             LogFormat::Json => {
                 let (alarm, outcome) = (report.alarm(), report.outcome.as_str());
-                tracing::info!(summary = %json::summary(report), "{alarm}run {outcome}");
+                tracing::info!(
+                    event = "ended",
+                    outcome = outcome,
+                    exit_code = u64::from(report.outcome.exit_code()),
+                    records = report.run.counts.processed(),
+                    summary = %json::summary(report),
+                    "{alarm}run {outcome}"
+                );
             }
         }
     }

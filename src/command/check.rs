@@ -155,6 +155,8 @@ fn check(settings: &Settings, out: &mut String) -> Result<()> {
             Error::config(message).help("docs/mysql.md has a table of the rights for each mode")
         );
     }
+    let known = ends.source.expected().records.or(is_whole.then_some(seen));
+    settings.minimum.check_expected(known)?;
     within_budget(budget, &rows, seen, is_whole)?;
     fault.map_or(Ok(()), Err)
 }

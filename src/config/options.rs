@@ -302,7 +302,7 @@ pub const OPTIONS: &[Opt] = &[
     switch(
         Theme::Source,
         "allow-empty",
-        "An empty file without a header, or a pattern of files or indices that matches nothing, is an empty source and no error",
+        "An empty file without a header, or a pattern of files or indices that matches nothing, is an empty source and no error; and a run without records may replace an output that has some",
     ),
     switch(Theme::Csv, "infer", "Infer column types from the first records"),
     names(
@@ -513,6 +513,12 @@ pub const OPTIONS: &[Opt] = &[
         "max-errors",
         "N|N%",
         "Maximum rejected records, as a number or percentage",
+    ),
+    one(
+        Theme::Records,
+        "min-records",
+        "N",
+        "Fewer records than this end the run with exit code 3, and a file is not published",
     ),
     one(
         Theme::Records,

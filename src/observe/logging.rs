@@ -10,47 +10,62 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 pub use super::line::Style;
-use super::line::{Seconds, line};
-use super::safe_format::Safe;
+use super::line::{Fields, begin_run, line, reason};
 use super::standard_error::standard_error;
+use crate::error::Error;
 use crate::event::{Event, Observer, RunState, Stage};
+use crate::outcome::{Outcome, Signal};
 use crate::record::ErrorType;
 
 /// Installs the log of the process; a second call changes nothing.
 pub fn install(style: Style, level: LevelFilter) {
     standard_error().set_style(style);
-    let builder = tracing_subscriber::fmt()
+    let installed = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(Lines)
         .log_internal_errors(false)
-        .with_target(false)
-        .with_ansi(false);
-    let installed = match style {
-        Style::Text => {
-            builder.with_timer(Seconds).compact().map_event_format(Safe::text).try_init()
-        }
-        Style::Json => builder.json().flatten_event(true).map_event_format(Safe::json).try_init(),
-    };
+        .event_format(style)
+        .try_init();
     // Only tests install twice in one process.
     drop(installed);
 }
 
 /// The one line that says why, in the style of the log.
 pub fn complain(message: &str) {
-    let stderr = standard_error();
-    stderr.say(match stderr.style() {
-        Style::Text => format!("flowgauge: {message}\n"),
-        style => line(style, Level::ERROR, message),
-    });
+    say_reason(Level::ERROR, message, vec![("event", "error".into())]);
+}
+
+/// The same of an error that ends a run, or a command.
+pub fn complain_of(message: &str, error: &Error) {
+    let exit_code = Outcome::from(error.kind).exit_code();
+    let fields = vec![
+        ("event", "error".into()),
+        ("error_type", error.error_type.as_str().into()),
+        ("exit_code", exit_code.into()),
+    ];
+    say_reason(Level::ERROR, message, fields);
 }
 
 /// A line that is said whatever the level of the log.
 pub fn warn(message: &str) {
+    let style = standard_error().style();
+    let message = match style {
+        Style::Text => format!("warning: {message}"),
+        Style::Json => message.to_string(),
+    };
+    say_reason(Level::WARN, &message, vec![("event", "warning".into())]);
+}
+
+fn say_reason(level: Level, message: &str, fields: Fields) {
     let stderr = standard_error();
-    stderr.say(match stderr.style() {
-        Style::Text => format!("flowgauge: warning: {message}\n"),
-        style => line(style, Level::WARN, message),
-    });
+    stderr.say(reason(stderr.style(), level, message, fields));
+}
+
+/// What stops a run is said with its time, whatever the level of the log.
+pub fn say_signal(signal: Signal, message: &str) {
+    let stderr = standard_error();
+    let fields = vec![("event", "signal".into()), ("signal", signal.name().into())];
+    stderr.say(line(stderr.style(), Level::WARN, message, fields));
 }
 
 /// Hands lines over. It cannot fail, so nobody says on standard error that it did.
@@ -114,6 +129,7 @@ impl RetryLine {
 impl Observer for EventLog {
     fn notice(&self, event: &Event) {
         match event {
+            Event::Began(run) => begin_run(run),
             Event::Entered(state) => {
                 if *state == RunState::Running {
                     self.is_connected.store(true, Ordering::Relaxed);
@@ -133,6 +149,11 @@ impl Observer for EventLog {
                     left_out => format!(", after {left_out} more like it"),
                 };
                 tracing::warn!(
+                    event = "retry",
+                    stage = stage.as_str(),
+                    error_type = error_type.as_str(),
+                    attempt = u64::from(*attempt),
+                    wait_ms = wait.as_millis() as u64,
                     "{doing}: {reason}; attempt {} in {:.1} s{others}",
                     attempt + 1,
                     wait.as_secs_f64()

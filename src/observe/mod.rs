@@ -21,7 +21,6 @@ pub mod pages;
 pub mod panics;
 pub mod process;
 pub mod progress;
-mod safe_format;
 pub mod scrape;
 pub mod server;
 pub mod servers;

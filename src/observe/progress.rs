@@ -1,5 +1,6 @@
 //! How far a run is, while it runs: a bar on a terminal, a log line now and then elsewhere.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,12 +12,36 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use super::standard_error::standard_error;
 use crate::event::RunState;
 use crate::observe::Stats;
-use crate::report::{LastSign, RunNumbers, text};
+use crate::report::{LastSign, RunNumbers, per_second, text};
 
 /// Often enough to look alive.
 const BAR_EVERY: Duration = Duration::from_millis(100);
 /// Rare enough for a log that is kept.
 const LINE_EVERY: Duration = Duration::from_secs(10);
+/// A bar tells the rate of these last seconds, a line that since the line before.
+const BAR_RATE_OF: Duration = Duration::from_secs(5);
+
+/// Records a second over the last while, which an average over the whole run would hide.
+struct RecentRate {
+    over: Duration,
+    /// When how many were settled, oldest first: one that is older than `over`, and what came since.
+    seen: VecDeque<(Duration, u64)>,
+}
+
+impl RecentRate {
+    fn new(over: Duration) -> RecentRate {
+        RecentRate { over, seen: VecDeque::from([(Duration::ZERO, 0)]) }
+    }
+
+    fn next(&mut self, at: Duration, settled: u64) -> f64 {
+        self.seen.push_back((at, settled));
+        while self.seen.get(1).is_some_and(|(second, _)| *second + self.over <= at) {
+            self.seen.pop_front();
+        }
+        let (since, before) = self.seen[0];
+        per_second(settled.saturating_sub(before), at.saturating_sub(since))
+    }
+}
 
 /// Kinds of the two ends, as in `--source-type` and `--sink-type`.
 #[derive(Clone, Copy, Debug)]
@@ -40,11 +65,19 @@ impl Progress {
                 ProgressBar::with_draw_target(Some(STEPS), target)
             });
             let every = if is_terminal { BAR_EVERY } else { LINE_EVERY };
+            let mut recent = RecentRate::new(if is_terminal { BAR_RATE_OF } else { LINE_EVERY });
             while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                 let numbers = stats.numbers();
+                let rate = recent.next(numbers.elapsed, numbers.counts.processed());
                 match &bar {
-                    Some(bar) => draw(bar, &numbers, ends),
-                    None => tracing::info!("{}", line(&numbers, ends)),
+                    Some(bar) => draw(bar, &numbers, rate, ends),
+                    None => tracing::info!(
+                        event = "progress",
+                        records = numbers.counts.processed(),
+                        records_per_second = rate as u64,
+                        "{}",
+                        line(&numbers, rate, ends)
+                    ),
                 }
             }
             if bar.is_some() {
@@ -132,7 +165,7 @@ fn style(is_end_known: bool) -> ProgressStyle {
         .progress_chars("█▉▊▋▌▍▎▏ ")
 }
 
-fn draw(bar: &ProgressBar, numbers: &RunNumbers, ends: EndNames) {
+fn draw(bar: &ProgressBar, numbers: &RunNumbers, rate: f64, ends: EndNames) {
     let progress = numbers.progress();
     bar.set_style(style(progress.is_some()));
     match progress {
@@ -140,18 +173,18 @@ fn draw(bar: &ProgressBar, numbers: &RunNumbers, ends: EndNames) {
         None => bar.tick(),
     }
     let width = usize::from(BottomLine::default().width().saturating_sub(1));
-    bar.set_message(fitting(numbers, ends, width.saturating_sub(BAR_WIDTH)));
+    bar.set_message(fitting(numbers, rate, ends, width.saturating_sub(BAR_WIDTH)));
 }
 
 /// `45 %, 2,345,678 records, 1,200,000/s, 340 MB of 766 MB, 3.1 s left`, or what a run that does not
 /// move waits for.
-fn line(numbers: &RunNumbers, ends: EndNames) -> String {
-    parts(numbers, ends).into_iter().map(|(_, part)| part).collect::<Vec<_>>().join(", ")
+fn line(numbers: &RunNumbers, rate: f64, ends: EndNames) -> String {
+    parts(numbers, rate, ends).into_iter().map(|(_, part)| part).collect::<Vec<_>>().join(", ")
 }
 
 /// The same, without what matters least where it does not fit.
-fn fitting(numbers: &RunNumbers, ends: EndNames, width: usize) -> String {
-    let mut parts = parts(numbers, ends);
+fn fitting(numbers: &RunNumbers, rate: f64, ends: EndNames, width: usize) -> String {
+    let mut parts = parts(numbers, rate, ends);
     loop {
         let line = parts.iter().map(|(_, part)| part.as_str()).collect::<Vec<_>>().join(", ");
         let least = parts.iter().enumerate().max_by_key(|(_, (rank, _))| *rank);
@@ -165,7 +198,7 @@ fn fitting(numbers: &RunNumbers, ends: EndNames, width: usize) -> String {
 }
 
 /// Each with its rank: 0 matters most.
-fn parts(numbers: &RunNumbers, ends: EndNames) -> Vec<(u8, String)> {
+fn parts(numbers: &RunNumbers, rate: f64, ends: EndNames) -> Vec<(u8, String)> {
     let silence = numbers.silence();
     let is_failing = silence.is_some_and(|silence| silence.sign != LastSign::Moved);
     if numbers.state == RunState::Starting && !is_failing {
@@ -180,7 +213,7 @@ fn parts(numbers: &RunNumbers, ends: EndNames) -> Vec<(u8, String)> {
     }
     parts.push((2, text::counted(numbers.counts.processed(), "record")));
     if silence.is_none() {
-        parts.push((4, format!("{}/s", text::counted(numbers.rate() as u64, "record"))));
+        parts.push((4, format!("{}/s", text::counted(rate as u64, "record"))));
     }
     parts.push((
         5,
@@ -236,7 +269,10 @@ mod tests {
 
     #[test]
     fn progress_is_what_is_durable() {
-        let line = |inserted, bytes| line(&numbers(inserted, bytes), ENDS);
+        let line = |inserted, bytes| {
+            let numbers = numbers(inserted, bytes);
+            line(&numbers, numbers.rate(), ENDS)
+        };
         assert_eq!(line(0, 0), "0 %, 0 records, 0 records/s, 0 B of 766 MB");
         assert_eq!(
             line(617_283_945, 383_000_000),
@@ -248,15 +284,29 @@ mod tests {
     }
 
     #[test]
+    fn the_rate_is_that_of_the_last_while() {
+        let mut recent = RecentRate::new(10 * SECOND);
+        for (at, settled, rate) in [
+            (10, 1_000, 100.0),
+            (20, 1_000, 0.0),
+            (30, 1_500, 50.0),
+            (34, 1_900, 64.28571428571429),
+            (40, 1_900, 40.0),
+        ] {
+            assert_eq!(recent.next(at * SECOND, settled), rate, "{at} s");
+        }
+    }
+
+    #[test]
     fn a_run_that_does_not_move_has_no_rate_and_no_end() {
         let numbers = RunNumbers { quiet: 40 * SECOND, ..numbers(617_283_945, 383_000_000) };
         assert_eq!(
-            line(&numbers, ENDS),
+            line(&numbers, 1.0, ENDS),
             "50 %, 617,283,945 records, 383 MB of 766 MB, no answer from mysql for 40.0 s"
         );
         assert_eq!(numbers.eta(), None);
         let opening = RunNumbers { state: RunState::Starting, ..numbers };
-        assert_eq!(line(&opening, ENDS), "opening csv and mysql for 40.0 s");
+        assert_eq!(line(&opening, 0.0, ENDS), "opening csv and mysql for 40.0 s");
     }
 
     #[test]
@@ -267,7 +317,7 @@ mod tests {
             (68, "50 %, 617,283,945 records, 342,935 records/s, 30 m 00 s left"),
             (19, "50 %"),
         ] {
-            let line = fitting(&numbers, ENDS, width);
+            let line = fitting(&numbers, numbers.rate(), ENDS, width);
             assert!(line.chars().count() <= width, "{line}");
             assert_eq!(line, expected);
         }

@@ -208,6 +208,10 @@ async fn publish(
     if run.max_errors.is_exceeded(totals.failed, read.records, true) {
         return Err(Failure::TooManyRejected);
     }
+    let taken = totals.processed() - totals.failed;
+    let (replaced, is_public) = (run.sink.would_replace(), run.sink.is_public_at_commit());
+    let checked = run.minimum.check_taken(taken, replaced, is_public);
+    checked.map_err(|error| tell_failure(&*run.observer, Stage::Fetch, error, true))?;
     let keeper = Arc::clone(settling);
     let rejects = spawn_blocking(move || keeper.publish_rejects())
         .await

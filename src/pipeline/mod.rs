@@ -11,6 +11,7 @@ mod ending;
 mod footprint;
 mod lane;
 mod max_errors;
+mod minimum;
 mod overlap;
 mod pace;
 mod pool;
@@ -37,6 +38,7 @@ pub use self::ending::Ending;
 pub use self::footprint::fit;
 use self::lane::{LaneTask, Lanes};
 pub use self::max_errors::MaxErrors;
+pub use self::minimum::Minimum;
 use self::overlap::KeysInFlight;
 use self::pace::RowPace;
 use self::reader::ReadToEnd;
@@ -49,7 +51,7 @@ pub use self::stop::{Phase, Stop};
 use self::worker::Prepared;
 pub use self::worker::reject;
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, Observer, RunState, Vitals};
+use crate::event::{Event, Observer, RunState, Stage, Vitals, tell_failure};
 use crate::record::ErrorType;
 use crate::rejects::RejectLog;
 use crate::sink::{Lane, MarkPolicy, Sink};
@@ -68,6 +70,7 @@ pub struct Run {
     /// What the source is told, so that a few segments fit into the memory: see `fit`.
     pub limit: SegmentLimit,
     pub max_errors: MaxErrors,
+    pub minimum: Minimum,
     pub retry: RetryPolicy,
     pub mark: MarkPolicy,
     pub drain_timeout: Duration,
@@ -147,7 +150,12 @@ async fn move_records(run: &Arc<Run>, settling: &Arc<Settling>) -> Option<ReadTo
             return None;
         }
     };
-    run.observer.notice(&Event::Opened(run.source.expected()));
+    let expected = run.source.expected();
+    run.observer.notice(&Event::Opened(expected));
+    if let Err(error) = run.minimum.check_expected(expected.records) {
+        stop.fail(tell_failure(&*run.observer, Stage::Fetch, error, true));
+        return None;
+    }
     if !stop.is_stopping() {
         run.observer.notice(&Event::Entered(RunState::Running));
     }

@@ -1,10 +1,16 @@
 //! The summary of a run for programs. The names are a contract, like those of the metrics. Pure.
 
-use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value, json};
 
 use super::counters::COUNTERS;
-use super::{Latencies, Report, Restore, RouteReport, bottleneck, busy_share};
+use super::{Latencies, Report, Restore, RouteReport, RunNumbers, bottleneck, busy_share};
 use crate::event::{Stage, Wait};
+use crate::secret::by_name;
+
+/// Raised when a name changes its meaning or goes; new names come without.
+const SCHEMA_VERSION: u64 = 1;
 
 pub fn summary(report: &Report) -> Value {
     let run = &report.run;
@@ -27,6 +33,7 @@ pub fn summary(report: &Report) -> Value {
         .map(|(error_type, failed)| (error_type.as_str().to_string(), json!(failed)))
         .collect();
     let mut summary = json!({
+        "schema_version": SCHEMA_VERSION,
         "pipeline_id": report.pipeline_id,
         "run_id": report.run_id,
         "version": env!("CARGO_PKG_VERSION"),
@@ -75,6 +82,22 @@ pub fn summary(report: &Report) -> Value {
             "ended_by_end_of_split": run.flushes[3],
         },
         "limit": bottleneck(run).map(|bottleneck| bottleneck.stage.as_str()),
+        "errors": errors(run),
+        "retries": tree(run.retries.iter().map(|(stage, error_type, count)| {
+            ([stage.as_str(), error_type.as_str()], *count)
+        })),
+        "rate_limited": Stage::ALL
+            .iter()
+            .zip(run.rate_limited)
+            .filter(|(_, count)| *count > 0)
+            .map(|(stage, count)| (stage.as_str().to_string(), json!(count)))
+            .collect::<Map<_, _>>(),
+        "http_requests": tree(
+            run.requests.iter().map(|&(operation, code, count)| ([operation.as_str(), code], count))
+        ),
+        "schema_operations": tree(run.schema_changes.iter().map(|&(operation, is_done, count)| {
+            ([operation.as_str(), if is_done { "ok" } else { "failed" }], count)
+        })),
     });
     let told = |one: &RouteReport| json!({ "route": one.route, "to": one.aim, "ok": one.is_ok(), "reason": one.reason });
     summary["reports"] = report.reports.iter().map(told).collect();
@@ -84,6 +107,34 @@ pub fn summary(report: &Report) -> Value {
             json!(run.counted(row.counter));
     }
     summary
+}
+
+/// By stage and type, with the last of each.
+fn errors(run: &RunNumbers) -> Value {
+    let seconds = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let mut errors = Map::new();
+    for last in &run.last_errors {
+        let is_same = |stage, error_type| stage == last.stage && error_type == last.error_type;
+        let counted = run.errors.iter().find(|(stage, error_type, _)| is_same(*stage, *error_type));
+        let of_stage = errors.entry(last.stage.as_str()).or_insert_with(|| json!({}));
+        of_stage[last.error_type.as_str()] = json!({
+            "count": counted.map(|(_, _, count)| count),
+            "first_at_seconds": seconds(last.first_at),
+            "last_at_seconds": seconds(last.last_at),
+            "last_message": by_name(&last.message),
+            "last_is_final": last.is_final,
+        });
+    }
+    Value::Object(errors)
+}
+
+/// Counts by two names, without those that are 0.
+fn tree<'a>(counts: impl Iterator<Item = ([&'a str; 2], u64)>) -> Value {
+    let mut tree = Map::new();
+    for ([outer, inner], count) in counts.filter(|(_, count)| *count > 0) {
+        tree.entry(outer).or_insert_with(|| json!({}))[inner] = json!(count);
+    }
+    Value::Object(tree)
 }
 
 /// How far a run has come that is told in a file.

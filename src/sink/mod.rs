@@ -46,6 +46,11 @@ pub trait Sink: Send + Sync {
         false
     }
 
+    /// Bytes that publishing an output without records would replace by less.
+    fn would_replace(&self) -> Option<u64> {
+        None
+    }
+
     /// Whether a lane may still refuse single rows; if so the source bytes are kept until then.
     fn refuses_late(&self) -> bool {
         false

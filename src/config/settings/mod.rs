@@ -28,7 +28,7 @@ use super::options::{Theme, parted};
 use super::units;
 use super::written::WrittenOptions;
 use crate::export::ExportSettings;
-use crate::pipeline::MaxErrors;
+use crate::pipeline::{MaxErrors, Minimum};
 use crate::record::ARENA_BYTES_MAX;
 use crate::rejects::RejectPath;
 use crate::secret::by_name;
@@ -54,6 +54,7 @@ pub struct Settings {
     pub limit: SegmentLimit,
     pub memory_limit: u64,
     pub max_errors: MaxErrors,
+    pub minimum: Minimum,
     /// Of the one run that they are for.
     pub run_id: String,
     /// None for a file of its own in the state directory.
@@ -180,6 +181,7 @@ impl OptionReader<'_> {
         let lane_count =
             self.number("lanes", 1, WORKER_COUNT_MAX).unwrap_or(cores.min(LANE_COUNT_MAX));
         let max_errors = self.max_errors();
+        let minimum = self.minimum();
         let drain_timeout = self.parsed_or_default("drain-timeout", units::duration);
         let metrics = self.metrics();
         let export = self.export();
@@ -203,6 +205,7 @@ impl OptionReader<'_> {
             limit,
             memory_limit,
             max_errors,
+            minimum,
             rejects: self
                 .text("rejects")
                 .map(|named| RejectPath::of_run(&named, &run_id, &today())),
@@ -282,6 +285,13 @@ impl OptionReader<'_> {
 
     fn max_errors(&mut self) -> MaxErrors {
         self.parsed_or_default("max-errors", MaxErrors::parse)
+    }
+
+    fn minimum(&mut self) -> Minimum {
+        Minimum {
+            records: self.number("min-records", 0, u64::MAX),
+            may_be_empty: self.switch("allow-empty"),
+        }
     }
 
     fn selection(&mut self) -> Option<ColumnSelection> {

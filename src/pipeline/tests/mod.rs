@@ -132,6 +132,7 @@ impl Scene {
             vitals: Arc::new(Vitals::sized(self.workers, lanes, self.memory)),
             stop: Arc::clone(stop),
             max_errors: self.max_errors,
+            minimum: Minimum::default(),
             retry: RetryPolicy::default(),
             mark: MarkPolicy { bytes: u64::MAX, age: self.mark_age },
             drain_timeout: Duration::from_secs(20),

@@ -176,6 +176,13 @@ impl Sink for FileSink {
         matches!(self.target, OutputTarget::Stdout)
     }
 
+    fn would_replace(&self) -> Option<u64> {
+        match &self.target {
+            OutputTarget::Nowhere | OutputTarget::Stdout => None,
+            OutputTarget::File(part) => part.would_replace(),
+        }
+    }
+
     fn open(self: Arc<Self>) -> Later<'static, Result<Box<dyn Lane>>> {
         // The preamble may meet a pipe that nobody reads.
         let opening = spawn_blocking(move || {

@@ -1,0 +1,90 @@
+//! A source that lost its records looks like a good one: how few records a run may have.
+
+use crate::support::database::{Database, Server, on_both};
+use crate::support::scripted_elastic::{Kind, Like, Script, small};
+use crate::support::{Finished, Workdir, workdir};
+
+#[track_caller]
+fn run(workdir: &Workdir, args: &str) -> Finished {
+    workdir.flowgauge().args(args.split(' ')).run()
+}
+
+#[test]
+fn a_good_file_is_not_replaced_by_one_without_records() {
+    for (output, empty) in [("o.jsonl", ""), ("o.csv", "id,name\n")] {
+        let workdir = workdir!();
+        let header = workdir.write("in.csv", "id,name\n");
+        let args = format!("--csv-file in.csv --output-file {output}");
+        // Nothing is lost where there is nothing.
+        run(&workdir, &args).assert_code(0);
+        run(&workdir, &args).assert_code(0);
+        workdir.write("in.csv", "id,name\n1,a\n2,b\n");
+        run(&workdir, &args).assert_code(0);
+        let good = workdir.read(output);
+        std::fs::write(header, "id,name\n").unwrap();
+        let refused = run(&workdir, &args);
+        refused.assert_code(3).assert_stderr_has(&format!(
+            "no record would replace an output of {} bytes; nothing was published; check the source, or \
+             set --allow-empty if that is right",
+            good.len()
+        ));
+        workdir.assert_file(output, &good);
+        // All of them rejected is none as well.
+        std::fs::write(workdir.path("in.csv"), "id,name\n1\n").unwrap();
+        run(&workdir, &format!("{args} --max-errors 1")).assert_code(3);
+        workdir.assert_file(output, &good);
+        std::fs::write(workdir.path("in.csv"), "id,name\n").unwrap();
+        run(&workdir, &format!("{args} --allow-empty")).assert_code(0);
+        workdir.assert_file(output, empty);
+    }
+}
+
+#[test]
+fn fewer_records_than_the_minimum_are_not_published() {
+    let workdir = workdir!();
+    workdir.write("in.csv", "id,name\n1,a\n2\n3,c\n");
+    let args = "--csv-file in.csv --output-file o.jsonl --max-errors 1 --summary-json s.json";
+    let refused = run(&workdir, &format!("{args} --min-records 3"));
+    refused.assert_code(3).assert_stderr_has(
+        "the output has 2 records, and --min-records is 3; nothing was published",
+    );
+    assert!(!workdir.exists("o.jsonl"));
+    run(&workdir, &format!("{args} --min-records 2")).assert_code(0);
+    run(&workdir, &format!("{args} --min-records -1")).assert_code(2);
+    let check = run(
+        &workdir,
+        "check --csv-file in.csv --output-file o.jsonl --max-errors 1 --min-records 4",
+    );
+    check.assert_code(3).assert_stderr_has("the source has 3 records, and --min-records is 4");
+}
+
+#[test]
+fn an_index_that_has_too_few_is_not_read() {
+    let workdir = workdir!();
+    let server = Script::new(Like::Elasticsearch9, small(20)).start();
+    let run = |min: &str| {
+        let program = server.read_by(&workdir).args(["--output-file", "o.jsonl"]);
+        program.args(["--min-records", min]).run()
+    };
+    let refused = run("21");
+    refused
+        .assert_code(3)
+        .assert_stderr_has("the source has 20 records, and --min-records is 21; nothing was read");
+    assert!(server.asked_for(Kind::Page).is_empty() && server.left_open() == 0);
+    run("20").assert_code(0);
+}
+
+on_both! { needs!("mariadb"), needs!("mysql"); what_a_table_has_stays }
+
+fn what_a_table_has_stays(server: &Server) {
+    let workdir = workdir!();
+    let database = Database::new(server);
+    database.client.run("CREATE TABLE t (id INT PRIMARY KEY)");
+    workdir.write("in.csv", "id\n1\n2\n");
+    let args = ["--csv-file", "in.csv", "--db-table", "t", "--min-records", "3"];
+    let refused = database.flowgauge(&workdir).args(args).run();
+    refused.assert_code(3).assert_stderr_has(
+        "the output has 2 records, and --min-records is 3; what was written stays",
+    );
+    assert_eq!(database.client.lines("SELECT id FROM t ORDER BY id"), ["1", "2"]);
+}
