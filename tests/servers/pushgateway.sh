@@ -2,6 +2,7 @@
 # shellcheck shell=bash disable=SC2154
 
 pushgateway_install() {
+  command -v openssl || apt_install openssl
   into_cache pushgateway pushgateway_unpack
   "$cache/pushgateway/usr/bin/prometheus-pushgateway" --version
 }

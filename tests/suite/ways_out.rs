@@ -4,6 +4,7 @@
 
 use std::io::Write;
 use std::net::TcpListener;
+use std::process::Command;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -258,6 +259,52 @@ fn a_push_shows_who_one_is_and_is_tried_again() {
         assert_eq!(told_on(&push.text()), told("complete", 4, 0));
     }
     assert_eq!(report(&workdir, "push"), (true, String::new()));
+}
+
+/// Of `PASSWORD`, by bcrypt.
+const HASH: &str = "$2b$04$Xqx9LuZaTqlleqLoH2Uhd.caCmwsMit.VAFKeZI282.SFK1hkUXaq";
+
+/// A certificate of its own, for this machine.
+fn certificate(workdir: &Workdir) {
+    let words = "[req]\ndistinguished_name=dn\nx509_extensions=ext\nprompt=no\n[dn]\nCN=localhost\n\
+                 [ext]\nbasicConstraints=critical,CA:FALSE\nsubjectAltName=IP:127.0.0.1\n";
+    workdir.write("openssl.cnf", words);
+    let args = "req -x509 -newkey rsa:2048 -nodes -days 30 -keyout key.pem -out cert.pem -config openssl.cnf";
+    let made = Command::new("openssl").current_dir(workdir.root()).args(args.split(' ')).output();
+    assert!(made.unwrap().status.success());
+}
+
+#[test]
+fn a_pushgateway_with_tls_and_a_password_takes_who_has_both() {
+    let binary = needs!("pushgateway");
+    let workdir = workdir!();
+    certificate(&workdir);
+    let config = format!(
+        "tls_server_config: {{cert_file: cert.pem, key_file: key.pem}}\nbasic_auth_users: {{me: '{HASH}'}}\n"
+    );
+    workdir.write("web.yml", config);
+    workdir.write("pass", format!("{PASSWORD}\n"));
+    let args = ["--web.listen-address={address}", "--web.config.file=web.yml"];
+    // Who speaks no TLS is answered with 400.
+    let gateway = Daemon::start_until(&binary, &workdir, &args, "/", 400);
+    let url = format!("https://me@{}", gateway.address);
+    let push = |url: &str, args: &str| {
+        let command = orders(&workdir, 5, 0).args(["--require-report", "--metrics-push", url]);
+        command.args(args.split(' ')).run()
+    };
+    push(&url, "--metrics-push-pass-file pass --metrics-push-ca cert.pem").assert_code(0);
+    assert_eq!(report(&workdir, "push"), (true, String::new()));
+    for (url, args, why) in [
+        (url.clone(), "--metrics-push-pass-file pass", "is not trusted"),
+        (url.clone(), "--metrics-push-ca cert.pem", "answered 401"),
+        (url.replace("me@", ""), "--metrics-push-ca cert.pem", "answered 401"),
+        (url.replace("https", "http"), "--metrics-push-pass-file pass", "answered 400"),
+    ] {
+        let finished = push(&url, args);
+        finished.assert_code(6);
+        finished.assert_stderr_has(why);
+        assert_no_secret(&workdir, &finished);
+    }
 }
 
 /// It is pushed while the run is on, which stands still.

@@ -19,6 +19,18 @@ impl Daemon {
     /// and relative names in them start at the work directory.
     #[track_caller]
     pub fn start(binary: &str, workdir: &Workdir, args: &[&str], ready: &str) -> Daemon {
+        Daemon::start_until(binary, workdir, args, ready, 200)
+    }
+
+    /// The same of one that shows that it is there by another status.
+    #[track_caller]
+    pub fn start_until(
+        binary: &str,
+        workdir: &Workdir,
+        args: &[&str],
+        ready: &str,
+        status: u16,
+    ) -> Daemon {
         let address = format!("127.0.0.1:{}", free_port());
         let log = workdir.path(&format!("daemon-{address}.log"));
         let child = Command::new(binary)
@@ -35,7 +47,7 @@ impl Daemon {
                 panic!("{binary} ended:\n{}", fs::read_to_string(&daemon.log).unwrap_or_default());
             }
             let answer = http::get(&daemon.address, ready).ok()?;
-            (answer.status == 200).then_some(())
+            (answer.status == status).then_some(())
         });
         daemon
     }
