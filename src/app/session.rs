@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::ends::{Destination, Ends, output};
 use super::intent::intent;
-use super::keep_apart::lone_summary;
+use super::keep_apart::{lone, lone_summary};
 use super::preflight::{check_streams, open_rejects};
 use super::stream::is_stream;
 use super::summary::Unwritten;
@@ -19,6 +19,7 @@ use super::{backup, complain, complain_of, show_bar, summary};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer, RunIdentity, Vitals};
+use crate::export::{RunEnd, TEXTFILE_FLAG};
 use crate::observe::logging::EventLog;
 use crate::observe::progress::{EndNames, Progress};
 use crate::observe::standard_error::standard_error;
@@ -237,7 +238,10 @@ impl RunSession {
         if let Some(error) = &ending.error {
             complain_of(pipeline, error);
         }
-        report.reports = ways_out.tell(&report, settings, &metrics, server.as_ref(), &stop);
+        let is_file_apart =
+            summary != SummaryFile::Unknown || lone(settings, TEXTFILE_FLAG).is_some();
+        let end = RunEnd { moment: metrics.moment(), report: report.clone(), is_file_apart };
+        report.reports = ways_out.tell(end, settings, server.as_ref(), &stop);
         let told = match summary {
             // Whoever hangs may still write what it was given, so nobody else writes there.
             SummaryFile::Writable => match data_told {

@@ -14,7 +14,7 @@ use crate::export::{Exporter, RunEnd, left, routes, telling_allowance};
 use crate::observe::{Metrics, Server};
 use crate::outcome::Outcome;
 use crate::pipeline::Stop;
-use crate::report::{Report, RouteReport};
+use crate::report::RouteReport;
 
 /// Signals are to be heard all the while.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -41,21 +41,17 @@ impl WaysOut {
     /// Pushes have a time that they share, and a second signal ends it. Then those who scrape may come.
     pub fn tell(
         self,
-        report: &Report,
+        end: RunEnd,
         settings: &Settings,
-        metrics: &Metrics,
         server: Option<&Server>,
         stop: &Stop,
     ) -> Vec<RouteReport> {
-        let mut reports = Vec::new();
-        if self.exporter.has_routes() {
-            let end = RunEnd { moment: metrics.moment(), report: report.clone() };
-            let allowance = telling_allowance(stop.since_signal(), settings.drain_timeout);
-            reports = self.exporter.finish(end, allowance, || stop.signal_count() > 1);
-        }
+        let outcome = end.report.outcome;
+        let allowance = telling_allowance(stop.since_signal(), settings.drain_timeout);
+        let mut reports = self.exporter.finish(end, allowance, || stop.signal_count() > 1);
         reports.iter().for_each(|report| say_missing(report, settings));
         // Of a run that another one kept from its work that one has the numbers.
-        let linger = settings.metrics.linger.filter(|_| report.outcome != Outcome::Locked);
+        let linger = settings.metrics.linger.filter(|_| outcome != Outcome::Locked);
         if let Some(linger) = linger {
             let scraped = wait_for_scrapes(linger, settings, server, stop);
             say_missing(&scraped, settings);

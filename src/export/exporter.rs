@@ -61,10 +61,6 @@ impl Exporter {
         Exporter { names, waiting, last, answers, answering: Some(answering) }
     }
 
-    pub fn has_routes(&self) -> bool {
-        !self.names.is_empty()
-    }
-
     /// The run holds what it needs, so that no other one tells of the same pipeline.
     pub fn begin(&mut self) -> Result<()> {
         let (Some((routes, read)), Some(answering)) = (self.waiting.take(), self.answering.take())
@@ -191,7 +187,7 @@ async fn travel(mut route: Box<dyn Route>, read: Read, mut last: LastWord) -> Op
     came(&mut last).await;
     // None of a run that was let go of.
     let last = last.borrow().clone()?;
-    if !route.is_wanted(&last.end.report) {
+    if !route.is_wanted(&last.end) {
         return None;
     }
     Some(tell_the_end(&mut *route, &last).await)

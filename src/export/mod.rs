@@ -51,6 +51,8 @@ pub struct ExportSettings {
 pub struct RunEnd {
     pub moment: Moment,
     pub report: Report,
+    /// The file of the numbers is certainly no other file of the run.
+    pub is_file_apart: bool,
 }
 
 /// When a route is used while a run is on.
@@ -75,8 +77,8 @@ pub trait Route: Send {
     }
 
     /// Whether this end is told. Of a run that another one kept from its work that one tells.
-    fn is_wanted(&self, report: &Report) -> bool {
-        report.outcome != Outcome::Locked
+    fn is_wanted(&self, end: &RunEnd) -> bool {
+        end.report.outcome != Outcome::Locked
     }
 
     /// What may have arrived may be sent again.

@@ -1,6 +1,8 @@
 //! A file for the textfile collector of node_exporter. It is replaced as a whole, so whoever reads it
 //! finds one moment of the run.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -11,12 +13,16 @@ use tokio::task::JoinHandle;
 use crate::error::{Error, Kind, Later, Result};
 use crate::export::{Rhythm, Route, RunEnd};
 use crate::observe::Moment;
+use crate::outcome::Outcome;
 use crate::part::{PartFile, PartPolicy};
 
 pub const FLAG: &str = "metrics-textfile";
 
 /// Other files in its directory are not read by node_exporter.
 pub const ENDING: &str = ".prom";
+
+/// Of the text format, as every file of ours begins.
+const BEGINNING: &[u8] = b"# HELP pipeline_";
 
 const POLICY: PartPolicy = PartPolicy::replacing(FLAG);
 
@@ -66,6 +72,10 @@ impl Route for Textfile {
         Rhythm::Every(super::PERIOD)
     }
 
+    fn is_wanted(&self, end: &RunEnd) -> bool {
+        end.is_file_apart && end.report.outcome != Outcome::Locked
+    }
+
     fn refresh<'a>(&'a mut self, moment: &'a Moment) -> Later<'a, Result<()>> {
         Box::pin(self.write(moment.text.clone()))
     }
@@ -75,7 +85,22 @@ impl Route for Textfile {
     }
 }
 
+/// Nothing is replaced but numbers of runs: whoever names a wrong file is not to lose it.
+fn is_ours(path: &Path) -> bool {
+    let Ok(mut file) = File::open(path) else { return true };
+    let mut start = Vec::new();
+    let read = (&mut file).take(BEGINNING.len() as u64).read_to_end(&mut start);
+    read.is_err() || start.is_empty() || start == BEGINNING
+}
+
 fn replace(path: &Path, text: &str) -> Result<()> {
+    if !is_ours(path) {
+        return Err(Error::config(format!(
+            "'{}' holds something else than metrics",
+            path.display()
+        ))
+        .help(format!("move it away, or choose another --{FLAG}")));
+    }
     let give_up = Instant::now() + HELD_MAX;
     let part = loop {
         match PartFile::create(path, POLICY) {

@@ -63,8 +63,8 @@ impl Route for Webhook {
     }
 
     /// Nobody else is told in its stead, so also of a run that another one kept from its work.
-    fn is_wanted(&self, report: &Report) -> bool {
-        NoticeEvent::of(report).is_some_and(|event| self.events.contains(&event))
+    fn is_wanted(&self, end: &RunEnd) -> bool {
+        NoticeEvent::of(&end.report).is_some_and(|event| self.events.contains(&event))
     }
 
     /// A message that arrived twice is two messages.

@@ -747,13 +747,23 @@ fn settings_of_the_ways_out_that_make_no_sense_are_mistakes() {
     }
 }
 
-/// Nothing that is written may be what is read.
+/// Nothing that is written may be what is read, and a run that is refused writes neither: before, the
+/// input was gone.
 #[test]
 fn a_textfile_is_no_other_file_of_the_run() {
     let in_the_way = |args: &str| {
-        let trial = Trial::new(workdir!()).file("in.prom", "id\n1\n").with("--csv-file in.prom");
-        trial.with("--output-file out.prom").with(args).run().ends_with(2)
+        let trial = Trial::new(workdir!()).file("in.prom", "id\n1\n").file("out.prom", "old\n");
+        let trial = trial.with("--csv-file in.prom --output-format jsonl --output-file out.prom");
+        trial.with(args).run().ends_with(2)
     };
     in_the_way("--metrics-textfile in.prom").says("'in.prom' is the input 'in.prom' itself");
     in_the_way("--metrics-textfile out.prom").says("--metrics-textfile and --output-file are both");
+}
+
+#[test]
+fn a_textfile_replaces_nothing_but_metrics() {
+    let trial =
+        one_row(workdir!()).file("notes.prom", "my notes\n").with("--metrics-textfile notes.prom");
+    let verdict = trial.run().completes().says("'notes.prom' holds something else than metrics");
+    verdict.writes(&["{\"id\":\"1\"}"]);
 }
