@@ -53,8 +53,8 @@ impl Exporter {
         routes: Vec<Box<dyn Route>>,
         read: impl Fn() -> Moment + Send + Sync + 'static,
     ) -> Exporter {
-        let name = |route: &Box<dyn Route>| RouteName { name: route.name(), aim: route.aim() };
-        let names = routes.iter().map(name).collect();
+        let name = |route: &dyn Route| RouteName { name: route.name(), aim: route.aim() };
+        let names = routes.iter().map(|route| name(&**route)).collect();
         let (answering, answers) = mpsc::channel();
         let (last, _) = watch::channel(None);
         let waiting = Some((routes, Arc::new(read) as Read));
