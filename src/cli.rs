@@ -16,7 +16,7 @@ use self::page::Page;
 use self::pipeline_names::LISTING;
 use crate::config::options::{OPTIONS, Opt, Takes};
 use crate::config::shell_expansion::repeat_flags;
-use crate::config::{OptionOrigin, Which, WrittenOptions};
+use crate::config::{OptionOrigin, WrittenOptions};
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -33,6 +33,15 @@ pub enum Asked {
     Page(Page),
     /// The JSON schema of configuration files.
     Schema,
+}
+
+/// Which pipelines are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// What stands outside of `[pipelines]`.
+    Unnamed,
+    Named(String),
+    All,
 }
 
 const ABOUT: &str = "Moves records from Elasticsearch, CSV or JSON lines into MySQL or files, for scheduled runs, and measures every step";

@@ -155,6 +155,8 @@ mod suite {
     mod fewest_records;
     // What machines read of a run: the log as JSON, the journal, the summary.
     mod machine_logs;
+    // What the servers at both ends cost.
+    mod server_costs;
     // The numbers of a run that leave it: a file, pushes, a message, the last scrape.
     mod ways_out;
 }

@@ -4,6 +4,7 @@
 
 mod choices;
 mod defaults;
+mod end_choice;
 mod environment;
 mod file;
 mod file_option;
@@ -26,7 +27,7 @@ mod written;
 pub use choices::{LogFormat, LogLevel};
 pub use defaults::PIPELINE_ID;
 pub use layers::{
-    PipelineSettings, SettingsRefusal, Which, environment, is_told_by_environment,
+    PipelineSettings, SettingsRefusal, environment, is_told_by_environment,
     log_format_of_environment, pipeline_names, resolve, resolve_each,
 };
 pub use places::is_named_after_pipeline;

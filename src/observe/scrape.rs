@@ -39,6 +39,17 @@ impl<'a> Scrape<'a> {
     }
 }
 
+impl Scrape<'_> {
+    /// Series about a search server stand only where one is asked.
+    pub fn asks_search_server(&self) -> bool {
+        self.identity.source == "elasticsearch"
+    }
+
+    pub fn asks_database(&self) -> bool {
+        self.identity.sink == "mysql"
+    }
+}
+
 /// One series: the values of its metric's labels in their order, and what it shows.
 #[derive(Debug)]
 pub struct Sample<'a> {
@@ -70,6 +81,11 @@ pub fn maybe<'a>(number: Option<impl Number>) -> Vec<Sample<'a>> {
 
 pub fn latencies(latencies: &Latencies) -> Vec<Sample<'_>> {
     vec![Sample { labels: Vec::new(), value: SampleValue::Latencies(latencies) }]
+}
+
+/// One series of a histogram with a label.
+pub fn labelled<'a>(label: &'a str, latencies: &'a Latencies) -> Sample<'a> {
+    Sample { labels: vec![label], value: SampleValue::Latencies(latencies) }
 }
 
 pub fn sizes(sizes: &Sizes) -> Vec<Sample<'_>> {
