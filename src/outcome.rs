@@ -30,6 +30,8 @@ pub enum Outcome {
     Locked,
     Interrupted(Signal),
     OutputClosed,
+    /// Of a process and of no run: the data is complete, and what had to be told of it was not.
+    Untold,
 }
 
 impl Outcome {
@@ -55,6 +57,7 @@ impl Outcome {
             Outcome::Data => 3,
             Outcome::Unavailable => 4,
             Outcome::LocalIo => 5,
+            Outcome::Untold => 6,
             Outcome::Locked => 75,
             Outcome::Interrupted(Signal::Hangup) => 129,
             Outcome::Interrupted(Signal::Interrupt) => 130,
@@ -76,6 +79,7 @@ impl Outcome {
             Outcome::Interrupted(Signal::Interrupt) => "interrupted",
             Outcome::Interrupted(Signal::Terminate) => "terminated",
             Outcome::OutputClosed => "output_closed",
+            Outcome::Untold => "untold",
         }
     }
 }

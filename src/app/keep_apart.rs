@@ -10,6 +10,7 @@ use super::text_files::{TextFiles, found, text_files};
 use crate::config::{Settings, Summary};
 use crate::error::{Error, Result};
 use crate::file_identity::FileIdentity;
+use crate::ledger::FLAG as LEDGER_FLAG;
 use crate::part::{is_hidden_of, is_same_place, left_of};
 use crate::rejects::{FLAG as REJECTS_FLAG, RejectPath, left_beside, left_in};
 use crate::sink::file::FLAG as OUTPUT_FLAG;
@@ -67,11 +68,17 @@ fn apart_from_stream<'a>(
 pub fn lone_summary(settings: &Settings) -> Option<&Path> {
     let written = written(settings);
     let summary = written.iter().find(|written| written.flag == SUMMARY_FLAG)?;
+    is_lone(settings, SUMMARY_FLAG).then_some(summary.path)
+}
+
+/// Whether a file that is written is certainly no other one of the run.
+pub fn is_lone(settings: &Settings, flag: &str) -> bool {
+    let written = written(settings);
+    let Some(file) = written.iter().find(|written| written.flag == flag) else { return false };
     let read = read(settings).unwrap_or_default();
-    let is_lone = apart_from_read(summary, &read).is_ok()
-        && written.iter().all(|other| other.flag == SUMMARY_FLAG || apart(summary, other).is_ok())
-        && !found(text_files(settings).names).iter().any(|path| is_same_place(path, summary.path));
-    is_lone.then_some(summary.path)
+    apart_from_read(file, &read).is_ok()
+        && written.iter().all(|other| other.flag == flag || apart(file, other).is_ok())
+        && !found(text_files(settings).names).iter().any(|path| is_same_place(path, file.path))
 }
 
 fn read(settings: &Settings) -> Result<Vec<FileToRead>> {
@@ -103,6 +110,7 @@ pub fn written(settings: &Settings) -> Vec<FileToWrite<'_>> {
         (OUTPUT_FLAG, output(settings)),
         (REJECTS_FLAG, settings.rejects.as_ref().map(RejectPath::path)),
         (SUMMARY_FLAG, summary),
+        (LEDGER_FLAG, settings.ledger.path.as_deref()),
     ];
     files.into_iter().filter_map(|(flag, path)| Some(FileToWrite { flag, path: path? })).collect()
 }

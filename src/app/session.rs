@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use tokio::runtime::{Builder, Runtime};
 
 use super::ends::{Destination, Ends, output};
+use super::history::{self, History};
 use super::intent::intent;
 use super::keep_apart::lone_summary;
 use super::preflight::{check_streams, open_rejects};
@@ -55,6 +56,7 @@ pub struct RunSession {
     /// Nothing was moved, not even begun to be.
     is_refused: bool,
     summary: SummaryFile,
+    history: History,
     server: Option<Server>,
     stop: Arc<Stop>,
 }
@@ -95,6 +97,7 @@ impl RunSession {
             restore: None,
             is_refused: false,
             summary: SummaryFile::Unknown,
+            history: History::Off,
             server: None,
             stop: Arc::default(),
         }
@@ -129,7 +132,9 @@ impl RunSession {
     /// be asked for before anything can be refused.
     fn run(&mut self, settings: &Settings) -> Result<Ending> {
         let served = self.serve(settings);
-        check_streams(settings)?;
+        let checked = check_streams(settings);
+        self.history = History::begin(settings, &self.stats, checked.is_ok());
+        checked?;
         let begun = summary::begin(&self.report(settings), settings, &self.stop);
         if let Err(Unwritten { error, is_hung }) = begun {
             self.summary = if is_hung { SummaryFile::Hung } else { SummaryFile::Failing };
@@ -214,7 +219,7 @@ impl RunSession {
         // What is being written is counted when it could not be.
         standard_error().finish(COUNT_WAIT_MAX);
         let report = self.report(settings);
-        let RunSession { ending, is_refused, summary, server, stop, .. } = self;
+        let RunSession { ending, is_refused, summary, history, server, stop, .. } = self;
         let outcome = ending.outcome;
         let data_told = match summary {
             SummaryFile::Writable => summary::data_ended(&report, settings, &stop),
@@ -236,6 +241,7 @@ impl RunSession {
         if let Some(error) = &ending.error {
             complain_of(pipeline, error);
         }
+        let kept = history.end(&report, &[]);
         let told = match summary {
             // Whoever hangs may still write what it was given, so nobody else writes there.
             SummaryFile::Writable => match data_told {
@@ -249,11 +255,21 @@ impl RunSession {
         if let Some(server) = server {
             server.stop();
         }
+        let (outcome, error) = match &kept {
+            Ok(()) => (outcome, None),
+            Err(missing) => history::judged(outcome, settings, missing),
+        };
+        if let Some(error) = error {
+            complain_of(pipeline, &error);
+        }
         match told {
             Ok(()) => outcome,
             Err(error) => {
                 complain_of(pipeline, &error);
-                if outcome == Outcome::Complete { error.kind.into() } else { outcome }
+                match outcome {
+                    Outcome::Complete | Outcome::Untold => error.kind.into(),
+                    other => other,
+                }
             }
         }
     }

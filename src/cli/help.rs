@@ -11,6 +11,7 @@ files. One run is one sync: it says what became of every record, and leaves noth
 Usage: flowgauge [OPTIONS]                       one sync; the same as 'flowgauge run'
        flowgauge run NAME -c FILE                a pipeline of a configuration file
        flowgauge check ...                       a dry run: checks everything, writes nothing
+       flowgauge status, flowgauge runs          how each pipeline is, and the history of runs
 
 Examples:
   flowgauge --csv-file orders.csv --output-file orders.jsonl
@@ -165,7 +166,7 @@ fn paragraph(out: &mut String, text: &str, width: usize) {
 }
 
 /// Words over lines of at most so many characters, where no word is longer.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {

@@ -8,7 +8,24 @@ use flowgauge::parts::{OPTIONS, Opt, Takes};
 use crate::support::assert_same_text;
 
 /// Options of commands, which are in no table of options.
-const OF_COMMANDS: &[&str] = &["all", "print-ddl", "out", "help", "version"];
+const OF_COMMANDS: &[&str] = &[
+    "all",
+    "print-ddl",
+    "out",
+    "help",
+    "version",
+    // runs, status, exporter
+    "pipeline",
+    "last",
+    "failed",
+    "since",
+    "format",
+    "port",
+    "host",
+    "poll",
+    "label-run-id",
+    "db",
+];
 
 /// Of other programs whose command lines the pages show.
 const OF_OTHERS: &[&str] = &[

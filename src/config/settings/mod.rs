@@ -6,6 +6,7 @@ use std::time::Duration;
 
 mod elastic;
 mod files_read;
+mod history;
 mod mysql;
 mod output_file;
 mod reporting;
@@ -14,6 +15,7 @@ mod text_files;
 mod typing;
 
 pub use self::files_read::FileRead;
+pub use self::history::ShownOptions;
 pub use self::reporting::{MetricsSettings, Reporting, Summary};
 use super::choices::{Choice, SinkType, SourceType};
 use super::defaults::{
@@ -25,6 +27,7 @@ use super::option_reader::OptionReader;
 use super::options::{Theme, parted};
 use super::units;
 use super::written::WrittenOptions;
+use crate::ledger::LedgerSettings;
 use crate::pipeline::{MaxErrors, Minimum};
 use crate::record::ARENA_BYTES_MAX;
 use crate::rejects::RejectPath;
@@ -66,6 +69,9 @@ pub struct Settings {
     pub rows_per_second_max: Option<u64>,
     pub metrics: MetricsSettings,
     pub reporting: Reporting,
+    pub ledger: LedgerSettings,
+    /// As they were written, without secrets.
+    pub shown: ShownOptions,
     /// What was passed over among the settings.
     pub warnings: Vec<String>,
 }
@@ -181,6 +187,8 @@ impl OptionReader<'_> {
         let drain_timeout = self.parsed_or_default("drain-timeout", units::duration);
         let metrics = self.metrics();
         let reporting = self.reporting();
+        let state_dir = self.text("state-dir").map(PathBuf::from).or(state_dir);
+        let ledger = self.ledger(state_dir.as_deref());
         if self.text("rejects").is_some_and(|file| file == "-") {
             self.wrong("rejects", "rejected records go to a file; name one");
         }
@@ -205,11 +213,13 @@ impl OptionReader<'_> {
                 .text("rejects")
                 .map(|named| RejectPath::of_run(&named, &run_id, &today())),
             run_id,
-            state_dir: self.text("state-dir").map(PathBuf::from).or(state_dir),
+            state_dir,
             drain_timeout,
             rows_per_second_max: self.rows_per_second(),
             metrics,
             reporting,
+            ledger,
+            shown: self.shown_options(),
             warnings: [&self.written.warnings[..], &self.warnings].concat(),
         })
     }
