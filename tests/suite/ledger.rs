@@ -66,15 +66,20 @@ fn assert_is_in_ledger(workdir: &Workdir, ledger: &LedgerFile) {
     let of = |table: &str, column: &str, and: &str| {
         number(format!("SELECT {column} FROM {table} WHERE run_id = '{id}'{and}"))
     };
-    assert_eq!(Some(of("run_summary", "duration_s", "")), told["duration_seconds"].as_f64());
-    assert_eq!(Some(of("runs", "started_at", "")), told["started_at_seconds"].as_f64());
+    // As exactly as JSON is read here.
+    let assert_same = |kept: f64, told: &Value| {
+        let difference = kept - told.as_f64().unwrap();
+        assert!(difference.abs() < 1e-6, "{kept} {told}");
+    };
+    assert_same(of("run_summary", "duration_s", ""), &told["duration_seconds"]);
+    assert_same(of("runs", "started_at", ""), &told["started_at_seconds"]);
     for stage in ["fetch", "convert", "insert"] {
         let and = format!(" AND stage = '{stage}'");
         let told = &told["stages"][stage];
-        assert_eq!(Some(of("stage_summary", "busy_s", &and)), told["busy_seconds"].as_f64());
+        assert_same(of("stage_summary", "busy_s", &and), &told["busy_seconds"]);
         for wait in ["input", "output", "retry", "throttle"] {
             let waited = of("stage_summary", &format!("wait_{wait}_s"), &and);
-            assert_eq!(Some(waited), told["wait_seconds"][wait].as_f64(), "{stage} {wait}");
+            assert_same(waited, &told["wait_seconds"][wait]);
         }
     }
     let failed = number(format!("SELECT total(count) FROM rejects_summary WHERE run_id = '{id}'"));
@@ -140,10 +145,9 @@ fn a_run_that_is_refused_by_its_server_is_in_the_ledger_and_its_password_is_not(
 fn waiting(workdir: &Workdir, args: &str, ledger: &LedgerFile) -> Running {
     let before = rows(ledger);
     let all = format!("--csv-file - --output-file waiting.jsonl {args}");
-    let mut running =
+    let running =
         workdir.flowgauge().args(all.split_whitespace()).stdin("a\n1\n").keep_stdin_open().spawn();
-    // Its output is taken.
-    running.wait_for_line(", run ");
+    eventually("its output", || workdir.exists(".waiting.jsonl.part").then_some(()));
     eventually("the row of the run", || (rows(ledger) > before).then_some(()));
     running
 }
