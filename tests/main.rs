@@ -161,4 +161,6 @@ mod suite {
     mod metrics_server;
     // The catalogue, alert rules and a scrape configuration, as they are printed.
     mod metrics_pages;
+    // The alert rules in a real Prometheus.
+    mod alerts_fire;
 }
