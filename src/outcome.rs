@@ -30,9 +30,13 @@ pub enum Outcome {
     Locked,
     Interrupted(Signal),
     OutputClosed,
+    /// Complete, but not everybody was told who had to be. An exit code and no outcome of data: whoever
+    /// is told of the run is told that it is complete.
+    Unreported,
 }
 
 impl Outcome {
+    /// Those that data can have.
     pub const ALL: [Outcome; 11] = [
         Outcome::Complete,
         Outcome::Internal,
@@ -55,6 +59,7 @@ impl Outcome {
             Outcome::Data => 3,
             Outcome::Unavailable => 4,
             Outcome::LocalIo => 5,
+            Outcome::Unreported => 6,
             Outcome::Locked => 75,
             Outcome::Interrupted(Signal::Hangup) => 129,
             Outcome::Interrupted(Signal::Interrupt) => 130,
@@ -65,7 +70,7 @@ impl Outcome {
 
     pub fn as_str(self) -> &'static str {
         match self {
-            Outcome::Complete => "complete",
+            Outcome::Complete | Outcome::Unreported => "complete",
             Outcome::Internal => "internal_error",
             Outcome::Usage => "usage",
             Outcome::Data => "data",

@@ -113,6 +113,8 @@ impl RefusedRun {
             log_lines_dropped: 0,
             has_idle_cores: false,
             reads_pipe: false,
+            reports: Vec::new(),
+            requires_reports: false,
             run: Stats::new(Arc::new(Vitals::default())).numbers(),
         };
         if let Err(error) = summary::refused(&report, &summary) {

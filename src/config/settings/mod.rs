@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod elastic;
+mod export;
 mod files_read;
 mod mysql;
 mod output_file;
@@ -13,6 +14,7 @@ mod secrets;
 mod text_files;
 mod typing;
 
+pub use self::export::Linger;
 pub use self::files_read::FileRead;
 pub use self::reporting::{MetricsSettings, Reporting, Summary};
 use super::choices::{Choice, SinkType, SourceType};
@@ -25,6 +27,7 @@ use super::option_reader::OptionReader;
 use super::options::{Theme, parted};
 use super::units;
 use super::written::WrittenOptions;
+use crate::export::ExportSettings;
 use crate::pipeline::{MaxErrors, Minimum};
 use crate::record::ARENA_BYTES_MAX;
 use crate::rejects::RejectPath;
@@ -65,6 +68,7 @@ pub struct Settings {
     pub drain_timeout: Duration,
     pub rows_per_second_max: Option<u64>,
     pub metrics: MetricsSettings,
+    pub export: ExportSettings,
     pub reporting: Reporting,
     /// What was passed over among the settings.
     pub warnings: Vec<String>,
@@ -180,6 +184,7 @@ impl OptionReader<'_> {
         let minimum = self.minimum();
         let drain_timeout = self.parsed_or_default("drain-timeout", units::duration);
         let metrics = self.metrics();
+        let export = self.export();
         let reporting = self.reporting();
         if self.text("rejects").is_some_and(|file| file == "-") {
             self.wrong("rejects", "rejected records go to a file; name one");
@@ -209,6 +214,7 @@ impl OptionReader<'_> {
             drain_timeout,
             rows_per_second_max: self.rows_per_second(),
             metrics,
+            export,
             reporting,
             warnings: [&self.written.warnings[..], &self.warnings].concat(),
         })
