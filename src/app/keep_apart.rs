@@ -63,20 +63,22 @@ fn apart_from_stream<'a>(
     }
 }
 
-/// Where the summary goes, if that is certainly no other file of the run.
+/// Where the summary goes, if that is certainly no other file of the run, as far as can be seen of a
+/// run that is refused.
 pub fn lone_summary(settings: &Settings) -> Option<&Path> {
-    lone(settings, SUMMARY_FLAG)
+    let written = written(settings);
+    let summary = written.iter().find(|written| written.flag == SUMMARY_FLAG)?;
+    is_lone(settings, SUMMARY_FLAG).then_some(summary.path)
 }
 
-/// The same of the file of any option, as far as can be seen of a run that is refused.
-pub fn lone<'a>(settings: &'a Settings, flag: &str) -> Option<&'a Path> {
+/// Whether a file that is written is certainly no other one of the run.
+pub fn is_lone(settings: &Settings, flag: &str) -> bool {
     let written = written(settings);
-    let summary = written.iter().find(|written| written.flag == flag)?;
+    let Some(file) = written.iter().find(|written| written.flag == flag) else { return false };
     let read = read(settings).unwrap_or_default();
-    let is_lone = apart_from_read(summary, &read).is_ok()
-        && written.iter().all(|other| other.flag == flag || apart(summary, other).is_ok())
-        && !found(text_files(settings).names).iter().any(|path| is_same_place(path, summary.path));
-    is_lone.then_some(summary.path)
+    apart_from_read(file, &read).is_ok()
+        && written.iter().all(|other| other.flag == flag || apart(file, other).is_ok())
+        && !found(text_files(settings).names).iter().any(|path| is_same_place(path, file.path))
 }
 
 fn read(settings: &Settings) -> Result<Vec<FileToRead>> {

@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::ends::{Destination, Ends, output};
 use super::intent::intent;
-use super::keep_apart::{lone, lone_summary};
+use super::keep_apart::{is_lone, lone_summary};
 use super::preflight::{check_streams, open_rejects};
 use super::stream::is_stream;
 use super::summary::Unwritten;
@@ -238,8 +238,7 @@ impl RunSession {
         if let Some(error) = &ending.error {
             complain_of(pipeline, error);
         }
-        let is_file_apart =
-            summary != SummaryFile::Unknown || lone(settings, TEXTFILE_FLAG).is_some();
+        let is_file_apart = summary != SummaryFile::Unknown || is_lone(settings, TEXTFILE_FLAG);
         let end = RunEnd { moment: metrics.moment(), report: report.clone(), is_file_apart };
         report.reports = ways_out.tell(end, settings, server.as_ref(), &stop);
         let told = match summary {

@@ -101,7 +101,7 @@ impl Opt {
             Takes::Names(what) => what == "URL",
             Takes::Columns(_) | Takes::Typed(_) | Takes::Files(_) => false,
             Takes::Choice(choices) => !choices.contains(&variable),
-            Takes::Nothing => true,
+            Takes::Nothing | Takes::Texts(_) => true,
         }
     }
 

@@ -71,7 +71,7 @@ impl Report {
     pub fn exit(&self) -> Outcome {
         let is_told = self.reports.iter().all(RouteReport::is_ok);
         match self.outcome {
-            Outcome::Complete if self.requires_reports && !is_told => Outcome::Unreported,
+            Outcome::Complete if self.requires_reports && !is_told => Outcome::Untold,
             outcome => outcome,
         }
     }
