@@ -1,6 +1,7 @@
 //! What may be typed: the commands, and the table of options as flags.
 
 pub mod help;
+mod metrics_page;
 pub mod page;
 mod pipeline_names;
 
@@ -14,6 +15,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use self::page::Page;
 use self::pipeline_names::LISTING;
+use crate::command::metrics::MetricsPage;
 use crate::config::options::{OPTIONS, Opt, Takes};
 use crate::config::shell_expansion::repeat_flags;
 use crate::config::{OptionOrigin, WrittenOptions};
@@ -31,6 +33,8 @@ pub enum Asked {
     },
     /// What is printed about the program itself.
     Page(Page),
+    /// What is printed about metrics.
+    Metrics(MetricsPage),
     /// The JSON schema of configuration files.
     Schema,
 }
@@ -138,6 +142,7 @@ pub fn command() -> Command {
             Command::new("schema")
                 .about("Print the JSON schema of configuration files, for editors"),
         )
+        .subcommand(metrics_page::command())
 }
 
 /// What is read: the same with help in a layout of our own, and what completions ask.
@@ -251,6 +256,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, cla
             Asked::Page(Page::Completions(*shell.expect("clap requires it")))
         }
         Some(("schema", _)) => Asked::Schema,
+        Some((metrics_page::NAME, matches)) => Asked::Metrics(metrics_page::read(matches)?),
         Some(("man", matches)) => Asked::Page(match matches.get_one::<PathBuf>("out") {
             Some(folder) => Page::Manuals(folder.clone()),
             None => Page::Manual(matches.get_one::<String>("verb").cloned()),

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use flowgauge::program::{
     Asked, LAST_LINES_MAX, Outcome, check, complain, driver_buffers, is_told_by_environment,
-    panics, parse, run, schema, signals, standard_error, texts, usage,
+    metrics, panics, parse, run, schema, signals, standard_error, texts, usage,
 };
 
 /// The allocator of glibc keeps what was given back of large blocks, and puts no bound to it.
@@ -36,6 +36,7 @@ fn asked() -> Outcome {
         Ok(Asked::Run { which, written }) => run::run(&which, written),
         Ok(Asked::Check { which, ddl_only, written }) => check::run(&which, ddl_only, written),
         Ok(Asked::Page(page)) => texts::print_page(&page),
+        Ok(Asked::Metrics(page)) => metrics::print_metrics(&page),
         Ok(Asked::Schema) => schema::print_schema(),
     }
 }

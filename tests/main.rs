@@ -157,6 +157,10 @@ mod suite {
     mod machine_logs;
     // What the servers at both ends cost.
     mod server_costs;
+    // The metrics server and its clients: silent ones, passwords, TLS, gzip.
+    mod metrics_server;
+    // The catalogue, alert rules and a scrape configuration, as they are printed.
+    mod metrics_pages;
     // The numbers of a run that leave it: a file, pushes, a message, the last scrape.
     mod ways_out;
 }

@@ -69,7 +69,7 @@ fn wait_for_scrapes(
     server: Option<&Server>,
     stop: &Stop,
 ) -> RouteReport {
-    let aim = server.map_or(String::new(), |server| format!("http://{}", server.address()));
+    let aim = server.map_or(String::new(), |server| server.url().to_string());
     let report = |reason: Option<String>| RouteReport { route: "scrape", aim: aim.clone(), reason };
     let Some(server) = server else {
         return report(Some("the port could not be opened".to_string()));

@@ -1,6 +1,7 @@
 //! The verbs: what is done for each command that may be typed.
 
 pub mod check;
+pub mod metrics;
 pub mod run;
 pub mod schema;
 pub mod texts;

@@ -106,6 +106,7 @@ const DEFAULTS: &[(&str, Unwritten)] = &[
     ("state-dir", Depends(state_dir)),
     ("metrics-port", Depends(|| words("none"))),
     ("metrics-host", Value("127.0.0.1")),
+    ("metrics-web-config", Depends(|| words("plain HTTP, no password"))),
     // A single Prometheus.
     ("metrics-scrapes", Value("1")),
     // Prometheus comes by every minute unless told otherwise.

@@ -20,7 +20,7 @@ mod settings;
 pub mod shell_expansion;
 mod small_file;
 mod tables;
-mod units;
+pub mod units;
 mod variables;
 mod written;
 

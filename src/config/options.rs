@@ -561,6 +561,12 @@ pub const OPTIONS: &[Opt] = &[
     one(Theme::Metrics, "metrics-host", "ADDRESS", "Address that the metrics port listens on"),
     one(
         Theme::Metrics,
+        "metrics-web-config",
+        "FILE",
+        "YAML file with TLS and users of the metrics port, as the exporters of Prometheus have it",
+    ),
+    one(
+        Theme::Metrics,
         "expect-every",
         "TIME",
         "How often this pipeline is scheduled, for the alert on a missed run",

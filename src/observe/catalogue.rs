@@ -8,6 +8,7 @@ use crate::event::{Counter, RunState, Stage, Wait};
 use crate::observe::scrape::{
     Sample, Scrape, labelled, latencies, maybe, one, quantiles, sample, sizes,
 };
+use crate::observe::server::counts::ConnectionEnd;
 use crate::outcome::Outcome;
 use crate::record::ErrorType;
 use crate::report::counters::COUNTERS;
@@ -341,6 +342,15 @@ const LISTED: &[Metric] = &[
         &["version", "revision"],
         "Always 1; the labels say what is running.",
         |now| vec![sample(&[now.identity.version, now.identity.revision], 1)],
+    ),
+    counter(
+        "pipeline_metrics_connections_total",
+        &["result"],
+        "Connections to the metrics port that are over, by how they ended.",
+        |now| {
+            let ends = ConnectionEnd::ALL.iter();
+            ends.map(|end| sample(&[end.as_str()], now.connections.of(*end))).collect()
+        },
     ),
     // The process. A number the kernel does not give is absent.
     counter("process_cpu_seconds_total", &[], "CPU time of the process, user and system.", |now| {

@@ -4,15 +4,16 @@
 
 use std::sync::Arc;
 
-use hyper::{Method, StatusCode};
+use http::{Method, StatusCode};
 use serde::Serialize;
 
 use crate::event::RunState;
 use crate::observe::metrics::Metrics;
 use crate::observe::openmetrics;
 use crate::observe::scrape::Number;
+use crate::observe::server::counts::ConnectionCounts;
 
-const TEXT: &str = "text/plain; charset=utf-8";
+pub const TEXT: &str = "text/plain; charset=utf-8";
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const JSON: &str = "application/json";
 
@@ -43,6 +44,11 @@ impl Pages {
         Pages { metrics }
     }
 
+    /// Where the server counts its connections.
+    pub fn connections(&self) -> &ConnectionCounts {
+        self.metrics.connections()
+    }
+
     /// The page for a request; `accept` is what its header says, or nothing.
     pub fn answer(&self, method: &Method, path: &str, accept: &str) -> Page {
         if !matches!(*method, Method::GET | Method::HEAD) {
@@ -68,7 +74,7 @@ impl Pages {
 
     fn metrics(&self, accept: &str) -> Page {
         // Before the numbers are read: what ends meanwhile is final the next time.
-        let is_final = self.metrics.stats().ended_at().is_some();
+        let is_final = self.metrics.is_frozen();
         let (content_type, body) = if prefers_openmetrics(accept) {
             (openmetrics::CONTENT_TYPE, self.metrics.openmetrics())
         } else {

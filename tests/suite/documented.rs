@@ -8,10 +8,29 @@ use flowgauge::parts::{OPTIONS, Opt, Takes};
 use crate::support::assert_same_text;
 
 /// Options of commands, which are in no table of options.
-const OF_COMMANDS: &[&str] = &["all", "print-ddl", "out", "help", "version"];
+const OF_COMMANDS: &[&str] = &[
+    "all",
+    "print-ddl",
+    "out",
+    "help",
+    "version",
+    // Of `metrics`.
+    "target",
+    "every",
+    "remember",
+    "failed-for",
+    "told-for",
+    "stuck-after",
+    "longest-run",
+    "full-for",
+    "retrying-over",
+    "slow-batch",
+    "slow-for",
+];
 
 /// Of other programs whose command lines the pages show.
 const OF_OTHERS: &[&str] = &[
+    "collector.systemd",
     "collector.textfile.directory",
     "config.file",
     "enable-feature",
@@ -20,6 +39,7 @@ const OF_OTHERS: &[&str] = &[
     "now",
     "release",
     "system",
+    "web.config.file",
     "web.enable-lifecycle",
     "web.enable-remote-write-receiver",
     // cargo install

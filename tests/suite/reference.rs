@@ -43,11 +43,16 @@ fn the_pages_promise_no_option_that_does_not_exist() {
     // Of commands of ours, and of cargo, promtool, systemctl, groupadd and Prometheus.
     let of_others = [
         "all",
+        "collector.systemd",
         "collector.textfile.directory",
         "config.file",
         "enable-feature",
+        "longest-run",
         "now",
+        "remember",
+        "stuck-after",
         "system",
+        "web.config.file",
         "web.enable-lifecycle",
         "web.enable-remote-write-receiver",
     ];

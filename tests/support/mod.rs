@@ -10,6 +10,7 @@ pub mod exposition;
 pub mod faulty_disk;
 pub mod folder;
 pub mod http;
+pub mod https;
 pub mod indices;
 pub mod load;
 pub mod mysql_proxy;
@@ -21,6 +22,7 @@ pub mod receiver;
 pub mod rust_source;
 pub mod scripted_elastic;
 pub mod server;
+pub mod silent_clients;
 pub mod sockets;
 pub mod trial;
 

@@ -13,11 +13,12 @@ pub struct FileRead {
 }
 
 /// Options that name files which are no data.
-const NO_DATA: [&str; 13] = [
+const NO_DATA: [&str; 14] = [
     "db-pass-file",
     "es-pass-file",
     "es-api-key-file",
     "es-token-file",
+    "metrics-web-config",
     "metrics-push-pass-file",
     "metrics-push-token-file",
     "metrics-push-ca",
