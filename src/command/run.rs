@@ -40,8 +40,8 @@ fn run_all(written: WrittenOptions) -> Outcome {
     app::say_how_all_ended(&ended, &left);
     let outcomes = || ended.iter().map(|(_, outcome)| *outcome);
     let failure = outcomes()
-        .find(|outcome| !matches!(outcome, Outcome::Complete | Outcome::Untold))
-        .or_else(|| outcomes().find(|outcome| *outcome == Outcome::Untold));
+        .find(|outcome| !matches!(outcome, Outcome::Complete | Outcome::Unreported))
+        .or_else(|| outcomes().find(|outcome| *outcome == Outcome::Unreported));
     let stopped = signals::came().filter(|_| !left.is_empty()).map(Outcome::Interrupted);
     failure.or(stopped).unwrap_or(Outcome::Complete)
 }
