@@ -506,7 +506,7 @@ fn numbers(samples: impl Iterator<Item = (String, BTreeMap<String, String>, f64)
         }
         // Of a Pushgateway.
         labels.retain(|label, _| !["job", "instance"].contains(&label.as_str()));
-        let is_own = labels.get("pipeline_id").is_some() && name.starts_with("pipeline_");
+        let is_own = labels.contains_key("pipeline_id") && name.starts_with("pipeline_");
         if is_own && !value.is_nan() {
             numbers.insert((name, labels), value);
         }
