@@ -1,7 +1,7 @@
 //! The row of a run in the ledger: who it is, as its settings say it, and what is said where it is missing.
 
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::keep_apart::lone;
 use crate::config::{Settings, SinkSettings};
@@ -10,6 +10,9 @@ use crate::observe::{Stats, logging};
 use crate::report::{LEDGER_ROUTE, Report, RouteReport};
 use crate::secret::by_name;
 use crate::sink::mysql::Mode;
+
+/// What is known of runs before this one is known when its row is there.
+const PAST_MAX: Duration = Duration::from_millis(500);
 
 /// The history of a run that is on.
 #[derive(Default)]
@@ -39,6 +42,14 @@ impl History {
         }
         let numbers = Arc::clone(stats);
         History::Kept(Ledger::begin(path, begun(settings, stats), move || numbers.numbers()))
+    }
+
+    /// How the run of the pipeline ended that ended last before this one.
+    pub fn outcome_before(&self) -> Option<String> {
+        match self {
+            History::Kept(ledger) => ledger.past(PAST_MAX)?.last?.outcome,
+            History::Off | History::Nowhere(_) => None,
+        }
     }
 
     /// Whether the run has its row with its end, where one is wanted. What is missing is said in one line.

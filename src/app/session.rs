@@ -20,7 +20,7 @@ use super::{backup, complain, complain_of, show_bar, summary};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer, RunIdentity, Vitals};
-use crate::export::{RunEnd, TEXTFILE_FLAG};
+use crate::export::{NoticeEvent, RunEnd, TEXTFILE_FLAG};
 use crate::observe::logging::EventLog;
 use crate::observe::progress::{EndNames, Progress};
 use crate::observe::standard_error::standard_error;
@@ -257,11 +257,18 @@ impl RunSession {
         if let Some(error) = &ending.error {
             complain_of(pipeline, error);
         }
+        let asks_for_recovery = settings.export.notify_on.contains(&NoticeEvent::Recovery);
+        let outcome_before = asks_for_recovery.then(|| history.outcome_before()).flatten();
         // Before those who may take their time: from here on it is not lost, whatever becomes of them.
         let kept = history.end(&report);
         let is_file_apart =
             summary != SummaryFile::Unknown || lone(settings, TEXTFILE_FLAG).is_some();
-        let end = RunEnd { moment: metrics.moment(), report: report.clone(), is_file_apart };
+        let end = RunEnd {
+            moment: metrics.moment(),
+            report: report.clone(),
+            outcome_before,
+            is_file_apart,
+        };
         report.reports = ways_out.tell(end, settings, server.as_ref(), &stop);
         report.reports.extend(kept);
         history.told(&report.reports);

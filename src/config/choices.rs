@@ -84,6 +84,6 @@ choice!(Missing: "keep" => Keep, "default" => Default);
 choice!(Fraction: "reject" => Reject, "truncate" => Truncate, "round" => Round);
 choice!(BinaryText: "raw" => Raw, "hex" => Hex, "base64" => Base64);
 choice!(JsonDoubles: "exact" => Exact, "nearest" => Nearest);
-choice!(NoticeEvent: "failure" => Failure);
+choice!(NoticeEvent: "failure" => Failure, "recovery" => Recovery);
 choice!(LogFormat: "text" => Text, "json" => Json);
 choice!(LogLevel: "error" => Error, "warn" => Warn, "info" => Info, "debug" => Debug);

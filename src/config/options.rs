@@ -675,7 +675,7 @@ pub const OPTIONS: &[Opt] = &[
         Theme::Reporting,
         "notify-on",
         "EVENTS",
-        "Which ends are told: failure is every one that is not complete",
+        "Which ends are told: failure is every one that is not complete, recovery a complete one after one that was not",
     ),
     one(
         Theme::Reporting,

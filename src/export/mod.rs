@@ -51,6 +51,8 @@ pub struct ExportSettings {
 pub struct RunEnd {
     pub moment: Moment,
     pub report: Report,
+    /// Of the run of the pipeline that ended last before this one, where that is known.
+    pub outcome_before: Option<String>,
     /// The file of the numbers is certainly no other file of the run.
     pub is_file_apart: bool,
 }

@@ -10,7 +10,6 @@ use crate::export::http::{HttpClient, Request};
 use crate::export::target::Target;
 use crate::export::{Route, RunEnd};
 use crate::outcome::Outcome;
-use crate::report::Report;
 use crate::shown::Line;
 
 /// What a message is about.
@@ -18,17 +17,26 @@ use crate::shown::Line;
 pub enum NoticeEvent {
     /// A run did not complete.
     Failure,
+    /// A run is complete, and the one before was not.
+    Recovery,
 }
 
 impl NoticeEvent {
     /// None where there is nothing to tell.
-    fn of(report: &Report) -> Option<NoticeEvent> {
-        (report.outcome != Outcome::Complete).then_some(NoticeEvent::Failure)
+    fn of(end: &RunEnd) -> Option<NoticeEvent> {
+        let before = end.outcome_before.as_deref();
+        match end.report.outcome {
+            Outcome::Complete => before
+                .is_some_and(|before| before != Outcome::Complete.as_str())
+                .then_some(NoticeEvent::Recovery),
+            _ => Some(NoticeEvent::Failure),
+        }
     }
 
     fn as_str(self) -> &'static str {
         match self {
             NoticeEvent::Failure => "failure",
+            NoticeEvent::Recovery => "recovery",
         }
     }
 }
@@ -43,11 +51,11 @@ impl Webhook {
         Webhook { client: HttpClient::new(target.clone()), events: events.to_vec() }
     }
 
-    async fn tell(&mut self, report: &Report) -> Result<()> {
-        let Some(event) = NoticeEvent::of(report) else { return Ok(()) };
+    async fn tell(&mut self, end: &RunEnd) -> Result<()> {
+        let Some(event) = NoticeEvent::of(end) else { return Ok(()) };
         let json = HeaderValue::from_static("application/json");
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, json)]);
-        let body = message(event, report).to_string().into_bytes();
+        let body = message(event, end).to_string().into_bytes();
         let url = self.client.target().url.clone();
         self.client.send(&Request { method: Method::POST, url, headers, body }).await
     }
@@ -64,7 +72,7 @@ impl Route for Webhook {
 
     /// Nobody else is told in its stead, so also of a run that another one kept from its work.
     fn is_wanted(&self, end: &RunEnd) -> bool {
-        NoticeEvent::of(&end.report).is_some_and(|event| self.events.contains(&event))
+        NoticeEvent::of(end).is_some_and(|event| self.events.contains(&event))
     }
 
     /// A message that arrived twice is two messages.
@@ -73,29 +81,31 @@ impl Route for Webhook {
     }
 
     fn end<'a>(&'a mut self, end: &'a RunEnd) -> Later<'a, Result<()>> {
-        Box::pin(self.tell(&end.report))
+        Box::pin(self.tell(end))
     }
 }
 
 /// The names are a contract, like those of the summary.
-fn message(event: NoticeEvent, report: &Report) -> Value {
+fn message(event: NoticeEvent, end: &RunEnd) -> Value {
+    let report = &end.report;
     let (run, counts) = (&report.run, &report.run.counts);
     let why = report.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
-    let text = format!(
-        "{}: {} with exit code {}{why}; {}",
-        Line(&report.pipeline_id),
-        report.outcome.as_str(),
-        report.outcome.exit_code(),
-        report.what_happened()
-    );
+    let (name, outcome) = (Line(&report.pipeline_id), report.outcome.as_str());
+    let code = report.outcome.exit_code();
+    let how = match event {
+        NoticeEvent::Failure => format!("{outcome} with exit code {code}{why}"),
+        NoticeEvent::Recovery => format!("{outcome} again"),
+    };
+    let text = format!("{name}: {how}; {}", report.what_happened());
     json!({
         "version": 1,
         "event": event.as_str(),
         "text": text,
         "pipeline_id": report.pipeline_id,
         "run_id": report.run_id,
-        "outcome": report.outcome.as_str(),
-        "exit_code": report.outcome.exit_code(),
+        "outcome": outcome,
+        "outcome_before": end.outcome_before,
+        "exit_code": code,
         "reason": report.error,
         "started_at_seconds": report.started_at_seconds,
         "duration_seconds": run.elapsed.as_secs_f64(),

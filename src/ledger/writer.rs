@@ -34,7 +34,6 @@ type Numbers = Box<dyn Fn() -> RunNumbers + Send>;
 /// The ledger of a run that is on.
 pub struct Ledger {
     words: Sender<LastWord>,
-    #[allow(dead_code)]
     past: Receiver<PipelineHistory>,
     interrupt: Arc<Mutex<Option<InterruptHandle>>>,
     path: PathBuf,
@@ -78,7 +77,6 @@ impl Ledger {
 
     /// What is known of the pipeline from before this run, if it is known soon. To be asked once, by who
     /// compares a run with those before.
-    #[allow(dead_code)]
     pub fn past(&self, wait: Duration) -> Option<PipelineHistory> {
         self.past.recv_timeout(wait).ok()
     }

@@ -2,6 +2,7 @@
 //! and the last scrape. Each into the real counterpart, for runs that end in every way, and into others
 //! that do not answer as they should.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::TcpListener;
 use std::process::Command;
@@ -490,6 +491,97 @@ fn a_signal_ends_the_wait_for_a_scrape_and_nothing_else() {
     assert_eq!(workdir.read("out.jsonl").lines().count(), 3);
 }
 
+// --- all of them --------------------------------------------------------------------------------------
+
+/// Numbers of a run by their names and labels, bounds as numbers.
+type Numbers = BTreeMap<(String, BTreeMap<String, String>), f64>;
+
+fn numbers(samples: impl Iterator<Item = (String, BTreeMap<String, String>, f64)>) -> Numbers {
+    let mut numbers = Numbers::new();
+    for (name, mut labels, value) in samples {
+        for bound in ["le", "quantile"] {
+            if let Some(text) = labels.get_mut(bound) {
+                *text = text.parse::<f64>().unwrap().to_string();
+            }
+        }
+        // Of a Pushgateway.
+        labels.retain(|label, _| !["job", "instance"].contains(&label.as_str()));
+        let is_own = labels.contains_key("pipeline_id") && name.starts_with("pipeline_");
+        if is_own && !value.is_nan() {
+            numbers.insert((name, labels), value);
+        }
+    }
+    numbers
+}
+
+fn numbers_on(page: &str, id: &str) -> Numbers {
+    let samples = Scrape::parse(page).samples.into_iter();
+    let of_this = samples.filter(|sample| sample.label("pipeline_id") == Some(id));
+    numbers(of_this.map(|sample| (sample.name, sample.labels, sample.value)))
+}
+
+/// One moment, number by number, for five kinds of run.
+#[test]
+fn every_way_out_has_the_same_numbers() {
+    let binary = needs!("pushgateway");
+    let prometheus = needs!("prometheus");
+    let workdir = workdir!();
+    let gateway = pushgateway(&binary, &workdir);
+    let prometheus = Prometheus::start(&prometheus, &workdir, "global: {}\n");
+    let push = format!("http://{}", gateway.address);
+    let write = format!("http://{}/api/v1/write", prometheus.address);
+    let tell = |command: Flowgauge| {
+        let command = command.args(["--metrics-port", "0", "--metrics-until-scraped"]);
+        let command = command.args(["--metrics-textfile", "run.prom", "--metrics-push", &push]);
+        command.args(["--metrics-remote-write", &write, "--expect-every", "24h"])
+    };
+    let from = |flag, name, id| {
+        let command = workdir.flowgauge().args([flag, name, "--output-file", "from.jsonl"]);
+        command.args(["--pipeline-id", id, "--summary-json", "summary.json"])
+    };
+    for (id, code) in
+        [("complete", 0), ("terminated", 143), ("refused", 2), ("rejected", 0), ("over", 3)]
+    {
+        let command = match id {
+            "complete" => orders_as(id, &workdir, 500, 0),
+            "rejected" => orders_as(id, &workdir, 9, 2).args(["--max-errors", "2"]),
+            "over" => orders_as(id, &workdir, 9, 2),
+            "terminated" => from("--jsonl-file", "-", id).stdin_open(),
+            _ => from("--csv-file", "absent.csv", id),
+        };
+        let mut run = tell(command).spawn();
+        let address = run.metrics_address();
+        if id == "terminated" {
+            run.stdin().write_all(sampled().as_bytes()).unwrap();
+            run.signal(Signal::TERM);
+        }
+        run.wait_for_line("the last numbers are served until they are scraped");
+        let scraped = numbers_on(&Scrape::of(&address).text, id);
+        run.finish().assert_code(code);
+        assert!(scraped.len() > 150, "{}", scraped.len());
+        assert_eq!(numbers_on(&workdir.read("run.prom"), id), scraped, "{id}, the file");
+        assert_eq!(numbers_on(&gateway.get("/metrics"), id), scraped, "{id}, the Pushgateway");
+        let series =
+            prometheus.query(&format!("{{__name__=~\"pipeline_.+\",pipeline_id=\"{id}\"}}"));
+        let written = numbers(series.iter().map(|one| {
+            let labels = one["metric"].as_object().unwrap().iter();
+            let text = |value: &Value| value.as_str().unwrap().to_string();
+            let mut labels: BTreeMap<String, String> =
+                labels.map(|(name, value)| (name.clone(), text(value))).collect();
+            let name = labels.remove("__name__").unwrap();
+            (name, labels, text(&one["value"][1]).parse().unwrap())
+        }));
+        assert_eq!(written, scraped, "{id}, remote write");
+        let summary = summary(&workdir);
+        for name in ["read", "inserted", "failed"] {
+            let id = [("pipeline_id".to_string(), id.to_string())];
+            let key = (format!("pipeline_records_{name}_total"), BTreeMap::from(id));
+            assert_eq!(Some(scraped[&key]), summary["records"][name].as_f64(), "{name}");
+        }
+        assert_eq!(summary["exit_code"], code);
+    }
+}
+
 // --- targets that do not answer as they should --------------------------------------------------------
 
 /// Whatever a target does, the data is there, one line says what is missing, and no secret is in it.
@@ -592,9 +684,8 @@ fn a_failure_is_told_once_with_its_reason_and_its_counts() {
     let url = format!("http://{}/{PATH}", receiver.address);
     orders(&workdir, 5, 0).args(["--notify-webhook", &url]).run().assert_code(0);
     assert_eq!(receiver.rest().len(), 0);
-    let reports = summary(&workdir)["reports"].clone();
-    let routes = reports.as_array().unwrap().iter().map(|report| report["route"].clone());
-    assert_eq!(routes.collect::<Vec<_>>(), ["ledger"]);
+    let rows = summary(&workdir)["reports"].as_array().unwrap().clone();
+    assert!(rows.iter().all(|row| row["route"] != "webhook"), "{rows:?}");
     workdir.write("token", TOKEN);
     let failing = orders(&workdir, 5, 2).args(["--notify-webhook", &url]);
     failing.args(["--notify-webhook-token-file", "token"]).run().assert_code(3);
@@ -615,6 +706,32 @@ fn a_failure_is_told_once_with_its_reason_and_its_counts() {
     }
     assert!(message["text"].as_str().unwrap().starts_with("orders: data with exit code 3: "));
     assert_eq!(receiver.rest().len(), 0);
+}
+
+#[test]
+fn the_first_complete_run_after_a_failure_is_told_once() {
+    let workdir = workdir!();
+    let receiver = HttpReceiver::start(ACCEPTED);
+    let url = format!("http://{}", receiver.address);
+    let notify = ["--notify-on", "failure,recovery", "--notify-webhook", &url];
+    for (rejected, event) in
+        [(0, None), (2, Some("failure")), (2, Some("failure")), (0, Some("recovery")), (0, None)]
+    {
+        let code = if rejected > 0 { 3 } else { 0 };
+        orders(&workdir, 5, rejected).args(notify).run().assert_code(code);
+        let told: Vec<Value> = receiver
+            .rest()
+            .iter()
+            .map(|arrival| serde_json::from_str(&arrival.text()).unwrap())
+            .collect();
+        let events: Vec<&str> =
+            told.iter().map(|message| message["event"].as_str().unwrap()).collect();
+        assert_eq!(events, event.into_iter().collect::<Vec<_>>());
+        if event == Some("recovery") {
+            assert_eq!(told[0]["outcome_before"], "data");
+            assert!(told[0]["text"].as_str().unwrap().starts_with("orders: complete again; "));
+        }
+    }
 }
 
 /// A message that may have arrived is not sent again.
@@ -732,7 +849,11 @@ fn settings_of_the_ways_out_that_make_no_sense_are_mistakes() {
             &format!("{push} --metrics-label a=1,b=1,c=1,d=1,e=1,f=1,g=1,h=1,i=1"),
             "more than 8 labels",
         ),
-        ("--notify-webhook http://h/ --notify-on recovery", "'recovery' is not one of failure"),
+        (
+            "--notify-webhook http://h/ --notify-on anomaly",
+            "'anomaly' is not one of failure, recovery",
+        ),
+        ("--notify-webhook http://h/ --notify-on recovery --no-ledger", "leave --no-ledger out"),
         (
             "--metrics-push http://u@h/ --metrics-push-token-file in.csv",
             "one way to log in is enough; --metrics-push has a user",

@@ -165,6 +165,12 @@ impl OptionReader<'_> {
                 }
             }
         }
+        if events.contains(&NoticeEvent::Recovery) && self.switch("no-ledger") {
+            self.wrong(
+                "notify-on",
+                "what the run before was is in the ledger; leave --no-ledger out",
+            );
+        }
         events
     }
 
