@@ -2,6 +2,7 @@
 //! arrive.
 
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +56,7 @@ pub struct Site {
 pub struct Connection {
     pub site: Arc<Site>,
     pub place: Place,
+    pub from: IpAddr,
     pub evicted: Evicted,
     pub stopping: watch::Receiver<()>,
 }
@@ -125,7 +127,7 @@ impl Connection {
         self.place.asked();
         let answer = match heard {
             Heard::Head(bytes) => match RequestHead::parse(&bytes) {
-                Ok(head) => self.site.answer(&head).await,
+                Ok(head) => self.site.answer(&head, self.from).await,
                 Err(fault) => Answer::plain(answer::fault(fault)),
             },
             Heard::Fault(fault) => Answer {
@@ -216,14 +218,15 @@ impl Answer {
 }
 
 impl Site {
-    async fn answer(&self, head: &RequestHead) -> Answer {
+    async fn answer(&self, head: &RequestHead, from: IpAddr) -> Answer {
         if !self.hosts.allow(head.host.as_deref()) {
             return Answer::plain(answer::said(StatusCode::MISDIRECTED_REQUEST, NOT_THIS_HOST));
         }
         if let Some(users) = &self.protection.users {
             let mut said = head.headers.get_all(AUTHORIZATION).iter();
             let one = said.next().filter(|_| said.next().is_none());
-            let (status, line, end) = match users.admit(one.and_then(|it| it.to_str().ok())).await {
+            let said = one.and_then(|said| said.to_str().ok());
+            let (status, line, end) = match users.admit(from, said).await {
                 Admission::Admitted => return self.page(head),
                 Admission::Refused => {
                     (StatusCode::UNAUTHORIZED, WHO_ARE_YOU, ConnectionEnd::Unauthorized)
