@@ -1,6 +1,7 @@
 //! What may be typed: the commands, and the table of options as flags.
 
 pub mod help;
+pub mod history;
 mod metrics_page;
 pub mod page;
 mod pipeline_names;
@@ -13,6 +14,9 @@ use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use self::history::{
+    RunsAsked, StatusAsked, runs_asked, runs_command, status_asked, status_command,
+};
 use self::page::Page;
 use self::pipeline_names::LISTING;
 use crate::command::metrics::MetricsPage;
@@ -24,7 +28,10 @@ use crate::config::{OptionOrigin, WrittenOptions};
 #[derive(Debug)]
 pub enum Asked {
     /// `name` is the pipeline of a configuration file.
-    Run { which: Which, written: WrittenOptions },
+    Run {
+        which: Which,
+        written: WrittenOptions,
+    },
     Check {
         which: Which,
         /// Nothing but the statements for the state tables.
@@ -37,6 +44,15 @@ pub enum Asked {
     Metrics(MetricsPage),
     /// The JSON schema of configuration files.
     Schema,
+    /// What the ledger has of runs before; of the options only where it is.
+    Runs {
+        asked: RunsAsked,
+        written: WrittenOptions,
+    },
+    Status {
+        asked: StatusAsked,
+        written: WrittenOptions,
+    },
 }
 
 /// Which pipelines are meant.
@@ -67,7 +83,8 @@ turns off a switch that is on there.
 
 Exit codes: 0 complete, 1 internal error, 2 settings or usage, 3 data, 4 a server
 is unavailable, 5 local disk, 75 another run of this job is running, 129/130/143
-interrupted by a signal, 141 standard output was closed.";
+interrupted by a signal, 141 standard output was closed; 6 complete, but what
+--require-ledger asks for is missing.";
 
 /// The commands and options, as manual pages and completions show them.
 pub fn command() -> Command {
@@ -116,6 +133,8 @@ pub fn command() -> Command {
                         .help("Only print the statements that create the state tables"),
                 ),
         )
+        .subcommand(runs_command())
+        .subcommand(status_command())
         .subcommand(
             Command::new("completions").about("Print the completion script of a shell").arg(shell),
         )
@@ -251,6 +270,13 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, cla
             ddl_only: matches.get_flag("print-ddl"),
             written: joined(before, written(matches)?)?,
         },
+        Some(("runs", matches)) => {
+            Asked::Runs { asked: runs_asked(matches), written: joined(before, written(matches)?)? }
+        }
+        Some(("status", matches)) => Asked::Status {
+            asked: status_asked(matches),
+            written: joined(before, written(matches)?)?,
+        },
         Some(("completions", matches)) => {
             let shell = matches.get_one::<clap_complete::Shell>("shell");
             Asked::Page(Page::Completions(*shell.expect("clap requires it")))
@@ -309,8 +335,9 @@ fn which(matches: &ArgMatches) -> Which {
 fn written(matches: &ArgMatches) -> Result<WrittenOptions, clap::Error> {
     let mut written = WrittenOptions::default();
     for option in OPTIONS {
-        let values: Vec<String> = matches
-            .get_many::<String>(option.name)
+        // Some commands have few of them.
+        let Ok(texts) = matches.try_get_many::<String>(option.name) else { continue };
+        let values: Vec<String> = texts
             .map(|texts| texts.flat_map(|text| option.values(text)).collect())
             .unwrap_or_default();
         let is_given =

@@ -149,6 +149,10 @@ mod suite {
     mod data_sets;
     // The three jobs of the README, word for word.
     mod readme;
+    // The history of runs: a row for every one, whatever becomes of it; the commands that look into it.
+    mod ledger;
+    // A ledger that cannot be used, and runs that do not mind.
+    mod ledger_faults;
     // What is said of a run while it runs and at its end: progress, silence, retries, the table.
     mod progress;
     // How few records a run may have before its output counts.

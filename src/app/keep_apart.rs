@@ -11,6 +11,7 @@ use crate::config::{Settings, Summary};
 use crate::error::{Error, Result};
 use crate::export::TEXTFILE_FLAG;
 use crate::file_identity::FileIdentity;
+use crate::ledger::FLAG as LEDGER_FLAG;
 use crate::part::{is_hidden_of, is_same_place, left_of};
 use crate::rejects::{FLAG as REJECTS_FLAG, RejectPath, left_beside, left_in};
 use crate::sink::file::FLAG as OUTPUT_FLAG;
@@ -71,12 +72,12 @@ pub fn lone_summary(settings: &Settings) -> Option<&Path> {
 /// The same of the file of any option, as far as can be seen of a run that is refused.
 pub fn lone<'a>(settings: &'a Settings, flag: &str) -> Option<&'a Path> {
     let written = written(settings);
-    let summary = written.iter().find(|written| written.flag == flag)?;
+    let file = written.iter().find(|written| written.flag == flag)?;
     let read = read(settings).unwrap_or_default();
-    let is_lone = apart_from_read(summary, &read).is_ok()
-        && written.iter().all(|other| other.flag == flag || apart(summary, other).is_ok())
-        && !found(text_files(settings).names).iter().any(|path| is_same_place(path, summary.path));
-    is_lone.then_some(summary.path)
+    let is_lone = apart_from_read(file, &read).is_ok()
+        && written.iter().all(|other| other.flag == flag || apart(file, other).is_ok())
+        && !found(text_files(settings).names).iter().any(|path| is_same_place(path, file.path));
+    is_lone.then_some(file.path)
 }
 
 fn read(settings: &Settings) -> Result<Vec<FileToRead>> {
@@ -109,6 +110,7 @@ pub fn written(settings: &Settings) -> Vec<FileToWrite<'_>> {
         (REJECTS_FLAG, settings.rejects.as_ref().map(RejectPath::path)),
         (SUMMARY_FLAG, summary),
         (TEXTFILE_FLAG, settings.export.textfile.as_deref()),
+        (LEDGER_FLAG, settings.ledger.path.as_deref()),
     ];
     files.into_iter().filter_map(|(flag, path)| Some(FileToWrite { flag, path: path? })).collect()
 }

@@ -1,7 +1,7 @@
 //! The wiring: the only place where concrete sources and sinks meet the pipeline.
 //!
 //! `ends` opens what a run moves records between, `fitted_table` has how fields become columns, `intent`
-//! says what will be done, `session` is one run, `summary` is what is told of it, `run_all` what pipelines
+//! says what will be done, `session` is one run, `history` its row in the ledger, `summary` is what is told of it, `run_all` what pipelines
 //! share that are run one after another, `preflight` what can be known before it: `keep_apart` that no file
 //! is used for two things, `stream` that standard streams are there. `backup` is what restores the dates of
 //! one, `bounded` waits for what may hang, `ways_out` tells others of the end. `refusal` is told where not even the settings are known.
@@ -10,6 +10,7 @@ mod backup;
 mod bounded;
 mod ends;
 mod fitted_table;
+mod history;
 mod intent;
 mod keep_apart;
 mod preflight;

@@ -17,7 +17,7 @@ use crate::secret::by_name;
 use crate::signals;
 
 /// Options whose files may be read, or be somebody's.
-const FILES: [&str; 5] = ["csv-file", "jsonl-file", "output-file", "rejects", "config"];
+const FILES: [&str; 6] = ["csv-file", "jsonl-file", "output-file", "rejects", "ledger", "config"];
 
 /// Of a disk, once a signal has come.
 const LEAVE_MAX: Duration = Duration::from_secs(1);
@@ -115,6 +115,7 @@ impl RefusedRun {
             reads_pipe: false,
             reports: Vec::new(),
             requires_reports: false,
+            requires_ledger: false,
             run: Stats::new(Arc::new(Vitals::default())).numbers(),
         };
         if let Err(error) = summary::refused(&report, &summary) {

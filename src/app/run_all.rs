@@ -8,6 +8,7 @@ use super::text_files::text_files;
 use super::{begin_look, begin_refusal, level, style};
 use crate::config::{PipelineSettings, Settings};
 use crate::error::{Error, Result};
+use crate::ledger::FLAG as LEDGER_FLAG;
 use crate::observe::logging;
 use crate::outcome::Outcome;
 use crate::part::is_same_place;
@@ -46,7 +47,9 @@ pub fn keep_pipelines_apart(pipelines: &Pipelines) -> Result<()> {
     let mut taken: Vec<(&str, PathBuf)> = Vec::new();
     for settings in understood(pipelines) {
         let name = settings.pipeline_id.as_str();
-        let files = written(settings).into_iter().filter(|file| !is_stream(file.path));
+        // They may well share their history.
+        let files = written(settings).into_iter().filter(|file| file.flag != LEDGER_FLAG);
+        let files = files.filter(|file| !is_stream(file.path));
         let files: Vec<_> = files.collect();
         for file in &files {
             let Some((other, _)) = taken.iter().find(|(_, path)| is_same_place(path, file.path))

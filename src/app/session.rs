@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use tokio::runtime::{Builder, Runtime};
 
 use super::ends::{Destination, Ends, output};
+use super::history::History;
 use super::intent::intent;
 use super::keep_apart::{lone, lone_summary};
 use super::preflight::{check_streams, open_rejects};
@@ -57,6 +58,7 @@ pub struct RunSession {
     /// Nothing was moved, not even begun to be.
     is_refused: bool,
     summary: SummaryFile,
+    history: History,
     server: Option<Server>,
     ways_out: WaysOut,
     stop: Arc<Stop>,
@@ -99,6 +101,7 @@ impl RunSession {
             restore: None,
             is_refused: false,
             summary: SummaryFile::Unknown,
+            history: History::Off,
             server: None,
             ways_out,
             stop: Arc::default(),
@@ -134,7 +137,9 @@ impl RunSession {
     /// be asked for before anything can be refused.
     fn run(&mut self, settings: &Settings) -> Result<Ending> {
         let served = self.serve(settings);
-        check_streams(settings)?;
+        let checked = check_streams(settings);
+        self.history = History::begin(settings, &self.stats, checked.is_ok());
+        checked?;
         let begun = summary::begin(&self.report(settings), settings, &self.stop);
         if let Err(Unwritten { error, is_hung }) = begun {
             self.summary = if is_hung { SummaryFile::Hung } else { SummaryFile::Failing };
@@ -224,7 +229,17 @@ impl RunSession {
         // What is being written is counted when it could not be.
         standard_error().finish(COUNT_WAIT_MAX);
         let mut report = self.report(settings);
-        let RunSession { ending, is_refused, summary, server, stop, metrics, ways_out, .. } = self;
+        let RunSession {
+            ending,
+            is_refused,
+            summary,
+            mut history,
+            server,
+            stop,
+            metrics,
+            ways_out,
+            ..
+        } = self;
         let outcome = ending.outcome;
         let data_told = match summary {
             SummaryFile::Writable => summary::data_ended(&report, settings, &stop),
@@ -242,10 +257,14 @@ impl RunSession {
         if let Some(error) = &ending.error {
             complain_of(pipeline, error);
         }
+        // Before those who may take their time: from here on it is not lost, whatever becomes of them.
+        let kept = history.end(&report);
         let is_file_apart =
             summary != SummaryFile::Unknown || lone(settings, TEXTFILE_FLAG).is_some();
         let end = RunEnd { moment: metrics.moment(), report: report.clone(), is_file_apart };
         report.reports = ways_out.tell(end, settings, server.as_ref(), &stop);
+        report.reports.extend(kept);
+        history.told(&report.reports);
         let told = match summary {
             // Whoever hangs may still write what it was given, so nobody else writes there.
             SummaryFile::Writable => match data_told {
@@ -294,6 +313,7 @@ impl RunSession {
             reads_pipe: reads_pipe(settings),
             reports: Vec::new(),
             requires_reports: settings.reporting.requires_reports,
+            requires_ledger: settings.ledger.is_required,
             run: self.stats.numbers(),
         }
     }

@@ -12,6 +12,7 @@ record, and leaves nothing half-written.
 Usage: flowgauge [OPTIONS]           one sync; the same as 'flowgauge run'
        flowgauge run NAME -c FILE    a pipeline of a configuration file
        flowgauge check ...           a dry run that writes nothing
+       flowgauge status, runs        how pipelines are, and their history
 
 Examples:
   flowgauge --csv-file orders.csv --output-file orders.jsonl
@@ -171,7 +172,7 @@ fn paragraph(out: &mut String, text: &str, width: usize) {
 }
 
 /// Words over lines of at most so many characters, where no word is longer.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {

@@ -1,9 +1,12 @@
 //! The verbs: what is done for each command that may be typed.
 
 pub mod check;
+mod history;
 pub mod metrics;
 pub mod run;
+pub mod runs;
 pub mod schema;
+pub mod status;
 pub mod texts;
 pub mod usage;
 

@@ -1,6 +1,7 @@
 //! What holds where an option is not written: once, for the settings, the help and the schema. What the
 //! docs say of it is held against this by a test.
 
+use crate::ledger::FILE_NAME as LEDGER_FILE;
 use crate::sink::mysql::settings::{PORT, STATE_TABLE};
 use crate::source::elastic::SLICES_BY_DEFAULT;
 
@@ -114,6 +115,9 @@ const DEFAULTS: &[(&str, Unwritten)] = &[
     ("notify-on", Value("failure")),
     ("log-format", Value("text")),
     ("log-level", Value("info")),
+    ("ledger", Depends(|| format!("{LEDGER_FILE} in --state-dir"))),
+    // A quarter, so that this month can be held against the one before.
+    ("ledger-keep", Value("90d")),
 ];
 
 const AUTO: &str = "auto: UTF-8, or UTF-16 with a byte order mark";

@@ -2,18 +2,21 @@
 //! file. From them come the settings of one pipeline or of all, or what is wrong with them.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::choices::LogFormat;
-use super::defaults::PIPELINE_ID;
+use super::defaults::{self, PIPELINE_ID};
 use super::end_choice::EndChoice;
 use super::environment::{from_environment, state_dir};
 use super::file::ConfigFile;
 use super::mistakes::Mistakes;
 use super::places::named_after;
 use super::settings::Settings;
+use super::units::some_duration;
 use super::variables::process_variable;
 use super::written::WrittenOptions;
 use crate::error::Error;
+use crate::ledger::{FILE_NAME, FLAG as LEDGER};
 use crate::secret::show_by_name;
 
 /// Why there are no settings.
@@ -66,6 +69,41 @@ pub type PipelineSettings = Result<Settings, Box<SettingsRefusal>>;
 pub fn pipeline_names(flags: WrittenOptions) -> Vec<String> {
     let layers = Layers::read(flags, &mut Mistakes::default());
     layers.file.iter().flat_map(ConfigFile::names).map(String::from).collect()
+}
+
+/// A ledger that is looked into.
+pub struct LedgerPlace {
+    pub path: PathBuf,
+    pub keep: Duration,
+}
+
+/// Where the ledger is, and nothing else of what is written: for who looks into it.
+pub fn ledger_place(
+    flags: WrittenOptions,
+    pipeline: Option<&str>,
+) -> Result<LedgerPlace, Vec<Error>> {
+    let mut mistakes = Mistakes::default();
+    let layers = Layers::read(flags, &mut mistakes);
+    mistakes.into_result()?;
+    let mut written = layers.typed.clone();
+    if let Some(file) = &layers.file {
+        let named = pipeline.filter(|name| file.names().any(|known| known == *name));
+        // What is wrong with other options is no matter here.
+        let layer = file.layer(named, &written, layers.chosen, &process_variable, &mut Mistakes::default());
+        written.fall_back_on(layer);
+    }
+    written.map(|option, text| named_after(pipeline.unwrap_or(PIPELINE_ID), option, text));
+    let text = |name: &str| written.get(name)?.values.last().filter(|text| !text.is_empty());
+    let state_dir = || text("state-dir").map(PathBuf::from).or_else(state_home);
+    let path = text(LEDGER).map(PathBuf::from);
+    let path = path.or_else(|| Some(state_dir()?.join(FILE_NAME))).ok_or_else(|| {
+        let missing = Error::config("there is no place for a ledger: HOME is not set");
+        vec![missing.help("set --ledger or --state-dir")]
+    })?;
+    let keep = text("ledger-keep").cloned().or_else(|| defaults::value("ledger-keep"));
+    let keep = some_duration(&keep.unwrap_or_default())
+        .map_err(|why| vec![Error::config(format!("--ledger-keep: {why}"))])?;
+    Ok(LedgerPlace { path, keep })
 }
 
 /// Nothing is told by the environment alone unless it names what to read, and all the rest.

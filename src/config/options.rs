@@ -43,6 +43,7 @@ pub enum Theme {
     Run,
     Metrics,
     Reporting,
+    History,
     Configuration,
 }
 
@@ -59,6 +60,7 @@ impl Theme {
             Theme::Run => "Run",
             Theme::Metrics => "Metrics",
             Theme::Reporting => "Reporting",
+            Theme::History => "History",
             Theme::Configuration => "Configuration",
         }
     }
@@ -551,7 +553,12 @@ pub const OPTIONS: &[Opt] = &[
     one(Theme::Run, "memory-limit", "SIZE", "Memory limit for records in flight"),
     one(Theme::Run, "max-rows-per-second", "N", "Maximum write rate, on average"),
     one(Theme::Run, "drain-timeout", "TIME", "Time to finish what was already read after a signal"),
-    one(Theme::Run, "state-dir", "DIR", "Directory of the files with rejected records"),
+    one(
+        Theme::Run,
+        "state-dir",
+        "DIR",
+        "Directory of the ledger and of the files with rejected records",
+    ),
     one(
         Theme::Metrics,
         "metrics-port",
@@ -691,6 +698,24 @@ pub const OPTIONS: &[Opt] = &[
     ),
     choice(Theme::Reporting, "log-format", LogFormat::NAMES, "Format of log lines"),
     choice(Theme::Reporting, "log-level", LogLevel::NAMES, "Least severe log lines to print"),
+    one(
+        Theme::History,
+        "ledger",
+        "FILE",
+        "SQLite file that keeps the history of runs, for flowgauge runs, status and exporter",
+    ),
+    switch(Theme::History, "no-ledger", "Keep no history of this run"),
+    one(
+        Theme::History,
+        "ledger-keep",
+        "TIME",
+        "How long runs are kept; the last run of a pipeline and its totals stay",
+    ),
+    switch(
+        Theme::History,
+        "require-ledger",
+        "End with exit code 6 where the run was complete and the ledger could not be written",
+    ),
     one(
         Theme::Configuration,
         "config",

@@ -26,6 +26,17 @@ const OF_COMMANDS: &[&str] = &[
     "retrying-over",
     "slow-batch",
     "slow-for",
+    // runs, status, exporter
+    "pipeline",
+    "last",
+    "failed",
+    "since",
+    "format",
+    "port",
+    "host",
+    "poll",
+    "label-run-id",
+    "db",
 ];
 
 /// Of other programs whose command lines the pages show.

@@ -56,6 +56,7 @@ const PLAN: &[Room] = &[
     room("source",   2, &[FLOOR_0, FLOOR_1, All("file_identity")]),
     room("sink",     2, &[FLOOR_0, FLOOR_1, All("part")]),
     room("rejects",  2, &[FLOOR_0, FLOOR_1, All("part")]),
+    room("ledger",   2, &[FLOOR_0, FLOOR_1]),
 
     // The pipeline knows the traits and not who implements them; observers know neither.
     Room {
@@ -65,7 +66,7 @@ const PLAN: &[Room] = &[
         tests_may_use: &[All("source::memory"), All("sink::memory")],
     },
     room("observe",  3, &[All("record"), All("error"), All("event"), All("outcome"), All("shown"),
-                           All("report"), All("secret")]),
+                           All("report"), All("secret"), Names("ledger")]),
     // Tells others of a run: what observers know, by way of files and servers that are no data.
     room("export",   3, &[FLOOR_0, All("report"), All("part"), All("observe")]),
 

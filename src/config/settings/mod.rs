@@ -7,6 +7,7 @@ use std::time::Duration;
 mod elastic;
 mod export;
 mod files_read;
+mod history;
 mod mysql;
 mod output_file;
 mod reporting;
@@ -16,6 +17,7 @@ mod typing;
 
 pub use self::export::Linger;
 pub use self::files_read::FileRead;
+pub use self::history::ShownOptions;
 pub use self::reporting::{MetricsSettings, Reporting, Summary};
 use super::choices::{Choice, SinkType, SourceType};
 use super::defaults::{
@@ -28,6 +30,7 @@ use super::options::{Theme, parted};
 use super::units;
 use super::written::WrittenOptions;
 use crate::export::ExportSettings;
+use crate::ledger::LedgerSettings;
 use crate::pipeline::{MaxErrors, Minimum};
 use crate::record::ARENA_BYTES_MAX;
 use crate::rejects::RejectPath;
@@ -70,6 +73,9 @@ pub struct Settings {
     pub metrics: MetricsSettings,
     pub export: ExportSettings,
     pub reporting: Reporting,
+    pub ledger: LedgerSettings,
+    /// As they were written, without secrets.
+    pub shown: ShownOptions,
     /// What was passed over among the settings.
     pub warnings: Vec<String>,
 }
@@ -186,6 +192,8 @@ impl OptionReader<'_> {
         let metrics = self.metrics();
         let export = self.export();
         let reporting = self.reporting();
+        let state_dir = self.text("state-dir").map(PathBuf::from).or(state_dir);
+        let ledger = self.ledger(state_dir.as_deref());
         if self.text("rejects").is_some_and(|file| file == "-") {
             self.wrong("rejects", "rejected records go to a file; name one");
         }
@@ -210,12 +218,14 @@ impl OptionReader<'_> {
                 .text("rejects")
                 .map(|named| RejectPath::of_run(&named, &run_id, &today())),
             run_id,
-            state_dir: self.text("state-dir").map(PathBuf::from).or(state_dir),
+            state_dir,
             drain_timeout,
             rows_per_second_max: self.rows_per_second(),
             metrics,
             export,
             reporting,
+            ledger,
+            shown: self.shown_options(),
             warnings: [&self.written.warnings[..], &self.warnings].concat(),
         })
     }

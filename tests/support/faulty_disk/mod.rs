@@ -37,6 +37,8 @@ impl FaultyDisk {
         // What was told of the run before.
         drop(fs::remove_file(self.log()));
         program
+            // Its calls would be counted, in an order of its own.
+            .env("FLOWGAUGE_NO_LEDGER", "true")
             .env("LD_PRELOAD", &self.library)
             .env("DISK_ROOT", fs::canonicalize(workdir.root()).unwrap())
             .env("DISK_FAULTS", faults)

@@ -1,0 +1,138 @@
+//! The row of a run in the ledger: who it is, as its settings say it, and what is said where it is missing.
+
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use super::keep_apart::lone;
+use crate::config::{Settings, SinkSettings};
+use crate::ledger::{BegunRun, FLAG, Ledger, Missing};
+use crate::observe::{Stats, logging};
+use crate::report::{LEDGER_ROUTE, Report, RouteReport};
+use crate::secret::by_name;
+use crate::sink::mysql::Mode;
+
+/// The history of a run that is on.
+#[derive(Default)]
+pub enum History {
+    /// None is wanted.
+    #[default]
+    Off,
+    Kept(Ledger),
+    /// There is no place for it, or it would be another file of the run.
+    Nowhere(Missing),
+}
+
+impl History {
+    /// `is_apart` where the files of the run are known not to meet.
+    pub fn begin(settings: &Settings, stats: &Arc<Stats>, is_apart: bool) -> History {
+        let ledger = &settings.ledger;
+        let Some(path) = &ledger.path else {
+            return match ledger.is_off {
+                true => History::Off,
+                false => History::Nowhere(Missing::because(
+                    "there is no place for it, because HOME is not set; set --state-dir or --ledger",
+                )),
+            };
+        };
+        if !is_apart && lone(settings, FLAG).is_none() {
+            return History::Nowhere(Missing::because("its file is another one of this run"));
+        }
+        let numbers = Arc::clone(stats);
+        History::Kept(Ledger::begin(path, begun(settings, stats), move || numbers.numbers()))
+    }
+
+    /// Whether the run has its row with its end, where one is wanted. What is missing is said in one line.
+    pub fn end(&mut self, report: &Report) -> Option<RouteReport> {
+        let (aim, ended) = match self {
+            History::Off => return None,
+            History::Nowhere(missing) => (String::new(), Err(missing.clone())),
+            History::Kept(ledger) => (ledger.path().display().to_string(), ledger.end(report)),
+        };
+        let reason = ended.err().map(|missing| missing.to_string());
+        if let Some(reason) = &reason {
+            match report.requires_ledger {
+                true => logging::complain(&format!("ledger: incomplete: {reason}")),
+                false => tracing::warn!("ledger: incomplete: {reason}"),
+            }
+        }
+        Some(RouteReport { route: LEDGER_ROUTE, aim, reason })
+    }
+
+    /// Who else was told. What is missing of that is not worth a line.
+    pub fn told(self, reports: &[RouteReport]) {
+        if let History::Kept(ledger) = self
+            && let Err(missing) = ledger.told(reports)
+        {
+            tracing::debug!("ledger: {missing}");
+        }
+    }
+}
+
+fn begun(settings: &Settings, stats: &Stats) -> BegunRun {
+    let started = stats.started_at().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let shown = by_name(&serde_json::json!(settings.shown).to_string());
+    BegunRun {
+        run_id: settings.run_id.clone(),
+        pipeline_id: settings.pipeline_id.clone(),
+        started_at: started.as_secs_f64(),
+        version: env!("CARGO_PKG_VERSION").to_string(),
+        source: settings.source.kind().0.to_string(),
+        sink: settings.sink.kind().0.to_string(),
+        source_name: settings.source_words.clone(),
+        target: target(settings),
+        mode: mode(settings).map(|mode| mode.as_str().to_string()),
+        fingerprint: fingerprint(&shown),
+        settings: shown,
+        expected_interval: settings.metrics.expected_interval,
+        trace_id: std::env::var("TRACEPARENT").ok().as_deref().and_then(trace_id),
+        keep: settings.ledger.keep,
+    }
+}
+
+fn target(settings: &Settings) -> Option<String> {
+    match &settings.sink {
+        SinkSettings::File(file) => file.path.as_ref().map(|path| path.display().to_string()),
+        SinkSettings::Mysql(mysql) => Some(mysql.full_table().to_string()),
+    }
+}
+
+fn mode(settings: &Settings) -> Option<Mode> {
+    match &settings.sink {
+        SinkSettings::File(_) => None,
+        SinkSettings::Mysql(mysql) => mysql.mode,
+    }
+}
+
+/// Of the trace that a scheduler goes on with: `00-TRACE-SPAN-01`.
+fn trace_id(parent: &str) -> Option<String> {
+    let trace = parent.split('-').nth(1)?;
+    let is_id = trace.len() == 32 && trace.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (is_id && trace.bytes().any(|byte| byte != b'0')).then(|| trace.to_ascii_lowercase())
+}
+
+/// FNV-1a, which stays the same from version to version.
+fn fingerprint(settings: &str) -> String {
+    let hash = settings.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_goes_on() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        for (parent, expected) in [
+            (format!("00-{id}-00f067aa0ba902b7-01"), Some(id)),
+            (format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)), None),
+            (String::new(), None),
+            ("00-abc-1-01".to_string(), None),
+        ] {
+            assert_eq!(trace_id(&parent).as_deref(), expected, "{parent}");
+        }
+        assert_eq!(fingerprint("a"), "af63dc4c8601ec8c");
+    }
+}

@@ -1,0 +1,138 @@
+//! The commands that look into the ledger, and what they may be told.
+
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use super::argument;
+use crate::config::options::Opt;
+use crate::config::some_duration;
+
+/// Options of a run that say where the ledger is.
+pub const OF_RUNS: [&str; 4] = ["config", "state-dir", "ledger", "ledger-keep"];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunsAction {
+    List,
+    Show,
+    Prune,
+    Check,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableFormat {
+    Table,
+    Json,
+    Csv,
+}
+
+/// `flowgauge runs`
+#[derive(Clone, Debug)]
+pub struct RunsAsked {
+    pub action: RunsAction,
+    pub run: Option<String>,
+    pub pipelines: Vec<String>,
+    pub last: Option<u64>,
+    pub is_failed_only: bool,
+    pub since: Option<Duration>,
+    pub format: TableFormat,
+}
+
+/// `flowgauge status`
+#[derive(Clone, Debug)]
+pub struct StatusAsked {
+    pub pipelines: Vec<String>,
+    pub is_all: bool,
+}
+
+pub fn runs_command() -> Command {
+    let action = Arg::new("action")
+        .value_name("ACTION")
+        .value_parser(["list", "show", "prune", "check"])
+        .hide_possible_values(true)
+        .help("list (by default), show one run, prune old ones, or check the file");
+    let run = Arg::new("run")
+        .value_name("RUN")
+        .help("Run to show: last (by default), last-1, or the begin of its id");
+    let last = Arg::new("last")
+        .long("last")
+        .value_name("N")
+        .value_parser(value_parser!(u64).range(1..))
+        .help("List so many runs at most [default: 20 in a table, else all]");
+    let since = Arg::new("since")
+        .long("since")
+        .value_name("TIME")
+        .value_parser(some_duration)
+        .help("List runs of so long, such as 7d");
+    let failed = Arg::new("failed")
+        .long("failed")
+        .action(ArgAction::SetTrue)
+        .help("List runs that were not complete");
+    let format = Arg::new("format")
+        .long("format")
+        .value_name("table|json|csv")
+        .value_parser(["table", "json", "csv"])
+        .hide_possible_values(true)
+        .help("How it is printed [default: table]");
+    let command = Command::new("runs").about("List and show runs of the past, or remove old ones");
+    let own = [
+        action,
+        run,
+        pipeline("Runs of this pipeline; may be repeated"),
+        last,
+        since,
+        failed,
+        format,
+    ];
+    command.args(own).args(of_runs(&OF_RUNS))
+}
+
+pub fn status_command() -> Command {
+    let all = Arg::new("all")
+        .long("all")
+        .action(ArgAction::SetTrue)
+        .help("Also pipelines that did not run for 30 days and are not expected to");
+    Command::new("status")
+        .about("Say how each pipeline is; exit code 3 where one failed or is due")
+        .arg(all)
+        .arg(pipeline("This pipeline; may be repeated"))
+        .args(of_runs(&OF_RUNS[..3]))
+}
+
+fn pipeline(help: &'static str) -> Arg {
+    Arg::new("pipeline").long("pipeline").value_name("NAME").action(ArgAction::Append).help(help)
+}
+
+fn of_runs(names: &[&str]) -> Vec<Arg> {
+    names.iter().filter_map(|name| Opt::find(name)).map(argument).collect()
+}
+
+pub fn runs_asked(matches: &ArgMatches) -> RunsAsked {
+    let text = |name| matches.get_one::<String>(name).map(String::as_str);
+    RunsAsked {
+        action: match text("action") {
+            Some("show") => RunsAction::Show,
+            Some("prune") => RunsAction::Prune,
+            Some("check") => RunsAction::Check,
+            _ => RunsAction::List,
+        },
+        run: text("run").map(String::from),
+        pipelines: pipelines(matches),
+        last: matches.get_one("last").copied(),
+        is_failed_only: matches.get_flag("failed"),
+        since: matches.get_one("since").copied(),
+        format: match text("format") {
+            Some("json") => TableFormat::Json,
+            Some("csv") => TableFormat::Csv,
+            _ => TableFormat::Table,
+        },
+    }
+}
+
+pub fn status_asked(matches: &ArgMatches) -> StatusAsked {
+    StatusAsked { pipelines: pipelines(matches), is_all: matches.get_flag("all") }
+}
+
+fn pipelines(matches: &ArgMatches) -> Vec<String> {
+    matches.get_many::<String>("pipeline").into_iter().flatten().cloned().collect()
+}

@@ -1,0 +1,110 @@
+//! Runs that ended without a word: killed, or gone with their machine.
+
+use std::fs;
+use std::path::Path;
+
+use procfs::process::Process;
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use super::missing::Missing;
+use super::opening::open;
+use super::{now, totals};
+
+/// The outcome of such a run.
+pub const LOST: &str = "lost";
+
+pub const REASON: &str =
+    "the process ended without a word: it was killed, or the machine went down";
+
+/// A run writes every 5 s; one that is this late is looked after.
+pub const SILENT_S: f64 = 60.0;
+
+/// Of a run elsewhere, whose process cannot be seen from here.
+const SILENT_ELSEWHERE_S: f64 = 900.0;
+
+/// What is known of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Ended,
+    Running,
+    /// Its process is gone, which is not written yet.
+    Killed,
+}
+
+/// Who would have to be there for a run to be on.
+pub struct RunProcess<'a> {
+    pub host: &'a str,
+    pub pid: i64,
+    pub heartbeat_at: f64,
+}
+
+impl RunProcess<'_> {
+    pub fn is_gone(&self, now: f64) -> bool {
+        if self.host != host() {
+            return now - self.heartbeat_at > SILENT_ELSEWHERE_S;
+        }
+        let Ok(pid) = i32::try_from(self.pid) else { return true };
+        match Process::new(pid).and_then(|process| process.stat()) {
+            Err(procfs::ProcError::NotFound(_)) => true,
+            Err(_) => false,
+            // Another one may have its number by now, as the first process of a container always has.
+            Ok(stat) => {
+                let started = procfs::boot_time_secs().ok().map(|boot| {
+                    boot as f64 + stat.starttime as f64 / procfs::ticks_per_second() as f64
+                });
+                // The kernel knows the time of its start to the second.
+                let is_another = started.is_some_and(|at| at > self.heartbeat_at + 2.0);
+                stat.state == 'Z' || is_another
+            }
+        }
+    }
+}
+
+/// The name of this machine.
+pub fn host() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim_end().to_string()
+}
+
+/// Writes once what became of runs that are lost, and says how many those are.
+pub fn mark(connection: &Connection, now: f64) -> rusqlite::Result<usize> {
+    let silent: Vec<(String, String, String, i64, f64)> = connection
+        .prepare_cached(
+            "SELECT run_id, pipeline_id, host, pid, heartbeat_at FROM runs
+             WHERE outcome IS NULL AND heartbeat_at < ?1",
+        )?
+        .query_map([now - SILENT_S], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut lost = 0;
+    for (run_id, pipeline_id, host, pid, heartbeat_at) in silent {
+        if !(RunProcess { host: &host, pid, heartbeat_at }).is_gone(now) {
+            continue;
+        }
+        connection
+            .prepare_cached(
+                "UPDATE runs SET outcome = ?2, finished_at = heartbeat_at, error = ?3 WHERE run_id = ?1",
+            )?
+            .execute(params![run_id, LOST, REASON])?;
+        totals::raise(connection, &pipeline_id, LOST, heartbeat_at)?;
+        lost += 1;
+    }
+    Ok(lost)
+}
+
+/// The same in a ledger that is there, for who looks into it.
+pub fn write_lost(path: &Path) -> Result<usize, Missing> {
+    if !path.exists() {
+        return Ok(0);
+    }
+    let mut connection = open(path)?;
+    mark_in(&mut connection).map_err(|cause| Missing::from(cause).of(path))
+}
+
+fn mark_in(connection: &mut Connection) -> rusqlite::Result<usize> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let lost = mark(&transaction, now())?;
+    transaction.commit()?;
+    Ok(lost)
+}

@@ -1,0 +1,265 @@
+//! The one thread of a run that owns the connection. It asks for numbers when it wants them, so that nobody
+//! waits for it but the end of the run, and that not for long.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::{Connection, InterruptHandle, Transaction, TransactionBehavior};
+
+use super::damage::make_room;
+use super::missing::Missing;
+use super::opening::open;
+use super::pruning::{IN_PASSING_MAX, prune_some};
+use super::queries::PipelineHistory;
+use super::recording::{self, EndedRun, cpu_seconds};
+use super::{BegunRun, lost, now};
+use crate::report::{Report, RouteReport, RunNumbers};
+
+/// How old the last sign of life of a run is at most, while it lives.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// What the end of a run waits for its ledger.
+const END_MAX: Duration = Duration::from_secs(2);
+
+/// And for the file to be put in order behind the last row, which the next run would do as well.
+const CLOSE_MAX: Duration = Duration::from_millis(200);
+
+type Numbers = Box<dyn Fn() -> RunNumbers + Send>;
+
+/// The ledger of a run that is on.
+pub struct Ledger {
+    words: Sender<LastWord>,
+    #[allow(dead_code)]
+    past: Receiver<PipelineHistory>,
+    interrupt: Arc<Mutex<Option<InterruptHandle>>>,
+    path: PathBuf,
+}
+
+/// What the run says of its end.
+enum LastWord {
+    Ended(Box<EndedRun>, Answer),
+    /// And who was told of it.
+    Told(Vec<RouteReport>, Answer),
+}
+
+type Answer = Sender<Result<(), Missing>>;
+
+impl Ledger {
+    /// Begins the row of a run, on a thread of its own: a disk that hangs does not hold up the run.
+    pub fn begin(
+        path: &Path,
+        run: BegunRun,
+        numbers: impl Fn() -> RunNumbers + Send + 'static,
+    ) -> Ledger {
+        let (words, last_words) = channel();
+        let (tell_past, past) = channel();
+        let interrupt = Arc::default();
+        let writer = Writer {
+            path: path.to_path_buf(),
+            run,
+            numbers: Box::new(numbers),
+            cpu_before: cpu_seconds(),
+            past: Some(tell_past),
+            interrupt: Arc::clone(&interrupt),
+            inode: None,
+            connection: Err(Missing::because("it was not opened in time")),
+        };
+        // Without a thread nobody answers at the end, which says that it is missing.
+        let _ = thread::Builder::new()
+            .name("ledger".to_string())
+            .spawn(move || writer.run(&last_words));
+        Ledger { words, past, interrupt, path: path.to_path_buf() }
+    }
+
+    /// What is known of the pipeline from before this run, if it is known soon. To be asked once, by who
+    /// compares a run with those before.
+    #[allow(dead_code)]
+    pub fn past(&self, wait: Duration) -> Option<PipelineHistory> {
+        self.past.recv_timeout(wait).ok()
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes how it ended, within 2 s.
+    pub fn end(&self, report: &Report) -> Result<(), Missing> {
+        let (answer, answers) = channel();
+        self.say(LastWord::Ended(Box::new(EndedRun::of(report)), answer), &answers)
+    }
+
+    /// Writes who was told of it, and has the file put in order.
+    pub fn told(self, reports: &[RouteReport]) -> Result<(), Missing> {
+        let (answer, answers) = channel();
+        let written = self.say(LastWord::Told(reports.to_vec(), answer), &answers);
+        if written.is_ok() {
+            // It says no more, and is gone when the file is closed.
+            let _ = answers.recv_timeout(CLOSE_MAX);
+        }
+        written
+    }
+
+    fn say(&self, word: LastWord, answers: &Receiver<Result<(), Missing>>) -> Result<(), Missing> {
+        let late = || Missing::because("it was not written in time").of(&self.path);
+        self.words.send(word).map_err(|_| late())?;
+        answers.recv_timeout(END_MAX).unwrap_or_else(|_| {
+            let interrupt = self.interrupt.lock().unwrap_or_else(PoisonError::into_inner);
+            interrupt.iter().for_each(InterruptHandle::interrupt);
+            Err(late())
+        })
+    }
+}
+
+struct Writer {
+    path: PathBuf,
+    run: BegunRun,
+    numbers: Numbers,
+    cpu_before: f64,
+    past: Option<Sender<PipelineHistory>>,
+    interrupt: Arc<Mutex<Option<InterruptHandle>>>,
+    /// Of the file that is open.
+    inode: Option<u64>,
+    /// Of a ledger in which the run has its row, or why there is none.
+    connection: Result<Connection, Missing>,
+}
+
+impl Writer {
+    fn run(mut self, words: &Receiver<LastWord>) {
+        self.begin();
+        let mut has_ended = false;
+        loop {
+            match words.recv_timeout(HEARTBEAT) {
+                Err(RecvTimeoutError::Timeout) if has_ended => {}
+                Err(RecvTimeoutError::Timeout) => self.heartbeat(),
+                // Whoever had it is gone. Without an end it will be found lost.
+                Err(RecvTimeoutError::Disconnected) => return,
+                Ok(LastWord::Ended(run, answer)) => {
+                    has_ended = true;
+                    let _ = answer.send(self.end(&run));
+                }
+                Ok(LastWord::Told(reports, answer)) => {
+                    let _ = answer.send(self.told(&reports));
+                    // Here the file is put in order, and then the answer is let go.
+                    self.connection = Err(Missing::because("it is closed"));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self) {
+        self.connection = Err(Missing::because("it is opened anew"));
+        let mut begun = self.opened();
+        if let Err(missing) = &begun
+            && make_room(&self.path, missing).unwrap_or_default()
+        {
+            begun = self.opened();
+        }
+        self.connection = begun;
+    }
+
+    fn opened(&mut self) -> Result<Connection, Missing> {
+        let mut connection = open(&self.path)?;
+        self.inode = inode(&self.path);
+        *self.interrupt.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(connection.get_interrupt_handle());
+        let past = in_transaction(&mut connection, |transaction| {
+            lost::mark(transaction, now())?;
+            let past = PipelineHistory::of(transaction, &self.run.pipeline_id)?;
+            recording::begin(transaction, &self.run, now())?;
+            Ok(past)
+        });
+        let past = past.map_err(|cause| Missing::from(cause).of(&self.path))?;
+        if let Some(tell) = self.past.take() {
+            let _ = tell.send(past);
+        }
+        // What is left of it the next run removes.
+        let pruned = in_transaction(&mut connection, |transaction| {
+            prune_some(transaction, self.run.keep, None, IN_PASSING_MAX, now())
+        });
+        if let Err(cause) = pruned {
+            tracing::debug!("the ledger was not pruned: {cause}");
+        }
+        Ok(connection)
+    }
+
+    /// Begins again where there is hope, and where somebody has removed or replaced the file: what is
+    /// written into one without a name is gone with the process.
+    fn begin_anew_if_needed(&mut self) {
+        let is_gone = self.connection.is_ok() && inode(&self.path) != self.inode;
+        if is_gone {
+            tracing::warn!(
+                "the ledger '{}' was removed while the run was on; it is begun anew",
+                self.path.display()
+            );
+        }
+        if is_gone || self.connection.as_ref().is_err_and(|missing| missing.may_pass) {
+            self.begin();
+        }
+    }
+
+    fn heartbeat(&mut self) {
+        self.begin_anew_if_needed();
+        let (numbers, cpu_s) = ((self.numbers)(), self.cpu_s());
+        let Ok(connection) = &mut self.connection else { return };
+        let written = in_transaction(connection, |transaction| {
+            recording::heartbeat(transaction, &self.run, &numbers, cpu_s, now())
+        });
+        if let Err(cause) = written {
+            tracing::debug!("the ledger was not written: {cause}");
+        }
+    }
+
+    fn end(&mut self, ended: &EndedRun) -> Result<(), Missing> {
+        self.begin_anew_if_needed();
+        let mut written = self.write_end(ended);
+        if written.as_ref().is_err_and(|missing| missing.is_damage) {
+            self.begin();
+            written = self.write_end(ended);
+        }
+        written
+    }
+
+    fn write_end(&mut self, ended: &EndedRun) -> Result<(), Missing> {
+        let cpu_s = self.cpu_s();
+        let connection = self.connection.as_mut().map_err(|missing| missing.clone())?;
+        let written = in_transaction(connection, |transaction| {
+            // The file may have been replaced, or the row removed, since it began.
+            recording::begin(transaction, &self.run, now())?;
+            recording::end(transaction, &self.run, ended, cpu_s, now())
+        });
+        written.map_err(|cause| Missing::from(cause).of(&self.path))
+    }
+
+    fn told(&mut self, reports: &[RouteReport]) -> Result<(), Missing> {
+        let connection = self.connection.as_mut().map_err(|missing| missing.clone())?;
+        let written = in_transaction(connection, |transaction| {
+            recording::told(transaction, &self.run.run_id, reports)
+        });
+        written.map_err(|cause| Missing::from(cause).of(&self.path))
+    }
+
+    fn cpu_s(&self) -> f64 {
+        (cpu_seconds() - self.cpu_before).max(0.0)
+    }
+}
+
+fn inode(path: &Path) -> Option<u64> {
+    fs::metadata(path).ok().map(|found| found.ino())
+}
+
+/// One that turns from reading to writing in its middle could be refused for ever.
+fn in_transaction<T>(
+    connection: &mut Connection,
+    write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let written = write(&transaction)?;
+    transaction.commit()?;
+    Ok(written)
+}
