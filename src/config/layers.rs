@@ -89,7 +89,8 @@ pub fn ledger_place(
     if let Some(file) = &layers.file {
         let named = pipeline.filter(|name| file.names().any(|known| known == *name));
         // What is wrong with other options is no matter here.
-        let layer = file.layer(named, &written, layers.chosen, &process_variable, &mut Mistakes::default());
+        let layer =
+            file.layer(named, &written, layers.chosen, &process_variable, &mut Mistakes::default());
         written.fall_back_on(layer);
     }
     written.map(|option, text| named_after(pipeline.unwrap_or(PIPELINE_ID), option, text));
