@@ -1,6 +1,7 @@
 //! Who is let in: accepts connections, finds each a place, and ends them all when the server stops.
 
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,13 +22,13 @@ pub async fn accept(listener: TcpListener, site: Arc<Site>, mut stopping: watch:
     let places = Arc::new(Places::default());
     let mut connections = JoinSet::new();
     loop {
-        let (stream, place, evicted) = tokio::select! {
+        let (stream, from, place, evicted) = tokio::select! {
             _ = stopping.changed() => break,
             next = next(&listener, &places) => next,
         };
         while connections.try_join_next().is_some() {}
         let (site, stopping, place) = (Arc::clone(&site), stopping.clone(), Arc::new(place));
-        connections.spawn(Connection { site, place, evicted, stopping }.serve(stream));
+        connections.spawn(Connection { site, place, from, evicted, stopping }.serve(stream));
         // The new one may have asked already.
         tokio::task::yield_now().await;
     }
@@ -37,10 +38,10 @@ pub async fn accept(listener: TcpListener, site: Arc<Site>, mut stopping: watch:
 }
 
 /// The next connection, with its place.
-async fn next(listener: &TcpListener, places: &Arc<Places>) -> (TcpStream, Place, Evicted) {
-    let stream = loop {
+async fn next(listener: &TcpListener, places: &Arc<Places>) -> (TcpStream, IpAddr, Place, Evicted) {
+    let (stream, from) = loop {
         match listener.accept().await {
-            Ok((stream, _)) => break stream,
+            Ok((stream, address)) => break (stream, address.ip()),
             // This one is gone; another may be there.
             Err(error)
                 if matches!(
@@ -54,7 +55,7 @@ async fn next(listener: &TcpListener, places: &Arc<Places>) -> (TcpStream, Place
     };
     loop {
         match places.offer(Instant::now()) {
-            Offer::Place(place, evicted) => return (stream, place, evicted),
+            Offer::Place(place, evicted) => return (stream, from, place, evicted),
             Offer::NotBefore(Some(then)) => tokio::select! {
                 () = sleep_until(then.into()) => {}
                 () = places.changed() => {}

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,6 +62,7 @@ pub struct Site {
 pub struct Connection {
     pub site: Arc<Site>,
     pub place: Arc<Place>,
+    pub from: IpAddr,
     pub evicted: Evicted,
     pub stopping: watch::Receiver<()>,
 }
@@ -114,12 +116,12 @@ impl Connection {
     {
         let progress = Arc::new(Progress::new(Arc::clone(&self.place)));
         let stream = Watched::new(stream, Arc::clone(&progress));
-        let (site, asked) = (Arc::clone(&self.site), Arc::clone(&progress));
+        let (site, asked, from) = (Arc::clone(&self.site), Arc::clone(&progress), self.from);
         let service = service_fn(move |request| {
             let (site, progress) = (Arc::clone(&site), Arc::clone(&asked));
             let answering = async move {
                 progress.asked();
-                let Answer { response, end, is_final } = site.answer(&request).await;
+                let Answer { response, end, is_final } = site.answer(&request, from).await;
                 progress.answered(end, is_final);
                 Ok::<_, Infallible>(response)
             };
@@ -226,7 +228,7 @@ impl Answer {
 }
 
 impl Site {
-    async fn answer(&self, request: &Request<Incoming>) -> Answer {
+    async fn answer(&self, request: &Request<Incoming>, from: IpAddr) -> Answer {
         let host = match head::host_of(request) {
             Ok(host) => host,
             Err(fault) => return Answer::said(fault.status(), &fault.to_string()),
@@ -237,7 +239,8 @@ impl Site {
         if let Some(users) = &self.protection.users {
             let mut said = request.headers().get_all(AUTHORIZATION).iter();
             let one = said.next().filter(|_| said.next().is_none());
-            let (status, line, end) = match users.admit(one.and_then(|it| it.to_str().ok())).await {
+            let said = one.and_then(|said| said.to_str().ok());
+            let (status, line, end) = match users.admit(from, said).await {
                 Admission::Admitted => return self.page(request),
                 Admission::Refused => {
                     (StatusCode::UNAUTHORIZED, WHO_ARE_YOU, ConnectionEnd::Unauthorized)

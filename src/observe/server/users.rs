@@ -1,9 +1,11 @@
 //! Who may ask: basic authentication with bcrypt, as the exporters of Prometheus have it.
 //!
-//! Checking a password is made to take long. So it is done on a thread of its own, one at a time, for a
-//! few who wait; what was right once, and what was wrong lately, is known and costs nothing.
+//! Checking a password is made to take long. So it is done on a thread of its own, one at a time and in the
+//! order in which they came; what was right once, and what was wrong lately, is known and costs nothing. Until a
+//! scraper is known it waits for those before it, of whom no address can have more than a part.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
@@ -14,8 +16,9 @@ use ring::rand::SystemRandom;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-/// More would wait longer than a scrape lasts.
-const WAITING_MAX: usize = 16;
+/// They fit the places that there are. More would wait longer than a scrape lasts.
+const WAITING_MAX: usize = 96;
+const WAITING_OF_ADDRESS_MAX: usize = 48;
 /// Wrong ones that are remembered: misconfigured clients say the same again and again.
 const WRONG_MAX: usize = 64;
 const COST_MIN: u32 = 4;
@@ -36,8 +39,7 @@ pub struct Users {
     /// For tags of credentials, so that no password stays in memory.
     key: hmac::Key,
     known: Mutex<Known>,
-    /// Held by those who wait or are checked.
-    waiting: Arc<Semaphore>,
+    waiting: Mutex<HashMap<IpAddr, usize>>,
     /// Held by the one that is checked.
     checking: Arc<Semaphore>,
 }
@@ -59,13 +61,13 @@ impl Users {
             hashes,
             key,
             known: Mutex::default(),
-            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
+            waiting: Mutex::default(),
             checking: Arc::new(Semaphore::new(1)),
         })
     }
 
     /// `authorization` is what the header says, if there is exactly one.
-    pub async fn admit(&self, authorization: Option<&str>) -> Admission {
+    pub async fn admit(&self, from: IpAddr, authorization: Option<&str>) -> Admission {
         let Some(Credentials { user, password }) = authorization.and_then(Credentials::parse)
         else {
             return Admission::Refused;
@@ -75,9 +77,7 @@ impl Users {
         if let Some(known) = self.known(&user, &tagged) {
             return known;
         }
-        let Ok(_waiting) = Arc::clone(&self.waiting).try_acquire_owned() else {
-            return Admission::Busy;
-        };
+        let Some(_waiting) = self.wait(from) else { return Admission::Busy };
         let Ok(checking) = Arc::clone(&self.checking).acquire_owned().await else {
             return Admission::Busy;
         };
@@ -95,6 +95,18 @@ impl Users {
         let is_right = checked.await.unwrap_or(false) && is_somebody;
         self.learn(user, &tagged, is_right);
         if is_right { Admission::Admitted } else { Admission::Refused }
+    }
+
+    fn wait(&self, from: IpAddr) -> Option<Waiting<'_>> {
+        let from = neighbourhood(from);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: usize = waiting.values().sum();
+        let of_address = waiting.entry(from).or_default();
+        if all >= WAITING_MAX || *of_address >= WAITING_OF_ADDRESS_MAX {
+            return None;
+        }
+        *of_address += 1;
+        Some(Waiting { users: self, from })
     }
 
     fn known(&self, user: &str, tagged: &[u8]) -> Option<Admission> {
@@ -120,6 +132,32 @@ impl Users {
     }
 }
 
+/// One who waits or is checked.
+struct Waiting<'a> {
+    users: &'a Users,
+    from: IpAddr,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.users.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = waiting.get_mut(&self.from) {
+            *count -= 1;
+        }
+        waiting.retain(|_, count| *count > 0);
+    }
+}
+
+/// Whoever has one address of IPv6 has all those that begin alike.
+fn neighbourhood(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))
+        }
+    }
+}
+
 struct Credentials {
     user: String,
     password: String,
@@ -141,6 +179,8 @@ impl Credentials {
 mod tests {
     use super::*;
 
+    const HERE: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+
     fn users() -> Users {
         let hashes = [("a", "one"), ("b", "two:three")]
             .map(|(user, password)| (user.to_string(), bcrypt::hash(password, 4).unwrap()));
@@ -157,48 +197,72 @@ mod tests {
         // Twice, because the second time they are known.
         for _ in 0..2 {
             for right in ["a:one", "b:two:three"] {
-                assert_eq!(users.admit(Some(&basic(right))).await, Admission::Admitted, "{right}");
+                assert_eq!(
+                    users.admit(HERE, Some(&basic(right))).await,
+                    Admission::Admitted,
+                    "{right}"
+                );
             }
             for wrong in ["a:two:three", "a:", "a", ":one", "", "c:one", "A:one", "a:one\n"] {
-                assert_eq!(users.admit(Some(&basic(wrong))).await, Admission::Refused, "{wrong}");
+                assert_eq!(
+                    users.admit(HERE, Some(&basic(wrong))).await,
+                    Admission::Refused,
+                    "{wrong}"
+                );
             }
             for header in [None, Some(""), Some("Basic"), Some("Bearer YTpvbmU="), Some("Basic %")]
             {
-                assert_eq!(users.admit(header).await, Admission::Refused, "{header:?}");
+                assert_eq!(users.admit(HERE, header).await, Admission::Refused, "{header:?}");
             }
         }
-        assert_eq!(users.admit(Some("bASIC YTpvbmU=")).await, Admission::Admitted);
+        assert_eq!(users.admit(HERE, Some("bASIC YTpvbmU=")).await, Admission::Admitted);
     }
 
     #[tokio::test]
     async fn a_right_one_is_not_held_up_by_wrong_ones() {
         let users = Arc::new(users());
-        assert_eq!(users.admit(Some(&basic("a:one"))).await, Admission::Admitted);
+        assert_eq!(users.admit(HERE, Some(&basic("a:one"))).await, Admission::Admitted);
         // Nobody can be checked now.
         let checking = Arc::clone(&users.checking).acquire_owned().await.unwrap();
-        let wrong: Vec<_> = (0..WAITING_MAX)
-            .map(|number| {
-                let users = Arc::clone(&users);
-                let said = basic(&format!("a:{number}"));
-                tokio::spawn(async move { users.admit(Some(&said)).await })
-            })
-            .collect();
-        while users.waiting.available_permits() > 0 {
+        let ask = |from: IpAddr, said: String| {
+            let users = Arc::clone(&users);
+            tokio::spawn(async move { users.admit(from, Some(&basic(&said))).await })
+        };
+        let wrong: Vec<_> =
+            (0..WAITING_OF_ADDRESS_MAX).map(|number| ask(HERE, format!("a:{number}"))).collect();
+        let waiting = || users.waiting.lock().unwrap().values().sum::<usize>();
+        while waiting() < WAITING_OF_ADDRESS_MAX {
             tokio::task::yield_now().await;
         }
-        assert_eq!(users.admit(Some(&basic("a:another"))).await, Admission::Busy);
-        assert_eq!(users.admit(Some(&basic("a:one"))).await, Admission::Admitted);
+        // Nor waited for, of this address; one that is known does not wait.
+        assert_eq!(ask(HERE, "a:another".to_string()).await.unwrap(), Admission::Busy);
+        assert_eq!(ask(HERE, "a:one".to_string()).await.unwrap(), Admission::Admitted);
+        let other = ask(IpAddr::from([192, 0, 2, 1]), "b:two:three".to_string());
+        while waiting() == WAITING_OF_ADDRESS_MAX {
+            tokio::task::yield_now().await;
+        }
         drop(checking);
         for wrong in wrong {
             assert_eq!(wrong.await.unwrap(), Admission::Refused);
         }
+        assert_eq!(other.await.unwrap(), Admission::Admitted);
+        assert!(users.waiting.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn addresses_that_begin_alike_are_one() {
+        let of = |address: &str| neighbourhood(address.parse().unwrap());
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
+        assert_ne!(of("2001:db8:0:1::1"), of("2001:db8::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("192.0.2.2"), of("192.0.2.1"));
     }
 
     #[tokio::test]
     async fn wrong_ones_are_remembered_within_bounds() {
         let users = users();
         for number in 0..WRONG_MAX + 8 {
-            users.admit(Some(&basic(&format!("a:{number}")))).await;
+            users.admit(HERE, Some(&basic(&format!("a:{number}")))).await;
         }
         let known = users.known.lock().unwrap();
         assert_eq!((known.wrong.len(), known.right.len()), (WRONG_MAX, 0));
