@@ -2,6 +2,7 @@
 
 pub mod help;
 pub mod history;
+mod metrics_page;
 pub mod page;
 mod pipeline_names;
 
@@ -18,9 +19,10 @@ use self::history::{
 };
 use self::page::Page;
 use self::pipeline_names::LISTING;
+use crate::command::metrics::MetricsPage;
 use crate::config::options::{OPTIONS, Opt, Takes};
 use crate::config::shell_expansion::repeat_flags;
-use crate::config::{OptionOrigin, Which, WrittenOptions};
+use crate::config::{OptionOrigin, WrittenOptions};
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -38,6 +40,8 @@ pub enum Asked {
     },
     /// What is printed about the program itself.
     Page(Page),
+    /// What is printed about metrics.
+    Metrics(MetricsPage),
     /// The JSON schema of configuration files.
     Schema,
     /// What the ledger has of runs before; of the options only where it is.
@@ -49,6 +53,15 @@ pub enum Asked {
         asked: StatusAsked,
         written: WrittenOptions,
     },
+}
+
+/// Which pipelines are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// What stands outside of `[pipelines]`.
+    Unnamed,
+    Named(String),
+    All,
 }
 
 const ABOUT: &str = "Moves records from Elasticsearch, CSV or JSON lines into MySQL or files, for scheduled runs, and measures every step";
@@ -148,6 +161,7 @@ pub fn command() -> Command {
             Command::new("schema")
                 .about("Print the JSON schema of configuration files, for editors"),
         )
+        .subcommand(metrics_page::command())
 }
 
 /// What is read: the same with help in a layout of our own, and what completions ask.
@@ -266,6 +280,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, cla
             Asked::Page(Page::Completions(*shell.expect("clap requires it")))
         }
         Some(("schema", _)) => Asked::Schema,
+        Some((metrics_page::NAME, matches)) => Asked::Metrics(metrics_page::read(matches)?),
         Some(("man", matches)) => Asked::Page(match matches.get_one::<PathBuf>("out") {
             Some(folder) => Page::Manuals(folder.clone()),
             None => Page::Manual(matches.get_one::<String>("verb").cloned()),

@@ -165,6 +165,72 @@ impl Operation {
     }
 }
 
+/// What a database is asked while rows are written: a closed list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SqlOperation {
+    /// With what makes the session ready.
+    Connect,
+    LoadData,
+    InsertRows,
+    /// Rows from a temporary table into the table.
+    MergeRows,
+    /// Of a few bytes: the epoch, the token, the definition of the table.
+    Statement,
+    Commit,
+}
+
+impl SqlOperation {
+    pub const ALL: [SqlOperation; 6] = [
+        SqlOperation::Connect,
+        SqlOperation::LoadData,
+        SqlOperation::InsertRows,
+        SqlOperation::MergeRows,
+        SqlOperation::Statement,
+        SqlOperation::Commit,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SqlOperation::Connect => "connect",
+            SqlOperation::LoadData => "load_data",
+            SqlOperation::InsertRows => "insert_rows",
+            SqlOperation::MergeRows => "merge_rows",
+            SqlOperation::Statement => "statement",
+            SqlOperation::Commit => "commit",
+        }
+    }
+}
+
+/// What a server gives us for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerResource {
+    HttpRequest,
+    SqlConnection,
+}
+
+impl ServerResource {
+    pub const COUNT: usize = ServerResource::SqlConnection as usize + 1;
+}
+
+/// Told when it is taken, and when it is given back, however that comes.
+pub struct ResourceGuard {
+    observer: Arc<dyn Observer>,
+    resource: ServerResource,
+}
+
+impl ResourceGuard {
+    pub fn new(observer: &Arc<dyn Observer>, resource: ServerResource) -> ResourceGuard {
+        observer.notice(&Event::Took(resource));
+        ResourceGuard { observer: Arc::clone(observer), resource }
+    }
+}
+
+impl Drop for ResourceGuard {
+    fn drop(&mut self) {
+        self.observer.notice(&Event::GaveBack(self.resource));
+    }
+}
+
 /// A change of the target's shape: a closed list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SchemaOperation {
@@ -273,7 +339,16 @@ pub enum Event {
     Requested {
         operation: Operation,
         code: Option<u16>,
+        /// Until its answer began.
+        took: Duration,
     },
+    /// A database answered, or failed.
+    Queried {
+        operation: SqlOperation,
+        took: Duration,
+    },
+    Took(ServerResource),
+    GaveBack(ServerResource),
     /// The shape of the target was changed, or could not be.
     SchemaChanged {
         operation: SchemaOperation,

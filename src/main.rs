@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use flowgauge::program::{
     Asked, LAST_LINES_MAX, Outcome, check, complain, driver_buffers, is_told_by_environment,
-    panics, parse, run, runs, schema, signals, standard_error, status, texts, usage,
+    metrics, panics, parse, run, runs, schema, signals, standard_error, status, texts, usage,
 };
 
 /// The allocator of glibc keeps what was given back of large blocks, and puts no bound to it.
@@ -38,6 +38,7 @@ fn asked() -> Outcome {
         Ok(Asked::Runs { asked, written }) => runs::run(&asked, written),
         Ok(Asked::Status { asked, written }) => status::run(&asked, written),
         Ok(Asked::Page(page)) => texts::print_page(&page),
+        Ok(Asked::Metrics(page)) => metrics::print_metrics(&page),
         Ok(Asked::Schema) => schema::print_schema(),
     }
 }

@@ -58,6 +58,7 @@ pub struct RejectFile {
     kept: u64,
     /// Lines could not be written once. What was then not written is still in `lines`.
     has_failed: bool,
+    run_id: String,
 }
 
 /// Lines are written together up to this.
@@ -72,15 +73,15 @@ pub const FLAG: &str = "rejects";
 impl RejectFile {
     /// Creates the hidden file of a name that was given, so that a place that cannot be written is known
     /// before anything is read.
-    pub fn named(named: &RejectPath) -> Result<RejectFile> {
+    pub fn named(named: &RejectPath, run_id: &str) -> Result<RejectFile> {
         let path = named.path();
         match named.is_of_each_run() {
             true => {
-                let file = RejectFile::create(path, Keep::WhenNeeded)?;
+                let file = RejectFile::create(path, Keep::WhenNeeded, run_id)?;
                 sweep(directory(path), |name| named.fits(name));
                 Ok(file)
             }
-            false => RejectFile::create(path, Keep::Always),
+            false => RejectFile::create(path, Keep::Always, run_id),
         }
     }
 
@@ -92,15 +93,36 @@ impl RejectFile {
                 .because(cause)
                 .help("choose another place with --rejects or --state-dir")
         })?;
-        let file = RejectFile::create(&path, Keep::WhenNeeded)?;
+        let file = RejectFile::create(&path, Keep::WhenNeeded, run_id)?;
         sweep(directory, is_of_a_run);
         Ok(file)
     }
 
-    fn create(path: &Path, keep: Keep) -> Result<RejectFile> {
+    fn create(path: &Path, keep: Keep, run_id: &str) -> Result<RejectFile> {
         let part = PartFile::create(path, POLICY)?;
-        let (path, lines) = (path.to_path_buf(), Vec::new());
-        Ok(RejectFile { path, part, lines, waiting: 0, keep, kept: 0, has_failed: false })
+        let (path, lines, run_id) = (path.to_path_buf(), Vec::new(), run_id.to_string());
+        Ok(RejectFile { path, part, lines, waiting: 0, keep, kept: 0, has_failed: false, run_id })
+    }
+
+    /// For somebody else has put something under the name since the run began. What ends in the id of the run is
+    /// no input of the next one, whose pattern most likely has the ending of the name.
+    fn publish_beside(&mut self, refusal: Error) -> Result<Option<PathBuf>> {
+        let taken = self.path.display();
+        if self.kept == 0 {
+            tracing::warn!(
+                "'{taken}' was put there by somebody else; this run has rejected nothing"
+            );
+            return Ok(self.discard());
+        }
+        let Ok(path) = self.part.publish_beside(&format!(".{}", self.run_id)) else {
+            return Err(refusal);
+        };
+        tracing::warn!(
+            "'{taken}' was put there by somebody else; the rejected records of this run are in '{}'",
+            path.display()
+        );
+        self.path = path;
+        Ok(self.found())
     }
 
     fn found(&self) -> Option<PathBuf> {
@@ -207,8 +229,10 @@ impl RejectLog for RejectFile {
         if self.kept == 0 && self.keep == Keep::WhenNeeded {
             return Ok(self.discard());
         }
-        self.part.publish()?;
-        Ok(self.found())
+        match self.part.publish() {
+            Err(refusal) if self.part.is_name_taken() => self.publish_beside(refusal),
+            published => published.map(|_| self.found()),
+        }
     }
 
     fn discard(&mut self) -> Option<PathBuf> {

@@ -1,6 +1,6 @@
 //! A password or token: never printed, and only handed out where it is asked for by that name. And
-//! values that came from variables of the environment, of which any may be one: they are shown by the
-//! names of their variables.
+//! values that came from variables of the environment into options that may hold one: they are shown by
+//! the names of their variables.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -49,17 +49,24 @@ pub fn show_by_name(value: &str, name: &str) {
     }
     let is_word = ["true", "false", "null"].contains(&value);
     let is_common = value.len() < UNCOMMON_BYTES_MIN || is_word || value.parse::<f64>().is_ok();
-    let json = serde_json::Value::from(value).to_string();
-    // As it stands by itself, in a line, and in a document of JSON.
-    let forms = [value, &Line(value).to_string(), &json[1..json.len() - 1]].map(String::from);
     let mut variables = VARIABLES.write().unwrap_or_else(PoisonError::into_inner);
-    for value in forms {
+    for value in forms(value) {
         let variable = NamedValue { value, shown: format!("${{{name}}}"), is_common };
         if !variables.contains(&variable) {
             variables.push(variable);
         }
     }
     variables.sort_by_key(|variable| Reverse(variable.value.len()));
+}
+
+/// As it stands by itself, in a line, in a document of JSON, and in a line of one.
+fn forms(value: &str) -> [String; 4] {
+    let json = |text: &str| {
+        let quoted = serde_json::Value::from(text).to_string();
+        quoted[1..quoted.len() - 1].to_string()
+    };
+    let line = Line(value).to_string();
+    [value.to_string(), json(value), json(&line), line]
 }
 
 /// The text with such values by their names. Common ones are replaced where they stand alone in quotes.
@@ -117,6 +124,11 @@ mod tests {
         ] {
             assert_eq!(named(text, &variables), expected);
         }
+    }
+
+    #[test]
+    fn a_value_is_known_however_it_is_escaped() {
+        assert_eq!(forms("a\nb\""), ["a\nb\"", "a\\nb\\\"", "a\\\\nb\\\"", "a\\nb\""]);
     }
 
     #[test]

@@ -159,4 +159,10 @@ mod suite {
     mod fewest_records;
     // What machines read of a run: the log as JSON, the journal, the summary.
     mod machine_logs;
+    // What the servers at both ends cost.
+    mod server_costs;
+    // The metrics server and its clients: silent ones, passwords, TLS, gzip.
+    mod metrics_server;
+    // The catalogue, alert rules and a scrape configuration, as they are printed.
+    mod metrics_pages;
 }

@@ -1,5 +1,5 @@
 //! Whether a run writes a backup - documents of an index, whole, as JSON lines - and what restores its
-//! dates.
+//! dates and bytes.
 
 use crate::config::options::Opt;
 use crate::config::{Settings, SinkSettings, SourceSettings};
@@ -19,10 +19,15 @@ pub fn restore(settings: &Settings, source: &dyn Source) -> Option<Restore> {
 
 fn types_of(fields: &[Field]) -> Restore {
     let mut restore = Restore::default();
-    for field in fields.iter().filter(|field| field.kind == FieldKind::Time) {
+    for field in fields {
+        let untold = match field.kind {
+            FieldKind::Time => &mut restore.untold_dates,
+            FieldKind::Base64 => &mut restore.untold_bytes,
+            _ => continue,
+        };
         match option(field) {
             Some(option) => restore.types.push(option),
-            None => restore.untold.push(format!("'{}'", field.name.escape_debug())),
+            None => untold.push(format!("'{}'", field.name.escape_debug())),
         }
     }
     restore
@@ -32,6 +37,7 @@ fn types_of(fields: &[Field]) -> Restore {
 fn option(field: &Field) -> Option<String> {
     let name = &field.name;
     let option = match &field.dates {
+        _ if field.kind == FieldKind::Base64 => format!("{name}=base64"),
         Dates::Iso => format!("{name}=date:strict_date_optional_time"),
         Dates::Count(EpochUnit::Seconds) => format!("{name}=epoch_s"),
         Dates::Count(EpochUnit::Milliseconds) => format!("{name}=epoch_ms"),
@@ -77,6 +83,10 @@ mod tests {
             (" a", format("basic_date"), None),
         ] {
             assert_eq!(option(&date(name, dates)).as_deref(), expected, "{name}");
+        }
+        for (name, expected) in [("a", Some("a=base64")), ("a,b", None)] {
+            let field = Field::new(name, FieldKind::Base64, "binary");
+            assert_eq!(option(&field).as_deref(), expected, "{name}");
         }
     }
 }

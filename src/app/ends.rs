@@ -5,6 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
+use super::bounded::bounded;
 use super::fitted_table::{Fitted, fit_table};
 use crate::config::{ColumnSelection, Settings, SinkSettings, SourceSettings};
 use crate::error::{Error, Result};
@@ -133,7 +136,9 @@ impl Ends {
         let opened = open_source(settings, observer).await;
         let source =
             opened.map_err(|error| tell_failure(&**observer, Stage::Fetch, error, true))?;
+        let closing = ClosedUnlessUsed(Some(Arc::clone(&source)));
         let ends = Ends::join(settings, &source, output, observer, is_look).await;
+        closing.let_be();
         if ends.is_err() {
             // What the other side keeps for us is of no use to anybody.
             source.close().await;
@@ -166,6 +171,30 @@ impl Ends {
                 let limit = fit(settings, &*decoder, &sink)?;
                 Ok(Ends { source, decoder, names, sink, limit, table: Some(Box::new(fitted)) })
             }
+        }
+    }
+}
+
+/// Closes a source when a signal breaks off what comes before its use: a look at its records is on a thread that
+/// nobody interrupts, and has it as long as a server takes.
+struct ClosedUnlessUsed(Option<Arc<dyn Source>>);
+
+/// What the other side keeps expires by itself.
+const CLOSE_MAX: Duration = Duration::from_secs(3);
+
+impl ClosedUnlessUsed {
+    fn let_be(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for ClosedUnlessUsed {
+    fn drop(&mut self) {
+        let (Some(source), Ok(runtime)) = (self.0.take(), Handle::try_current()) else { return };
+        let close = move || runtime.block_on(source.close());
+        let closed = bounded("close", close, |took| (took > CLOSE_MAX).then_some("took too long"));
+        if let Err(cause) = closed {
+            tracing::debug!("closing the source: {cause}");
         }
     }
 }

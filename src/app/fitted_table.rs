@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use super::ends::{OPENING, beside};
 use crate::config::{Settings, SourceSettings};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Observer, Stage};
 use crate::pipeline::persist;
 use crate::record::Field;
 use crate::sink::mysql::{
     Guard, Guesses, MysqlSink, NewColumns, NewFields, NewTable, OtherFields, Plan, Planning, Table,
-    Target as MysqlTarget, planned, with_columns,
+    Target as MysqlTarget, absent, planned, with_columns,
 };
 use crate::source::{Others, Sampled, Source, Wanted};
 
@@ -40,8 +40,8 @@ struct Prepared {
     table: Option<Table>,
     new_table: Option<NewTable>,
     new_columns: Option<NewColumns>,
-    /// Columns whose types are guesses.
-    guessed: Option<NewColumns>,
+    /// Of a look, which says them with everything else.
+    warnings: Vec<String>,
 }
 
 /// What the steps of fitting share.
@@ -71,9 +71,18 @@ pub async fn fit_table(
         observer,
         is_look,
     };
-    let sampled = fitting.sample(&target).await?;
-    let planning = fitting.planning(&target, &sampled.fields);
+    let mut sampled = fitting.sample(&target).await?;
+    let awaits_records = fitting.awaits_records(&target, &sampled);
+    if awaits_records {
+        fitting.allows_empty(settings, &target)?;
+        sampled = Sampled::default();
+    }
+    let planning = match awaits_records {
+        true => target.planning(&[], None, false, fitting.is_untyped),
+        false => fitting.planning(&target, &sampled.fields),
+    };
     let prepared = match &target.table {
+        None if awaits_records => fitting.put_off(&target),
         None => fitting.create_table(&mut target, &sampled).await?,
         Some(_) => fitting.add_columns(&mut target, &planning, &sampled).await?,
     };
@@ -85,10 +94,8 @@ pub async fn fit_table(
     let doubts = source.doubts(&key_fields(&plan));
     let is_key_doubtful = !doubts.is_empty();
     plan.warnings.extend(doubts);
-    let mut guesses = Guesses::of(&table);
-    if let Some(new) = &prepared.guessed {
-        guesses.add(new, &sampled.of);
-    }
+    plan.warnings.extend(prepared.warnings);
+    let guesses = Guesses::of(&table);
     let (new_table, new_columns) = (prepared.new_table, prepared.new_columns);
     let fields = sampled.fields;
     Ok(Fitted {
@@ -115,7 +122,8 @@ impl Fitting<'_> {
         let fields = self.source.fields().to_vec();
         let is_asked_for = match &target.table {
             None => target.settings.create_table,
-            Some(_) => target.settings.new_fields == NewFields::Add,
+            // Those that are not selected are not new.
+            Some(_) => target.settings.new_fields == NewFields::Add && self.selection.is_none(),
         };
         let lacks_columns = || {
             let planning = self.planning(target, &fields);
@@ -134,6 +142,58 @@ impl Fitting<'_> {
             }
         }
         Ok(Sampled { fields, ..Sampled::default() })
+    }
+
+    /// A table is to be made, and there is no record to choose its columns from. Where all that are to be
+    /// written are declared, none is needed.
+    fn awaits_records(&self, target: &MysqlTarget, sampled: &Sampled) -> bool {
+        let is_declared = |name: &String| {
+            let mut fields = sampled.fields.iter();
+            fields.any(|field| (field.name == *name || field.column() == name) && field.is_declared)
+        };
+        let is_all_declared = match self.selection {
+            Some((old, _)) => old.iter().all(is_declared),
+            None => {
+                let fields = &sampled.fields;
+                // Of documents, others would come.
+                self.is_untyped
+                    && !fields.is_empty()
+                    && fields.iter().all(|field| field.is_declared)
+            }
+        };
+        let is_to_be_made = target.table.is_none() && target.settings.create_table;
+        is_to_be_made && sampled.is_of_nothing && !is_all_declared
+    }
+
+    fn allows_empty(&self, settings: &Settings, target: &MysqlTarget) -> Result<()> {
+        let is_allowed = match &settings.source {
+            SourceSettings::Csv(csv) => csv.allow_empty,
+            SourceSettings::Jsonl(jsonl) => jsonl.allow_empty,
+            SourceSettings::Elastic(elastic) => elastic.allow_no_indices,
+        };
+        if is_allowed {
+            return Ok(());
+        }
+        let table = target.settings.full_table();
+        let message = format!(
+            "table {table} is not there, and there is no record to choose its columns from"
+        );
+        Err(Error::config(message).help(
+            "where that may be, --allow-empty makes a complete run of it and leaves the table to a later one; or say what all columns are with --types",
+        ))
+    }
+
+    /// Leaves the table to a run that has records.
+    fn put_off(&self, target: &MysqlTarget) -> Prepared {
+        let name = target.settings.full_table();
+        let said =
+            format!("table {name} is not created: there is no record to choose its columns from");
+        let mut warnings = Vec::new();
+        match self.is_look {
+            true => warnings.push(said),
+            false => tracing::info!("{said}"),
+        }
+        Prepared { table: Some(absent(name)), warnings, ..Prepared::default() }
     }
 
     async fn create_table(&self, target: &mut MysqlTarget, sampled: &Sampled) -> Result<Prepared> {
@@ -166,15 +226,17 @@ impl Fitting<'_> {
         if target.settings.new_fields != NewFields::Add || without_column.is_empty() {
             return Ok(Prepared::default());
         }
-        let new = target.new_columns(&without_column, &sampled.fields, self.is_untyped)?;
-        if self.is_look {
-            let table = Some(with_columns(target.table()?, &new)?);
-            let new_columns = Some(new.clone());
-            return Ok(Prepared { table, new_columns, guessed: Some(new), new_table: None });
-        }
-        sampled.notes.iter().for_each(|note| tracing::warn!("{note}"));
+        let (fields, of) = (&sampled.fields, &sampled.of);
+        let new = target.new_columns(&without_column, fields, self.is_untyped, of)?;
         let doubts = sampled.doubts.iter().filter(|(name, _)| without_column.contains(name));
-        doubts.for_each(|(_, doubt)| tracing::warn!("{doubt}"));
+        let warnings = sampled.notes.iter().chain(doubts.map(|(_, doubt)| doubt));
+        if self.is_look {
+            new.check_instant()?;
+            let table = Some(with_columns(target.table()?, &new)?);
+            let warnings = warnings.cloned().collect();
+            return Ok(Prepared { table, new_columns: Some(new), warnings, new_table: None });
+        }
+        warnings.for_each(|warning| tracing::warn!("{warning}"));
         target.add_columns(&new, &**self.observer).await?;
         tracing::info!(
             "table {}: columns {} were added, their types chosen from {}",
@@ -182,7 +244,7 @@ impl Fitting<'_> {
             new.names(),
             sampled.of
         );
-        Ok(Prepared { guessed: Some(new), ..Prepared::default() })
+        Ok(Prepared::default())
     }
 }
 

@@ -30,7 +30,7 @@ pub use self::fitted_table::Fitted;
 pub use self::intent::intent;
 pub use self::preflight::check_files;
 use self::refusal::RefusedRun;
-pub use self::run_all::{begin_all, keep_pipelines_apart, say_how_all_ended};
+pub use self::run_all::{begin_all, begin_looks, keep_pipelines_apart, say_how_all_ended};
 use self::session::RunSession;
 use crate::config::{
     LogFormat, LogLevel, Settings, SettingsRefusal, environment, log_format_of_environment,
@@ -56,14 +56,14 @@ pub fn run(settings: &Settings) -> Outcome {
 
 /// A log for a look, which has warnings for whoever looks and nothing to say of its own course. It begins
 /// with what was passed over among the settings.
-pub fn begin_look(settings: &[Settings]) {
+pub fn begin_look(settings: &[&Settings]) {
     let Some(first) = settings.first() else { return };
     logging::install(style(first), level(first).min(LevelFilter::WARN));
     warnings(settings).iter().for_each(|warning| warn(warning));
 }
 
 /// What is said of one pipeline among several has its name before it.
-fn warnings(settings: &[Settings]) -> Vec<String> {
+fn warnings(settings: &[&Settings]) -> Vec<String> {
     let mut said: Vec<String> = Vec::new();
     for one in settings {
         for warning in &one.warnings {
@@ -80,10 +80,15 @@ fn warnings(settings: &[Settings]) -> Vec<String> {
     said
 }
 
-/// Says why there are no settings: all that is wrong, and what was passed over.
-pub fn refuse(refusal: &SettingsRefusal) -> Outcome {
+/// The same where there are no settings.
+fn begin_refusal(refusal: &SettingsRefusal) {
     logging::install(style_of(refusal.log_format), LevelFilter::WARN);
     refusal.warnings.iter().for_each(|warning| warn(warning));
+}
+
+/// Says why there are no settings: all that is wrong, and what was passed over.
+pub fn refuse(refusal: &SettingsRefusal) -> Outcome {
+    begin_refusal(refusal);
     let pipeline = refusal.pipeline.as_deref().filter(|_| refusal.is_one_of_several);
     refusal.mistakes.iter().for_each(|mistake| complain_of(pipeline, mistake));
     Outcome::Usage
@@ -161,8 +166,8 @@ pub fn complain(error: &Error) {
     complain_of(None, error);
 }
 
-/// The same with the pipeline, where several are run.
-fn complain_of(pipeline: Option<&str>, error: &Error) {
+/// The same with the pipeline, where there are several.
+pub fn complain_of(pipeline: Option<&str>, error: &Error) {
     if panics::was_said(error) {
         return;
     }

@@ -41,7 +41,7 @@ fn own_rejects(settings: &Settings) -> Result<PathBuf> {
 
 pub fn open_rejects(settings: &Settings) -> Result<RejectFile> {
     match &settings.rejects {
-        Some(named) => RejectFile::named(named),
+        Some(named) => RejectFile::named(named, &settings.run_id),
         None => {
             let directory = own_rejects(settings)?;
             RejectFile::of_a_run(&directory, &settings.pipeline_id, &settings.run_id)

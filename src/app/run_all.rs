@@ -1,10 +1,11 @@
-//! What pipelines of one file have in common that are run one after another.
+//! What pipelines of one file have in common that are run or looked at one after another.
 
 use std::path::PathBuf;
 
 use super::keep_apart::written;
-use super::stream::is_stream;
-use super::{level, style};
+use super::stream::{is_standard_input, is_stream};
+use super::text_files::text_files;
+use super::{begin_look, begin_refusal, level, style};
 use crate::config::{PipelineSettings, Settings};
 use crate::error::{Error, Result};
 use crate::ledger::FLAG as LEDGER_FLAG;
@@ -21,8 +22,28 @@ pub fn begin_all(pipelines: &Pipelines) {
     }
 }
 
-/// What one of them wrote would be replaced by the next, and be gone.
+/// The same for a look at each of them.
+pub fn begin_looks(pipelines: &Pipelines) {
+    let settings: Vec<&Settings> = understood(pipelines).collect();
+    match pipelines.first() {
+        Some((_, Err(refusal))) if settings.is_empty() => begin_refusal(refusal),
+        _ => begin_look(&settings),
+    }
+}
+
+/// What one of them wrote would be replaced by the next, and be gone; what one of them reads of a stream is
+/// not there for the next.
 pub fn keep_pipelines_apart(pipelines: &Pipelines) -> Result<()> {
+    let reads_stdin =
+        |one: &&Settings| text_files(one).names.iter().any(|name| is_standard_input(name));
+    let readers: Vec<_> = understood(pipelines).filter(reads_stdin).collect();
+    if let [one, other, ..] = readers[..] {
+        return Err(Error::config(format!(
+            "the pipelines '{}' and '{}' both read standard input, which can be read once only",
+            one.pipeline_id, other.pipeline_id
+        ))
+        .help("run each of them by itself, or name files"));
+    }
     let mut taken: Vec<(&str, PathBuf)> = Vec::new();
     for settings in understood(pipelines) {
         let name = settings.pipeline_id.as_str();

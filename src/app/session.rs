@@ -22,7 +22,7 @@ use crate::event::{Event, Observer, RunIdentity, Vitals};
 use crate::observe::logging::EventLog;
 use crate::observe::progress::{EndNames, Progress};
 use crate::observe::standard_error::standard_error;
-use crate::observe::{Fanout, Metrics, Pages, REVISION, Server, Stats, bind, panics};
+use crate::observe::{Fanout, Metrics, Pages, Protection, REVISION, Server, Stats, bind, panics};
 use crate::outcome::Outcome;
 use crate::part::in_use;
 use crate::pipeline::{self, Ending, MaxErrors, OnRejected, RetryPolicy, Run, Stop};
@@ -205,12 +205,16 @@ impl RunSession {
 
     fn serve(&mut self, settings: &Settings) -> Result<()> {
         let Some(port) = settings.metrics.port else { return Ok(()) };
-        let bound = bind(&settings.metrics.host, port).map_err(|error| {
+        let protection = Protection::read(settings.metrics.web_config.as_deref())?;
+        let bound = bind(&settings.metrics.host, port, protection).map_err(|error| {
             // Two runs of one pipeline meet at the port first; what they compete for is the output.
             output(settings).and_then(|path| in_use(path, OUTPUT_FLAG)).unwrap_or(error)
         })?;
+        if let Some(doubt) = bound.doubt() {
+            tracing::warn!("{doubt}");
+        }
         let server = bound.serve(Arc::new(Pages::new(Arc::clone(&self.metrics))))?;
-        tracing::info!("metrics on http://{}/metrics", server.address());
+        tracing::info!("metrics on {}/metrics", server.url());
         self.server = Some(server);
         Ok(())
     }

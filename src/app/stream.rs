@@ -16,7 +16,7 @@ use super::ends::is_to_stdout;
 use super::text_files::{TextFiles, text_files};
 use crate::config::{Settings, Summary};
 use crate::error::{Error, Kind, Result};
-use crate::file_identity::is_stream_at;
+use crate::file_identity::{is_same_file, is_stream_at};
 use crate::outcome::Outcome;
 use crate::pipeline::{Phase, Stop};
 use crate::record::ErrorType;
@@ -71,6 +71,13 @@ pub fn is_stream(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(is_other)
         || is_stream_at(io::stdout(), path)
         || is_stream_at(io::stderr(), path)
+}
+
+/// Whether a name of a file to read means standard input. A regular file that this leads to is opened anew.
+pub fn is_standard_input(name: &str) -> bool {
+    let path = Path::new(name);
+    let is_file = || fs::metadata(path).is_ok_and(|found| found.is_file());
+    name == "-" || is_same_file(path, Path::new("/dev/stdin")) && !is_file()
 }
 
 /// Whether it leads through the open files of a process, as `/dev/stdout` and `/dev/fd/3` do.

@@ -5,13 +5,14 @@ use clap::{Arg, ArgAction, Command};
 
 /// The screen of `-h`, and of somebody who types the name alone.
 pub const SHORT: &str = "\
-flowgauge moves records from Elasticsearch, OpenSearch, CSV or JSON lines into MySQL, MariaDB or
-files. One run is one sync: it says what became of every record, and leaves nothing half-written.
+flowgauge moves records from Elasticsearch, OpenSearch, CSV or JSON lines into
+MySQL, MariaDB or files. One run is one sync: it says what became of every
+record, and leaves nothing half-written.
 
-Usage: flowgauge [OPTIONS]                       one sync; the same as 'flowgauge run'
-       flowgauge run NAME -c FILE                a pipeline of a configuration file
-       flowgauge check ...                       a dry run: checks everything, writes nothing
-       flowgauge status, flowgauge runs          how each pipeline is, and the history of runs
+Usage: flowgauge [OPTIONS]           one sync; the same as 'flowgauge run'
+       flowgauge run NAME -c FILE    a pipeline of a configuration file
+       flowgauge check ...           a dry run that writes nothing
+       flowgauge status              how each pipeline is; 'runs': what ran before
 
 Examples:
   flowgauge --csv-file orders.csv --output-file orders.jsonl
@@ -21,18 +22,18 @@ Examples:
 Most used options:
   --csv-file FILE, --jsonl-file FILE, --es-url URL    what to read
   --output-file FILE, --db-table NAME                 where to write
-  --mode insert|skip|upsert                           what to do with keys that are in the table
+  --mode insert|skip|upsert                           what to do with known keys
   --max-errors N|N%, --rejects FILE                   records that are rejected
-  --metrics-port PORT                                 serve Prometheus metrics meanwhile
-  -c, --config FILE                                   settings, connections and pipelines (TOML)
+  --metrics-port PORT                                 serve Prometheus metrics
+  -c, --config FILE                                   a TOML file of pipelines
   -q, --quiet                                         print nothing but errors
 
 Read on:
   flowgauge --help              all options, by theme
   flowgauge help check          the options of one command
-  flowgauge man                 the manual page; 'flowgauge man run' that of one command
+  flowgauge man                 the manual page, or that of a command
   flowgauge completions bash    completions for a shell
-  README.md and docs/           examples, rights, exit codes, cron, systemd, Kubernetes
+  README.md and docs/           examples, rights, exit codes, cron, Kubernetes
 ";
 
 /// Where the help of options begins.
@@ -82,7 +83,9 @@ pub fn long(command: &Command, path: &str, about: &str, width: usize) -> String 
 /// The first lines of a command's help.
 pub fn short(command: &Command, path: &str) -> String {
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-    let mut out = format!("{about}\n\nUsage: {path} [OPTIONS]{}\n", places(command));
+    let mut out = String::new();
+    paragraph(&mut out, &about, SCREEN_WIDTH);
+    out.push_str(&format!("\nUsage: {path} [OPTIONS]{}\n", places(command)));
     let own: Vec<&Arg> = command
         .get_arguments()
         .filter(|arg| !arg.is_hide_set() && arg.get_help_heading().is_none())
@@ -92,11 +95,14 @@ pub fn short(command: &Command, path: &str) -> String {
     }
     for arg in own {
         let name = if arg.is_positional() { place(arg) } else { flags(arg) };
-        entry(&mut out, &name, &help_of(arg), WIDTH_MAX);
+        entry(&mut out, &name, &help_of(arg), SCREEN_WIDTH);
     }
     out.push_str(&format!("\n'{path} --help' lists all options.\n"));
     out
 }
+
+/// Of the short help, which is the same everywhere.
+const SCREEN_WIDTH: usize = 80;
 
 /// Beyond it lines are hard to read.
 pub const WIDTH_MAX: usize = 100;
@@ -197,8 +203,8 @@ mod tests {
     }
 
     #[test]
-    fn the_short_help_fits_a_screen_of_eighty_columns_nearly() {
+    fn the_short_help_fits_a_screen() {
         assert!(SHORT.lines().count() <= 34);
-        assert!(SHORT.lines().all(|line| line.len() <= WIDTH_MAX));
+        assert!(SHORT.lines().all(|line| line.len() <= SCREEN_WIDTH));
     }
 }

@@ -1,9 +1,11 @@
 //! `check`: a dry run. Opens both ends, converts the first records, looks at what would stop a run, and
 //! says what one would do. Its error is the one that a run would end with, as far as that can be known.
 
+mod all;
 mod obstacles;
 mod sample;
 
+use std::convert::Infallible;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +17,11 @@ use tokio::time::timeout;
 use self::sample::{Sample, Total, sample};
 use super::print;
 use crate::app::{self, Destination, Ends, Fitted};
-use crate::config::{self, Settings, SinkSettings, Which, WrittenOptions};
+use crate::cli::Which;
+use crate::config::{self, Settings, SinkSettings, WrittenOptions};
 use crate::error::{Error, Result};
-use crate::event::{Event, Observer};
+use crate::event::Observer;
+use crate::observe::logging::EventLog;
 use crate::outcome::Outcome;
 use crate::pipeline::{self, MaxErrors, Stop};
 use crate::record::{Rows, Shape};
@@ -33,45 +37,41 @@ const SHOWN_ROWS: usize = 3;
 const SHOWN_REJECTED: usize = 10;
 const SHOWN_VALUE_CHARS: usize = 24;
 
+/// Most servers have answered by then.
+const SILENCE_MAX: Duration = Duration::from_secs(3);
+
 /// For a reader to see that nothing more is wanted, before what it reads from is closed.
 const LET_GO_MAX: Duration = Duration::from_millis(500);
 
 /// Looks at one pipeline or at all. `ddl_only` prints nothing but the statements for the state tables.
 pub fn run(which: &Which, ddl_only: bool, written: WrittenOptions) -> Outcome {
-    let settings = match config::resolve(written, which) {
+    let pipeline = match which {
+        Which::All => return all::run(ddl_only, written),
+        Which::Named(name) => Some(name.as_str()),
+        Which::Unnamed => None,
+    };
+    let settings = match config::resolve(written, pipeline) {
         Err(refusal) => return app::refuse(&refusal),
         Ok(settings) => settings,
     };
-    app::begin_look(&settings);
-    match ddl_only {
-        true => print_ddl(&settings),
-        false => print_checks(&settings),
-    }
-}
-
-fn print_checks(settings: &[Settings]) -> Outcome {
-    let (text, errors) = match settings {
-        [only] => {
-            let mut text = String::new();
-            let checked = check(only, &mut text);
-            (text, checked.err().into_iter().collect())
-        }
-        several => check_all(several),
-    };
-    let printed = print(&Block(text).to_string());
-    errors.iter().for_each(app::complain);
-    errors.first().map_or(printed, |error| error.kind.into())
-}
-
-fn print_ddl(settings: &[Settings]) -> Outcome {
+    app::begin_look(&[&settings]);
     let mut text = String::new();
-    for settings in settings {
-        if let Err(error) = ddl(settings, &mut text) {
+    let looked = look_at(&settings, ddl_only, &mut text);
+    let printed = print(&Block(text).to_string());
+    match looked {
+        Ok(()) => printed,
+        Err(error) => {
             app::complain(&error);
-            return error.kind.into();
+            error.kind.into()
         }
     }
-    print(&text)
+}
+
+fn look_at(settings: &Settings, ddl_only: bool, out: &mut String) -> Result<()> {
+    match ddl_only {
+        true => ddl(settings, out),
+        false => check(settings, out),
+    }
 }
 
 /// Writes what there is to know. An error where a run would end with one at its start.
@@ -168,11 +168,12 @@ fn bytes_of(records: u64, sampled: u64, bytes: usize) -> u64 {
 /// Opens both ends and reads the first records, unless a signal comes: then nothing is kept open.
 fn look(settings: &Settings, runtime: &Runtime, stop: &Arc<Stop>) -> Result<(Ends, Sample)> {
     let opening = async {
-        let nobody: Arc<dyn Observer> = Arc::new(Nobody);
-        let output = Destination::look(settings, &nobody).await?;
-        Ends::look(settings, output, &nobody).await
+        // What is tried again is said, as a run says it.
+        let log: Arc<dyn Observer> = Arc::new(EventLog::default());
+        let output = Destination::look(settings, &log).await?;
+        Ends::look(settings, output, &log).await
     };
-    runtime.block_on(async {
+    let looking = async {
         // A snapshot that is let go of is closed.
         let ends = tokio::select! {
             ends = opening => ends?,
@@ -191,7 +192,24 @@ fn look(settings: &Settings, runtime: &Runtime, stop: &Arc<Stop>) -> Result<(End
             Error::internal("reading the first records broke off").because(cause)
         })?;
         Ok((ends, sample?))
+    };
+    runtime.block_on(async {
+        tokio::select! {
+            looked = looking => looked,
+            never = say_what_is_waited_for(settings) => match never {},
+        }
     })
+}
+
+/// Once, when a look takes longer than somebody who watches it expects.
+async fn say_what_is_waited_for(settings: &Settings) -> Infallible {
+    tokio::time::sleep(SILENCE_MAX).await;
+    let (source, sink) = (settings.source.kind().0, settings.sink.kind().0);
+    tracing::warn!(
+        "opening {source} and {sink} for {} s so far; a server that does not answer is given up after a while",
+        SILENCE_MAX.as_secs()
+    );
+    std::future::pending().await
 }
 
 /// A share that these records are over, and all of them together may not be.
@@ -232,12 +250,6 @@ fn ddl(settings: &Settings, out: &mut String) -> Result<()> {
         let _ = writeln!(out, "{statement};");
     }
     Ok(())
-}
-
-struct Nobody;
-
-impl Observer for Nobody {
-    fn notice(&self, _event: &Event) {}
 }
 
 fn columns(out: &mut String, ends: &Ends, rows: &Rows) {
@@ -411,19 +423,4 @@ fn table_plan(
         text::bytes(bytes),
         text::bytes(settings.limit.bytes as u64)
     )
-}
-
-/// Checks one pipeline after another; the errors of all.
-fn check_all(settings: &[Settings]) -> (String, Vec<Error>) {
-    let mut out = String::new();
-    let mut errors = Vec::new();
-    for settings in settings {
-        let _ = writeln!(out, "── {} ──", Line(&settings.pipeline_id));
-        if let Err(error) = check(settings, &mut out) {
-            let _ = writeln!(out, "{error}");
-            errors.push(error);
-        }
-        out.push('\n');
-    }
-    (out, errors)
 }

@@ -2,6 +2,7 @@
 
 pub mod check;
 mod history;
+pub mod metrics;
 pub mod run;
 pub mod runs;
 pub mod schema;

@@ -1,19 +1,19 @@
 //! `run`: one pipeline, or all of a configuration file, one after another.
 
 use crate::app;
-use crate::config::{self, PipelineSettings, Which, WrittenOptions};
+use crate::cli::Which;
+use crate::config::{self, PipelineSettings, WrittenOptions};
 use crate::outcome::Outcome;
 use crate::signals;
 
 pub fn run(which: &Which, written: WrittenOptions) -> Outcome {
-    if *which == Which::All {
-        return run_all(written);
-    }
+    let pipeline = match which {
+        Which::All => return run_all(written),
+        Which::Named(name) => Some(name.as_str()),
+        Which::Unnamed => None,
+    };
     app::expect_run();
-    match config::resolve(written, which) {
-        Err(refusal) => app::refuse_run(&refusal),
-        Ok(settings) => settings.iter().map(app::run).next().unwrap_or(Outcome::Internal),
-    }
+    run_one(&config::resolve(written, pipeline))
 }
 
 /// In the order of the file. One that fails does not keep the others from their turn, and the first
@@ -23,11 +23,11 @@ fn run_all(written: WrittenOptions) -> Outcome {
         Err(refusal) => return app::refuse(&refusal),
         Ok(pipelines) => pipelines,
     };
+    app::begin_all(&pipelines);
     if let Err(error) = app::keep_pipelines_apart(&pipelines) {
         app::complain(&error);
         return error.kind.into();
     }
-    app::begin_all(&pipelines);
     let mut ended: Vec<(&str, Outcome)> = Vec::new();
     for (name, settings) in &pipelines {
         if signals::came().is_some() {

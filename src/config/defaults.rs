@@ -107,6 +107,7 @@ const DEFAULTS: &[(&str, Unwritten)] = &[
     ("state-dir", Depends(state_dir)),
     ("metrics-port", Depends(|| words("none"))),
     ("metrics-host", Value("127.0.0.1")),
+    ("metrics-web-config", Depends(|| words("plain HTTP, no password"))),
     ("log-format", Value("text")),
     ("log-level", Value("info")),
     ("ledger", Depends(|| format!("{LEDGER_FILE} in --state-dir"))),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
+use super::end_choice::EndChoice;
 use super::file_option::FileOption;
 use super::include::Includes;
 use super::mistakes::Mistakes;
@@ -53,11 +54,12 @@ impl ConfigFile {
     }
 
     /// The layer of a pipeline, or of the settings outside of pipelines, below what was typed: what
-    /// does not count need not be understood.
+    /// does not count, be it of a source or sink that flags displace, need not be understood.
     pub fn layer(
         &self,
         pipeline: Option<&str>,
         typed: &WrittenOptions,
+        chosen: EndChoice,
         variable: &dyn Fn(&str) -> Held,
         mistakes: &mut Mistakes,
     ) -> WrittenOptions {
@@ -81,13 +83,14 @@ impl ConfigFile {
         layer.files.clone_from(&self.files);
         for option in tables.into_iter().flatten() {
             let name = option.option.name;
-            if typed.get(name).is_some() || layer.get(name).is_some() {
+            let is_said_above = typed.get(name).is_some() || layer.get(name).is_some();
+            if is_said_above || chosen.displaces(option.option) {
                 continue;
             }
             match option.meant(variable, mistakes) {
-                Some((text, variables)) => {
+                Some((text, secrets)) => {
                     layer.set_meant(option.option, text);
-                    layer.variables.extend(variables);
+                    layer.secrets.extend(secrets);
                 }
                 // It is not missing.
                 None => {

@@ -18,7 +18,7 @@ pub struct FileOption {
 }
 
 impl FileOption {
-    /// What it means, and the variables in it.
+    /// What it means, and the variables in it that may be secrets.
     pub fn meant(
         &self,
         variable: &dyn Fn(&str) -> Held,
@@ -45,6 +45,8 @@ impl FileOption {
             as_written: values(&mut self.texts.iter().cloned()),
             origin: OptionOrigin::File(self.place.clone()),
         };
-        Some((text, expanded.into_iter().flat_map(|expanded| expanded.used).collect()))
+        let used = expanded.into_iter().flat_map(|expanded| expanded.used);
+        let secrets = used.filter(|variable| self.option.may_hold_secret(&variable.value));
+        Some((text, secrets.collect()))
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::choices::LogFormat;
 use super::defaults::{self, PIPELINE_ID};
+use super::end_choice::EndChoice;
 use super::environment::{from_environment, state_dir};
 use super::file::ConfigFile;
 use super::mistakes::Mistakes;
@@ -17,15 +18,6 @@ use super::written::WrittenOptions;
 use crate::error::Error;
 use crate::ledger::{FILE_NAME, FLAG as LEDGER};
 use crate::secret::show_by_name;
-
-/// Which pipelines are meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Which {
-    /// What stands outside of `[pipelines]`.
-    Unnamed,
-    Named(String),
-    All,
-}
 
 /// Why there are no settings.
 #[derive(Debug)]
@@ -42,22 +34,12 @@ pub struct SettingsRefusal {
     pub is_one_of_several: bool,
 }
 
-/// The settings that are meant by flags, by this process's environment and by a file.
-pub fn resolve(
-    flags: WrittenOptions,
-    which: &Which,
-) -> Result<Vec<Settings>, Box<SettingsRefusal>> {
+/// The settings that are meant by flags, by this process's environment and by a file: of the pipeline of that
+/// name, or of what stands outside of pipelines.
+pub fn resolve(flags: WrittenOptions, pipeline: Option<&str>) -> PipelineSettings {
     let mut mistakes = Mistakes::default();
     let layers = Layers::read(flags, &mut mistakes);
-    let mut all = Vec::new();
-    for name in layers.names(which, &mut mistakes) {
-        all.extend(layers.settings(name.as_deref(), &mut mistakes));
-    }
-    let pipeline = match which {
-        Which::Named(name) => Some(name.as_str()),
-        Which::Unnamed | Which::All => None,
-    };
-    mistakes.into_result().map(|()| all).map_err(|mistakes| layers.refusal(mistakes, pipeline))
+    layers.resolve(pipeline, mistakes)
 }
 
 /// The same of every pipeline of the file by itself, in their order: one whose settings are wrong is no
@@ -67,23 +49,16 @@ pub fn resolve_each(
 ) -> Result<Vec<(String, PipelineSettings)>, Box<SettingsRefusal>> {
     let mut mistakes = Mistakes::default();
     let layers = Layers::read(flags, &mut mistakes);
-    let names = layers.names(&Which::All, &mut mistakes);
+    let names = layers.names(&mut mistakes);
     mistakes.into_result().map_err(|mistakes| layers.refusal(mistakes, None))?;
     let of_one = |name: String| {
-        let mut mistakes = Mistakes::default();
-        let settings = layers.settings(Some(&name), &mut mistakes);
-        let settings = match (mistakes.into_result(), settings) {
-            (Ok(()), Some(settings)) => Ok(Settings { is_one_of_several: true, ..settings }),
-            (Ok(()), None) => Err(layers.refusal(Vec::new(), Some(&name))),
-            (Err(mistakes), _) => Err(layers.refusal(mistakes, Some(&name))),
-        };
-        let settings = settings.map_err(|mut refusal| {
-            refusal.is_one_of_several = true;
-            refusal
-        });
+        let settings = layers.resolve(Some(&name), Mistakes::default());
+        let settings = settings
+            .map(|settings| Settings { is_one_of_several: true, ..settings })
+            .map_err(|refusal| Box::new(SettingsRefusal { is_one_of_several: true, ..*refusal }));
         (name, settings)
     };
-    Ok(names.into_iter().flatten().map(of_one).collect())
+    Ok(names.into_iter().map(of_one).collect())
 }
 
 /// Settings of a pipeline, or what is wrong with them.
@@ -114,7 +89,8 @@ pub fn ledger_place(
     if let Some(file) = &layers.file {
         let named = pipeline.filter(|name| file.names().any(|known| known == *name));
         // What is wrong with other options is no matter here.
-        let layer = file.layer(named, &written, &process_variable, &mut Mistakes::default());
+        let layer =
+            file.layer(named, &written, layers.chosen, &process_variable, &mut Mistakes::default());
         written.fall_back_on(layer);
     }
     written.map(|option, text| named_after(pipeline.unwrap_or(PIPELINE_ID), option, text));
@@ -152,6 +128,8 @@ pub fn log_format_of_environment() -> LogFormat {
 struct Layers {
     /// By flags and environment.
     typed: WrittenOptions,
+    /// By flags alone.
+    chosen: EndChoice,
     file: Option<ConfigFile>,
     /// Without the file, everything that it holds would be missing.
     is_readable: bool,
@@ -160,7 +138,10 @@ struct Layers {
 impl Layers {
     fn read(flags: WrittenOptions, mistakes: &mut Mistakes) -> Layers {
         let mut typed = flags;
-        typed.fall_back_on(from_environment(std::env::vars_os(), mistakes));
+        let chosen = EndChoice::of(&typed);
+        let mut environment = from_environment(std::env::vars_os(), mistakes);
+        environment.retain(|option| !chosen.displaces(option));
+        typed.fall_back_on(environment);
         let path = typed.get("config").and_then(|text| text.values.last()).cloned();
         let mut is_readable = true;
         let file = path.and_then(|path| {
@@ -175,34 +156,35 @@ impl Layers {
             is_readable = file.is_whole;
             Some(file)
         });
-        Layers { typed, file, is_readable }
+        Layers { typed, chosen, file, is_readable }
     }
 
-    /// None is what stands outside of pipelines. Nothing where the file could not be read: everything
-    /// that it holds would be missing.
-    fn names(&self, which: &Which, mistakes: &mut Mistakes) -> Vec<Option<String>> {
-        if !self.is_readable {
-            return Vec::new();
+    /// Of the pipelines.
+    fn names(&self, mistakes: &mut Mistakes) -> Vec<String> {
+        let names: Vec<_> =
+            self.file.iter().flat_map(ConfigFile::names).map(String::from).collect();
+        if self.is_readable && names.is_empty() {
+            mistakes.add(
+                "--all means the pipelines of --config (FLOWGAUGE_CONFIG), and there are none",
+            );
         }
-        match which {
-            Which::Unnamed => vec![None],
-            Which::Named(name) => vec![Some(name.clone())],
-            Which::All => {
-                let names = self.file.iter().flat_map(ConfigFile::names);
-                let names: Vec<_> = names.map(|name| Some(name.to_string())).collect();
-                if names.is_empty() {
-                    mistakes.add(
-                        "--all means the pipelines of --config (FLOWGAUGE_CONFIG), and there are none",
-                    );
-                }
-                names
-            }
+        names
+    }
+
+    /// With the mistakes that were found before. Nothing more is found where the file could not be read:
+    /// everything that it holds would be missing.
+    fn resolve(&self, name: Option<&str>, mut mistakes: Mistakes) -> PipelineSettings {
+        let settings = if self.is_readable { self.settings(name, &mut mistakes) } else { None };
+        match (mistakes.into_result(), settings) {
+            (Ok(()), Some(settings)) => Ok(settings),
+            (Ok(()), None) => Err(self.refusal(Vec::new(), name)),
+            (Err(mistakes), _) => Err(self.refusal(mistakes, name)),
         }
     }
 
     fn settings(&self, name: Option<&str>, mistakes: &mut Mistakes) -> Option<Settings> {
         let written = self.of(name, mistakes)?;
-        written.variables.iter().for_each(|variable| show_by_name(&variable.value, &variable.name));
+        written.secrets.iter().for_each(|variable| show_by_name(&variable.value, &variable.name));
         Settings::resolve(&written, name, state_home(), mistakes)
     }
 
@@ -240,7 +222,7 @@ impl Layers {
                     mistakes.add(why);
                     return None;
                 }
-                let layer = file.layer(name, &written, &process_variable, mistakes);
+                let layer = file.layer(name, &written, self.chosen, &process_variable, mistakes);
                 written.fall_back_on(layer);
             }
         }
@@ -277,7 +259,7 @@ impl Layers {
         let mut written = self.typed.clone();
         if let Some(file) = &self.file {
             let mut mistakes = Mistakes::default();
-            let layer = file.layer(None, &written, &process_variable, &mut mistakes);
+            let layer = file.layer(None, &written, self.chosen, &process_variable, &mut mistakes);
             written.fall_back_on(layer);
         }
         log_format_of(&written)

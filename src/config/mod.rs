@@ -4,6 +4,7 @@
 
 mod choices;
 mod defaults;
+mod end_choice;
 mod environment;
 mod file;
 mod file_option;
@@ -19,14 +20,14 @@ mod settings;
 pub mod shell_expansion;
 mod small_file;
 mod tables;
-mod units;
+pub mod units;
 mod variables;
 mod written;
 
 pub use choices::{LogFormat, LogLevel};
 pub use defaults::PIPELINE_ID;
 pub use layers::{
-    LedgerPlace, PipelineSettings, SettingsRefusal, Which, environment, is_told_by_environment,
+    LedgerPlace, PipelineSettings, SettingsRefusal, environment, is_told_by_environment,
     ledger_place, log_format_of_environment, pipeline_names, resolve, resolve_each,
 };
 pub use places::is_named_after_pipeline;

@@ -93,6 +93,18 @@ impl Opt {
         }
     }
 
+    /// Whether a variable in its value may hold a secret. What names something, such as a file, a host or a table,
+    /// is no secret: it stands in what a run makes, and in SQL that is to be pasted.
+    pub fn may_hold_secret(&self, variable: &str) -> bool {
+        match self.takes {
+            Takes::One(what) => !["FILE", "DIR", "NAME", "HOST", "ADDRESS"].contains(&what),
+            Takes::Names(what) => what == "URL",
+            Takes::Columns(_) | Takes::Typed(_) | Takes::Files(_) => false,
+            Takes::Choice(choices) => !choices.contains(&variable),
+            Takes::Nothing => true,
+        }
+    }
+
     /// Several values add up.
     pub fn is_list(&self) -> bool {
         matches!(
@@ -487,7 +499,7 @@ pub const OPTIONS: &[Opt] = &[
         name: "types",
         takes: Takes::Typed("COL=TYPE"),
         theme: Theme::Records,
-        help: "Column types, comma-separated: text, varchar(N), int, int unsigned, decimal(DIGITS,FRACTION), float, bool, json, date, datetime(N), time(N); date:PATTERN, epoch_s, epoch_ms say how dates are written",
+        help: "Column types, comma-separated: text, varchar(N), int, int unsigned, decimal(DIGITS,FRACTION), float, bool, json, date, datetime(N), time(N); date:PATTERN, epoch_s, epoch_ms say how dates are written, base64 how bytes are",
     },
     switch(
         Theme::Records,
@@ -544,6 +556,12 @@ pub const OPTIONS: &[Opt] = &[
         "TCP port that serves /metrics (Prometheus), /health, /ready and /info",
     ),
     one(Theme::Metrics, "metrics-host", "ADDRESS", "Address that the metrics port listens on"),
+    one(
+        Theme::Metrics,
+        "metrics-web-config",
+        "FILE",
+        "YAML file with TLS and users of the metrics port, as the exporters of Prometheus have it",
+    ),
     one(
         Theme::Metrics,
         "expect-every",

@@ -7,7 +7,7 @@ pub struct Expanded {
     pub used: Vec<Variable>,
 }
 
-/// A variable of the environment that stands in a value. Its value may be a secret.
+/// A variable of the environment that stands in a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
     pub name: String,

@@ -70,8 +70,8 @@ pub struct WrittenOptions {
     pub warnings: Vec<String>,
     /// Configuration files that were read.
     pub files: Vec<PathBuf>,
-    /// What stands in the place of variables, in whatever value.
-    pub variables: Vec<Variable>,
+    /// Variables that stood in values which may be secrets.
+    pub secrets: Vec<Variable>,
     /// Options whose variables are not there, which was said. What they mean nobody knows.
     pub unknown: Vec<&'static str>,
 }
@@ -86,6 +86,11 @@ impl WrittenOptions {
     /// The same of a text that was written otherwise.
     pub fn set_meant(&mut self, option: &'static Opt, text: OptionText) {
         self.texts.entry(option.name).or_insert(text);
+    }
+
+    /// Leaves out all options that are not to stay.
+    pub fn retain(&mut self, stays: impl Fn(&'static Opt) -> bool) {
+        self.texts.retain(|name, _| Opt::find(name).is_none_or(&stays));
     }
 
     /// Changes what every text means.
@@ -105,7 +110,7 @@ impl WrittenOptions {
         }
         self.warnings.extend(lower.warnings);
         self.files.extend(lower.files);
-        self.variables.extend(lower.variables);
+        self.secrets.extend(lower.secrets);
         self.unknown.extend(lower.unknown);
     }
 

@@ -41,7 +41,7 @@ impl Type {
     /// How the values of such a column are read. A time stays the text that it is.
     pub fn of(column_type: ColumnType) -> Type {
         match column_type {
-            ColumnType::Text | ColumnType::Varchar(_) => Type::Text,
+            ColumnType::Text | ColumnType::Varchar(_) | ColumnType::Base64 => Type::Text,
             ColumnType::Date | ColumnType::DateTime(_) | ColumnType::Time(_) => Type::Text,
             ColumnType::Int { .. } => Type::Int,
             ColumnType::Decimal { .. } => Type::Decimal,

@@ -7,12 +7,15 @@ use super::shape::Shape;
 use super::widen::Dated;
 use crate::convert::date::calendar::{DAY_MAX, DAY_MIN};
 use crate::convert::date::{DateFormat, ParsedTime};
-use crate::record::{ColumnType, Field, FieldKind};
+use crate::record::{ColumnType, Field, FieldKind, Offsets};
 
 /// What was seen so far, in the order in which fields first came.
 #[derive(Default)]
 pub struct Sample {
     pub records: u64,
+    /// There are more names than are kept.
+    pub is_full: bool,
+    name_bytes: usize,
     fields: Vec<Seen>,
     places: HashMap<String, usize>,
 }
@@ -36,6 +39,11 @@ pub struct Few {
     pub of: u64,
     pub otherwise: ColumnType,
 }
+
+/// Several times what a table may have, for a choice among them: 30 MB at most.
+const NAMES_MAX: usize = 10_000;
+/// Of all of them.
+const NAME_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// One value in so many is few.
 const FEW: u64 = 20;
@@ -70,7 +78,20 @@ impl Sample {
         self.field(name).format = Some(format);
     }
 
+    /// A column that is known to be there.
+    pub fn expect(&mut self, name: &str) {
+        self.field(name);
+    }
+
+    /// A name that a record has, which may be anything: beyond what a table could hold, others are left out.
     pub fn see(&mut self, name: &str, value: Value<'_>) {
+        let is_new = !self.places.contains_key(name);
+        let has_room =
+            self.fields.len() < NAMES_MAX && self.name_bytes + name.len() <= NAME_BYTES_MAX;
+        if is_new && !has_room {
+            self.is_full = true;
+            return;
+        }
         self.field(name).see(value);
     }
 
@@ -93,6 +114,7 @@ impl Sample {
             None => {
                 let place = self.fields.len();
                 self.places.insert(name.to_string(), place);
+                self.name_bytes += name.len();
                 self.fields.push(Seen {
                     name: name.to_string(),
                     shape: Shape::default(),
@@ -116,6 +138,7 @@ impl Seen {
         Field {
             column_type,
             characters_seen: self.shape.characters(),
+            offsets: column_type.and_then(|column_type| offsets(&self.shape, column_type)),
             ..Field::new(&self.name, kind, words)
         }
     }
@@ -150,9 +173,19 @@ impl Seen {
     }
 }
 
+fn offsets(shape: &Shape, column_type: ColumnType) -> Option<Offsets> {
+    let ColumnType::DateTime(_) = column_type else { return None };
+    match shape.texts?.all.point {
+        true => Some(Offsets::Always),
+        false => Some(Offsets::Never),
+    }
+}
+
 /// A type as fields of files are called by.
 fn described(column_type: Option<ColumnType>) -> (FieldKind, &'static str) {
-    use ColumnType::{Bool, Date, DateTime, Decimal, Double, Int, Json, Text, Time, Varchar};
+    use ColumnType::{
+        Base64, Bool, Date, DateTime, Decimal, Double, Int, Json, Text, Time, Varchar,
+    };
     match column_type {
         None => (FieldKind::Unknown, "null"),
         Some(Text | Varchar(_)) => (FieldKind::Text, "text"),
@@ -165,6 +198,7 @@ fn described(column_type: Option<ColumnType>) -> (FieldKind, &'static str) {
         Some(DateTime(_)) => (FieldKind::Text, "datetime"),
         Some(Time(_)) => (FieldKind::Text, "time"),
         Some(Json) => (FieldKind::Json, "json"),
+        Some(Base64) => (FieldKind::Base64, "base64"),
     }
 }
 

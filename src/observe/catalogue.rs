@@ -5,7 +5,10 @@
 //! nothing to `increase()`; a gauge whose value is unknown is absent.
 
 use crate::event::{Counter, RunState, Stage, Wait};
-use crate::observe::scrape::{Sample, Scrape, latencies, maybe, one, quantiles, sample, sizes};
+use crate::observe::scrape::{
+    Sample, Scrape, labelled, latencies, maybe, one, quantiles, sample, sizes,
+};
+use crate::observe::server::counts::ConnectionEnd;
 use crate::outcome::Outcome;
 use crate::record::ErrorType;
 use crate::report::counters::COUNTERS;
@@ -157,17 +160,46 @@ const LISTED: &[Metric] = &[
         &["operation", "code"],
         "Requests to Elasticsearch, by what for and by answer; none where no answer came.",
         |now| {
-            let requests = now.run.requests.iter();
+            let requests = now.run.requests.iter().filter(|_| now.asks_search_server());
             requests.map(|&(what, code, count)| sample(&[what.as_str(), code], count)).collect()
         },
     ),
+    Metric {
+        name: "pipeline_http_request_duration_seconds",
+        kind: SeriesType::Histogram,
+        labels: &["operation"],
+        help: "Time from a request to Elasticsearch until its answer begins, by what for.",
+        read: Read::By(|now| {
+            let latencies = now.run.request_latencies.iter().filter(|_| now.asks_search_server());
+            latencies.map(|(what, latencies)| labelled(what.as_str(), latencies)).collect()
+        }),
+    },
+    gauge(
+        "pipeline_http_requests_in_flight",
+        &[],
+        "Requests to Elasticsearch that are under way.",
+        |now| maybe(now.asks_search_server().then_some(now.run.requests_in_flight)),
+    ),
+    Metric {
+        name: "pipeline_sql_duration_seconds",
+        kind: SeriesType::Histogram,
+        labels: &["operation"],
+        help: "Time of what the lanes ask the database, by what for.",
+        read: Read::By(|now| {
+            let latencies = now.run.sql_latencies.iter().filter(|_| now.asks_database());
+            latencies.map(|(what, latencies)| labelled(what.as_str(), latencies)).collect()
+        }),
+    },
+    gauge("pipeline_sql_connections", &[], "Connections of the lanes to the database.", |now| {
+        maybe(now.asks_database().then_some(now.run.sql_connections))
+    }),
     counter(
         "pipeline_schema_operations_total",
         &["operation", "status"],
         "Changes of the target's shape, by what and whether they were done.",
         |now| {
             let status = |is_done| if is_done { "ok" } else { "failed" };
-            let changes = now.run.schema_changes.iter();
+            let changes = now.run.schema_changes.iter().filter(|_| now.asks_database());
             changes
                 .map(|&(what, is_done, count)| sample(&[what.as_str(), status(is_done)], count))
                 .collect()
@@ -310,6 +342,15 @@ const LISTED: &[Metric] = &[
         &["version", "revision"],
         "Always 1; the labels say what is running.",
         |now| vec![sample(&[now.identity.version, now.identity.revision], 1)],
+    ),
+    counter(
+        "pipeline_metrics_connections_total",
+        &["result"],
+        "Connections to the metrics port that are over, by how they ended.",
+        |now| {
+            let ends = ConnectionEnd::ALL.iter();
+            ends.map(|end| sample(&[end.as_str()], now.connections.of(*end))).collect()
+        },
     ),
     // The process. A number the kernel does not give is absent.
     counter("process_cpu_seconds_total", &[], "CPU time of the process, user and system.", |now| {

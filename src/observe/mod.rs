@@ -7,6 +7,7 @@
 //! reads snapshots. What may have to wait - for a terminal, later for a database or a network - has a
 //! thread of its own behind a `backlog` that is bounded and counts what it leaves out. The crate `prometheus` is known in this folder and nowhere else.
 
+pub mod alert_rules;
 mod backlog;
 pub mod catalogue;
 pub mod colour;
@@ -35,7 +36,7 @@ pub use catalogue::{CATALOGUE, describe};
 pub use metrics::Metrics;
 pub use pages::Pages;
 pub use scrape::REVISION;
-pub use server::{Server, bind};
+pub use server::{Protection, Server, bind};
 pub use stats::Stats;
 
 /// Tells every event to several observers, in their order, and nothing after the end: threads that

@@ -4,15 +4,16 @@
 
 use std::sync::Arc;
 
-use hyper::{Method, StatusCode};
+use http::{Method, StatusCode};
 use serde::Serialize;
 
 use crate::event::RunState;
 use crate::observe::metrics::Metrics;
 use crate::observe::openmetrics;
 use crate::observe::scrape::Number;
+use crate::observe::server::counts::ConnectionCounts;
 
-const TEXT: &str = "text/plain; charset=utf-8";
+pub const TEXT: &str = "text/plain; charset=utf-8";
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const JSON: &str = "application/json";
 
@@ -29,6 +30,8 @@ pub struct Page {
     pub status: StatusCode,
     pub content_type: &'static str,
     pub body: String,
+    /// The numbers of a run that is over.
+    pub is_final: bool,
 }
 
 /// The pages of one run.
@@ -41,11 +44,21 @@ impl Pages {
         Pages { metrics }
     }
 
+    /// Where the server counts its connections.
+    pub fn connections(&self) -> &ConnectionCounts {
+        self.metrics.connections()
+    }
+
     /// The page for a request; `accept` is what its header says, or nothing.
     pub fn answer(&self, method: &Method, path: &str, accept: &str) -> Page {
         if !matches!(*method, Method::GET | Method::HEAD) {
             let body = "this server only answers GET and HEAD\n".to_string();
-            return Page { status: StatusCode::METHOD_NOT_ALLOWED, content_type: TEXT, body };
+            return Page {
+                status: StatusCode::METHOD_NOT_ALLOWED,
+                content_type: TEXT,
+                body,
+                is_final: false,
+            };
         }
         match path {
             "/" => text(StatusCode::OK, INDEX),
@@ -60,12 +73,14 @@ impl Pages {
     }
 
     fn metrics(&self, accept: &str) -> Page {
+        // Before the numbers are read: what ends meanwhile is final the next time.
+        let is_final = self.metrics.is_frozen();
         let (content_type, body) = if prefers_openmetrics(accept) {
             (openmetrics::CONTENT_TYPE, self.metrics.openmetrics())
         } else {
             (TEXT_FORMAT, self.metrics.text())
         };
-        Page { status: StatusCode::OK, content_type, body }
+        Page { status: StatusCode::OK, content_type, body, is_final }
     }
 
     fn ready(&self) -> Page {
@@ -104,7 +119,7 @@ impl Pages {
             },
         };
         let body = serde_json::to_string_pretty(&info).expect("names and numbers are valid JSON");
-        Page { status: StatusCode::OK, content_type: JSON, body: body + "\n" }
+        Page { status: StatusCode::OK, content_type: JSON, body: body + "\n", is_final: false }
     }
 }
 
@@ -135,7 +150,7 @@ struct Records {
 }
 
 fn text(status: StatusCode, body: &str) -> Page {
-    Page { status, content_type: TEXT, body: body.to_string() }
+    Page { status, content_type: TEXT, body: body.to_string(), is_final: false }
 }
 
 /// Whether an Accept header would rather have OpenMetrics 1.0 than the text format.

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::event::{RunIdentity, Vitals};
 use crate::observe::process::Process;
+use crate::observe::server::counts::ConnectionCounts;
 use crate::observe::stats::Stats;
 use crate::report::{Latencies, RunNumbers, Sizes};
 
@@ -19,13 +20,18 @@ pub struct Scrape<'a> {
     pub run: RunNumbers,
     pub vitals: &'a Vitals,
     pub identity: &'a RunIdentity,
+    pub connections: &'a ConnectionCounts,
     pub process: Process,
     pub started_at: SystemTime,
     pub ended_at: Option<SystemTime>,
 }
 
 impl<'a> Scrape<'a> {
-    pub fn now(stats: &'a Stats, identity: &'a RunIdentity) -> Scrape<'a> {
+    pub fn now(
+        stats: &'a Stats,
+        identity: &'a RunIdentity,
+        connections: &'a ConnectionCounts,
+    ) -> Scrape<'a> {
         // The numbers come before the end: those with an outcome have their time, too.
         let run = stats.numbers();
         Scrape {
@@ -33,9 +39,21 @@ impl<'a> Scrape<'a> {
             run,
             vitals: stats.vitals(),
             identity,
+            connections,
             process: Process::read(),
             started_at: stats.started_at(),
         }
+    }
+}
+
+impl Scrape<'_> {
+    /// Series about a search server stand only where one is asked.
+    pub fn asks_search_server(&self) -> bool {
+        self.identity.source == "elasticsearch"
+    }
+
+    pub fn asks_database(&self) -> bool {
+        self.identity.sink == "mysql"
     }
 }
 
@@ -70,6 +88,11 @@ pub fn maybe<'a>(number: Option<impl Number>) -> Vec<Sample<'a>> {
 
 pub fn latencies(latencies: &Latencies) -> Vec<Sample<'_>> {
     vec![Sample { labels: Vec::new(), value: SampleValue::Latencies(latencies) }]
+}
+
+/// One series of a histogram with a label.
+pub fn labelled<'a>(label: &'a str, latencies: &'a Latencies) -> Sample<'a> {
+    Sample { labels: vec![label], value: SampleValue::Latencies(latencies) }
 }
 
 pub fn sizes(sizes: &Sizes) -> Vec<Sample<'_>> {

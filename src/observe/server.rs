@@ -1,83 +1,90 @@
 //! The HTTP server that shows the pages: a thread and a runtime of its own, so that a saturated
 //! run still answers.
 //!
-//! Everything a client can hold is bounded: how many there are, how large a head may be, how long
-//! it may take, and how long a connection may live. Every connection serves one request, so none
-//! of them is cut off between two.
+//! Everything a client can hold is bounded: how many there are (`places`), how large a head may be (`head`), how
+//! long it may take, and how long a connection may live (`connection`). Every connection serves one request, so
+//! none of them is cut off between two.
 
-use std::convert::Infallible;
-use std::io::{ErrorKind, Write};
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::pin::pin;
+mod accepting;
+mod answer;
+mod connection;
+pub mod counts;
+mod head;
+mod host;
+mod places;
+mod protection;
+mod tls;
+mod users;
+mod web_config;
+mod yaml;
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{
-    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS,
-};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
 
+use self::accepting::accept;
+use self::connection::Site;
+use self::host::{AllowedHosts, bare};
+pub use self::protection::Protection;
 use crate::error::{Error, Result};
 use crate::observe::pages::Pages;
 
-/// Two Prometheus servers, a browser and a probe need a handful; more only helps who floods.
-const CONNECTIONS_MAX: usize = 32;
-const HEAD_BYTES_MAX: usize = 16 << 10;
-const HEADERS_MAX: usize = 64;
-const HEAD_WAIT_MAX: Duration = Duration::from_secs(5);
-/// Longer than any scrape timeout one would set for a page of some kilobytes.
-const CONNECTION_TIME_MAX: Duration = Duration::from_secs(30);
-/// What an answer that is on its way gets when the server stops.
-const STOP_WAIT_MAX: Duration = Duration::from_millis(500);
-/// Where accepting fails, it fails again at once: usually there are no file descriptors left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-const BUSY: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 21\r\n\
-    content-type: text/plain; charset=utf-8\r\n\r\ntoo many connections\n";
+/// Connections that the system keeps while no place is free; it may keep fewer.
+const QUEUE_MAX: u32 = 4096;
 
 /// Opens the port. Nobody is answered before `serve`, but who connects is kept waiting, not refused.
-pub fn bind(host: &str, port: u16) -> Result<Bound> {
-    let listener = listen(host, port)?;
+pub fn bind(host: &str, port: u16, protection: Protection) -> Result<Bound> {
     let could_not = |cause| Error::local_io("cannot set up the metrics server", cause);
-    listener.set_nonblocking(true).map_err(could_not)?;
-    let address = listener.local_addr().map_err(could_not)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
+        // For passwords.
+        .max_blocking_threads(1)
         .build()
         .map_err(could_not)?;
     let listener = {
         let _inside = runtime.enter();
-        tokio::net::TcpListener::from_std(listener).map_err(could_not)?
+        listen(host, port)?
     };
-    Ok(Bound { listener, runtime, address })
+    let address = listener.local_addr().map_err(could_not)?;
+    Ok(Bound { listener, runtime, address, host: host.to_string(), protection })
 }
 
 fn listen(host: &str, port: u16) -> Result<TcpListener> {
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let quoted = host.escape_default();
     let unresolved = || {
         Error::config(format!("cannot resolve the metrics host '{quoted}'"))
             .help("set --metrics-host to a name or an address of this machine")
     };
-    let addresses: Vec<SocketAddr> =
-        (bare, port).to_socket_addrs().map_err(|cause| unresolved().because(cause))?.collect();
-    if addresses.is_empty() {
-        return Err(unresolved());
+    let addresses: Vec<SocketAddr> = (bare(host), port)
+        .to_socket_addrs()
+        .map_err(|cause| unresolved().because(cause))?
+        .collect();
+    let mut listening = Err(unresolved());
+    for address in addresses {
+        match listen_on(address) {
+            Ok(listener) => return Ok(listener),
+            Err(cause) => listening = Err(not_listening(cause, port, &quoted.to_string())),
+        }
     }
-    TcpListener::bind(addresses.as_slice()).map_err(|cause| match cause.kind() {
+    listening
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Connections of a run that is over do not keep the port.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUE_MAX)
+}
+
+fn not_listening(cause: io::Error, port: u16, quoted: &str) -> Error {
+    match cause.kind() {
         ErrorKind::AddrInUse => {
             Error::config(format!("port {port} on '{quoted}' is in use by another process"))
                 .help("choose another --metrics-port")
@@ -93,15 +100,17 @@ fn listen(host: &str, port: u16) -> Result<TcpListener> {
         _ => Error::config(format!("cannot listen on port {port} of '{quoted}'"))
             .help("set --metrics-host and --metrics-port")
             .because(cause),
-    })
+    }
 }
 
 /// An open port.
-#[derive(Debug)]
 pub struct Bound {
-    listener: tokio::net::TcpListener,
+    listener: TcpListener,
     runtime: Runtime,
     address: SocketAddr,
+    /// As `--metrics-host` has it.
+    host: String,
+    protection: Protection,
 }
 
 impl Bound {
@@ -110,29 +119,52 @@ impl Bound {
         self.address
     }
 
+    /// What whoever opened it should know.
+    pub fn doubt(&self) -> Option<String> {
+        self.protection.doubt(self.address)
+    }
+
     pub fn serve(self, pages: Arc<Pages>) -> Result<Server> {
+        let Bound { listener, runtime, address, host, protection } = self;
         let (stop, stopping) = watch::channel(());
-        let address = self.address;
+        let (scraped, final_scrapes) = watch::channel(0);
+        let scheme = if protection.tls.is_some() { "https" } else { "http" };
+        let hosts = AllowedHosts::of(address, &host);
+        let site = Arc::new(Site { pages, hosts, protection, scraped });
         let thread = std::thread::Builder::new()
             .name("metrics".to_string())
-            .spawn(move || self.runtime.block_on(accept(self.listener, pages, stopping)))
+            .spawn(move || {
+                runtime.block_on(accept(listener, site, stopping));
+                // A password may be being checked, for whom nobody waits any more.
+                runtime.shutdown_background();
+            })
             .map_err(|cause| Error::local_io("cannot start the metrics server", cause))?;
-        Ok(Server { address, stop, thread })
+        Ok(Server { url: format!("{scheme}://{address}"), final_scrapes, stop, thread })
     }
 }
 
 /// A server that answers until it is stopped.
 #[derive(Debug)]
 pub struct Server {
-    address: SocketAddr,
+    url: String,
+    final_scrapes: watch::Receiver<u64>,
     /// Dropping it is the signal, so a server nobody stops ends with its owner.
     stop: watch::Sender<()>,
     thread: JoinHandle<()>,
 }
 
 impl Server {
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Such as `http://127.0.0.1:8000`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// How often the final numbers of the run were fetched: `/metrics`, answered with 200 after the end of the
+    /// run, written to the last byte, and not given back by a client that closed before it had read it. Its
+    /// sender is gone once the server has stopped.
+    #[allow(dead_code, reason = "for who waits until the last numbers were fetched")]
+    pub fn final_scrapes(&self) -> watch::Receiver<u64> {
+        self.final_scrapes.clone()
     }
 
     /// Closes the port, lets answers that are on their way finish, and cuts off the rest.
@@ -143,98 +175,33 @@ impl Server {
     }
 }
 
-async fn accept(
-    listener: tokio::net::TcpListener,
-    pages: Arc<Pages>,
-    mut stopping: watch::Receiver<()>,
-) {
-    let mut connections = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            _ = stopping.changed() => break,
-            accepted = listener.accept() => accepted,
-        };
-        while connections.try_join_next().is_some() {}
-        match accepted {
-            Ok((stream, _)) if connections.len() >= CONNECTIONS_MAX => refuse(stream),
-            Ok((stream, _)) => {
-                connections.spawn(converse(stream, pages.clone(), stopping.clone()));
-            }
-            Err(_) => sleep(ACCEPT_PAUSE).await,
-        }
-    }
-    drop(listener);
-    let _ =
-        timeout(STOP_WAIT_MAX, async { while connections.join_next().await.is_some() {} }).await;
-}
-
-/// Says why, if that can be said without waiting, and closes.
-fn refuse(stream: TcpStream) {
-    if let Ok(mut stream) = stream.into_std() {
-        let _ = stream.write(BUSY);
-    }
-}
-
-/// Serves one connection. What goes wrong with it is the client's affair.
-async fn converse(stream: TcpStream, pages: Arc<Pages>, mut stopping: watch::Receiver<()>) {
-    let service = service_fn(|request| {
-        let response = respond(&pages, &request);
-        async { Ok::<_, Infallible>(response) }
-    });
-    let mut connection = pin!(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_WAIT_MAX)
-            .max_buf_size(HEAD_BYTES_MAX)
-            .max_headers(HEADERS_MAX)
-            .keep_alive(false)
-            .serve_connection(TokioIo::new(stream), service)
-    );
-    let _ = timeout(CONNECTION_TIME_MAX, async {
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            _ = stopping.changed() => connection.as_mut().graceful_shutdown(),
-        }
-        let _ = connection.await;
-    })
-    .await;
-}
-
-fn respond(pages: &Pages, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    let accept = request.headers().get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let accept = accept.collect::<Vec<_>>().join(",");
-    let page = pages.answer(request.method(), request.uri().path(), &accept);
-    let mut response = Response::new(Full::from(page.body));
-    *response.status_mut() = page.status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(page.content_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if page.status == StatusCode::METHOD_NOT_ALLOWED {
-        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-    }
-    response
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-    use std::net::{Shutdown, TcpStream};
+    use std::io::{Read, Write};
+    use std::net::{Shutdown, TcpListener, TcpStream};
 
     use super::*;
     use crate::error::Kind;
     use crate::event::{Event, Observer, RunState};
     use crate::observe::Stats;
-    use crate::observe::metrics::tests::metrics;
+    use crate::observe::metrics::tests::{metrics, run};
+
+    fn bound(host: &str, port: u16) -> Result<Bound> {
+        bind(host, port, Protection::default())
+    }
 
     fn serve(host: &str) -> (Arc<Stats>, Server) {
         let (stats, metrics) = metrics();
         let pages = Arc::new(Pages::new(Arc::new(metrics)));
-        (stats, bind(host, 0).unwrap().serve(pages).unwrap())
+        (stats, bound(host, 0).unwrap().serve(pages).unwrap())
+    }
+
+    fn address(server: &Server) -> SocketAddr {
+        server.url().strip_prefix("http://").unwrap().parse().unwrap()
     }
 
     fn connect(server: &Server) -> TcpStream {
-        TcpStream::connect(server.address()).unwrap()
+        TcpStream::connect(address(server)).unwrap()
     }
 
     /// Sends a request and gives back the head and the body of the answer.
@@ -248,7 +215,7 @@ mod tests {
     }
 
     fn get(server: &Server, path: &str) -> (String, String) {
-        ask(server, &format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"))
+        ask(server, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
     }
 
     #[test]
@@ -278,7 +245,7 @@ mod tests {
     #[test]
     fn accept_chooses_the_format() {
         let (_, server) = serve("127.0.0.1");
-        let request = "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: text/plain;q=0.5\r\n\
+        let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: text/plain;q=0.5\r\n\
                        Accept: application/openmetrics-text; version=1.0.0\r\n\r\n";
         let (head, body) = ask(&server, request);
         let expected = format!("content-type: {}", crate::observe::openmetrics::CONTENT_TYPE);
@@ -290,7 +257,7 @@ mod tests {
     #[test]
     fn head_is_the_head_of_get() {
         let (_, server) = serve("127.0.0.1");
-        let (head, body) = ask(&server, "HEAD /health HTTP/1.1\r\nHost: x\r\n\r\n");
+        let (head, body) = ask(&server, "HEAD /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
         assert!(head.starts_with("http/1.1 200 ") && head.contains("content-length: 6"), "{head}");
         assert_eq!(body, "");
         server.stop();
@@ -300,9 +267,9 @@ mod tests {
     fn other_methods_are_told_which_there_are_and_never_to_go_on() {
         let (_, server) = serve("127.0.0.1");
         for request in [
-            "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi",
-            "PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
-            "DELETE /nothing HTTP/1.1\r\nHost: x\r\n\r\n",
+            "POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nhi",
+            "PUT / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+            "DELETE /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n",
         ] {
             let (head, body) = ask(&server, request);
             assert!(head.starts_with("http/1.1 405 "), "{head}");
@@ -329,7 +296,7 @@ mod tests {
     fn a_port_that_cannot_be_opened_is_one_clear_line() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
-        let in_use = bind("127.0.0.1", port).unwrap_err();
+        let in_use = bound("127.0.0.1", port).err().unwrap();
         assert_eq!(in_use.kind, Kind::Config);
         assert_eq!(
             in_use.to_string(),
@@ -339,14 +306,14 @@ mod tests {
             )
         );
 
-        let foreign = bind("192.0.2.1", 0).unwrap_err();
+        let foreign = bound("192.0.2.1", 0).err().unwrap();
         assert_eq!(foreign.kind, Kind::Config);
         assert_eq!(
             foreign.to_string(),
             "the metrics host '192.0.2.1' is not an address of this machine; set --metrics-host"
         );
 
-        let unknown = bind("no such\nhost", 0).unwrap_err();
+        let unknown = bound("no such\nhost", 0).err().unwrap();
         assert_eq!(unknown.kind, Kind::Config);
         let line = unknown.to_string();
         assert!(line.starts_with("cannot resolve the metrics host 'no such\\nhost'"), "{line}");
@@ -360,7 +327,7 @@ mod tests {
         let mut half = connect(&server);
         half.write_all(b"GET /metrics HT").unwrap();
         let mut deaf = connect(&server);
-        deaf.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        deaf.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
         assert!(get(&server, "/health").0.starts_with("http/1.1 200 "));
         // They are still there, and stopping does not wait for them.
         server.stop();
@@ -370,8 +337,9 @@ mod tests {
     #[test]
     fn garbage_and_oversized_heads_are_turned_away() {
         let (_, server) = serve("127.0.0.1");
-        let long = format!("GET / HTTP/1.1\r\nHost: x\r\nA: {}\r\n\r\n", "a".repeat(64 << 10));
-        let many = format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "A: b\r\n".repeat(100));
+        let long =
+            format!("GET / HTTP/1.1\r\nHost: localhost\r\nA: {}\r\n\r\n", "a".repeat(64 << 10));
+        let many = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "A: b\r\n".repeat(100));
         for (request, status) in
             [(long.as_str(), "431"), (many.as_str(), "431"), ("\u{1}\r\n\r\n", "400")]
         {
@@ -390,27 +358,40 @@ mod tests {
     }
 
     #[test]
-    fn one_connection_too_many_is_turned_away_and_the_others_are_served() {
+    fn one_connection_too_many_takes_the_place_of_the_oldest() {
         let (_, server) = serve("127.0.0.1");
-        let mut waiting: Vec<TcpStream> = (0..CONNECTIONS_MAX).map(|_| connect(&server)).collect();
+        let mut waiting: Vec<TcpStream> = (0..places::PLACES).map(|_| connect(&server)).collect();
+        assert!(get(&server, "/health").0.starts_with("http/1.1 200 "));
         let mut answer = String::new();
-        connect(&server).read_to_string(&mut answer).unwrap();
+        waiting.remove(0).read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
         assert!(answer.ends_with("\r\n\r\ntoo many connections\n"), "{answer}");
 
-        let mut first = waiting.remove(0);
-        first.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut last = waiting.pop().unwrap();
+        last.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
         answer.clear();
-        first.read_to_string(&mut answer).unwrap();
+        last.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
         server.stop();
     }
 
     #[test]
+    fn names_that_others_gave_are_not_answered() {
+        let (_, server) = serve("127.0.0.1");
+        for (host, status) in
+            [("127.0.0.1:1", "200"), ("[::1]", "200"), ("evil.example", "421"), ("a b", "400")]
+        {
+            let (head, _) = ask(&server, &format!("GET /info HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+            assert!(head.starts_with(&format!("http/1.1 {status} ")), "{host}: {head}");
+        }
+        server.stop();
+    }
+
+    #[test]
     fn who_connected_before_serving_is_answered_then() {
-        let bound = bind("127.0.0.1", 0).unwrap();
+        let bound = bound("127.0.0.1", 0).unwrap();
         let mut early = TcpStream::connect(bound.address()).unwrap();
-        early.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        early.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
         let pages = Arc::new(Pages::new(Arc::new(metrics().1)));
         let server = bound.serve(pages).unwrap();
         let mut answer = String::new();
@@ -420,9 +401,30 @@ mod tests {
     }
 
     #[test]
+    fn only_scrapes_of_the_final_numbers_are_counted() {
+        let (stats, metrics) = metrics();
+        let metrics = Arc::new(metrics);
+        let pages = Arc::new(Pages::new(Arc::clone(&metrics)));
+        let server = bound("127.0.0.1", 0).unwrap().serve(pages).unwrap();
+        let mut scrapes = server.final_scrapes();
+        get(&server, "/metrics");
+        run(&stats);
+        metrics.freeze();
+        for request in ["GET /info", "HEAD /metrics"] {
+            ask(&server, &format!("{request} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        }
+        get(&server, "/metrics");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let counted = runtime.block_on(scrapes.wait_for(|count| *count > 0));
+        assert_eq!(*counted.unwrap(), 1);
+        server.stop();
+        assert_eq!(*scrapes.borrow(), 1);
+    }
+
+    #[test]
     fn a_stopped_server_has_closed_its_port() {
         let (_, server) = serve("127.0.0.1");
-        let address = server.address();
+        let address = address(&server);
         server.stop();
         assert!(TcpStream::connect(address).is_err());
     }

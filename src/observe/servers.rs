@@ -1,10 +1,10 @@
 //! What was asked of other servers: requests by answer, and changes of the target's shape. Closed
 //! tables, so that every series stands at 0 before it is needed.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::event::{Operation, SchemaOperation};
+use crate::event::{Operation, SchemaOperation, ServerResource, SqlOperation};
 use crate::observe::latency::Durations;
 use crate::report::Latencies;
 
@@ -44,14 +44,26 @@ fn code_index(code: Option<u16>) -> usize {
     find(&name).or_else(|| find(other)).unwrap_or_default()
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Requests {
     counts: [[AtomicU64; CODES.len()]; Operation::ALL.len()],
+    took: [Durations; Operation::ALL.len()],
 }
 
 impl Requests {
-    pub fn count(&self, operation: Operation, code: Option<u16>) {
+    pub fn new(bounds: &'static [f64]) -> Requests {
+        let took = Operation::ALL.map(|_| Durations::new(bounds));
+        Requests { counts: Default::default(), took }
+    }
+
+    pub fn count(&self, operation: Operation, code: Option<u16>, took: Duration) {
         self.counts[operation as usize][code_index(code)].fetch_add(1, Relaxed);
+        self.took[operation as usize].record(took);
+    }
+
+    pub fn latencies(&self) -> Vec<(Operation, Latencies)> {
+        let took = self.took.iter().map(Durations::read);
+        Operation::ALL.into_iter().zip(took).collect()
     }
 
     pub fn read(&self) -> Vec<(Operation, &'static str, u64)> {
@@ -61,6 +73,39 @@ impl Requests {
             read.extend(counts.map(|(code, count)| (operation, code, count.load(Relaxed))));
         }
         read
+    }
+}
+
+#[derive(Debug)]
+pub struct Statements([Durations; SqlOperation::ALL.len()]);
+
+impl Statements {
+    pub fn new(bounds: &'static [f64]) -> Statements {
+        Statements(SqlOperation::ALL.map(|_| Durations::new(bounds)))
+    }
+
+    pub fn record(&self, operation: SqlOperation, took: Duration) {
+        self.0[operation as usize].record(took);
+    }
+
+    pub fn latencies(&self) -> Vec<(SqlOperation, Latencies)> {
+        let took = self.0.iter().map(Durations::read);
+        SqlOperation::ALL.into_iter().zip(took).collect()
+    }
+}
+
+/// How many of each are had now. Taken and given back by different threads, so that it may be below 0
+/// for a moment.
+#[derive(Debug, Default)]
+pub struct ResourcesInUse([AtomicI64; ServerResource::COUNT]);
+
+impl ResourcesInUse {
+    pub fn change(&self, resource: ServerResource, by: i64) {
+        self.0[resource as usize].fetch_add(by, Relaxed);
+    }
+
+    pub fn read(&self, resource: ServerResource) -> u64 {
+        u64::try_from(self.0[resource as usize].load(Relaxed)).unwrap_or(0)
     }
 }
 

@@ -11,10 +11,12 @@ use std::sync::atomic::{
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::event::{Counter, Event, Expected, Observer, RunState, Stage, Vitals, Wait};
+use crate::event::{
+    Counter, Event, Expected, Observer, RunState, ServerResource, Stage, Vitals, Wait,
+};
 use crate::observe::last_errors::LastErrors;
 use crate::observe::latency::{Amounts, Durations};
-use crate::observe::servers::{Requests, SchemaChanges};
+use crate::observe::servers::{Requests, ResourcesInUse, SchemaChanges, Statements};
 use crate::outcome::Outcome;
 use crate::record::{Counts, ErrorType};
 use crate::report::{LastSign, RunNumbers, StageTime};
@@ -133,6 +135,8 @@ pub struct Stats {
     rate_limited: [AtomicU64; 3],
     flushes: [AtomicU64; 4],
     requests: Requests,
+    statements: Statements,
+    in_use: ResourcesInUse,
     schema_changes: SchemaChanges,
     /// Indexed by `Counter`.
     counters: [AtomicU64; Counter::COUNT],
@@ -175,7 +179,9 @@ impl Stats {
             rejected: Default::default(),
             rate_limited: Default::default(),
             flushes: Default::default(),
-            requests: Requests::default(),
+            requests: Requests::new(STEP_SECONDS),
+            statements: Statements::new(STEP_SECONDS),
+            in_use: ResourcesInUse::default(),
             schema_changes: SchemaChanges::new(STEP_SECONDS),
             counters: Default::default(),
         }
@@ -241,6 +247,10 @@ impl Stats {
             rate_limited: self.rate_limited.each_ref().map(|count| count.load(Relaxed)),
             flushes: self.flushes.each_ref().map(|count| count.load(Relaxed)),
             requests: self.requests.read(),
+            request_latencies: self.requests.latencies(),
+            requests_in_flight: self.in_use.read(ServerResource::HttpRequest),
+            sql_latencies: self.statements.latencies(),
+            sql_connections: self.in_use.read(ServerResource::SqlConnection),
             schema_changes: self.schema_changes.read(),
             schema_change: self.schema_changes.latencies(),
             counters: self.counters.each_ref().map(|count| count.load(Relaxed)),
@@ -349,7 +359,12 @@ impl Observer for Stats {
             Event::Counted(counter, number) => {
                 self.counters[counter as usize].fetch_add(number, Relaxed);
             }
-            Event::Requested { operation, code } => self.requests.count(operation, code),
+            Event::Requested { operation, code, took } => {
+                self.requests.count(operation, code, took);
+            }
+            Event::Queried { operation, took } => self.statements.record(operation, took),
+            Event::Took(resource) => self.in_use.change(resource, 1),
+            Event::GaveBack(resource) => self.in_use.change(resource, -1),
             Event::SchemaChanged { operation, is_done, took } => {
                 self.schema_changes.count(operation, is_done, took);
             }

@@ -202,11 +202,31 @@ impl PartFile {
     }
 
     pub fn publish(&self) -> Result<Published> {
+        self.publish_as(&self.target, &self.resolved, self.policy)
+    }
+
+    /// The same under its name with `added` behind it, for somebody else has taken the name itself.
+    pub fn publish_beside(&self, added: &str) -> Result<PathBuf> {
+        let mut beside = self.resolved.clone().into_os_string();
+        beside.push(added);
+        let beside = PathBuf::from(beside);
+        let policy = PartPolicy { if_exists: IfExists::Refuse, ..self.policy };
+        self.publish_as(&beside, &beside, policy)?;
+        Ok(beside)
+    }
+
+    /// Whether something has the name that this file was to take.
+    pub fn is_name_taken(&self) -> bool {
+        let is_hidden = matches!(&*self.state(), PartState::Hidden(_));
+        is_hidden && fs::symlink_metadata(&self.resolved).is_ok()
+    }
+
+    fn publish_as(&self, target: &Path, resolved: &Path, policy: PartPolicy) -> Result<Published> {
         self.sync()?;
-        self.rename()?;
-        let directory = directory(&self.resolved);
+        self.rename(target, resolved, policy)?;
+        let directory = directory(resolved);
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(|cause| {
-            let shown = self.target.display();
+            let shown = target.display();
             Error::local_io(format!("'{shown}' is there, but may not survive a power cut"), cause)
                 .help("check the disk")
         })?;
@@ -214,8 +234,8 @@ impl PartFile {
     }
 
     /// The moment in which readers find it.
-    fn rename(&self) -> Result<()> {
-        let shown = self.target.display();
+    fn rename(&self, target: &Path, resolved: &Path, policy: PartPolicy) -> Result<()> {
+        let shown = target.display();
         let mut state = self.state();
         let PartState::Hidden(claim) = &*state else {
             return Err(Error::internal(format!("'{shown}' was let go, or published before")));
@@ -228,20 +248,21 @@ impl PartFile {
                 self.unpublished("its hidden file was removed or replaced by somebody else")
             );
         }
-        let replaced_bytes = fs::metadata(&self.resolved).ok().map(|metadata| metadata.len());
-        if self.policy.keeps_content && replaced_bytes.is_some_and(|bytes| bytes > 0) {
-            return Err(not_empty(&self.target, self.policy.flag));
+        let replaced_bytes = fs::metadata(resolved).ok().map(|metadata| metadata.len());
+        if policy.keeps_content && replaced_bytes.is_some_and(|bytes| bytes > 0) {
+            return Err(not_empty(target, policy.flag));
         }
-        let renamed = match self.policy.if_exists {
-            IfExists::Replace => fs::rename(&self.path, &self.resolved),
-            IfExists::Refuse => rename_to_nothing(&self.path, &self.resolved),
+        // A file that appears in this moment may have something in it.
+        let is_to_nothing = policy.keeps_content && replaced_bytes.is_none();
+        let renamed = match policy.if_exists {
+            IfExists::Replace if !is_to_nothing => fs::rename(&self.path, resolved),
+            _ => rename_to_nothing(&self.path, resolved),
         };
-        renamed.map_err(|cause| {
-            if cause.kind() == io::ErrorKind::AlreadyExists {
-                return exists(&self.target, self.policy.flag);
-            }
-            Error::local_io(format!("cannot publish '{shown}'"), cause)
-                .help(format!("{}check --{}", self.policy.loss, self.policy.flag))
+        renamed.map_err(|cause| match cause.kind() {
+            io::ErrorKind::AlreadyExists if policy.keeps_content => not_empty(target, policy.flag),
+            io::ErrorKind::AlreadyExists => exists(target, policy.flag),
+            _ => Error::local_io(format!("cannot publish '{shown}'"), cause)
+                .help(format!("{}check --{}", policy.loss, policy.flag)),
         })?;
         // The claim goes: the name is free for the next run.
         *state = PartState::Published(Published { name: Some(shown.to_string()), replaced_bytes });

@@ -26,6 +26,8 @@ pub struct Queue {
 struct Waiting {
     segments: VecDeque<QueuedSegment>,
     next_ticket: u64,
+    /// Nothing more is read: what comes now was in the hands of a reader, and waits for no place.
+    is_drained: bool,
     is_closed: bool,
 }
 
@@ -36,8 +38,10 @@ impl Queue {
 
     /// Waits for a place and gives out the ticket; none once the queue is closed.
     pub fn push(&self, segment: Segment, reservation: Reservation) -> Option<u64> {
-        let mut waiting = self
-            .wait_while(|waiting| waiting.segments.len() >= self.capacity && !waiting.is_closed);
+        let mut waiting = self.wait_while(|waiting| {
+            let is_full = waiting.segments.len() >= self.capacity && !waiting.is_drained;
+            is_full && !waiting.is_closed
+        });
         if waiting.is_closed {
             return None;
         }
@@ -60,6 +64,12 @@ impl Queue {
         drop(waiting);
         self.changed.notify_all();
         Some(queued)
+    }
+
+    /// Whoever waits for a place has one: its memory is reserved, and it is the last of its reader.
+    pub fn drain(&self) {
+        self.lock().is_drained = true;
+        self.changed.notify_all();
     }
 
     /// Takes nothing more; what is in it will still be taken out.
@@ -94,5 +104,46 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().expect("nobody panics while holding the queue")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::pipeline::budget::Budget;
+    use crate::record::{Flush, Interval};
+
+    fn segment() -> Segment {
+        Segment {
+            interval: Interval::bytes(0, 0, 2),
+            first_record: 1,
+            first_line: 1,
+            records: 1,
+            bytes: b"a\n".to_vec(),
+            flaws: Vec::new(),
+            flush: Flush::End,
+        }
+    }
+
+    #[test]
+    fn who_waits_for_a_place_in_a_queue_that_is_drained_has_one() {
+        let queue = Queue::new(1, Arc::default());
+        let budget = Budget::new(100, Arc::default());
+        let push = || queue.push(segment(), budget.reserve(1).unwrap());
+        assert_eq!(push(), Some(0));
+        thread::scope(|scope| {
+            let waiting = scope.spawn(push);
+            queue.drain();
+            assert_eq!(waiting.join().unwrap(), Some(1));
+        });
+        queue.close();
+        assert_eq!(push(), None);
+        let tickets = [queue.pop(), queue.pop(), queue.pop()];
+        assert_eq!(
+            tickets.map(|queued| queued.map(|queued| queued.ticket)),
+            [Some(0), Some(1), None]
+        );
     }
 }

@@ -3,10 +3,12 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
 
 use super::Run;
 use super::budget::Budget;
@@ -24,6 +26,9 @@ pub struct Rooms {
     budget: Arc<Budget>,
     pub pools: Arc<Pools>,
 }
+
+/// More than it takes to read a segment of a file. A reader that is stuck in its read is not waited for any longer.
+const HAND_ON_MAX: Duration = Duration::from_millis(500);
 
 /// How a thread ended, once it has.
 type Reported<T> = oneshot::Receiver<Result<T>>;
@@ -140,8 +145,11 @@ impl Rooms {
     /// them are threads, which nothing else wakes.
     pub async fn follow(&self, run: &Run) -> Infallible {
         run.stop.draining().await;
-        self.queue.close();
         self.budget.close();
+        self.queue.drain();
+        // The readers close it when they have handed on what they were reading. One that waits for a pipe does not.
+        let _ = timeout(HAND_ON_MAX, run.stop.halting()).await;
+        self.queue.close();
         run.stop.halting().await;
         self.queue.abandon();
         std::future::pending().await

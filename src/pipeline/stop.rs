@@ -3,7 +3,7 @@
 //! | phase | what brings it | reader | queue, budget | workers, sequencer | lanes |
 //! |---|---|---|---|---|---|
 //! | running | | reads | open | work | write |
-//! | draining | a signal; a source that fails | reads nothing more | closed; what waits is handed out | work until the queue is empty | write |
+//! | draining | a signal; a source that fails | hands on what it is reading, and reads nothing more | takes that, for half a second, and is closed; what waits is handed out | work until the queue is empty | write |
 //! | halting | a lane, a worker or the books that fail; too many rejected records | the same | closed and emptied | end | write what was let through |
 //! | abandoned | a second signal; `--drain-timeout` | is left in its read | the same | are left or dropped | are dropped, and the sink is asked what it has |
 //!

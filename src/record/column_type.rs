@@ -24,6 +24,8 @@ pub enum ColumnType {
     DateTime(u8),
     Time(u8),
     Json,
+    /// Bytes, which the source has as base64.
+    Base64,
 }
 
 impl ColumnType {
@@ -49,6 +51,7 @@ impl fmt::Display for ColumnType {
             ColumnType::DateTime(digits) => write!(f, "datetime({digits})"),
             ColumnType::Time(digits) => write!(f, "time({digits})"),
             ColumnType::Json => f.write_str("json"),
+            ColumnType::Base64 => f.write_str("base64"),
         }
     }
 }

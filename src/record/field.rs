@@ -21,6 +21,17 @@ pub struct Field {
     pub is_declared: bool,
     /// The longest text that a sample has of it, in characters.
     pub characters_seen: u64,
+    /// Of times that a sample has of it, where `column_type` was chosen for them.
+    pub offsets: Option<Offsets>,
+}
+
+/// Which of the times of a sample say where their clock stood. Of mixed ones no time is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offsets {
+    /// Each is a point in time.
+    Always,
+    /// Each is what a clock showed.
+    Never,
 }
 
 /// What a field's values are, as far as the source says. A value may still be something else.
@@ -78,6 +89,7 @@ impl Field {
             column_type: None,
             is_declared: false,
             characters_seen: 0,
+            offsets: None,
         }
     }
 

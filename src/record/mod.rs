@@ -11,7 +11,7 @@ mod segment;
 mod settled;
 
 pub use column_type::ColumnType;
-pub use field::{Dates, EpochUnit, Field, FieldKind};
+pub use field::{Dates, EpochUnit, Field, FieldKind, Offsets};
 pub use rejected::{ErrorType, Place, Places, Rejected};
 pub use rows::{ARENA_BYTES_MAX, Rows, Shape, TextRow, Value};
 pub use segment::{Flaw, Flush, Interval, Position, Segment, lines_in, without_line_end};

@@ -1,13 +1,14 @@
-//! What a run that reads a backup has to be told of its dates, because JSON does not say how they are
-//! written. Pure.
+//! What a run that reads a backup has to be told of its dates and bytes, because JSON does not say how they
+//! are written. Pure.
 
 /// The value of `--types` for a backup.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Restore {
-    /// `FIELD=date:FORMAT`, one for each field of dates.
+    /// `FIELD=date:FORMAT` and `FIELD=base64`, one for each field of dates or bytes.
     pub types: Vec<String>,
-    /// Fields of dates that `--types` has no words for.
-    pub untold: Vec<String>,
+    /// Fields of dates that `--types` has no words for, and fields of bytes that it cannot name.
+    pub untold_dates: Vec<String>,
+    pub untold_bytes: Vec<String>,
 }
 
 impl Restore {
@@ -18,11 +19,13 @@ impl Restore {
     /// Lines for a person, the option as a shell takes it.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        if !self.untold.is_empty() {
-            let names = self.untold.join(", ");
-            lines.push(format!(
-                "restore: the mapping does not say how these dates are read: {names}"
-            ));
+        for (names, what) in [
+            (&self.untold_dates, "the mapping does not say how these dates are read"),
+            (&self.untold_bytes, "--types cannot name these fields of bytes, which stay base64"),
+        ] {
+            if !names.is_empty() {
+                lines.push(format!("restore: {what}: {}", names.join(", ")));
+            }
         }
         if let Some(types) = self.types() {
             lines.push(format!("restore: add --types {}", for_a_shell(&types)));

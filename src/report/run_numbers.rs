@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::{LastSign, SILENCE_MIN, Silence};
-use crate::event::{Counter, Operation, RunState, SchemaOperation, Stage, Wait};
+use crate::event::{Counter, Operation, RunState, SchemaOperation, SqlOperation, Stage, Wait};
 use crate::outcome::Outcome;
 use crate::record::{Counts, ErrorType};
 
@@ -96,6 +96,12 @@ pub struct RunNumbers {
     pub flushes: [u64; 4],
     /// Requests to a search server by operation and answer; zeros included.
     pub requests: Vec<(Operation, &'static str, u64)>,
+    /// How long each took until its answer began.
+    pub request_latencies: Vec<(Operation, Latencies)>,
+    pub requests_in_flight: u64,
+    /// What the lanes asked a database.
+    pub sql_latencies: Vec<(SqlOperation, Latencies)>,
+    pub sql_connections: u64,
     /// Changes of the target's shape, and whether they were done; zeros included.
     pub schema_changes: Vec<(SchemaOperation, bool, u64)>,
     /// How long those took.

@@ -22,6 +22,8 @@ pub struct Sampled {
     pub notes: Vec<String>,
     /// The same, of these fields.
     pub doubts: Vec<(String, String)>,
+    /// There was no record, and what is not declared is not known without one.
+    pub is_of_nothing: bool,
 }
 
 /// Such as `the first 10,000 records`.
@@ -105,10 +107,10 @@ pub fn fields(sample: &Sample, flatten: bool) -> Vec<Field> {
     let mut fields: Vec<Field> = seen.map(|seen| seen.field(Origin::Json)).collect();
     if flatten {
         // An object that is missing in some records, and no field of its own.
-        let objects: HashSet<String> =
-            fields.iter().flat_map(|field| above(&field.name)).map(str::to_string).collect();
+        let names = sample.fields().iter().map(|seen| &seen.name[..]);
+        let objects: HashSet<&str> = names.flat_map(above).collect();
         let is_something = |name: &str| sample.find(name).is_some_and(|seen| seen.is_something);
-        fields.retain(|field| is_something(&field.name) || !objects.contains(&field.name));
+        fields.retain(|field| is_something(&field.name) || !objects.contains(&field.name[..]));
     }
     fields
 }
@@ -116,11 +118,18 @@ pub fn fields(sample: &Sample, flatten: bool) -> Vec<Field> {
 /// Where a field is an object in some records and something else in others, it can only be a column as
 /// a whole. Gives its names. Where its parts are columns of a table that is there, they stay what they are,
 /// and records in which it is something else have no place.
-pub fn fold(fields: &mut Vec<Field>, sample: &Sample, columns: &[String]) -> Vec<String> {
-    let names: HashSet<String> =
-        fields.iter().flat_map(|field| above(&field.name)).map(str::to_string).collect();
-    let is_mixed = |seen: &&Seen| seen.is_something && names.contains(&seen.name);
-    let mixed: Vec<&Seen> = sample.fields().iter().filter(is_mixed).collect();
+pub fn fold(
+    fields: &mut Vec<Field>,
+    sample: &Sample,
+    columns: &[String],
+    separator: Option<&str>,
+) -> Vec<String> {
+    leave_out_empty_objects(fields, sample, columns, separator);
+    let mixed: Vec<&Seen> = {
+        let names: HashSet<&str> = fields.iter().flat_map(|field| above(&field.name)).collect();
+        let is_mixed = |seen: &&Seen| seen.is_something && names.contains(&seen.name[..]);
+        sample.fields().iter().filter(is_mixed).collect()
+    };
     let columns: HashSet<String> = columns.iter().map(|column| column.to_lowercase()).collect();
     let fed = fields.iter().filter(|field| columns.contains(&field.column().to_lowercase()));
     let fed: HashSet<&str> = fed.map(|field| &field.name[..]).collect();
@@ -147,6 +156,36 @@ pub fn fold(fields: &mut Vec<Field>, sample: &Sample, columns: &[String]) -> Vec
         ..Field::new(name, FieldKind::Json, "json")
     }));
     outermost
+}
+
+/// Of an object whose parts are columns the sample may have nothing but null, which is a value of none of
+/// them, and no field of its own.
+fn leave_out_empty_objects(
+    fields: &mut Vec<Field>,
+    sample: &Sample,
+    columns: &[String],
+    separator: Option<&str>,
+) {
+    let columns: Vec<String> = columns.iter().map(|column| column.to_lowercase()).collect();
+    let is_object = |field: &Field| {
+        let above = format!("{}{}", field.column(), separator.unwrap_or(".")).to_lowercase();
+        let is_column = columns.contains(&field.column().to_lowercase());
+        !is_column && columns.iter().any(|column| column.starts_with(&above))
+    };
+    let is_nothing = |name: &str| sample.find(name).is_some_and(|seen| !seen.is_something);
+    fields.retain(|field| field.is_declared || !is_nothing(&field.name) || !is_object(field));
+}
+
+/// What there is to say of a sample that has more names than are kept.
+pub fn overflow(sample: &Sample) -> Option<String> {
+    sample.is_full.then(|| {
+        format!(
+            "the records that were looked at have more fields than the {} whose names are kept: keys that are \
+             values, such as ids, are no fields; do without --flatten, or name the fields that are wanted with \
+             --select, and with --types what they are",
+            count(sample.fields().len() as u64)
+        )
+    })
 }
 
 pub fn folded(name: &str) -> String {
@@ -192,11 +231,21 @@ pub fn declare(fields: &mut [Field], types: &[(String, ColumnType)]) -> Vec<Stri
             Some(place) => {
                 fields[*place].column_type = Some(*column_type);
                 fields[*place].is_declared = true;
+                if *column_type == ColumnType::Base64 {
+                    fields[*place].kind = FieldKind::Base64;
+                }
             }
             None => unknown.push(name.clone()),
         }
     }
     unknown
+}
+
+/// The same of what is said of values and not of columns, for tables that are there already: that text is
+/// bytes.
+pub fn declare_bytes(fields: &mut [Field], types: &[(String, ColumnType)]) -> Vec<String> {
+    let types = types.iter().filter(|(_, column_type)| *column_type == ColumnType::Base64);
+    declare(fields, &types.cloned().collect::<Vec<_>>())
 }
 
 /// Names the columns of fields in objects. Without a separator they are called as the fields.

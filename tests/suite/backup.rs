@@ -151,6 +151,49 @@ fn of_opensearch_2_into_mariadb() {
     );
 }
 
+/// JSON has no bytes: the backup has their base64, and `--types` says so.
+#[test]
+fn bytes_are_restored_as_bytes() {
+    let indices = Indices::new(needs!("elasticsearch"), test_name!());
+    let database = Database::new(&Server::mariadb(needs!("mariadb")));
+    let workdir = workdir!();
+    let index = indices.make(
+        "bytes",
+        json!({ "mappings": { "properties": { "b": { "type": "binary" }, "n": { "type": "long" } } } }),
+    );
+    let documents =
+        [("1", r#"{"b":"AP8=","n":1}"#), ("2", r#"{"b":"","n":2}"#), ("3", r#"{"n":3}"#)];
+    indices.fill(&index, &documents.map(|(id, text)| (id.to_string(), text.to_string())));
+    indices.refresh(&index);
+    let backup = indices.read_by(&workdir, &index);
+    let backup = backup.args(["--output-file", "b.jsonl", "--summary-json", "b.json"]).run();
+    backup.assert_code(0).assert_stderr_has("restore: add --types 'b=base64'");
+    let into = |table: &str, args: &[&str]| {
+        let program = database.flowgauge(&workdir).args(["--db-table", table, "--mode", "upsert"]);
+        program.args(args).run().assert_code(0);
+        let rows =
+            database.client.lines(&format!("SELECT _id, HEX(b), n FROM {table} ORDER BY _id"));
+        assert_eq!(rows, ["1|00FF|1", "2||2", "3|NULL|3"], "{table}: {args:?}");
+    };
+    let straight =
+        ["--source-type", "elasticsearch", "--es-url", &indices.address, "--es-index", &index];
+    let restore = ["--source-type", "jsonl", "--jsonl-file", "b.jsonl", "--types", "b=base64"];
+    into("straight", &[&straight[..], &["--create-table"]].concat());
+    into("restored", &[&restore[..], &["--create-table", "--key", "_id"]].concat());
+    let made = "CREATE TABLE made (_id VARBINARY(512) PRIMARY KEY, b VARBINARY(9), n INT)";
+    database.client.run(made);
+    into("made", &restore);
+    // And as text in CSV.
+    workdir.write("in.csv", "_id,b,n\n1,AP8=,1\n2,,2\n3,,3\n");
+    database.client.run("DELETE FROM made");
+    let program = database.flowgauge(&workdir).args(["--db-table", "made", "--mode", "upsert"]);
+    let program = program.args(["--csv-file", "in.csv", "--types", "b=base64"]);
+    program.run().assert_code(0);
+    assert_eq!(database.client.text("SELECT HEX(b) FROM made WHERE _id = '1'"), "00FF");
+    let refused = workdir.flowgauge().args(["--csv-file", "in.csv", "--types", "b=base64"]);
+    refused.args(["--output-file", "-"]).run().assert_code(2).assert_stderr_has("is for tables");
+}
+
 #[test]
 fn documents_of_several_indices_have_the_name_of_theirs() {
     let indices = Indices::new(needs!("elasticsearch8"), test_name!());

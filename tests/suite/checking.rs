@@ -86,6 +86,25 @@ fn a_fault_behind_the_first_records_is_found_where_it_can_be() {
 }
 
 #[test]
+fn a_server_that_does_not_answer_is_said_while_it_is_waited_for() {
+    let workdir = workdir!();
+    // It takes connections, and says nothing.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let args = ["check", "--es-url", &address, "--es-index", "x", "--output-file", "out.jsonl"];
+    let mut running = workdir.flowgauge().args(args).spawn();
+    running.wait_for_line("opening elasticsearch and file for 3 s so far");
+    running.signal(rustix::process::Signal::TERM);
+    running.finish().assert_code(143).assert_stdout("");
+    // One that refuses is tried again, which a check says as a run does.
+    drop(listener);
+    let mut running = workdir.flowgauge().args(args).spawn();
+    running.wait_for_line("WARN connecting: ");
+    running.signal(rustix::process::Signal::TERM);
+    running.finish().assert_code(143);
+}
+
+#[test]
 fn a_port_of_somebody_else_ends_check_as_it_ends_the_run() {
     let workdir = workdir!();
     workdir.write("in.csv", "a\n1\n");

@@ -120,7 +120,74 @@ fn pipelines_share_a_port() {
     let finished =
         run(&workdir, &format!("run --all --config etc/syncs.toml --metrics-port {port}"));
     let bound = format!("metrics on http://127.0.0.1:{port}/metrics");
-    assert_eq!(finished.stderr.matches(&bound).count(), 2, "{finished}");
+    // One of them is refused, which its numbers tell, too.
+    assert_eq!(finished.stderr.matches(&bound).count(), 3, "{finished}");
+}
+
+/// The second would find nothing there, and be complete.
+#[test]
+fn two_pipelines_that_read_standard_input_are_refused() {
+    let config = "\
+[pipelines.one]
+csv_file = '-'
+output_file = 'one.jsonl'
+[pipelines.two]
+csv_file = 'in.csv'
+output_file = 'two.jsonl'
+[pipelines.three]
+jsonl_file = '/dev/stdin'
+output_file = 'three.jsonl'
+";
+    for verb in ["run", "check"] {
+        Trial::csv(workdir!(), "a\n1\n")
+            .file("sync.toml", config)
+            .with(&format!("{verb} --all --config sync.toml"))
+            .stdin("a\n1\n")
+            .run()
+            .ends_with(2)
+            .says("the pipelines 'one' and 'three' both read standard input, which can be read once only; run each");
+    }
+    // One is as good as any other input.
+    Trial::csv(workdir!(), "a\n1\n")
+        .file("sync.toml", config.replace("/dev/stdin", "in.jsonl"))
+        .file("in.jsonl", "{}\n")
+        .with("run --all --config sync.toml")
+        .stdin("a\n2\n")
+        .run()
+        .completes()
+        .writes_file("one.jsonl", "{\"a\":\"2\"}\n")
+        .writes_file("two.jsonl", "{\"a\":\"1\"}\n")
+        .writes_file("three.jsonl", "{}\n");
+}
+
+/// All that is wrong with all of them, each with its name.
+#[test]
+fn check_all_says_the_mistakes_of_every_pipeline() {
+    let workdir = workdir!();
+    three(&workdir);
+    let more = "[pipelines.wrong]\nworkers = 'many'\nlanes = 'few'\n[pipelines.last]\ncsv_file = 'ant.csv'\n";
+    workdir.write("etc/syncs.toml", THREE.replace("gone.csv", "${GONE}").to_string() + more);
+    let before = workdir.names();
+    let finished = run(&workdir, "check --all --config etc/syncs.toml");
+    finished
+        .assert_code(2)
+        .assert_stderr_has(
+            "flowgauge: broken: 'etc/syncs.toml', line 7: csv_file: the variable GONE is not set",
+        )
+        .assert_stderr_has(
+            "flowgauge: wrong: 'etc/syncs.toml', line 10: workers in [pipelines.wrong]",
+        )
+        .assert_stderr_has(
+            "flowgauge: wrong: 'etc/syncs.toml', line 11: lanes in [pipelines.wrong]",
+        )
+        .assert_stdout_has("── wrong ──\n'etc/syncs.toml', line 10: workers")
+        .assert_stdout_has("would create 'etc/out/last.jsonl'");
+    assert_eq!(workdir.names(), before);
+    // What is found by a look is of its pipeline, too.
+    workdir.write("etc/syncs.toml", THREE);
+    run(&workdir, "check --all --config etc/syncs.toml")
+        .assert_code(2)
+        .assert_stderr_has("flowgauge: broken: cannot open 'etc/gone.csv'");
 }
 
 #[test]
@@ -220,10 +287,11 @@ fn a_variable_that_is_not_there_is_said_with_its_place() {
     }
 }
 
-/// Whatever came from a variable may be a password: its name is shown in its place.
+/// What came from a variable into an option that names nothing may be a password: the name of the variable is
+/// shown in its place.
 #[test]
 fn values_of_variables_are_not_shown() {
-    let config = "workers = '${SECRET}'\nsource_type = '${SECRET}'\nmax_errors = '${N}'\n";
+    let config = "workers = '${SECRET}'\nlog_level = '${SECRET}'\nmax_errors = '${N}'\n";
     Trial::csv(workdir!(), "a\n1\n")
         .file("sync.toml", config)
         .with("run --csv-file in.csv --output-file out.jsonl --config sync.toml")
@@ -232,32 +300,72 @@ fn values_of_variables_are_not_shown() {
         .run()
         .ends_with(2)
         .says("'${SECRET}' is not a number from 1 to 256")
-        .says("'${SECRET}' is not one of csv")
+        .says("'${SECRET}' is not one of error")
         .says("'${N}' is neither a number nor a share")
         .says_not("hunter22");
-    let config = "csv_file = '${PLACE}/in.csv'\noutput_file = '${PLACE}/out.jsonl'\nsummary_json = 'sum.json'\n";
+    // Also where it is escaped, once or twice.
     for log in ["text", "json"] {
-        let mut verdict = Trial::new(workdir!())
-            .file("sync.toml", config)
-            .with(&format!("run --config sync.toml --log-format {log}"))
-            .env("PLACE", "hunter22")
+        let mut verdict = Trial::csv(workdir!(), "a\n1\n")
+            .file("sync.toml", "workers = '${SECRET}'\nsummary_json = 'sum.json'\n")
+            .with("run --csv-file in.csv --output-file out.jsonl --config sync.toml")
+            .with(&format!("--log-format {log}"))
+            .env("SECRET", "hunt\ner\"22")
             .run()
             .ends_with(2)
-            .says("cannot open '${PLACE}/in.csv'")
-            .says_not("hunter22");
+            .says("'${SECRET}' is not a number from 1 to 256")
+            .says_not("hunt");
         let summary: Value = serde_json::from_str(&verdict.workdir.read("sum.json")).unwrap();
-        assert!(summary["error"].as_str().unwrap().contains("'${PLACE}/in.csv'"), "{summary}");
+        assert!(summary["error"].as_str().unwrap().contains("'${SECRET}' is not"), "{summary}");
         verdict.explain("sum.json");
     }
-    let verdict = Trial::new(workdir!())
-        .file("hunter22/in.csv", "a\n1\n")
-        .file("sync.toml", config)
+}
+
+/// A name is shown as it is, wherever it came from: it stands in what a run makes, too. A secret stays one, also
+/// within a name.
+#[test]
+fn names_that_came_from_variables_are_shown() {
+    let config = "\
+include = '${PLACE}/more.toml'
+csv_file = '${PLACE}/in.csv'
+output_file = '${PLACE}/out.jsonl'
+";
+    let trial =
+        |config: &str| Trial::new(workdir!()).file("sync.toml", config).env("PLACE", "place");
+    trial(config)
         .with("check --config sync.toml")
-        .env("PLACE", "hunter22")
         .run()
-        .completes();
-    verdict.finished.assert_stdout_has("would create '${PLACE}/out.jsonl'");
-    assert!(!verdict.finished.stdout.contains("hunter22"), "{}", verdict.finished);
+        .ends_with(2)
+        .says("cannot read the configuration 'place/more.toml'")
+        .says_not("${PLACE}");
+    let mut verdict = trial("csv_file = '${PLACE}/in.csv'\noutput_file = '${PLACE}/out.jsonl'\nrejects = 'bad.jsonl'\nmax_errors = 1\n")
+        .file("place/in.csv", "a,b\n1\n2,x\n")
+        .with("run --config sync.toml")
+        .run()
+        .completes()
+        .says("rejected: place/in.csv, line 2, byte 4")
+        .writes_file("place/out.jsonl", "{\"a\":\"2\",\"b\":\"x\"}\n");
+    let bad: Value = serde_json::from_str(&verdict.workdir.read("bad.jsonl")).unwrap();
+    assert_eq!(bad["source"], "place/in.csv");
+    verdict.explain("bad.jsonl");
+    trial("csv_file = '${PLACE}/in.csv'\noutput_file = 'out.jsonl'\ncsv_null = '${PLACE}'\n")
+        .with("run --config sync.toml")
+        .run()
+        .ends_with(2)
+        .says("cannot open '${PLACE}/in.csv'");
+}
+
+/// The statement is to be pasted, so it has the names that are meant.
+#[test]
+fn a_statement_has_the_names_that_variables_hold() {
+    let database = Database::new(&Server::mariadb(needs!("mariadb")));
+    let workdir = workdir!();
+    workdir.write("in.csv", "number\n1\n");
+    let config = "csv_file = 'in.csv'\ndb_table = '${TABLE}'\ntypes = ['${COLUMN}=int']\ncreate_table = true\n";
+    workdir.write("sync.toml", config);
+    let program = database.flowgauge(&workdir).env("TABLE", "orders").env("COLUMN", "number");
+    let finished = program.args(["check", "--config", "sync.toml"]).run();
+    finished.assert_code(0).assert_stdout_has("orders").assert_stdout_has("`number` BIGINT");
+    assert!(!finished.stdout.contains("${"), "{finished}");
 }
 
 #[test]

@@ -21,6 +21,9 @@ on_both! {
     names_in_objects_are_joined
     keys_have_room_for_the_longest_text
     a_pipe_and_several_files_are_looked_at
+    times_of_one_form_take_no_others
+    a_first_night_without_records_makes_no_table
+    names_of_fields_have_a_bound
 }
 
 /// Each column of `t` as `name type`.
@@ -356,6 +359,109 @@ fn a_pipe_and_several_files_are_looked_at(server: &Server) {
     assert_eq!(columns(&database), ["id bigint", "n decimal(40,20)"]);
 }
 
+/// Where the sample has times with an offset and local ones, the column is a text.
+fn times_of_one_form_take_no_others(server: &Server) {
+    let database = Database::new(server);
+    let load = |text: &str, args: &str| {
+        let load = Load::csv(&database, workdir!(), format!("id,at,point\n{text}"));
+        let load = load.with("--infer --create-table --key id --mode upsert --max-errors 9");
+        load.with(args).run()
+    };
+    load("1,2024-01-02 03:04,2024-01-02T03:04:05+02:00\n", "").completes();
+    assert_eq!(columns(&database)[1..], ["at datetime(6)", "point datetime(6)"]);
+    let late = "2,2024-01-02T03:04:05Z,\n3,,2024-01-02 03:04\n4,2024-01-02,\n5,,2024-01-02T03:04:05-0300\n";
+    let run = load(late, "").counts("read 4, inserted 2, failed 2");
+    let run = run.rejected(&["2:at type_mismatch", "3:point type_mismatch"]);
+    let reasons: Vec<String> = run.rejects().into_iter().map(|one| one.reason).collect();
+    assert!(reasons[0].contains("a time with an offset, and those"), "{reasons:?}");
+    assert!(reasons[0].contains("by a guess from the first record"), "{reasons:?}");
+    assert!(reasons[1].contains("a time without an offset, and those"), "{reasons:?}");
+    // By a zone, all of them are points in time.
+    load(late, "--source-zone +01:00").counts("read 4, inserted 2, updated 1, unchanged 1");
+    assert_eq!(
+        database.client.lines("SELECT at, point FROM t WHERE id IN (2, 3) ORDER BY id"),
+        ["2024-01-02 03:04:05.000000|NULL", "NULL|2024-01-02 02:04:00.000000"]
+    );
+    // What somebody said is no guess.
+    database.client.run("ALTER TABLE t MODIFY at DATETIME(6)");
+    load("2,2024-01-02T03:04:05Z,\n", "").counts("read 1, unchanged 1");
+}
+
+fn a_first_night_without_records_makes_no_table(server: &Server) {
+    let database = Database::new(server);
+    let workdir = workdir!();
+    workdir.write("zero.csv", "");
+    workdir.write("header.csv", "id,n\n");
+    workdir.write("zero.jsonl", "\n");
+    let run = |args: &str| {
+        let program = database.flowgauge(&workdir).args(["--db-table", "t", "--create-table"]);
+        program.args(args.split(' ')).args(["--summary-json", "s.json"]).run()
+    };
+    let has_table = || !database.client.lines("SHOW TABLES LIKE 't'").is_empty();
+    for args in [
+        "--csv-file none*.csv --infer",
+        "--csv-file none*.csv",
+        "--csv-file zero.csv --infer --key id",
+        "--csv-file header.csv --infer --key id --mode upsert",
+        "--csv-file header.csv --infer --key id --types id=int",
+        "--jsonl-file zero.jsonl --key id",
+        "--jsonl-file zero.jsonl --key id --types id=int --flatten",
+        "--jsonl-file none*.jsonl --select id,n",
+    ] {
+        let finished = run(&format!("{args} --allow-empty"));
+        finished
+            .assert_code(0)
+            .assert_stderr_has("is not created: there is no record to choose its columns from");
+        let summary: Value = serde_json::from_str(&workdir.read("s.json")).unwrap();
+        assert_eq!(
+            (&summary["outcome"], &summary["records"]["read"]),
+            (&json!("complete"), &json!(0))
+        );
+        assert!(!has_table(), "{args}");
+        let checked =
+            database.flowgauge(&workdir).args(["check", "--db-table", "t", "--create-table"]);
+        let checked = checked.args(format!("{args} --allow-empty").split(' ')).run();
+        checked.assert_code(0).assert_stdout_has("there is no record to choose its columns from");
+    }
+    let run_of_nothing = run("--csv-file header.csv --infer --key id");
+    run_of_nothing.assert_code(2).assert_stderr_has("--allow-empty");
+    assert!(!has_table());
+    // Nothing has to be guessed.
+    for args in [
+        "--csv-file header.csv --key id",
+        "--csv-file header.csv --infer --key id --types id=int,n=int",
+    ] {
+        run(args).assert_code(0);
+        assert_eq!(columns(&database).len(), 2);
+        database.client.run("DROP TABLE t");
+    }
+    // What is no record is rejected, and not passed over.
+    workdir.write("zero.jsonl", "{\n");
+    run("--jsonl-file zero.jsonl --allow-empty").assert_code(3);
+    workdir.write("zero.jsonl", "{\"id\":1}\n");
+    run("--jsonl-file zero.jsonl --key id --allow-empty").assert_code(0);
+    assert_eq!(database.client.number("SELECT id FROM t"), 1);
+}
+
+fn names_of_fields_have_a_bound(server: &Server) {
+    let database = Database::new(server);
+    let text = lines(300, |n| {
+        let ids: Vec<String> = (0..100).map(|id| format!("\"u{n}x{id}\":1")).collect();
+        format!("{{\"id\":{n},\"by_user\":{{{}}}}}", ids.join(","))
+    });
+    let load = |args: &str| {
+        let load = Load::jsonl(&database, workdir!(), &text).with("--create-table --key id");
+        load.with(args).run()
+    };
+    load("--flatten").ends_with(2).says("a table of 10000 columns").says("--select");
+    load("--flatten --select id,u=by_user.u1x1")
+        .completes()
+        .says("have more fields than the 10,000 whose names are kept");
+    database.client.run("DROP TABLE t");
+    load("").completes().says_not("whose names");
+    assert_eq!(columns(&database).len(), 2);
+}
+
 /// Documents into table `t`.
 fn load(
     indices: &Indices,
@@ -484,6 +590,18 @@ fn documents_of_elasticsearch_8_into_mysql() {
 fn documents_of_opensearch_into_mysql() {
     let indices = Indices::new(needs!("opensearch2"), test_name!());
     documents_differ_from_their_mapping(&indices, &Server::mysql(needs!("mysql")));
+}
+
+#[test]
+fn a_wildcard_that_no_index_matches_makes_no_table() {
+    let indices = Indices::new(needs!("elasticsearch"), test_name!());
+    let server = Server::mariadb(needs!("mariadb"));
+    let (database, workdir) = (Database::new(&server), workdir!());
+    let index = indices.name("none-*");
+    load(&indices, &database, &workdir, &index, &["--create-table", "--allow-empty"])
+        .assert_code(0)
+        .assert_stderr_has("there is no record to choose its columns from");
+    assert!(database.client.lines("SHOW TABLES LIKE 't'").is_empty());
 }
 
 /// The sample is of both ends of each index, also where an alias stands for them.

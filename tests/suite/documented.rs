@@ -25,10 +25,23 @@ const OF_COMMANDS: &[&str] = &[
     "poll",
     "label-run-id",
     "db",
+    // Of `metrics`.
+    "target",
+    "every",
+    "remember",
+    "failed-for",
+    "told-for",
+    "stuck-after",
+    "longest-run",
+    "full-for",
+    "retrying-over",
+    "slow-batch",
+    "slow-for",
 ];
 
 /// Of other programs whose command lines the pages show.
 const OF_OTHERS: &[&str] = &[
+    "collector.systemd",
     "config.file",
     "enable-feature",
     "fast",
@@ -36,6 +49,7 @@ const OF_OTHERS: &[&str] = &[
     "now",
     "release",
     "system",
+    "web.config.file",
     "web.enable-lifecycle",
     // cargo install
     "locked",

@@ -246,7 +246,7 @@ fn what_no_other_try_mends_ends_the_run_at_once() {
         (Fault::Status(403, "{}"), 2, "the user may not do this (403)"),
         (Fault::Status(400, r#"{"error":"no"}"#), 2, "the server refuses (400): no"),
         (Fault::Expired, 4, "the snapshot is gone, it expired or its node was lost (404)"),
-        (Fault::Empty, 3, "holds 1200 documents, but 300 were delivered"),
+        (Fault::Empty, 3, "holds 1,200 documents, but 300 were delivered"),
     ] {
         check_ends(Kind::Page, fault, code, words);
     }

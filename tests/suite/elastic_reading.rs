@@ -546,6 +546,24 @@ fn what_a_signal_leaves_behind_of_a_check_is_closed() {
     }
 }
 
+/// The server does not even answer what was asked last.
+#[test]
+fn a_signal_while_documents_are_looked_at_leaves_nothing_open() {
+    let database = Database::new(&Server::mariadb(needs!("mariadb")));
+    for (verb, like) in [("run", Like::Elasticsearch9), ("check", Like::OpenSearch3)] {
+        let workdir = workdir!();
+        let server = Script::small(like, 1_200).fault(Kind::Sample, 1, Fault::Held).start();
+        let args = ["--es-index", "orders", "--db-table", "t", "--create-table", "--es-url"];
+        let program = database.flowgauge(&workdir).arg(verb).args(args).arg(&server.address);
+        let running = program.spawn();
+        server.wait_for(Kind::Sample, 1);
+        running.signal(Signal::TERM);
+        running.finish().assert_code(143);
+        assert_eq!(server.left_open(), 0, "{verb}: {:?}", server.asked());
+        server.release();
+    }
+}
+
 #[test]
 fn check_leaves_nothing_open() {
     for like in [Like::Elasticsearch9, Like::OpenSearch3, Like::Elasticsearch710] {
@@ -696,7 +714,7 @@ fn documents_that_share_their_name_are_said() {
     }
     indices.refresh(&index);
     let finished = into_table(&indices, &database, &workdir, &index);
-    finished.assert_code(0).assert_stderr_has("have a routing of their own");
+    finished.assert_code(0).assert_stderr_has("with a routing of their own");
     finished.assert_stderr_has("records met a row with their key");
 
     let other = indices.filled("other", 1, &[("same".to_owned(), "{\"n\":9}".to_owned())]);

@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use crate::support::indices::Indices;
+use crate::support::mysql_proxy::{Cut, MysqlProxy};
 use crate::support::{Database, Load, Server, needs, on_both, test_name, workdir};
 
 on_both! {
@@ -19,6 +20,11 @@ on_both! {
     columns_of_fields_in_objects_are_named_as_asked
     without_flatten_a_name_with_a_dot_is_a_field
     an_array_starves_no_column_of_its_parts
+    an_object_that_is_null_is_no_new_field
+    guesses_of_new_columns_are_remembered
+    two_runs_that_add_columns_at_once_complete
+    a_check_knows_what_cannot_be_added
+    texts_that_are_too_long_for_a_row_are_stored_beside_it
 }
 
 const COLUMNS: &str = "SELECT CONCAT(COLUMN_NAME, ' ', COLUMN_TYPE, ' ', IS_NULLABLE) FROM \
@@ -223,6 +229,126 @@ fn an_array_starves_no_column_of_its_parts(server: &Server) {
         .rejected(&["1:o type_mismatch"])
         .counts("read 2, inserted 1, failed 1");
     assert_eq!(columns(&database).len(), 2);
+}
+
+/// Where the first records have nothing but null of it, its columns are what tells that it is an object.
+fn an_object_that_is_null_is_no_new_field(server: &Server) {
+    for (args, column) in [("", "o.a"), ("--flatten-separator _", "o_a")] {
+        let database = Database::new(server);
+        database.client.run(format!("CREATE TABLE t (id INT PRIMARY KEY, `{column}` INT)"));
+        let load = |new_fields: &str| {
+            let load = Load::jsonl(&database, workdir!(), "{\"id\":1,\"o\":null}\n");
+            load.with("--flatten --mode upsert").with(args).with(new_fields).run()
+        };
+        load("").completes().counts("read 1, inserted 1");
+        load("--new-fields add").completes().counts("read 1, unchanged 1");
+        assert_eq!(columns(&database).len(), 2);
+    }
+}
+
+/// As in a table that `--create-table` makes: `007` is no integer, on no night.
+fn guesses_of_new_columns_are_remembered(server: &Server) {
+    let database = Database::new(server);
+    database.client.run("CREATE TABLE t (id INT PRIMARY KEY) DEFAULT CHARSET=utf8mb4");
+    let load = |text: &str, args: &str| {
+        let load = Load::csv(&database, workdir!(), text).with("--mode upsert --max-errors 9");
+        load.with(args).run()
+    };
+    let add = "--new-fields add --infer --types said=int";
+    load("id,n,said,v,at\n1,7,7,x,2024-01-02T03:04:05Z\n", add).completes();
+    let comments = "SELECT GROUP_CONCAT(COLUMN_COMMENT ORDER BY ORDINAL_POSITION SEPARATOR ';') FROM \
+        information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 't'";
+    let guess = "type guessed by flowgauge from the first record";
+    assert_eq!(database.client.text(comments), format!(";{guess};;;{guess}: times with an offset"));
+    let run = load("id,n,said,v,at\n2,007,007,007,2024-01-02T03:04:05\n3,007,7,x,\n", "");
+    run.counts("read 2, failed 2").rejected(&["2:n type_mismatch", "3:n type_mismatch"]);
+    let run = load("id,at\n2,2024-01-02T03:04:05\n3,2024-01-02 03:04:05+00:00\n", "");
+    let run = run.counts("read 2, inserted 1, failed 1").rejected(&["2:at type_mismatch"]);
+    let reason = &run.rejects()[0].reason;
+    for part in ["without an offset", "--source-zone", "--types at=text"] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    load("id,said,v\n4,007,007\n", "").counts("read 1, inserted 1");
+    assert_eq!(database.client.lines("SELECT said, v FROM t WHERE id = 4"), ["7|007"]);
+}
+
+/// Another one has added a column that this one wants to add, too, a moment before.
+fn two_runs_that_add_columns_at_once_complete(server: &Server) {
+    for fields in ["id,both,own", "id,both"] {
+        let database = Database::new(server);
+        let client = &database.client;
+        client.run("CREATE TABLE t (id INT PRIMARY KEY) DEFAULT CHARSET=utf8mb4");
+        client.run(
+            "CREATE PROCEDURE instead() BEGIN ALTER TABLE t ADD COLUMN `both` INT, ADD COLUMN other INT; \
+             SIGNAL SQLSTATE '42S21' SET MYSQL_ERRNO = 1060, MESSAGE_TEXT = 'twice'; END",
+        );
+        let proxy = MysqlProxy::new(server, Cut::InsteadOfAlter);
+        let row = if fields == "id,both" { "1,2" } else { "1,2,3" };
+        Load::csv(&database, workdir!(), format!("{fields}\n{row}\n"))
+            .with("--new-fields add --mode skip --db-host 127.0.0.1 --db-port")
+            .arg(&proxy.port.to_string())
+            .run()
+            .completes()
+            .counts("read 1, inserted 1");
+        assert!(proxy.has_cut());
+        assert_eq!(columns(&database).len(), fields.split(',').count() + 1);
+        assert_eq!(client.lines("SELECT `both` FROM t"), ["2"]);
+    }
+}
+
+fn a_check_knows_what_cannot_be_added(server: &Server) {
+    let database = Database::new(server);
+    let client = &database.client;
+    let check = || {
+        let load = Load::csv(&database, workdir!(), "id,a\n1,2\n");
+        load.with("check --new-fields add --infer --allow-non-transactional").run()
+    };
+    for (table, why) in [
+        ("(id INT PRIMARY KEY) ROW_FORMAT=COMPRESSED", "it has ROW_FORMAT=COMPRESSED"),
+        ("(id INT PRIMARY KEY) ENGINE=MyISAM", "its engine is not InnoDB"),
+        ("(id INT PRIMARY KEY, v TEXT, FULLTEXT KEY (v))", "it has a FULLTEXT key"),
+    ] {
+        client.run("DROP TABLE IF EXISTS t");
+        client.run(format!("CREATE TABLE t {table}"));
+        check()
+            .ends_with(2)
+            .says("cannot be added at once")
+            .says(why)
+            .says("ADD COLUMN `a` BIGINT NULL");
+        // As a run finds out.
+        let load = Load::csv(&database, workdir!(), "id,a\n1,2\n");
+        let run = load.with("--new-fields add --infer --allow-non-transactional").run();
+        run.ends_with(2).says("cannot be added at once");
+    }
+    client.run("DROP TABLE t");
+    client.run(
+        "CREATE TABLE t (id INT PRIMARY KEY, v TEXT COMMENT 'FULLTEXT KEY ROW_FORMAT=COMPRESSED')",
+    );
+    let name = &database.name;
+    let rights = |rights: &str| {
+        client.run(format!("REVOKE ALL ON {name}.* FROM {name}@'%'"));
+        client.run(format!("GRANT {rights} ON {name}.* TO {name}@'%'"));
+    };
+    rights("SELECT, INSERT, UPDATE, DELETE, CREATE");
+    let checked = check().ends_with(2).says("the account lacks a right: ALTER");
+    checked.finished.assert_stdout_has("COMMENT 'type guessed by flowgauge from the first record'");
+    rights("SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER");
+    check().ends_with(0);
+    assert_eq!(columns(&database).len(), 2);
+}
+
+fn texts_that_are_too_long_for_a_row_are_stored_beside_it(server: &Server) {
+    let database = Database::new(server);
+    database
+        .client
+        .run("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(16000)) DEFAULT CHARSET=utf8mb4");
+    let load = || {
+        let load = Load::csv(&database, workdir!(), "id,a\n1,x\n");
+        load.with("--new-fields add --mode skip --types a=varchar(900)")
+    };
+    load().with("check").run().ends_with(0);
+    load().run().completes();
+    assert_eq!(columns(&database)[2], "a text YES");
 }
 
 /// An index whose documents have got fields and values since the last night.

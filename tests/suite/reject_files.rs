@@ -1,4 +1,4 @@
-//! Rejected records of one run are not replaced by the next.
+//! Rejected records of one run are not replaced by the next, nor do they replace what is not theirs.
 
 use serde_json::Value;
 
@@ -109,4 +109,43 @@ fn what_a_killed_run_left_of_a_file_of_its_own_is_removed() {
         .assert_code(0)
         .assert_stderr_has("was left by a run that was killed");
     assert!(!workdir.names().iter().any(|name| name.starts_with(".bad-")), "{:?}", workdir.names());
+}
+
+/// It is there since the run began, and whose it is nobody knows.
+#[test]
+fn a_file_that_takes_the_name_during_the_run_is_left_alone() {
+    for (input, text, is_directory) in [
+        ("a,b\n1\n2,x\n", "theirs\n", false),
+        ("a,b\n1\n2,x\n", "", true),
+        ("a,b\n2,x\n", "theirs\n", false),
+    ] {
+        let workdir = workdir!();
+        let args = "--csv-file - --output-file out.jsonl --max-errors 1 --rejects bad.jsonl --summary-json sum.json";
+        let program = workdir.flowgauge().args(args.split(' ')).stdin(input).keep_stdin_open();
+        let mut running = program.spawn();
+        crate::support::eventually("the part file", || {
+            workdir.path(".bad.jsonl.part").exists().then_some(())
+        });
+        match is_directory {
+            true => std::fs::create_dir(workdir.path("bad.jsonl")).unwrap(),
+            false => drop(workdir.write("bad.jsonl", text)),
+        }
+        running.close_stdin();
+        let finished = running.finish();
+        finished.assert_code(0).assert_stderr_has("'bad.jsonl' was put there by somebody else; ");
+        workdir.assert_file("out.jsonl", "{\"a\":\"2\",\"b\":\"x\"}\n");
+        if !is_directory {
+            workdir.assert_file("bad.jsonl", text);
+        }
+        let summary: Value = serde_json::from_str(&workdir.read("sum.json")).unwrap();
+        if !input.contains("1\n") {
+            finished.assert_stderr_has("this run has rejected nothing");
+            assert_eq!(summary["rejects_file"], Value::Null);
+            continue;
+        }
+        let name = format!("bad.jsonl.{}", summary["run_id"].as_str().unwrap());
+        assert_eq!(summary["rejects_file"], name.as_str());
+        finished.assert_stderr_has(&format!("the rejected records of this run are in '{name}'"));
+        assert_eq!(rejected(&workdir.read(&name)), "2:4 parse 1");
+    }
 }

@@ -320,6 +320,36 @@ fn two_sources_or_two_sinks_are_named_as_such() {
     }
 }
 
+/// Whoever types where to read or to write means that, whatever lower layers say of another source or sink.
+#[test]
+fn a_flag_that_names_an_end_displaces_the_other_of_lower_layers() {
+    let config = "\
+[pipelines.p]
+es_url = '${NOT_SET}'
+es_index = 'x'
+es_slices = 'many'
+db_table = 't'
+mode = 'upsert'
+";
+    let trial = || Trial::csv(workdir!(), "a\n1\n").file("sync.toml", config);
+    trial()
+        .with("run p --config sync.toml --csv-file in.csv --output-file out.jsonl")
+        .env("FLOWGAUGE_JSONL_FILE", "gone.jsonl")
+        .env("FLOWGAUGE_SOURCE_TYPE", "jsonl")
+        .env("FLOWGAUGE_DB_PORT", "x")
+        .run()
+        .completes()
+        .writes(&[r#"{"a":"1"}"#]);
+    // The environment says nothing of that kind about a file: it may be set by accident.
+    trial()
+        .with("run p --config sync.toml --output-file out.jsonl")
+        .env("FLOWGAUGE_CSV_FILE", "in.csv")
+        .env("NOT_SET", "localhost:9200")
+        .run()
+        .ends_with(2)
+        .says("--es-url is given too, and a run has one source");
+}
+
 #[test]
 fn check_says_what_would_happen_and_writes_nothing() {
     let verdict = Trial::csv(workdir!(), "a,b\n1,x\n2\n")

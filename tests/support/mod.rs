@@ -9,6 +9,7 @@ pub mod exposition;
 pub mod faulty_disk;
 pub mod folder;
 pub mod http;
+pub mod https;
 pub mod indices;
 pub mod ledger;
 pub mod load;
@@ -20,6 +21,7 @@ pub mod prometheus;
 pub mod rust_source;
 pub mod scripted_elastic;
 pub mod server;
+pub mod silent_clients;
 pub mod sockets;
 pub mod trial;
 

@@ -26,6 +26,8 @@ pub enum Cut {
     /// Not at all: instead of the INSERT of this number into the table `t`, the server is asked to
     /// run `CALL instead()`.
     Instead(u64),
+    /// The same instead of the first ALTER TABLE.
+    InsteadOfAlter,
 }
 
 pub struct MysqlProxy {
@@ -121,7 +123,7 @@ impl State {
                     drop(server.write_all(&packet[..packet.len() / 2]));
                     break;
                 }
-                Some(Cut::Instead(_)) => {
+                Some(Cut::Instead(_) | Cut::InsteadOfAlter) => {
                     let call = b"CALL instead()";
                     packet = vec![call.len() as u8 + 1, 0, 0, packet[3], COM_QUERY];
                     packet.extend_from_slice(call);
@@ -158,6 +160,9 @@ impl State {
                 | Cut::SilentForAll(number),
             ) => commits == number,
             Some(Cut::Instead(number)) => inserts == number,
+            Some(Cut::InsteadOfAlter) => {
+                packet.get(4) == Some(&COM_QUERY) && packet[5..].starts_with(b"ALTER TABLE ")
+            }
             Some(Cut::AfterBytes(bytes)) => sent >= bytes,
             None => false,
         };

@@ -249,8 +249,8 @@ impl Running {
     /// Where its metrics are, as `http::get` takes it. To be asked before any other line.
     #[track_caller]
     pub fn metrics_address(&mut self) -> String {
-        let line = self.wait_for_line("metrics on http://");
-        let (_, url) = line.split_once("http://").unwrap();
+        let line = self.wait_for_line("metrics on http");
+        let (_, url) = line.split_once("://").unwrap();
         url.strip_suffix("/metrics").unwrap().to_string()
     }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::app::{self, Fitted};
 use crate::config::Settings;
 use crate::error::{Error, Result};
-use crate::observe::bind;
+use crate::observe::{Protection, bind};
 use crate::part::in_use;
 use crate::rejects::{FLAG as REJECTS_FLAG, RejectPath};
 use crate::sink::file::FLAG as OUTPUT_FLAG;
@@ -30,8 +30,9 @@ pub fn of_files_and_ports(settings: &Settings) -> Result<Vec<String>> {
     let mut warnings: Vec<String> = held.map(|error| for_the_moment(&error)).collect();
     if let Some(port) = settings.metrics.port {
         let host = &settings.metrics.host;
-        match bind(host, port) {
-            Ok(bound) => drop(bound),
+        let protection = Protection::read(settings.metrics.web_config.as_deref())?;
+        match bind(host, port, protection) {
+            Ok(bound) => warnings.extend(bound.doubt()),
             Err(error) if is_served_by(host, port, &settings.pipeline_id) => {
                 warnings.push(for_the_moment(&error));
             }

@@ -13,7 +13,8 @@ pub struct FileRead {
 }
 
 /// Options that name files which are no data.
-const SECRETS: [&str; 4] = ["db-pass-file", "es-pass-file", "es-api-key-file", "es-token-file"];
+const SECRETS: [&str; 5] =
+    ["db-pass-file", "es-pass-file", "es-api-key-file", "es-token-file", "metrics-web-config"];
 
 impl OptionReader<'_> {
     pub fn files_read(&self, source: &SourceSettings, sink: &SinkSettings) -> Vec<FileRead> {

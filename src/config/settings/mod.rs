@@ -224,19 +224,19 @@ impl OptionReader<'_> {
         })
     }
 
-    /// Files as they were written, not as they are found from the working directory; nothing that came
-    /// from a variable, for servers keep it.
+    /// As it was written, not as it is found from the working directory, and with the names of variables: a job
+    /// is the same wherever it is started, and servers keep this.
     fn source_words(&self, source: &SourceSettings) -> String {
-        let files =
-            |name| self.written.get(name).map_or(String::new(), |text| text.as_written.join(", "));
+        let written = |name, by: &str| self.written.get(name).map(|text| text.as_written.join(by));
+        let files = |name| written(name, ", ").unwrap_or_default();
         match source {
             SourceSettings::Csv(_) => format!("csv {}", files("csv-file")),
             SourceSettings::Jsonl(_) => format!("jsonl {}", files("jsonl-file")),
-            SourceSettings::Elastic(elastic) => by_name(&format!(
-                "elasticsearch {} {}",
-                elastic.shown_urls(),
-                elastic.indices.join(",")
-            )),
+            SourceSettings::Elastic(elastic) => {
+                let urls = by_name(&elastic.shown_urls());
+                let indices = written("es-index", ",").unwrap_or_else(|| elastic.indices.join(","));
+                format!("elasticsearch {urls} {indices}")
+            }
         }
     }
 

@@ -11,6 +11,8 @@ pub struct MetricsSettings {
     /// Without a port no socket is opened.
     pub port: Option<u16>,
     pub host: String,
+    /// Who may read the metrics, as the exporters of Prometheus have it.
+    pub web_config: Option<PathBuf>,
     pub expected_interval: Option<Duration>,
 }
 
@@ -34,6 +36,7 @@ impl OptionReader<'_> {
         MetricsSettings {
             port: self.number("metrics-port", 0, u64::from(u16::MAX)).map(|port| port as u16),
             host: self.text_or_default("metrics-host"),
+            web_config: self.text("metrics-web-config").map(PathBuf::from),
             expected_interval: self.some_time("expect-every"),
         }
     }

@@ -33,9 +33,13 @@ impl OptionReader<'_> {
         let mut typing = Typing { infer, ..Typing::default() };
         for (column, meant) in self.types() {
             match meant {
-                Meant::Column(column_type) if is_time(column_type) && is_file => {
+                Meant::Column(column_type) if is_for_tables(column_type) && is_file => {
+                    let more = match column_type {
+                        ColumnType::Base64 => "",
+                        _ => ", whose format date:PATTERN says",
+                    };
                     let why = format!(
-                        "'{column}={column_type}' is for tables: a file gets the text as it is, whose format date:PATTERN says"
+                        "'{column}={column_type}' is for tables: a file gets the text as it is{more}"
                     );
                     self.wrong("types", &why);
                 }
@@ -84,8 +88,9 @@ impl OptionReader<'_> {
     }
 }
 
-fn is_time(column_type: ColumnType) -> bool {
-    matches!(column_type, ColumnType::Date | ColumnType::DateTime(_) | ColumnType::Time(_))
+fn is_for_tables(column_type: ColumnType) -> bool {
+    use ColumnType::{Base64, Date, DateTime, Time};
+    matches!(column_type, Date | DateTime(_) | Time(_) | Base64)
 }
 
 /// A pattern may hold an equals sign, and the name of a column as well.
@@ -109,7 +114,7 @@ fn plain(text: &str) -> Result<(&str, Meant), String> {
         .ok_or_else(|| format!("is not COL=TYPE with one of {TYPES}"))
 }
 
-const TYPES: &str = "text, varchar(N), int, int unsigned, decimal, decimal(DIGITS,FRACTION), float, bool, json, date, datetime(N), time(N), epoch_s, epoch_ms, date:PATTERN";
+const TYPES: &str = "text, varchar(N), int, int unsigned, decimal, decimal(DIGITS,FRACTION), float, bool, json, base64, date, datetime(N), time(N), epoch_s, epoch_ms, date:PATTERN";
 
 /// As servers write them, and in shorter words.
 fn column_type(text: &str) -> Option<ColumnType> {
@@ -140,6 +145,7 @@ fn column_type(text: &str) -> Option<ColumnType> {
         (["float" | "double"], []) => ColumnType::Double,
         (["bool" | "boolean"], []) => ColumnType::Bool,
         (["json"], []) => ColumnType::Json,
+        (["base64"], []) => ColumnType::Base64,
         (["date"], []) => ColumnType::Date,
         (["datetime"], []) => ColumnType::DateTime(6),
         (["datetime"], [digits @ 0..=6]) => ColumnType::DateTime(*digits as u8),
@@ -190,6 +196,7 @@ mod tests {
             ("a=int(3)", "", None),
             ("a=b= json ", "a=b", column(ColumnType::Json)),
             ("a=date:yyyy'='MM", "a", dates(Dates::format("yyyy'='MM"))),
+            ("a=base64", "a", column(ColumnType::Base64)),
             ("a=epoch_s", "a", dates(Dates::Count(EpochUnit::Seconds))),
             ("a=date:epoch_ms", "a", dates(Dates::Count(EpochUnit::Milliseconds))),
             ("a=date:ww", "", None),

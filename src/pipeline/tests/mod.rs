@@ -69,6 +69,9 @@ fn words(event: &Event) -> Option<String> {
         Event::Began(_)
         | Event::Opened(_)
         | Event::Requested { .. }
+        | Event::Queried { .. }
+        | Event::Took(_)
+        | Event::GaveBack(_)
         | Event::SchemaChanged { .. }
         | Event::Counted(..)
         | Event::Prepared { .. }

@@ -111,6 +111,11 @@ fn a_signal_lets_what_is_under_way_finish_and_publishes_nothing() {
     let played = real!(stop_at_the_gate(1, true));
     played.assert_outcome(Outcome::Interrupted(Signal::Terminate), false);
     played.assert_events(&["draining", "stopped", "ended terminated"]);
+    // All that was read, what the reader was waiting with included.
+    let fetched = played.events.iter().filter_map(|event| event.strip_prefix("fetched "));
+    let fetched: u64 = fetched.map(|records| records.parse::<u64>().unwrap()).sum();
+    assert_eq!(played.ending.totals.inserted, fetched);
+    assert!(fetched < 1000, "{fetched}");
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn described(target: &Target, known: &Known<'_>, session: &Session) -> Findings 
         findings.new_table = Some(new.sql.clone());
         findings.warnings.extend(new.warnings.iter().cloned());
     }
-    findings.new_columns = known.new_columns.map(NewColumns::sql);
+    findings.new_columns = known.new_columns.map(NewColumns::instant_sql);
     findings.mapping = mapping(known.plan, known.table, known.fields);
     about_plan(&mut findings, known.plan);
     findings

@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use super::column::GUESSED;
-use super::ddl::{NewColumns, sql_of};
+use super::column::Guess;
+use super::ddl::sql_of;
 use super::plan::Plan;
 use super::table_name::{TableName, quoted};
 use super::{ColumnDefinition, Table};
@@ -12,8 +12,8 @@ use crate::infer::{Shape, remedies};
 use crate::record::{ColumnType, ErrorType, Rows, Value};
 use crate::sink::Refused;
 
-/// Of a table that --create-table has made, on this night or an earlier one: the comments of its columns
-/// say which were guessed.
+/// Of columns that --create-table or --new-fields add has made, in this run or an earlier one: their
+/// comments say which were guessed.
 #[derive(Clone, Debug)]
 pub struct Guesses {
     table: TableName,
@@ -32,21 +32,12 @@ struct Guessed {
 impl Guesses {
     pub fn of(table: &Table) -> Guesses {
         let guessed = |column: &ColumnDefinition| {
-            let from = column.comment.strip_prefix(GUESSED)?.to_string();
+            let Guess { from, .. } = Guess::of_comment(&column.comment)?;
             let column_type = column.column_type.clone();
             Some((column.name.clone(), Guessed { column_type, from }))
         };
         let columns = table.definitions.iter().filter_map(guessed).collect();
         Guesses { table: table.name.clone(), columns }
-    }
-
-    /// Those of columns that this run has added, or would add.
-    pub fn add(&mut self, new: &NewColumns, from: &str) {
-        for column in new.definitions.iter().filter(|column| new.guessed.contains(&column.name)) {
-            let column_type = column.column_type.clone();
-            let guessed = Guessed { column_type, from: from.to_string() };
-            self.columns.insert(column.name.clone(), guessed);
-        }
     }
 
     /// Adds to the reasons of what `prepare` refused.

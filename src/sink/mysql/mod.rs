@@ -36,7 +36,7 @@ pub use rules::Rules;
 pub use session::server::ServerInfo;
 pub use session::{Session, connect};
 pub use settings::{Address, Missing, Mode, MysqlSettings, NewFields, Tls, TlsMode};
-pub use table::{Table, planned, with_columns};
+pub use table::{Table, absent, planned, with_columns};
 pub use table_name::TableName;
 pub use target::{Known, Planning, Target};
 pub use trouble::Trouble;

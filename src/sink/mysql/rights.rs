@@ -3,6 +3,7 @@
 
 use super::plan::{Plan, WritePath};
 use super::session::Session;
+use super::session::server::Cluster;
 use super::settings::{Mode, STATE_TABLES};
 use super::table_name::{quoted, quoted_list, quoted_text};
 use super::target::Known;
@@ -52,7 +53,35 @@ pub(super) async fn rights(
         };
         rights.push(Right { name, purpose, is_needed, is_there });
     }
+    if known.new_columns.is_some() {
+        rights.extend(to_alter(session, known).await?);
+    }
     Ok(rights)
+}
+
+/// An ALTER is not judged before it runs. So one is run that does nothing but fail: the right is asked for
+/// first. In a cluster of Galera each node would run it.
+async fn to_alter(session: &mut Session, known: &Known<'_>) -> Tried<Option<Right>> {
+    if session.server.cluster == Cluster::Galera {
+        return Ok(None);
+    }
+    let table = &known.plan.table;
+    let columns = known.table.definitions.iter().map(|column| column.name.to_lowercase());
+    let columns: Vec<String> = columns.collect();
+    let mut nothing = "flowgauge_no_such_column".to_string();
+    while columns.contains(&nothing) {
+        nothing.push('_');
+    }
+    let sql = format!("ALTER TABLE {} DROP COLUMN {}", table.quoted(), quoted(&nothing));
+    let is_there = match session.run(&sql).await {
+        Err(Trouble::Stop(error)) => error.error_type != crate::record::ErrorType::Auth,
+        Ok(_) => true,
+        // Somebody holds the table, which says nothing.
+        Err(Trouble::LockTimeout(_) | Trouble::Slow(_)) => return Ok(None),
+        Err(trouble) => return Err(trouble),
+    };
+    let (name, purpose) = (format!("ALTER {table}"), "to add columns");
+    Ok(Some(Right { name, purpose, is_needed: true, is_there }))
 }
 
 fn needed(name: String, purpose: &'static str, sql: String) -> Probe {

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::column::ColumnDefinition;
 use super::ddl::{NewColumns, NewTable, TableRequest, new_table};
 use super::plan::{Plan, PlanInput, plan, without_column};
 use super::session::connect;
 use super::{MysqlSettings, ServerInfo, Table, Trouble, table};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::event::{Event, Observer, SchemaOperation};
 use crate::record::Field;
 
@@ -149,6 +148,7 @@ impl Target {
         names: &[String],
         fields: &[Field],
         is_untyped: bool,
+        guessed_from: &str,
     ) -> Result<NewColumns> {
         let is_new = |field: &&Field| names.contains(&field.name);
         let fields: Vec<Field> = fields.iter().filter(is_new).cloned().collect();
@@ -160,31 +160,35 @@ impl Target {
             selection: None,
             is_untyped,
             has_many_indices: false,
-            guessed_from: "",
+            guessed_from,
         };
         NewColumns::new(&self.table()?.existing(), &request)
     }
 
-    /// Adds columns where the server does it without touching a row, and looks at the table again. Where
-    /// another run was faster, theirs are looked at.
+    /// Adds columns where the server does it without touching a row, and looks at the table again. Those that
+    /// another run has added meanwhile are left as that made them.
     pub async fn add_columns(&mut self, new: &NewColumns, observer: &dyn Observer) -> Result<()> {
-        let mut session = connect(&self.settings).await?;
-        let begun = Instant::now();
-        let altered = session.run(&new.instant_sql()).await;
-        let (took, is_done) = (begun.elapsed(), altered.is_ok());
-        let table = table::inspect(&mut session, &self.settings.full_table()).await;
-        session.close().await;
-        self.table = table?;
-        let operation = SchemaOperation::AddColumns;
-        observer.notice(&Event::SchemaChanged { operation, is_done, took });
-        let Err(trouble) = altered else { return Ok(()) };
-        let table = self.table()?;
-        let is_there = |wanted: &ColumnDefinition| {
-            table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(&wanted.name))
-        };
-        match new.definitions.iter().all(is_there) {
-            true => Ok(()),
-            false => Err(not_added(new, trouble.into())),
+        let mut lacking = new.clone();
+        loop {
+            let mut session = connect(&self.settings).await?;
+            let begun = Instant::now();
+            let altered = session.run(&lacking.instant_sql()).await;
+            let (took, is_done) = (begun.elapsed(), altered.is_ok());
+            let table = table::inspect(&mut session, &self.settings.full_table()).await;
+            session.close().await;
+            self.table = table?;
+            let operation = SchemaOperation::AddColumns;
+            observer.notice(&Event::SchemaChanged { operation, is_done, took });
+            let Err(trouble) = altered else { return Ok(()) };
+            let there = self.table()?.columns.iter().map(|column| &column.name[..]);
+            match lacking.lacking(there) {
+                None => return Ok(()),
+                // Fewer each time.
+                Some(fewer) if fewer.definitions.len() < lacking.definitions.len() => {
+                    lacking = fewer;
+                }
+                Some(_) => return Err(lacking.refused(trouble)),
+            }
         }
     }
 
@@ -216,23 +220,4 @@ impl Target {
         }
         Ok(())
     }
-}
-
-/// It is nobody's data that is at fault, and the run has not begun.
-fn not_added(new: &NewColumns, cause: Error) -> Error {
-    let kind = match cause.kind {
-        Kind::Data => Kind::Config,
-        kind => kind,
-    };
-    let message = format!(
-        "table {}: columns for the new fields {} cannot be added at once (ALGORITHM=INSTANT)",
-        new.table,
-        new.names()
-    );
-    let help = format!(
-        "run '{}' when it suits the table, which may be copied meanwhile; or leave the fields out with \
-         --new-fields ignore",
-        new.sql()
-    );
-    Error::new(kind, cause.error_type, message).because(cause).help(help)
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use self::decode::{CsvDecode, Layout};
 use self::header::Head;
-use super::sample::{Sampled, declare, doubts, records_of};
+use super::sample::{Sampled, declare, declare_bytes, doubts, records_of};
 use super::text::{FileCursor, Input, OpenedStream, Stream, StreamSettings, find};
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::convert::{Infer, Type, Typing, Values, listed};
@@ -221,7 +221,8 @@ impl CsvSource {
             }
             None => Field::new(name, known(kind), kind.as_str()),
         };
-        let fields = decoder.values.kinds().map(field).collect();
+        let mut fields: Vec<Field> = decoder.values.kinds().map(field).collect();
+        declare_bytes(&mut fields, &settings.typing.columns);
         Ok(CsvSource {
             splits: files.iter().map(|file| Split::file(&file.input.name)).collect(),
             fields,
@@ -393,7 +394,9 @@ impl Source for CsvSource {
         declare(&mut fields, &typing.columns);
         let of = records_of(sample.records, "first");
         let doubts = doubts(&fields, &sample, Origin::Text);
-        Ok(Sampled { fields, of, notes: Vec::new(), doubts })
+        // Without a guess, columns are text whatever they hold.
+        let is_of_nothing = sample.records == 0 && (is_guess || fields.is_empty());
+        Ok(Sampled { fields, of, notes: Vec::new(), doubts, is_of_nothing })
     }
 
     /// All columns are known, so there are no others that could turn up.

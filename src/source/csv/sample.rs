@@ -11,7 +11,7 @@ use crate::source::text::{decode_value, read_ahead};
 pub fn take(files: &[CsvFile], settings: &CsvSettings, decoder: &CsvDecode) -> Result<Sample> {
     let mut sample = Sample::default();
     // In the order of the columns, whatever a file has first.
-    decoder.columns.iter().for_each(|column| sample.see(column, Value::Null));
+    decoder.columns.iter().for_each(|column| sample.expect(column));
     let (records_max, bytes_max) =
         (share(files.len()), settings.limit.record_bytes / files.len().max(1));
     for (split, file) in files.iter().enumerate().filter(|(_, file)| !file.head.names.is_empty()) {

@@ -24,7 +24,7 @@ use super::indices::weight;
 use super::node::{Node, broken_off, node, unreachable};
 use super::{Auth, ElasticTls};
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, Observer, Operation};
+use crate::event::{Event, Observer, Operation, ResourceGuard, ServerResource};
 use crate::record::ErrorType;
 
 /// Who a server is takes less than one KiB; names of indices, where they are listed to help, take more.
@@ -219,10 +219,11 @@ impl Client {
         if let Some(body) = &question.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
+        let asked = self.asked(operation);
         let reply = match self.send(index, request).await {
-            Ok(reply) => self.here(reply, operation)?,
+            Ok(reply) => self.here(reply, &asked)?,
             Err(error) => {
-                self.tell(operation, None);
+                asked.tell(None);
                 return Ok(Err(error.0));
             }
         };
@@ -237,11 +238,11 @@ impl Client {
         let is_too_large = match read {
             Ok(outcome) => outcome == BodyEnd::TooLarge,
             Err(error) => {
-                self.tell(operation, None);
+                asked.tell(None);
                 return Ok(Err(error));
             }
         };
-        self.tell(operation, Some(status));
+        asked.tell(Some(status));
         if status != 200 {
             body = self.mask.bytes(&body);
         } else if is_too_large || !self.may_hold(operation, &body) {
@@ -261,10 +262,11 @@ impl Client {
             tried.push(index);
             let request = self.request(index, reqwest::Method::POST, path)?;
             let request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+            let asked = self.asked(Operation::Search);
             match self.send(index, request).await {
                 Ok(reply) => {
-                    let reply = self.here(reply, Operation::Search)?;
-                    self.tell(Operation::Search, Some(reply.status()));
+                    let reply = self.here(reply, &asked)?;
+                    asked.tell(Some(reply.status()));
                     if !is_failing(reply.status()) {
                         return Ok(reply);
                     }
@@ -275,7 +277,7 @@ impl Client {
                     }
                 }
                 Err(Unsent(error, is_unheard)) => {
-                    self.tell(Operation::Search, None);
+                    asked.tell(None);
                     self.failed(index, None);
                     outcome = outcome.or(Err(error));
                     if !is_unheard {
@@ -324,12 +326,12 @@ impl Client {
 
     /// Fails where the answer is to be found elsewhere. Whoever is there is not asked: it would learn
     /// who asks, and what it gives is not what was asked for.
-    fn here(&self, reply: Reply, operation: Operation) -> Result<Reply> {
+    fn here(&self, reply: Reply, asked: &AskedAt) -> Result<Reply> {
         let status = reply.status();
         if !(300..=399).contains(&status) {
             return Ok(reply);
         }
-        self.tell(operation, Some(status));
+        asked.tell(Some(status));
         let name = self.nodes[reply.node].address.name();
         let location = reply.response.headers().get(LOCATION);
         let aim = location
@@ -438,8 +440,25 @@ impl Client {
         self.circuits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, operation: Operation, code: Option<u16>) {
-        self.observer.notice(&Event::Requested { operation, code });
+    fn asked(&self, operation: Operation) -> AskedAt {
+        let observer = Arc::clone(&self.observer);
+        let guard = ResourceGuard::new(&observer, ServerResource::HttpRequest);
+        AskedAt { operation, at: Instant::now(), observer, _guard: guard }
+    }
+}
+
+/// A request that is under way.
+struct AskedAt {
+    operation: Operation,
+    at: Instant,
+    observer: Arc<dyn Observer>,
+    _guard: ResourceGuard,
+}
+
+impl AskedAt {
+    fn tell(&self, code: Option<u16>) {
+        let (operation, took) = (self.operation, self.at.elapsed());
+        self.observer.notice(&Event::Requested { operation, code, took });
     }
 }
 

@@ -4,6 +4,7 @@ use super::error_answer::ErrorAnswer;
 use super::order::Disorder;
 use crate::error::{Error, Kind};
 use crate::record::{ErrorType, Place};
+use crate::report::text::counted;
 
 /// As much of a document is looked at for its name.
 const NAMED_BYTES: usize = 1 << 20;
@@ -33,14 +34,16 @@ pub fn disorder(title: &str, disorder: Disorder) -> Error {
 }
 
 pub fn excess(title: &str, total: u64) -> Error {
-    let message = format!("'{title}' holds {total} documents, but more are delivered");
+    let total = counted(total, "document");
+    let message = format!("'{title}' holds {total}, but more are delivered");
     Error::data(ErrorType::PartialResult, message).help("run again")
 }
 
 /// A page of a scroll that there is no room for.
 pub fn page_too_large(title: &str, hits: u64, bytes: usize) -> Error {
     let message = format!(
-        "{hits} documents of '{title}' are more than {bytes} bytes, and this server gives no page of a scroll twice"
+        "'{title}' sent more than {bytes} bytes for a page of {}, and this server gives no page of a scroll twice",
+        counted(hits, "document")
     );
     Error::data(ErrorType::TooLarge, message).help("lower --batch-size, so that pages are smaller")
 }

@@ -47,12 +47,13 @@ pub use self::opening::SLICES_BY_DEFAULT;
 use self::page_reader::PageReader;
 use super::document::Picker;
 use super::named_fields::{FieldCheck, NamedFields};
-use super::sample::{Sampled, name_columns};
+use super::sample::{Sampled, declare_bytes, name_columns};
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::error::{Error, Kind, Later, Result};
 use crate::event::{Expected, Observer};
 use crate::infer::Sample;
 use crate::record::{ColumnType, Dates, ErrorType, Field};
+use crate::report::text::{count, counted};
 use crate::secret::Secret;
 
 #[derive(Clone, Debug)]
@@ -187,6 +188,7 @@ impl ElasticSource {
         let separator = settings.separator.clone();
         let asked = FieldCheck::new(&settings.asked);
         let mut opened = opening::open(settings, observer).await?;
+        declare_bytes(&mut opened.fields, &types);
         name_columns(&mut opened.fields, separator.as_deref());
         let names: Vec<String> = match opened.is_nothing {
             true => Vec::new(),
@@ -269,9 +271,9 @@ impl Source for ElasticSource {
         }
         if is_name && self.routed > 0 && !key.contains(&"_routing") {
             doubts.push(format!(
-                "{} documents of '{}' have a routing of their own, and those that share an _id share the key ({}), so that only one of them stays; a key with _routing keeps them all",
-                self.routed,
+                "'{}' has {} with a routing of their own, and those that share an _id share the key ({}), so that only one of them stays; a key with _routing keeps them all",
                 self.reader.title,
+                counted(self.routed, "document"),
                 key.join(", ")
             ));
         }
@@ -310,7 +312,11 @@ impl Source for ElasticSource {
             return self.asked.judge();
         }
         let title = &self.reader.title;
-        let message = format!("'{title}' holds {total} documents, but {records} were delivered");
+        let message = format!(
+            "'{title}' holds {}, but {} were delivered",
+            counted(total, "document"),
+            count(records)
+        );
         Err(Error::new(Kind::Data, ErrorType::PartialResult, message).help("run again"))
     }
 

@@ -48,14 +48,19 @@ pub async fn take(
     let whole = fields.iter().filter(|field| !field.is_beside).map(|field| &field.name[..]);
     let whole: HashSet<&str> = whole.collect();
     let manner = Manner { flatten, dots_are_paths: true, whole: Some(&whole) };
-    let step = indices.len().div_ceil(INDICES_MAX).max(1);
-    for index in indices.iter().step_by(step) {
+    for index in evenly(indices, INDICES_MAX) {
         let index = (indices.len() > 1).then_some(index.as_str());
         for is_last in [false, true] {
             look(reader, index, is_last, manner, &mut sample).await?;
         }
     }
     Ok(sample)
+}
+
+/// As many as there may be, the first and what lies between them at equal distances.
+fn evenly<T>(all: &[T], most: usize) -> impl Iterator<Item = &T> {
+    let count = all.len().min(most);
+    (0..count).map(move |place| &all[place * all.len() / count])
 }
 
 /// Page after page of one end. Pages of large documents are smaller, as any page is.
@@ -147,7 +152,7 @@ pub fn fitted(
     fields.extend(others.into_iter().filter(|field| !names.contains(&field.name[..])));
     sample::name_columns(&mut fields, separator);
     let folded = match flatten {
-        true => sample::fold(&mut fields, sample, columns),
+        true => sample::fold(&mut fields, sample, columns, separator),
         false => Vec::new(),
     };
     sample::name_columns(&mut fields, separator);
@@ -176,6 +181,25 @@ pub fn fitted(
         notes.push(format!("documents differ from the mapping in {} more fields", more + 1));
     }
     notes.extend(folded.iter().map(|name| sample::folded(name)));
+    notes.extend(sample::overflow(sample));
     let of = format!("the mapping and {}", records_of(sample.records, "sampled"));
-    Ok(Sampled { fields, of: of.replace(" records", " documents"), notes, doubts: Vec::new() })
+    let of = of.replace(" record", " document");
+    let is_of_nothing = sample.records == 0 && fields.iter().all(|field| field.is_beside);
+    Ok(Sampled { fields, of, notes, doubts: Vec::new(), is_of_nothing })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_as_many_as_may_be_are_taken() {
+        let all: Vec<usize> = (0..101).collect();
+        for (count, first, last) in [(1, 0, 0), (99, 0, 98), (100, 0, 99), (101, 0, 99)] {
+            let taken: Vec<usize> = evenly(&all[..count], 100).copied().collect();
+            assert_eq!(taken.len(), count.min(100));
+            assert_eq!((taken[0], taken[taken.len() - 1]), (first, last), "{count}");
+        }
+        assert_eq!(evenly(&[0; 0], 100).count(), 0);
+    }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use self::decode::JsonDecode;
 use super::document::Picker;
 use super::named_fields::{FieldCheck, NamedFields};
-use super::sample::{Sampled, declare, name_columns, records_of, share};
+use super::sample::{Sampled, declare, declare_bytes, name_columns, records_of, share};
 use super::text::{
     Boundaries, FileCursor, Input, OpenedStream, Scan, Start, Stream, StreamSettings, find,
     read_ahead,
@@ -83,6 +83,11 @@ impl JsonlSource {
             files,
             fields: {
                 let mut fields = sample::with_dates(fields, &settings.dates);
+                for name in declare_bytes(&mut fields, &settings.types) {
+                    // One that these records lack may still come.
+                    let known = Field::new(name, FieldKind::Base64, "base64");
+                    fields.push(Field { is_declared: true, ..known });
+                }
                 name_columns(&mut fields, settings.separator.as_deref());
                 fields
             },
@@ -142,10 +147,11 @@ impl Source for JsonlSource {
         name_columns(&mut fields, separator);
         // Else an object is one value, and a name with a dot a field of its own.
         let notes = match flatten {
-            true => super::sample::fold(&mut fields, &sample, columns),
+            true => super::sample::fold(&mut fields, &sample, columns, separator),
             false => Vec::new(),
         };
-        let notes = notes.iter().map(|name| super::sample::folded(name)).collect();
+        let mut notes: Vec<String> = notes.iter().map(|name| super::sample::folded(name)).collect();
+        notes.extend(super::sample::overflow(&sample));
         let mut fields = sample::with_dates(fields, &self.settings.dates);
         for name in declare(&mut fields, &self.settings.types) {
             // One that the sample lacks may still come.
@@ -155,7 +161,8 @@ impl Source for JsonlSource {
         name_columns(&mut fields, separator);
         let of = records_of(sample.records, "first");
         let doubts = super::sample::doubts(&fields, &sample, Origin::Json);
-        Ok(Sampled { fields, of, notes, doubts })
+        let is_of_nothing = sample.records == 0;
+        Ok(Sampled { fields, of, notes, doubts, is_of_nothing })
     }
 
     fn decoder(&self, wanted: &Wanted) -> Result<Arc<dyn Decode>> {

@@ -1,6 +1,7 @@
 //! What a column of the server is.
 
 pub mod charset;
+mod guess;
 mod kind;
 mod preset;
 mod quoted;
@@ -9,6 +10,7 @@ mod quoted;
 mod tests;
 
 pub use charset::{Charset, Repertoire};
+pub use guess::Guess;
 pub use kind::{ColumnKind, Digits, Limit, MemberList, TextColumn, is_doubtful};
 pub use preset::Preset;
 
@@ -74,14 +76,10 @@ pub struct Column {
     pub is_updated_by_server: bool,
     /// Two values are equal for the server exactly when `put` makes the same bytes of them.
     pub is_key_binary: bool,
-    /// Its type was chosen for how values of a sample were written.
-    pub is_guessed: bool,
+    /// Where its type was.
+    pub guess: Option<Guess>,
     pub is_mariadb: bool,
 }
-
-/// What the comment of a column begins with whose type is a guess. An ALTER that changes the type takes
-/// it away.
-pub const GUESSED: &str = "type guessed by flowgauge from ";
 
 /// How a field of LOAD DATA gets into its column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +112,7 @@ impl Column {
             is_auto_increment,
             is_invisible: extra.contains("invisible"),
             is_key_binary: kind.is_key_binary(definition.collation.as_deref().unwrap_or_default()),
-            is_guessed: definition.comment.starts_with(GUESSED),
+            guess: Guess::of_comment(&definition.comment),
             is_mariadb: definition.is_mariadb,
             preset: Preset::of(definition, &extra),
             is_numbered: is_auto_increment || preset::is_of_sequence(definition),

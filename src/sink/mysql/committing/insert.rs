@@ -9,6 +9,7 @@ use super::present;
 use super::row_search::RowSearch;
 use super::statement_memory::longest_literal;
 use crate::error::{Error, Kind};
+use crate::event::SqlOperation;
 use crate::record::{Counts, ErrorType};
 use crate::sink::mysql::encoding::literal::{STATEMENT_BYTES_MAX, append_value};
 use crate::sink::mysql::encoding::statement::{
@@ -294,7 +295,7 @@ impl Inserting<'_> {
         let sql = std::str::from_utf8(sql).map_err(|cause| {
             Trouble::Stop(Error::internal("a statement is not UTF-8").because(cause))
         })?;
-        self.session.run(sql).await
+        self.session.write(SqlOperation::InsertRows, sql).await
     }
 
     fn bytes_max(&self) -> usize {

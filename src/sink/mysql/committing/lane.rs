@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use super::insert::{InsertOutcome, Inserting};
 use super::portion::Sent;
 use super::shared::Shared;
 use crate::error::{Error, Kind, Later, Result};
-use crate::event::{Counter, Event};
+use crate::event::{Counter, Event, SqlOperation};
 use crate::record::{Counts, ErrorType};
 use crate::sink::mysql::encoding::literal::STATEMENT_BYTES_MAX;
 use crate::sink::mysql::encoding::prepare::Detail;
@@ -84,7 +85,12 @@ impl MysqlLane {
         }
         self.table_version = table_version;
         self.has_staging = false;
-        let mut session = try_connect(&self.shared.settings).await?;
+        let asked = Instant::now();
+        let connected = try_connect(&self.shared.settings).await;
+        let (observer, operation) = (&self.shared.observer, SqlOperation::Connect);
+        observer.notice(&Event::Queried { operation, took: asked.elapsed() });
+        let mut session = connected?;
+        session.observed_by(observer);
         // First: whoever was taken over must not end connections of the new run.
         self.compare_epoch(&mut session).await?;
         self.state.lock_lane(&mut session, self.number).await?;

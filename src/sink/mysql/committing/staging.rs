@@ -5,6 +5,7 @@ use super::counts;
 use super::info;
 use super::lane::MysqlLane;
 use crate::error::Error;
+use crate::event::SqlOperation;
 use crate::record::Counts;
 use crate::sink::Payload;
 use crate::sink::mysql::encoding::group::Group;
@@ -92,7 +93,7 @@ impl MysqlLane {
             session.run(MET_RESET).await?;
         }
         self.sent.rows(group.rows as usize);
-        let merged = session.run(&sql).await;
+        let merged = session.write(SqlOperation::MergeRows, &sql).await;
         let done = match merged.inspect(|_| self.sent.answered()) {
             Ok(done) => done,
             Err(Trouble::Row(_)) => return Ok(None),

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 pub use self::new_columns::{ExistingTable, NewColumns};
 use self::sql_type::SqlType;
 use super::ColumnDefinition;
-use super::column::GUESSED;
+use super::column::Guess;
 use super::rules::Times;
 use super::session::server::ServerInfo;
 use super::settings::MysqlSettings;
@@ -85,7 +85,7 @@ pub fn new_table(request: &TableRequest<'_>) -> Result<NewTable> {
         }
     }
     check_key(&columns)?;
-    make_fit(&mut columns)?;
+    make_fit(&mut columns, 0)?;
 
     let mut warnings = Vec::new();
     if key.is_empty() {
@@ -105,10 +105,7 @@ pub fn new_table(request: &TableRequest<'_>) -> Result<NewTable> {
         .map(|column| {
             let null = if column.is_key { " NOT NULL" } else { "" };
             let data_type = column.data_type.sql(column.is_key, request.server);
-            let comment = match comment(request, column) {
-                Some(comment) => format!(" COMMENT {}", quoted_text(&comment)),
-                None => String::new(),
-            };
+            let comment = comment_clause(request, column);
             format!("  {} {data_type}{null}{comment}", quoted(column.name))
         })
         .collect();
@@ -138,8 +135,15 @@ pub fn new_table(request: &TableRequest<'_>) -> Result<NewTable> {
 /// None where somebody said the type, or it takes every value.
 fn comment(request: &TableRequest<'_>, column: &NewColumn<'_>) -> Option<String> {
     let is_guess = !column.field.is_beside && !column.field.is_declared;
-    (is_guess && column.data_type.is_limited() && !request.guessed_from.is_empty())
-        .then(|| format!("{GUESSED}{}", request.guessed_from))
+    (is_guess && column.data_type.is_limited() && !request.guessed_from.is_empty()).then(|| {
+        let from = request.guessed_from.to_string();
+        Guess { from, offsets: column.field.offsets }.comment()
+    })
+}
+
+fn comment_clause(request: &TableRequest<'_>, column: &NewColumn<'_>) -> String {
+    let clause = |comment: String| format!(" COMMENT {}", quoted_text(&comment));
+    comment(request, column).map(clause).unwrap_or_default()
 }
 
 fn columns<'a>(request: &TableRequest<'a>) -> Result<Vec<NewColumn<'a>>> {
@@ -149,10 +153,7 @@ fn columns<'a>(request: &TableRequest<'a>) -> Result<Vec<NewColumn<'a>>> {
         data_type: match field.is_beside {
             true if field.name == "_index" => SqlType::Bytes(INDEX_NAME_BYTES),
             true => SqlType::Bytes(DOCUMENT_ID_BYTES),
-            false => match SqlType::of(field, request.is_untyped) {
-                SqlType::Json if request.settings.rules.json_as_text => SqlType::LongText,
-                other => other,
-            },
+            false => type_of(request, field),
         },
         is_key: false,
     };
@@ -186,16 +187,30 @@ fn columns<'a>(request: &TableRequest<'a>) -> Result<Vec<NewColumn<'a>>> {
     some(old.iter().zip(new).map(find).collect::<Result<_>>()?)
 }
 
-fn some(columns: Vec<NewColumn<'_>>) -> Result<Vec<NewColumn<'_>>> {
-    match columns.len() {
-        0 => Err(Error::config("no fields are known to create a table of")
-            .help("create the table by hand")),
-        count if count > COLUMNS_MAX => Err(Error::config(format!(
-            "a table of {count} columns would be needed, and {COLUMNS_MAX} is the limit"
-        ))
-        .help("name the fields that are wanted with --select")),
-        _ => Ok(columns),
+fn type_of(request: &TableRequest<'_>, field: &Field) -> SqlType {
+    match SqlType::of(field, request.is_untyped) {
+        SqlType::Json if request.settings.rules.json_as_text => SqlType::LongText,
+        other => other,
     }
+}
+
+fn some(columns: Vec<NewColumn<'_>>) -> Result<Vec<NewColumn<'_>>> {
+    if columns.is_empty() {
+        return Err(Error::config("no fields are known to create a table of")
+            .help("create the table by hand"));
+    }
+    check_count(columns.len())?;
+    Ok(columns)
+}
+
+fn check_count(count: usize) -> Result<()> {
+    if count <= COLUMNS_MAX {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "a table of {count} columns would be needed, and {COLUMNS_MAX} is the limit"
+    ))
+    .help("name the fields that are wanted with --select"))
 }
 
 /// All that is wrong with them at once.
@@ -298,12 +313,13 @@ fn check_key(columns: &[NewColumn<'_>]) -> Result<()> {
     .help("choose fewer or shorter columns"))
 }
 
-/// Where texts of limited length are too much for a row, they are stored beside it.
-fn make_fit(columns: &mut [NewColumn<'_>]) -> Result<()> {
+/// Where texts of limited length are too much for a row that has some bytes already, they are stored beside
+/// it.
+fn make_fit(columns: &mut [NewColumn<'_>], bytes: u64) -> Result<()> {
     let row_bytes = |columns: &[NewColumn<'_>]| -> u64 {
         // A bit a column says whether it is NULL.
         let nulls = columns.len().div_ceil(8) as u64;
-        nulls + columns.iter().map(|column| column.data_type.row_bytes()).sum::<u64>()
+        bytes + nulls + columns.iter().map(|column| column.data_type.row_bytes()).sum::<u64>()
     };
     if row_bytes(columns) > ROW_BYTES_MAX {
         for column in columns.iter_mut().filter(|column| !column.is_key) {

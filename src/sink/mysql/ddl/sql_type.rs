@@ -89,6 +89,7 @@ impl SqlType {
             ColumnType::DateTime(digits) => SqlType::DateTime(digits),
             ColumnType::Time(digits) => SqlType::Time(digits),
             ColumnType::Json => SqlType::Json,
+            ColumnType::Base64 => SqlType::LongBlob,
         }
     }
 

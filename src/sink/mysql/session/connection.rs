@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mysql_async::consts::StatusFlags;
@@ -13,6 +13,7 @@ use mysql_async::{Conn, LocalInfileError, Params, Row};
 
 use super::server::ServerInfo;
 use crate::error::{Error, Kind};
+use crate::event::{Event, Observer, ResourceGuard, ServerResource, SqlOperation};
 use crate::record::ErrorType;
 use crate::sink::mysql::trouble::{self, During, Tried, Trouble};
 
@@ -36,6 +37,13 @@ pub struct Session {
     /// Bytes of the largest statement.
     sent_max: usize,
     has_loaded: bool,
+    observed: Option<Observed>,
+}
+
+/// Who is told how long statements take, and that there is a connection.
+struct Observed {
+    observer: Arc<dyn Observer>,
+    _guard: ResourceGuard,
 }
 
 /// What the server says of a statement that returned no rows.
@@ -73,7 +81,14 @@ impl Session {
             tells_of_transactions: false,
             sent_max: 0,
             has_loaded: false,
+            observed: None,
         }
+    }
+
+    /// From now on this observer is told what the connection does.
+    pub fn observed_by(&mut self, observer: &Arc<dyn Observer>) {
+        let _guard = ResourceGuard::new(observer, ServerResource::SqlConnection);
+        self.observed = Some(Observed { observer: Arc::clone(observer), _guard });
     }
 
     /// The server's number of the connection.
@@ -88,7 +103,12 @@ impl Session {
 
     /// Runs a statement whose rows, if any, do not matter.
     pub async fn run(&mut self, sql: &str) -> Tried<Done> {
-        self.run_during(During::Statement, sql).await
+        self.run_during(During::Statement, SqlOperation::Statement, sql).await
+    }
+
+    /// The same of a statement that carries rows, or moves them.
+    pub async fn write(&mut self, operation: SqlOperation, sql: &str) -> Tried<Done> {
+        self.run_during(During::Statement, operation, sql).await
     }
 
     pub async fn begin(&mut self) -> Tried<()> {
@@ -125,7 +145,7 @@ impl Session {
 
     /// A lost answer is of kind `Unknown`.
     pub async fn commit(&mut self) -> Tried<Done> {
-        self.run_during(During::Commit, "COMMIT").await
+        self.run_during(During::Commit, SqlOperation::Commit, "COMMIT").await
     }
 
     /// LOAD DATA was tried on this connection, for whatever segment.
@@ -138,9 +158,19 @@ impl Session {
         self.sent_max > SENT_BYTES_KEPT
     }
 
-    async fn run_during(&mut self, during: During, sql: &str) -> Tried<Done> {
+    async fn run_during(
+        &mut self,
+        during: During,
+        operation: SqlOperation,
+        sql: &str,
+    ) -> Tried<Done> {
         self.sent_max = self.sent_max.max(sql.len());
-        within(self.timeout, during, &self.address, self.conn.query_drop(sql)).await?;
+        let asked = Instant::now();
+        let answer = within(self.timeout, during, &self.address, self.conn.query_drop(sql)).await;
+        if let Some(Observed { observer, .. }) = &self.observed {
+            observer.notice(&Event::Queried { operation, took: asked.elapsed() });
+        }
+        answer?;
         Ok(self.done())
     }
 
@@ -194,7 +224,7 @@ impl Session {
     pub async fn load(&mut self, sql: &str, text: Bytes) -> Tried<Done> {
         self.has_loaded = true;
         self.conn.set_infile_handler(async { Ok(Box::pin(Pieces(text)) as _) });
-        let done = self.run(sql).await;
+        let done = self.write(SqlOperation::LoadData, sql).await;
         // A statement that failed before it asked leaves it behind, for whoever asks next.
         self.conn.set_infile_handler(async { Err(LocalInfileError::NoHandler.into()) });
         done

@@ -11,6 +11,8 @@ pub struct Created {
     pub array_keys: Vec<String>,
     /// MariaDB keeps the rows that were.
     pub is_versioned: bool,
+    pub is_compressed: bool,
+    pub has_fulltext_key: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +39,7 @@ pub fn read(statement: &str) -> Option<Created> {
         created.take(item.trim())?;
     }
     created.is_versioned = has_words(options, "WITH SYSTEM VERSIONING");
+    created.is_compressed = has_words(options, "ROW_FORMAT=COMPRESSED");
     Some(created)
 }
 
@@ -74,6 +77,7 @@ impl Created {
             }
             return Some(());
         }
+        self.has_fulltext_key |= item.starts_with("FULLTEXT KEY ");
         let unique = item.strip_prefix("UNIQUE KEY ").map(name_and_rest);
         let key = match (unique, item.strip_prefix("PRIMARY KEY ")) {
             (Some(key), _) => key?,

@@ -45,7 +45,7 @@ async fn look(session: &mut Session, name: &TableName) -> Tried<Option<Table>> {
         Some(_) => None,
         None => creation(session, &name).await?,
     };
-    let Created { foreign_keys, checks, overlap_keys, array_keys, is_versioned } =
+    let Created { foreign_keys, checks, overlap_keys, array_keys, is_versioned, .. } =
         creation.as_deref().and_then(created::read).unwrap_or_default();
     let refers_to_itself = foreign_keys.iter().any(|key| {
         let database = key.database.as_deref().unwrap_or(&place.database);

@@ -13,7 +13,7 @@ use super::table_name::TableName;
 use crate::error::{Error, Result};
 
 pub use inspect::{creation, inspect};
-pub use planned::{planned, with_columns};
+pub use planned::{absent, planned, with_columns};
 pub use triggers::{Trigger, triggers};
 
 #[derive(Clone, Debug)]

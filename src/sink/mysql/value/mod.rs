@@ -48,7 +48,7 @@ impl Column {
                 "a value for a column that the server generates",
             )),
             Value::Null => self.null(),
-            _ if self.is_guessed && !self.is_written_as_guessed(value) => Err(unfit(
+            _ if self.guess.is_some() && !self.is_written_as_guessed(value) => Err(unfit(
                 ErrorType::TypeMismatch,
                 "written in another way than the values that the column's type was guessed from",
             )),
@@ -236,7 +236,8 @@ impl Column {
             }
             ColumnKind::Date => temporal::put_date(text, is_number, rules, out),
             ColumnKind::DateTime { fraction } => {
-                temporal::put_datetime(text, is_number, *fraction, rules, out)
+                let offsets = self.guess.as_ref().and_then(|guess| guess.offsets);
+                temporal::put_datetime(text, is_number, *fraction, offsets, rules, out)
             }
             ColumnKind::Timestamp { fraction, seconds_max } => {
                 temporal::put_timestamp(text, is_number, *fraction, *seconds_max, rules, out)

@@ -9,7 +9,7 @@ use super::{out_of_range, unfit};
 use crate::convert::Unfit;
 use crate::convert::date::DateFormat;
 use crate::convert::date::calendar::{DAY_SECONDS, Date};
-use crate::record::ErrorType;
+use crate::record::{ErrorType, Offsets};
 use crate::sink::mysql::Zone;
 use crate::sink::mysql::zone::UtcOffset;
 
@@ -62,10 +62,13 @@ pub fn put_datetime(
     text: &[u8],
     is_number: bool,
     digits: u8,
+    offsets: Option<Offsets>,
     rules: &Rules,
     out: &mut Vec<u8>,
 ) -> Result<(), Unfit> {
-    let (seconds, micros) = match read(text, is_number, rules)?.moment(rules)? {
+    let told = read(text, is_number, rules)?;
+    check_offset(&told, offsets, rules)?;
+    let (seconds, micros) = match told.moment(rules)? {
         Moment::Clock(seconds, subsecond) => {
             let kept = subsecond.keep(digits, rules.fraction)?;
             (seconds + kept.carry, kept.micros)
@@ -76,6 +79,24 @@ pub fn put_datetime(
         }
     };
     push_datetime(seconds, micros, out)
+}
+
+/// Of the sample that a type was guessed from, all times were of one form, and the other one would stand
+/// beside them as if it were the same. With a zone, each is a point in time.
+fn check_offset(told: &Told, offsets: Option<Offsets>, rules: &Rules) -> Result<(), Unfit> {
+    let (Some(offsets), None) = (offsets, &rules.source_zone) else { return Ok(()) };
+    let has_offset = matches!(told, Told::Time(_, _, Some(_)));
+    let reason = match (offsets, has_offset) {
+        (Offsets::Always, true) | (Offsets::Never, false) => return Ok(()),
+        (Offsets::Always, false) => {
+            "a time without an offset, and those that the column's type was guessed from have one; \
+             --source-zone says where it was written down"
+        }
+        (Offsets::Never, true) => {
+            "a time with an offset, and those that the column's type was guessed from have none"
+        }
+    };
+    Err(unfit(ErrorType::TypeMismatch, reason))
 }
 
 pub fn put_timestamp(

@@ -141,7 +141,8 @@ impl Preparer {
         buffer: Vec<u8>,
         refused: &mut Vec<Refused>,
     ) -> Result<Payload> {
-        if rows.shape().width() != self.columns.len() || rows.columns().is_empty() {
+        let has_no_columns = rows.columns().is_empty() && !rows.is_empty();
+        if rows.shape().width() != self.columns.len() || has_no_columns {
             return Err(Error::internal("rows do not have the columns that were asked for"));
         }
         let mut out = buffer;

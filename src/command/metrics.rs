@@ -1,0 +1,55 @@
+//! `metrics`: what there is to be scraped as a table, the alert rules, and a configuration that scrapes.
+
+use std::time::Duration;
+
+use super::print;
+use crate::observe::alert_rules::{RuleTime, alert_rules, as_prometheus};
+use crate::observe::describe;
+use crate::outcome::Outcome;
+
+/// What `metrics` prints.
+#[derive(Debug)]
+pub enum MetricsPage {
+    /// The catalogue as a table.
+    Describe,
+    /// The rules with these times in place of their defaults.
+    Rules {
+        times: Vec<(&'static str, Duration)>,
+    },
+    ScrapeConfig {
+        targets: Vec<String>,
+        every: Duration,
+    },
+}
+
+pub fn print_metrics(page: &MetricsPage) -> Outcome {
+    print(&match page {
+        MetricsPage::Describe => describe(),
+        MetricsPage::Rules { times } => {
+            let given = |rule: &RuleTime| times.iter().find(|(name, _)| *name == rule.name);
+            alert_rules(|rule| given(rule).map_or(rule.default, |(_, time)| *time))
+        }
+        MetricsPage::ScrapeConfig { targets, every } => scrape_config(targets, every.as_secs()),
+    })
+}
+
+fn scrape_config(targets: &[String], every: u64) -> String {
+    let targets: Vec<String> =
+        targets.iter().map(|target| format!("          - '{target}'\n")).collect();
+    format!(
+        "# A part of prometheus.yml. METRICS.md says more, also of TLS and passwords.\n\
+         rule_files:\n  \
+           # flowgauge metrics rules > flowgauge-rules.yml\n  \
+           - flowgauge-rules.yml\n\
+         scrape_configs:\n  \
+           - job_name: flowgauge\n    \
+             # A run should last at least four times as long.\n    \
+             scrape_interval: {every}\n    \
+             scrape_timeout: {every}\n    \
+             static_configs:\n      \
+               # As --metrics-host and --metrics-port say.\n      \
+               - targets:\n{targets}",
+        every = as_prometheus(every),
+        targets = targets.concat()
+    )
+}

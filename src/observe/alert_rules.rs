@@ -1,0 +1,78 @@
+//! Alert rules for Prometheus, with the times in them that depend on who runs what.
+
+use std::time::Duration;
+
+/// A time in the rules that may be another one.
+#[derive(Debug)]
+pub struct RuleTime {
+    /// As an option and, between angle brackets, in the rules.
+    pub name: &'static str,
+    pub default: Duration,
+    pub help: &'static str,
+}
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+pub const RULE_TIMES: &[RuleTime] = &[
+    time("remember", 30 * DAY, "How long ago a pipeline may have run and still be missed"),
+    time("failed-for", DAY, "How long a failure is told that no success has followed"),
+    time("told-for", HOUR, "How long rejected records and errors of a run are told after it"),
+    time("stuck-after", 10 * MINUTE, "Time without a record that is settled"),
+    time("longest-run", 6 * HOUR, "Time that no run should take"),
+    time("full-for", 10 * MINUTE, "Time that the memory for records may stay full"),
+    time("retrying-over", 5 * MINUTE, "Time over which the share of waiting for retries is taken"),
+    time("slow-batch", 5, "Time that 95 % of the batches should be written in"),
+    time("slow-for", 5 * MINUTE, "Time that batches may be slower than that"),
+];
+
+const fn time(name: &'static str, seconds: u64, help: &'static str) -> RuleTime {
+    RuleTime { name, default: Duration::from_secs(seconds), help }
+}
+
+const RULES: &str = include_str!("alert_rules.yml");
+
+/// The rules with the times that `time` names, in whole seconds.
+pub fn alert_rules(time: impl Fn(&RuleTime) -> Duration) -> String {
+    let with = |rules: String, rule_time: &RuleTime| {
+        let seconds = time(rule_time).as_secs().max(1);
+        let name = rule_time.name;
+        rules
+            .replace(&format!("<{name}>"), &as_prometheus(seconds))
+            .replace(&format!("<{name}, seconds>"), &seconds.to_string())
+    };
+    RULE_TIMES.iter().fold(RULES.to_string(), with)
+}
+
+/// Such as `30d`, in the largest unit that needs no fraction.
+pub fn as_prometheus(seconds: u64) -> String {
+    let units = [(DAY, "d"), (HOUR, "h"), (MINUTE, "m")];
+    let unit = units.into_iter().find(|(length, _)| seconds.is_multiple_of(*length));
+    let (length, unit) = unit.unwrap_or((1, "s"));
+    format!("{}{unit}", seconds / length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_stand_where_their_names_did() {
+        let rules = alert_rules(|time| time.default);
+        for rule_time in RULE_TIMES {
+            assert!(RULES.contains(&format!("<{}", rule_time.name)), "{}", rule_time.name);
+            assert!(!rules.contains(&format!("<{}", rule_time.name)), "{}", rule_time.name);
+        }
+        assert!(alert_rules(|_| Duration::from_secs(90)).contains("[90s]"));
+    }
+
+    #[test]
+    fn times_are_written_as_prometheus_has_them() {
+        for (seconds, text) in
+            [(1, "1s"), (90, "90s"), (300, "5m"), (5_400, "90m"), (172_800, "2d")]
+        {
+            assert_eq!(as_prometheus(seconds), text);
+        }
+    }
+}
