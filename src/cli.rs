@@ -205,9 +205,11 @@ fn argument(option: &'static Opt) -> Arg {
         .help_heading(option.theme.heading());
     let arg = match option.takes {
         Takes::One(value) => arg.value_name(value).action(ArgAction::Set),
-        Takes::Names(value) | Takes::Columns(value) | Takes::Typed(value) | Takes::Files(value) => {
-            arg.value_name(value).action(ArgAction::Append)
-        }
+        Takes::Names(value)
+        | Takes::Columns(value)
+        | Takes::Typed(value)
+        | Takes::Files(value)
+        | Takes::Texts(value) => arg.value_name(value).action(ArgAction::Append),
         Takes::Choice(choices) => {
             // The help shows them where other options show what they take.
             arg.value_name(choices.join("|"))

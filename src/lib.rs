@@ -14,6 +14,7 @@ mod config;
 mod convert;
 mod error;
 mod event;
+mod export;
 mod file_identity;
 mod infer;
 mod ledger;

@@ -30,11 +30,13 @@ pub enum Outcome {
     Locked,
     Interrupted(Signal),
     OutputClosed,
-    /// Of a process and of no run: the data is complete, and what had to be told of it was not.
-    Untold,
+    /// Complete, but not everybody was told who had to be. An exit code and no outcome of data: whoever
+    /// is told of the run is told that it is complete.
+    Unreported,
 }
 
 impl Outcome {
+    /// Those that data can have.
     pub const ALL: [Outcome; 11] = [
         Outcome::Complete,
         Outcome::Internal,
@@ -57,7 +59,7 @@ impl Outcome {
             Outcome::Data => 3,
             Outcome::Unavailable => 4,
             Outcome::LocalIo => 5,
-            Outcome::Untold => 6,
+            Outcome::Unreported => 6,
             Outcome::Locked => 75,
             Outcome::Interrupted(Signal::Hangup) => 129,
             Outcome::Interrupted(Signal::Interrupt) => 130,
@@ -68,7 +70,7 @@ impl Outcome {
 
     pub fn as_str(self) -> &'static str {
         match self {
-            Outcome::Complete => "complete",
+            Outcome::Complete | Outcome::Unreported => "complete",
             Outcome::Internal => "internal_error",
             Outcome::Usage => "usage",
             Outcome::Data => "data",
@@ -79,7 +81,6 @@ impl Outcome {
             Outcome::Interrupted(Signal::Interrupt) => "interrupted",
             Outcome::Interrupted(Signal::Terminate) => "terminated",
             Outcome::OutputClosed => "output_closed",
-            Outcome::Untold => "untold",
         }
     }
 }

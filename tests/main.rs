@@ -165,4 +165,6 @@ mod suite {
     mod metrics_server;
     // The catalogue, alert rules and a scrape configuration, as they are printed.
     mod metrics_pages;
+    // The numbers of a run that leave it: a file, pushes, a message, the last scrape.
+    mod ways_out;
 }

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use super::keep_apart::is_lone;
+use super::keep_apart::lone;
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Kind};
-use crate::ledger::{BegunRun, FLAG, Ledger, Missing, ReportOutcome};
+use crate::ledger::{BegunRun, FLAG, Ledger, Missing};
 use crate::observe::Stats;
-use crate::outcome::Outcome;
 use crate::record::ErrorType;
-use crate::report::Report;
+use crate::report::{Report, RouteReport};
 use crate::secret::by_name;
 use crate::sink::mysql::Mode;
 
@@ -37,7 +36,7 @@ impl History {
                 )),
             };
         };
-        if !is_apart && !is_lone(settings, FLAG) {
+        if !is_apart && lone(settings, FLAG).is_none() {
             return History::Nowhere(Missing::because("its file is another one of this run"));
         }
         let numbers = Arc::clone(stats);
@@ -45,29 +44,30 @@ impl History {
     }
 
     /// Says in one line what is missing of it.
-    pub fn end(self, report: &Report, reports: &[ReportOutcome]) -> Result<(), Missing> {
-        let ended = match self {
-            History::Off => Ok(()),
-            History::Nowhere(missing) => Err(missing),
-            History::Kept(ledger) => ledger.end(report, reports),
+    pub fn end(&mut self, report: &Report) -> Option<String> {
+        let missing = match self {
+            History::Off => return None,
+            History::Nowhere(missing) => missing.clone(),
+            History::Kept(ledger) => ledger.end(report).err()?,
         };
-        ended.inspect_err(|missing| tracing::warn!("ledger: incomplete: {missing}"))
+        tracing::warn!("ledger: incomplete: {missing}");
+        Some(missing.to_string())
+    }
+
+    /// With what became of the ways out, which may take a while and come behind the row.
+    pub fn close(self, reports: &[RouteReport]) {
+        if let History::Kept(ledger) = self {
+            ledger.close(reports);
+        }
     }
 }
 
-/// What a run ends with whose history is missing: where it is required, and nothing else failed.
-pub fn judged(
-    outcome: Outcome,
-    settings: &Settings,
-    missing: &Missing,
-) -> (Outcome, Option<Error>) {
-    if !settings.ledger.is_required {
-        return (outcome, None);
-    }
-    let error =
-        Error::new(Kind::LocalIo, ErrorType::Disk, format!("the ledger is incomplete: {missing}"));
-    let outcome = if outcome == Outcome::Complete { Outcome::Untold } else { outcome };
-    (outcome, Some(error.help("it is asked for by --require-ledger")))
+/// What is said where a history is missing that has to be there.
+pub fn required(report: &Report) -> Option<Error> {
+    let missing = report.ledger_missing.as_ref().filter(|_| report.requires_ledger)?;
+    let words = format!("the ledger is incomplete: {missing}");
+    let error = Error::new(Kind::LocalIo, ErrorType::Disk, words);
+    Some(error.help("it is asked for by --require-ledger"))
 }
 
 fn begun(settings: &Settings, stats: &Stats) -> BegunRun {

@@ -9,6 +9,7 @@ use super::summary::FLAG as SUMMARY_FLAG;
 use super::text_files::{TextFiles, found, text_files};
 use crate::config::{Settings, Summary};
 use crate::error::{Error, Result};
+use crate::export::TEXTFILE_FLAG;
 use crate::file_identity::FileIdentity;
 use crate::ledger::FLAG as LEDGER_FLAG;
 use crate::part::{is_hidden_of, is_same_place, left_of};
@@ -63,22 +64,20 @@ fn apart_from_stream<'a>(
     }
 }
 
-/// Where the summary goes, if that is certainly no other file of the run, as far as can be seen of a
-/// run that is refused.
+/// Where the summary goes, if that is certainly no other file of the run.
 pub fn lone_summary(settings: &Settings) -> Option<&Path> {
-    let written = written(settings);
-    let summary = written.iter().find(|written| written.flag == SUMMARY_FLAG)?;
-    is_lone(settings, SUMMARY_FLAG).then_some(summary.path)
+    lone(settings, SUMMARY_FLAG)
 }
 
-/// Whether a file that is written is certainly no other one of the run.
-pub fn is_lone(settings: &Settings, flag: &str) -> bool {
+/// The same of the file of any option, as far as can be seen of a run that is refused.
+pub fn lone<'a>(settings: &'a Settings, flag: &str) -> Option<&'a Path> {
     let written = written(settings);
-    let Some(file) = written.iter().find(|written| written.flag == flag) else { return false };
+    let summary = written.iter().find(|written| written.flag == flag)?;
     let read = read(settings).unwrap_or_default();
-    apart_from_read(file, &read).is_ok()
-        && written.iter().all(|other| other.flag == flag || apart(file, other).is_ok())
-        && !found(text_files(settings).names).iter().any(|path| is_same_place(path, file.path))
+    let is_lone = apart_from_read(summary, &read).is_ok()
+        && written.iter().all(|other| other.flag == flag || apart(summary, other).is_ok())
+        && !found(text_files(settings).names).iter().any(|path| is_same_place(path, summary.path));
+    is_lone.then_some(summary.path)
 }
 
 fn read(settings: &Settings) -> Result<Vec<FileToRead>> {
@@ -111,6 +110,7 @@ pub fn written(settings: &Settings) -> Vec<FileToWrite<'_>> {
         (REJECTS_FLAG, settings.rejects.as_ref().map(RejectPath::path)),
         (SUMMARY_FLAG, summary),
         (LEDGER_FLAG, settings.ledger.path.as_deref()),
+        (TEXTFILE_FLAG, settings.export.textfile.as_deref()),
     ];
     files.into_iter().filter_map(|(flag, path)| Some(FileToWrite { flag, path: path? })).collect()
 }

@@ -4,7 +4,7 @@
 //! says what will be done, `session` is one run, `history` its row in the ledger, `summary` is what is told of it, `run_all` what pipelines
 //! share that are run one after another, `preflight` what can be known before it: `keep_apart` that no file
 //! is used for two things, `stream` that standard streams are there. `backup` is what restores the dates of
-//! one, `bounded` waits for what may hang. `refusal` is told where not even the settings are known.
+//! one, `bounded` waits for what may hang, `ways_out` tells others of the end. `refusal` is told where not even the settings are known.
 
 mod backup;
 mod bounded;
@@ -20,6 +20,7 @@ mod session;
 mod stream;
 mod summary;
 mod text_files;
+mod ways_out;
 
 use std::io::{self, IsTerminal};
 

@@ -113,6 +113,10 @@ impl RefusedRun {
             log_lines_dropped: 0,
             has_idle_cores: false,
             reads_pipe: false,
+            reports: Vec::new(),
+            requires_reports: false,
+            ledger_missing: None,
+            requires_ledger: false,
             run: Stats::new(Arc::new(Vitals::default())).numbers(),
         };
         if let Err(error) = summary::refused(&report, &summary) {

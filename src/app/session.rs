@@ -10,15 +10,17 @@ use tokio::runtime::{Builder, Runtime};
 use super::ends::{Destination, Ends, output};
 use super::history::{self, History};
 use super::intent::intent;
-use super::keep_apart::lone_summary;
+use super::keep_apart::{lone, lone_summary};
 use super::preflight::{check_streams, open_rejects};
 use super::stream::is_stream;
 use super::summary::Unwritten;
 use super::text_files::text_files;
+use super::ways_out::WaysOut;
 use super::{backup, complain, complain_of, show_bar, summary};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer, RunIdentity, Vitals};
+use crate::export::{RunEnd, TEXTFILE_FLAG};
 use crate::observe::logging::EventLog;
 use crate::observe::progress::{EndNames, Progress};
 use crate::observe::standard_error::standard_error;
@@ -58,6 +60,7 @@ pub struct RunSession {
     summary: SummaryFile,
     history: History,
     server: Option<Server>,
+    ways_out: WaysOut,
     stop: Arc<Stop>,
 }
 
@@ -83,6 +86,7 @@ impl RunSession {
         let stats = Arc::new(Stats::new(Arc::clone(&vitals)));
         let identity = Arc::new(identity(settings));
         let metrics = Arc::new(Metrics::new(Arc::clone(&stats), Arc::clone(&identity)));
+        let ways_out = WaysOut::new(settings, &metrics);
         let listeners: Vec<Arc<dyn Observer>> =
             vec![Arc::clone(&stats) as _, Arc::new(EventLog::default())];
         let observer: Arc<dyn Observer> = Arc::new(Fanout::new(listeners));
@@ -99,6 +103,7 @@ impl RunSession {
             summary: SummaryFile::Unknown,
             history: History::Off,
             server: None,
+            ways_out,
             stop: Arc::default(),
         }
     }
@@ -166,6 +171,7 @@ impl RunSession {
             let outcome = stop.received().map_or(Outcome::Internal, Outcome::Interrupted);
             return Ok(Ending { outcome, ..Ending::default() });
         };
+        self.ways_out.begin();
         self.restore = backup::restore(settings, &*ends.source);
         let table = ends.table.as_deref();
         tracing::info!(
@@ -222,17 +228,23 @@ impl RunSession {
     pub fn finish(self, settings: &Settings) -> Outcome {
         // What is being written is counted when it could not be.
         standard_error().finish(COUNT_WAIT_MAX);
-        let report = self.report(settings);
-        let RunSession { ending, is_refused, summary, history, server, stop, .. } = self;
+        let mut report = self.report(settings);
+        let RunSession {
+            ending,
+            is_refused,
+            summary,
+            mut history,
+            server,
+            stop,
+            metrics,
+            ways_out,
+            ..
+        } = self;
         let outcome = ending.outcome;
         let data_told = match summary {
             SummaryFile::Writable => summary::data_ended(&report, settings, &stop),
             SummaryFile::Unknown => {
-                if let Some(path) = lone_summary(settings)
-                    && let Err(error) = summary::refused(&report, path)
-                {
-                    complain(&error);
-                }
+                refused(&report, settings);
                 Ok(())
             }
             SummaryFile::Failing | SummaryFile::Hung => Ok(()),
@@ -245,7 +257,12 @@ impl RunSession {
         if let Some(error) = &ending.error {
             complain_of(pipeline, error);
         }
-        let kept = history.end(&report, &[]);
+        report.ledger_missing = history.end(&report);
+        let is_file_apart =
+            summary != SummaryFile::Unknown || lone(settings, TEXTFILE_FLAG).is_some();
+        let end = RunEnd { moment: metrics.moment(), report: report.clone(), is_file_apart };
+        report.reports = ways_out.tell(end, settings, server.as_ref(), &stop);
+        history.close(&report.reports);
         let told = match summary {
             // Whoever hangs may still write what it was given, so nobody else writes there.
             SummaryFile::Writable => match data_told {
@@ -254,26 +271,23 @@ impl RunSession {
             },
             // There may be room again. Why not was said.
             SummaryFile::Failing => summary::told(&report, settings, &stop).or(Ok(())),
-            SummaryFile::Unknown | SummaryFile::Hung => Ok(()),
+            SummaryFile::Unknown => {
+                refused(&report, settings);
+                Ok(())
+            }
+            SummaryFile::Hung => Ok(()),
         };
         if let Some(server) = server {
             server.stop();
         }
-        let (outcome, error) = match &kept {
-            Ok(()) => (outcome, None),
-            Err(missing) => history::judged(outcome, settings, missing),
-        };
-        if let Some(error) = error {
+        if let Some(error) = history::required(&report) {
             complain_of(pipeline, &error);
         }
         match told {
-            Ok(()) => outcome,
+            Ok(()) => report.exit(),
             Err(error) => {
                 complain_of(pipeline, &error);
-                match outcome {
-                    Outcome::Complete | Outcome::Untold => error.kind.into(),
-                    other => other,
-                }
+                if outcome == Outcome::Complete { error.kind.into() } else { outcome }
             }
         }
     }
@@ -298,6 +312,10 @@ impl RunSession {
             log_lines_dropped: standard_error().dropped(),
             has_idle_cores: has_idle_cores(settings),
             reads_pipe: reads_pipe(settings),
+            reports: Vec::new(),
+            requires_reports: settings.reporting.requires_reports,
+            ledger_missing: None,
+            requires_ledger: settings.ledger.is_required,
             run: self.stats.numbers(),
         }
     }
@@ -390,6 +408,15 @@ fn identity(settings: &Settings) -> RunIdentity {
         version: env!("CARGO_PKG_VERSION"),
         revision: REVISION,
         expected_interval: settings.metrics.expected_interval,
+    }
+}
+
+/// The summary of a run that was refused before it was known which files are its own.
+fn refused(report: &Report, settings: &Settings) {
+    if let Some(path) = lone_summary(settings)
+        && let Err(error) = summary::refused(report, path)
+    {
+        complain(&error);
     }
 }
 

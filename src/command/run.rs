@@ -38,8 +38,10 @@ fn run_all(written: WrittenOptions) -> Outcome {
     let names = pipelines.iter().map(|(name, _)| name.as_str());
     let left: Vec<&str> = names.skip(ended.len()).collect();
     app::say_how_all_ended(&ended, &left);
-    let mut failures = ended.iter().map(|(_, outcome)| *outcome);
-    let failure = failures.find(|outcome| *outcome != Outcome::Complete);
+    let outcomes = || ended.iter().map(|(_, outcome)| *outcome);
+    let failure = outcomes()
+        .find(|outcome| !matches!(outcome, Outcome::Complete | Outcome::Unreported))
+        .or_else(|| outcomes().find(|outcome| *outcome == Outcome::Unreported));
     let stopped = signals::came().filter(|_| !left.is_empty()).map(Outcome::Interrupted);
     failure.or(stopped).unwrap_or(Outcome::Complete)
 }

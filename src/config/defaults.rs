@@ -108,6 +108,11 @@ const DEFAULTS: &[(&str, Unwritten)] = &[
     ("metrics-port", Depends(|| words("none"))),
     ("metrics-host", Value("127.0.0.1")),
     ("metrics-web-config", Depends(|| words("plain HTTP, no password"))),
+    // A single Prometheus.
+    ("metrics-scrapes", Value("1")),
+    // Prometheus comes by every minute unless told otherwise.
+    ("metrics-linger", Value("60s")),
+    ("notify-on", Value("failure")),
     ("log-format", Value("text")),
     ("log-level", Value("info")),
     ("ledger", Depends(|| format!("{LEDGER_FILE} in --state-dir"))),

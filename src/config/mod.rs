@@ -32,6 +32,6 @@ pub use layers::{
 };
 pub use places::is_named_after_pipeline;
 pub use schema::schema;
-pub use settings::{ColumnSelection, Settings, SinkSettings, SourceSettings, Summary};
+pub use settings::{ColumnSelection, Linger, Settings, SinkSettings, SourceSettings, Summary};
 pub use units::some_duration;
 pub use written::{OptionOrigin, WrittenOptions};

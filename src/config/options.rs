@@ -23,6 +23,8 @@ pub enum Takes {
     Typed(&'static str),
     /// Files that add up: repeated, or a list in a configuration. A comma is part of a name.
     Files(&'static str),
+    /// Texts that add up: repeated, or a list in a configuration. A comma is part of one.
+    Texts(&'static str),
     /// Nothing, or true or false behind an equals sign.
     Nothing,
     /// One of these.
@@ -101,7 +103,7 @@ impl Opt {
             Takes::Names(what) => what == "URL",
             Takes::Columns(_) | Takes::Typed(_) | Takes::Files(_) => false,
             Takes::Choice(choices) => !choices.contains(&variable),
-            Takes::Nothing => true,
+            Takes::Texts(_) | Takes::Nothing => true,
         }
     }
 
@@ -109,7 +111,11 @@ impl Opt {
     pub fn is_list(&self) -> bool {
         matches!(
             self.takes,
-            Takes::Names(_) | Takes::Columns(_) | Takes::Typed(_) | Takes::Files(_)
+            Takes::Names(_)
+                | Takes::Columns(_)
+                | Takes::Typed(_)
+                | Takes::Files(_)
+                | Takes::Texts(_)
         )
     }
 
@@ -200,6 +206,10 @@ const fn columns_of(
 
 const fn files(theme: Theme, name: &'static str, value: &'static str, help: &'static str) -> Opt {
     Opt { name, takes: Takes::Files(value), theme, help }
+}
+
+const fn texts(theme: Theme, name: &'static str, value: &'static str, help: &'static str) -> Opt {
+    Opt { name, takes: Takes::Texts(value), theme, help }
 }
 
 const fn switch(theme: Theme, name: &'static str, help: &'static str) -> Opt {
@@ -568,12 +578,123 @@ pub const OPTIONS: &[Opt] = &[
         "TIME",
         "How often this pipeline is scheduled, for the alert on a missed run",
     ),
+    switch(
+        Theme::Metrics,
+        "metrics-until-scraped",
+        "When the run has ended, keep serving its last numbers until they were scraped",
+    ),
+    one(
+        Theme::Metrics,
+        "metrics-scrapes",
+        "N",
+        "How often they are to be scraped, such as 2 for a pair of Prometheus servers",
+    ),
+    one(
+        Theme::Metrics,
+        "metrics-linger",
+        "TIME",
+        "Maximum time to keep serving them; not scraped by then is said and in the summary",
+    ),
+    one(
+        Theme::Metrics,
+        "metrics-textfile",
+        "FILE",
+        "File NAME.prom for the textfile collector of node_exporter, replaced every 15 s and at the end",
+    ),
+    one(
+        Theme::Metrics,
+        "metrics-push",
+        "URL",
+        "Pushgateway that gets the metrics at the end, as a group for each pipeline; http://[USER[:PASSWORD]@]HOST:PORT",
+    ),
+    one(
+        Theme::Metrics,
+        "metrics-push-interval",
+        "TIME",
+        "Push while the run is on, too, this often",
+    ),
+    one(
+        Theme::Metrics,
+        "metrics-push-pass-file",
+        "FILE",
+        "File that holds the password of the user in --metrics-push",
+    ),
+    one(Theme::Metrics, "metrics-push-token-file", "FILE", "File that holds a bearer token"),
+    texts(
+        Theme::Metrics,
+        "metrics-push-header",
+        "HEADER",
+        "HTTP header to send, 'NAME: VALUE'; may be repeated",
+    ),
+    one(Theme::Metrics, "metrics-push-ca", "FILE", "CA certificate file (PEM)"),
+    one(
+        Theme::Metrics,
+        "metrics-remote-write",
+        "URL",
+        "Prometheus remote write 1.0 endpoint that gets the metrics at the start, every 15 s and at the end, such as http://HOST:9090/api/v1/write",
+    ),
+    one(
+        Theme::Metrics,
+        "metrics-remote-write-pass-file",
+        "FILE",
+        "File that holds the password of the user in --metrics-remote-write",
+    ),
+    one(
+        Theme::Metrics,
+        "metrics-remote-write-token-file",
+        "FILE",
+        "File that holds a bearer token",
+    ),
+    texts(
+        Theme::Metrics,
+        "metrics-remote-write-header",
+        "HEADER",
+        "HTTP header to send, 'NAME: VALUE'; may be repeated",
+    ),
+    one(Theme::Metrics, "metrics-remote-write-ca", "FILE", "CA certificate file (PEM)"),
+    names(
+        Theme::Metrics,
+        "metrics-label",
+        "NAME=VALUE",
+        "Label of every series that is pushed or written remotely, at most 8, comma-separated",
+    ),
     switch(Theme::Reporting, "quiet", "Print nothing but errors"),
     one(
         Theme::Reporting,
         "summary-json",
         "FILE",
         "File for the summary of the run as JSON, or - for standard output",
+    ),
+    one(
+        Theme::Reporting,
+        "notify-webhook",
+        "URL",
+        "URL that gets a JSON message about how the run ended",
+    ),
+    names(
+        Theme::Reporting,
+        "notify-on",
+        "EVENTS",
+        "Which ends are told: failure is every one that is not complete",
+    ),
+    one(
+        Theme::Reporting,
+        "notify-webhook-pass-file",
+        "FILE",
+        "File that holds the password of the user in --notify-webhook",
+    ),
+    one(Theme::Reporting, "notify-webhook-token-file", "FILE", "File that holds a bearer token"),
+    texts(
+        Theme::Reporting,
+        "notify-webhook-header",
+        "HEADER",
+        "HTTP header to send, 'NAME: VALUE'; may be repeated",
+    ),
+    one(Theme::Reporting, "notify-webhook-ca", "FILE", "CA certificate file (PEM)"),
+    switch(
+        Theme::Reporting,
+        "require-report",
+        "Exit with 6 where a complete run was not told everywhere: textfile, push, remote write, webhook, scrape",
     ),
     choice(Theme::Reporting, "log-format", LogFormat::NAMES, "Format of log lines"),
     choice(Theme::Reporting, "log-level", LogLevel::NAMES, "Least severe log lines to print"),

@@ -55,7 +55,11 @@ fn value(option: &Opt) -> Value {
             or_variable(&json!({ "type": "integer", "minimum": 0 }), "[0-9][0-9_]*")
         }
         Takes::One(_) => scalar(),
-        Takes::Names(_) | Takes::Columns(_) | Takes::Typed(_) | Takes::Files(_) => texts(),
+        Takes::Names(_)
+        | Takes::Columns(_)
+        | Takes::Typed(_)
+        | Takes::Files(_)
+        | Takes::Texts(_) => texts(),
     }
 }
 

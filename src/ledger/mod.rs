@@ -74,14 +74,6 @@ pub struct BegunRun {
     pub keep: Duration,
 }
 
-/// Whether a way out that was asked for had its report.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReportOutcome {
-    pub route: String,
-    /// Why not; none where it had it.
-    pub failure: Option<String>,
-}
-
 /// Seconds since the epoch, as all times are kept.
 pub fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()

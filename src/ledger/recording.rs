@@ -7,11 +7,11 @@ use procfs::process::Process;
 use rusqlite::{Connection, params};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{BegunRun, ReportOutcome, lost, totals};
+use super::{BegunRun, lost, totals};
 use crate::event::{Stage, Wait};
 use crate::outcome::Outcome;
 use crate::record::ErrorType;
-use crate::report::{Latencies, Report, RunNumbers, bottleneck};
+use crate::report::{Latencies, Report, RouteReport, RunNumbers, bottleneck};
 
 /// How a run ended.
 #[derive(Debug)]
@@ -20,17 +20,15 @@ pub struct EndedRun {
     pub error: Option<String>,
     pub rejects_path: Option<String>,
     pub numbers: RunNumbers,
-    pub reports: Vec<ReportOutcome>,
 }
 
 impl EndedRun {
-    pub fn of(report: &Report, reports: &[ReportOutcome]) -> EndedRun {
+    pub fn of(report: &Report) -> EndedRun {
         EndedRun {
             outcome: report.outcome,
             error: report.error.clone(),
             rejects_path: report.rejects.clone(),
             numbers: report.run.clone(),
-            reports: reports.to_vec(),
         }
     }
 }
@@ -113,13 +111,23 @@ pub fn end(
             ended.rejects_path
         ])?;
     write_numbers(connection, &run.run_id, &ended.numbers, cpu_s, Some(now))?;
-    let mut report = connection.prepare_cached(
+    totals::raise(connection, &run.pipeline_id, outcome, now)
+}
+
+/// What became of the ways out that were asked for.
+pub fn reports(
+    connection: &Connection,
+    run_id: &str,
+    reports: &[RouteReport],
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
         "INSERT OR REPLACE INTO reports (run_id, route, ok, reason) VALUES (?1, ?2, ?3, ?4)",
     )?;
-    for ReportOutcome { route, failure } in &ended.reports {
-        report.execute(params![run.run_id, route, failure.is_none(), failure])?;
+    for report in reports {
+        let route = format!("{} {}", report.route, report.aim);
+        statement.execute(params![run_id, route.trim_end(), report.is_ok(), report.reason])?;
     }
-    totals::raise(connection, &run.pipeline_id, outcome, now)
+    Ok(())
 }
 
 fn write_numbers(

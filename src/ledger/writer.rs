@@ -17,8 +17,8 @@ use super::opening::open;
 use super::pruning::{IN_PASSING_MAX, prune_some};
 use super::queries::PipelineHistory;
 use super::recording::{self, EndedRun, cpu_seconds};
-use super::{BegunRun, ReportOutcome, lost, now};
-use crate::report::{Report, RunNumbers};
+use super::{BegunRun, lost, now};
+use crate::report::{Report, RouteReport, RunNumbers};
 
 /// How old the last sign of life of a run is at most, while it lives.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -33,16 +33,18 @@ type Numbers = Box<dyn Fn() -> RunNumbers + Send>;
 
 /// The ledger of a run that is on.
 pub struct Ledger {
-    ends: Sender<Ending>,
+    asks: Sender<Ask>,
     #[allow(dead_code)]
     past: Receiver<PipelineHistory>,
     interrupt: Arc<Mutex<Option<InterruptHandle>>>,
     path: PathBuf,
 }
 
-struct Ending {
-    run: EndedRun,
-    answer: Sender<Result<(), Missing>>,
+/// What the run wants of its writer.
+enum Ask {
+    End(Box<EndedRun>, Sender<Result<(), Missing>>),
+    /// The answer comes when the file is closed: its sender is gone then.
+    Close(Vec<RouteReport>, Sender<()>),
 }
 
 impl Ledger {
@@ -52,7 +54,7 @@ impl Ledger {
         run: BegunRun,
         numbers: impl Fn() -> RunNumbers + Send + 'static,
     ) -> Ledger {
-        let (ends, ending) = channel();
+        let (asks, asked) = channel();
         let (tell_past, past) = channel();
         let interrupt = Arc::default();
         let writer = Writer {
@@ -60,15 +62,15 @@ impl Ledger {
             run,
             numbers: Box::new(numbers),
             cpu_before: cpu_seconds(),
+            has_ended: false,
             past: Some(tell_past),
             interrupt: Arc::clone(&interrupt),
             inode: None,
             connection: Err(Missing::because("it was not opened in time")),
         };
         // Without a thread nobody answers at the end, which says that it is missing.
-        let _ =
-            thread::Builder::new().name("ledger".to_string()).spawn(move || writer.run(&ending));
-        Ledger { ends, past, interrupt, path: path.to_path_buf() }
+        let _ = thread::Builder::new().name("ledger".to_string()).spawn(move || writer.run(&asked));
+        Ledger { asks, past, interrupt, path: path.to_path_buf() }
     }
 
     /// What is known of the pipeline from before this run, if it is known soon. To be asked once, by who
@@ -79,22 +81,25 @@ impl Ledger {
     }
 
     /// Writes how it ended, within 2 s.
-    pub fn end(self, report: &Report, reports: &[ReportOutcome]) -> Result<(), Missing> {
+    pub fn end(&self, report: &Report) -> Result<(), Missing> {
         let (answer, answers) = channel();
         let late = || Missing::because("it was not written in time").of(&self.path);
-        self.ends
-            .send(Ending { run: EndedRun::of(report, reports), answer })
-            .map_err(|_| late())?;
-        let written = answers.recv_timeout(END_MAX).unwrap_or_else(|_| {
+        let ask = Ask::End(Box::new(EndedRun::of(report)), answer);
+        self.asks.send(ask).map_err(|_| late())?;
+        answers.recv_timeout(END_MAX).unwrap_or_else(|_| {
             let interrupt = self.interrupt.lock().unwrap_or_else(PoisonError::into_inner);
             interrupt.iter().for_each(InterruptHandle::interrupt);
             Err(late())
-        });
-        if written.is_ok() {
-            // It says no more, and is gone when the file is closed.
+        })
+    }
+
+    /// Adds what became of the ways out, and closes the file.
+    pub fn close(self, reports: &[RouteReport]) {
+        let (answer, answers) = channel();
+        if self.asks.send(Ask::Close(reports.to_vec(), answer)).is_ok() {
+            // It is gone when the file is closed.
             let _ = answers.recv_timeout(CLOSE_MAX);
         }
-        written
     }
 }
 
@@ -103,6 +108,7 @@ struct Writer {
     run: BegunRun,
     numbers: Numbers,
     cpu_before: f64,
+    has_ended: bool,
     past: Option<Sender<PipelineHistory>>,
     interrupt: Arc<Mutex<Option<InterruptHandle>>>,
     /// Of the file that is open.
@@ -112,20 +118,39 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, endings: &Receiver<Ending>) {
+    fn run(mut self, asked: &Receiver<Ask>) {
         self.begin();
         loop {
-            match endings.recv_timeout(HEARTBEAT) {
+            match asked.recv_timeout(HEARTBEAT) {
+                Err(RecvTimeoutError::Timeout) if self.has_ended => {}
                 Err(RecvTimeoutError::Timeout) => self.heartbeat(),
                 // Whoever had it is gone without an end: it will be found lost.
                 Err(RecvTimeoutError::Disconnected) => return,
-                Ok(Ending { run, answer }) => {
+                Ok(Ask::End(run, answer)) => {
+                    self.has_ended = true;
                     let _ = answer.send(self.end(&run));
-                    // Here the file is put in order, and then the answer is let go.
+                }
+                Ok(Ask::Close(reports, answer)) => {
+                    self.write_reports(&reports);
+                    // Here the file is put in order.
                     self.connection = Err(Missing::because("it is closed"));
+                    drop(answer);
                     return;
                 }
             }
+        }
+    }
+
+    fn write_reports(&mut self, reports: &[RouteReport]) {
+        let Ok(connection) = &mut self.connection else { return };
+        if reports.is_empty() {
+            return;
+        }
+        let written = in_transaction(connection, |transaction| {
+            recording::reports(transaction, &self.run.run_id, reports)
+        });
+        if let Err(cause) = written {
+            tracing::debug!("the ledger was not written: {cause}");
         }
     }
 

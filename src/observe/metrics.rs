@@ -5,12 +5,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use prometheus::core::{Collector, Desc};
 use prometheus::{Registry, TextEncoder, proto};
 
 use crate::event::RunIdentity;
 use crate::observe::catalogue::{CATALOGUE, Metric, SeriesType};
+use crate::observe::moment::Moment;
 use crate::observe::openmetrics;
 use crate::observe::scrape::{Sample, SampleValue, Scrape};
 use crate::observe::server::counts::ConnectionCounts;
@@ -72,6 +74,12 @@ impl Metrics {
     pub fn text(&self) -> String {
         let families = self.families();
         TextEncoder::new().encode_to_string(&families).expect("no gathered family is empty")
+    }
+
+    /// What leaves by itself. Of a run that has ended it is that of its end, whenever it is taken.
+    pub fn moment(&self) -> Moment {
+        let families = self.families();
+        Moment::of(&families, self.stats.ended_at().unwrap_or_else(SystemTime::now))
     }
 
     /// OpenMetrics 1.0, which also says since when it counts.

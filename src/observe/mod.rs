@@ -16,6 +16,7 @@ pub mod latency;
 mod line;
 pub mod logging;
 pub mod metrics;
+pub mod moment;
 pub mod openmetrics;
 pub mod pages;
 pub mod panics;
@@ -34,6 +35,7 @@ use crate::event::{Event, Observer};
 
 pub use catalogue::{CATALOGUE, describe};
 pub use metrics::Metrics;
+pub use moment::{Moment, Series};
 pub use pages::Pages;
 pub use scrape::REVISION;
 pub use server::{Protection, Server, bind};

@@ -117,7 +117,7 @@ fn number(value: f64) -> String {
 }
 
 /// Bounds and quantiles are compared as text, so the format fixes how they are written.
-fn canonical(value: f64) -> String {
+pub fn canonical(value: f64) -> String {
     format!("{value:?}")
 }
 

@@ -162,7 +162,6 @@ impl Server {
     /// How often the final numbers of the run were fetched: `/metrics`, answered with 200 after the end of the
     /// run, written to the last byte, and not given back by a client that closed before it had read it. Its
     /// sender is gone once the server has stopped.
-    #[allow(dead_code, reason = "for who waits until the last numbers were fetched")]
     pub fn final_scrapes(&self) -> watch::Receiver<u64> {
         self.final_scrapes.clone()
     }

@@ -15,6 +15,7 @@
 //! while there is something left to read, for otherwise it changes nothing.
 
 use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -61,6 +62,9 @@ pub struct Stop {
 #[derive(Default)]
 struct Causes {
     signal: Option<Signal>,
+    /// When it came, and how many did.
+    signalled: Option<Instant>,
+    signal_count: u32,
     /// The source was read to its end.
     is_read: bool,
     first: Option<Cause>,
@@ -79,6 +83,8 @@ impl Stop {
     pub fn signal(&self, signal: Signal) -> bool {
         let mut causes = self.causes();
         let is_first = causes.signal.is_none();
+        causes.signalled.get_or_insert_with(Instant::now);
+        causes.signal_count += 1;
         let meant = *causes.signal.get_or_insert(signal);
         if causes.first.is_none() && !(is_first && causes.is_read) {
             causes.first = Some(Cause::Signal(meant));
@@ -148,6 +154,15 @@ impl Stop {
 
     pub fn received(&self) -> Option<Signal> {
         self.causes().signal
+    }
+
+    /// How long ago the first one came.
+    pub fn since_signal(&self) -> Option<Duration> {
+        self.causes().signalled.map(|came| came.elapsed())
+    }
+
+    pub fn signal_count(&self) -> u32 {
+        self.causes().signal_count
     }
 
     pub async fn draining(&self) {

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value, json};
 
 use super::counters::COUNTERS;
-use super::{Latencies, Report, Restore, RunNumbers, bottleneck, busy_share};
+use super::{Latencies, Report, Restore, RouteReport, RunNumbers, bottleneck, busy_share};
 use crate::event::{Stage, Wait};
 use crate::secret::by_name;
 
@@ -38,7 +38,7 @@ pub fn summary(report: &Report) -> Value {
         "run_id": report.run_id,
         "version": env!("CARGO_PKG_VERSION"),
         "outcome": report.outcome.as_str(),
-        "exit_code": report.outcome.exit_code(),
+        "exit_code": report.exit().exit_code(),
         "error": report.error,
         "started_at_seconds": report.started_at_seconds,
         "duration_seconds": run.elapsed.as_secs_f64(),
@@ -99,6 +99,9 @@ pub fn summary(report: &Report) -> Value {
             ([operation.as_str(), if is_done { "ok" } else { "failed" }], count)
         })),
     });
+    let told = |one: &RouteReport| json!({ "route": one.route, "to": one.aim, "ok": one.is_ok(), "reason": one.reason });
+    summary["reports"] = report.reports.iter().map(told).collect();
+    summary["ledger_missing"] = json!(report.ledger_missing);
     for row in &COUNTERS {
         let names = row.summary.split('.');
         *names.fold(&mut summary, |object, name| &mut object[name]) =

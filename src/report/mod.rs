@@ -5,12 +5,14 @@ mod bottleneck;
 pub mod counters;
 pub mod json;
 mod restore;
+mod route_report;
 mod run_numbers;
 mod silence;
 pub mod text;
 
 pub use bottleneck::{bottleneck, busy_share};
 pub use restore::Restore;
+pub use route_report::RouteReport;
 pub use run_numbers::{LastError, Latencies, RunNumbers, Sizes, StageTime, per_second};
 pub use silence::{LastSign, SILENCE_MIN, Silence};
 
@@ -19,7 +21,7 @@ use crate::record::Published;
 use crate::shown::Line;
 
 /// A run that is over.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Report {
     pub pipeline_id: String,
     pub run_id: String,
@@ -47,6 +49,13 @@ pub struct Report {
     pub has_idle_cores: bool,
     /// Standard input or a pipe is read: whoever writes to it may be what the run waits for.
     pub reads_pipe: bool,
+    /// Who else was told of the end, as far as that is known.
+    pub reports: Vec<RouteReport>,
+    pub requires_reports: bool,
+    /// Why its row in the history of runs is not complete.
+    pub ledger_missing: Option<String>,
+    /// The same for that.
+    pub requires_ledger: bool,
     pub run: RunNumbers,
 }
 
@@ -62,6 +71,17 @@ pub enum OutputKind {
 }
 
 impl Report {
+    /// What the program ends with: it says no more than the outcome, but that somebody was not told.
+    pub fn exit(&self) -> Outcome {
+        let is_told = self.reports.iter().all(RouteReport::is_ok);
+        let lacks = self.requires_reports && !is_told
+            || self.requires_ledger && self.ledger_missing.is_some();
+        match self.outcome {
+            Outcome::Complete if lacks => Outcome::Unreported,
+            outcome => outcome,
+        }
+    }
+
     /// What comes first of a run that did not complete.
     pub fn alarm(&self) -> &'static str {
         match self.outcome {

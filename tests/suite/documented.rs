@@ -42,6 +42,7 @@ const OF_COMMANDS: &[&str] = &[
 /// Of other programs whose command lines the pages show.
 const OF_OTHERS: &[&str] = &[
     "collector.systemd",
+    "collector.textfile.directory",
     "config.file",
     "enable-feature",
     "fast",
@@ -51,6 +52,7 @@ const OF_OTHERS: &[&str] = &[
     "system",
     "web.config.file",
     "web.enable-lifecycle",
+    "web.enable-remote-write-receiver",
     // cargo install
     "locked",
     "path",
@@ -151,7 +153,8 @@ fn row_of(option: &Opt) -> String {
         | Takes::Names(value)
         | Takes::Columns(value)
         | Takes::Typed(value)
-        | Takes::Files(value) => format!(" {value}"),
+        | Takes::Files(value)
+        | Takes::Texts(value) => format!(" {value}"),
     };
     let default = option.default_shown().unwrap_or_default();
     let row = [format!("`--{}{value}`", option.name), option.help.to_string(), default];

@@ -26,6 +26,7 @@ fn assert_unaffected(workdir: &Workdir, args: &str, said: &str) {
         assert_eq!(lines.count(), if code == 0 { 1 } else { 2 }, "{finished}");
         let told: Value = serde_json::from_str(&workdir.read("summary.json")).unwrap();
         assert_eq!((told["outcome"].as_str(), &told["exit_code"]), (Some("complete"), &0.into()));
+        assert!(told["ledger_missing"].as_str().is_some_and(|why| why.contains(said)), "{told}");
     }
     // A failure of its own stays what it is.
     let finished = run(workdir, &format!("{args} --require-ledger --csv-file other.csv"));

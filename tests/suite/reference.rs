@@ -44,6 +44,7 @@ fn the_pages_promise_no_option_that_does_not_exist() {
     let of_others = [
         "all",
         "collector.systemd",
+        "collector.textfile.directory",
         "config.file",
         "enable-feature",
         "longest-run",
@@ -53,6 +54,7 @@ fn the_pages_promise_no_option_that_does_not_exist() {
         "system",
         "web.config.file",
         "web.enable-lifecycle",
+        "web.enable-remote-write-receiver",
     ];
     for page in ["METRICS.md", "docs/operations.md", "docs/alerts.yml", "prometheus.example.yml"] {
         let text = file(page);

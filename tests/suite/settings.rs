@@ -78,7 +78,12 @@ fn example(option: &Opt) -> Vec<&'static str> {
     match option.takes {
         Takes::Nothing => Vec::new(),
         Takes::Choice(choices) => vec![choices[0]],
-        Takes::One(_) | Takes::Names(_) | Takes::Columns(_) | Takes::Typed(_) | Takes::Files(_) => {
+        Takes::One(_)
+        | Takes::Names(_)
+        | Takes::Columns(_)
+        | Takes::Typed(_)
+        | Takes::Files(_)
+        | Takes::Texts(_) => {
             vec!["x"]
         }
     }

@@ -67,6 +67,8 @@ const PLAN: &[Room] = &[
     },
     room("observe",  3, &[All("record"), All("error"), All("event"), All("outcome"), All("shown"),
                            All("report"), All("secret"), Names("ledger")]),
+    // Tells others of a run: what observers know, by way of files and servers that are no data.
+    room("export",   3, &[FLOOR_0, All("report"), All("part"), All("observe")]),
 
     // The settings are the sum of the parts' own settings, so they stand above the parts, which
     // know nothing of them.

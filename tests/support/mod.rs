@@ -4,6 +4,7 @@
 //! whether a working one passes.
 
 pub mod chance;
+pub mod daemon;
 pub mod database;
 pub mod exposition;
 pub mod faulty_disk;
@@ -18,6 +19,7 @@ pub mod outlet;
 pub mod private_server;
 pub mod program;
 pub mod prometheus;
+pub mod receiver;
 pub mod rust_source;
 pub mod scripted_elastic;
 pub mod server;
@@ -25,6 +27,7 @@ pub mod silent_clients;
 pub mod sockets;
 pub mod trial;
 
+pub use daemon::Daemon;
 pub(crate) use database::on_both;
 pub use database::{Database, Server};
 pub use folder::Workdir;

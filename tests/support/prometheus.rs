@@ -75,6 +75,7 @@ impl Prometheus {
             .arg(format!("--storage.tsdb.path={}", workdir.path("prometheus-data").display()))
             .arg(format!("--web.listen-address={address}"))
             .arg("--web.enable-lifecycle")
+            .arg("--web.enable-remote-write-receiver")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log).unwrap())

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::app::{self, Fitted};
 use crate::config::Settings;
 use crate::error::{Error, Result};
+use crate::export::Textfile;
 use crate::observe::{Protection, bind};
 use crate::part::in_use;
 use crate::rejects::{FLAG as REJECTS_FLAG, RejectPath};
@@ -38,6 +39,11 @@ pub fn of_files_and_ports(settings: &Settings) -> Result<Vec<String>> {
             }
             Err(error) => return Err(error),
         }
+    }
+    if let Some(path) = &settings.export.textfile
+        && let Err(error) = Textfile::check(path)
+    {
+        warnings.push(format!("nobody would be told of the run by it: {error}"));
     }
     Ok(warnings)
 }

@@ -13,15 +13,29 @@ pub struct FileRead {
 }
 
 /// Options that name files which are no data.
-const SECRETS: [&str; 5] =
-    ["db-pass-file", "es-pass-file", "es-api-key-file", "es-token-file", "metrics-web-config"];
+const NO_DATA: [&str; 14] = [
+    "db-pass-file",
+    "es-pass-file",
+    "es-api-key-file",
+    "es-token-file",
+    "metrics-web-config",
+    "metrics-push-pass-file",
+    "metrics-push-token-file",
+    "metrics-push-ca",
+    "metrics-remote-write-pass-file",
+    "metrics-remote-write-token-file",
+    "metrics-remote-write-ca",
+    "notify-webhook-pass-file",
+    "notify-webhook-token-file",
+    "notify-webhook-ca",
+];
 
 impl OptionReader<'_> {
     pub fn files_read(&self, source: &SourceSettings, sink: &SinkSettings) -> Vec<FileRead> {
         let read = |what: &str, path: PathBuf| FileRead { what: what.to_string(), path };
         let configuration = self.written.files.iter().cloned();
         let mut files: Vec<_> = configuration.map(|path| read("--config", path)).collect();
-        for name in SECRETS {
+        for name in NO_DATA {
             let paths = self.written.get(name).into_iter().flat_map(|text| &text.values);
             files.extend(paths.map(|path| read(&format!("--{name}"), PathBuf::from(path))));
         }

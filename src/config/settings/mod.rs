@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod elastic;
+mod export;
 mod files_read;
 mod history;
 mod mysql;
@@ -14,6 +15,7 @@ mod secrets;
 mod text_files;
 mod typing;
 
+pub use self::export::Linger;
 pub use self::files_read::FileRead;
 pub use self::history::ShownOptions;
 pub use self::reporting::{MetricsSettings, Reporting, Summary};
@@ -27,6 +29,7 @@ use super::option_reader::OptionReader;
 use super::options::{Theme, parted};
 use super::units;
 use super::written::WrittenOptions;
+use crate::export::ExportSettings;
 use crate::ledger::LedgerSettings;
 use crate::pipeline::{MaxErrors, Minimum};
 use crate::record::ARENA_BYTES_MAX;
@@ -68,6 +71,7 @@ pub struct Settings {
     pub drain_timeout: Duration,
     pub rows_per_second_max: Option<u64>,
     pub metrics: MetricsSettings,
+    pub export: ExportSettings,
     pub reporting: Reporting,
     pub ledger: LedgerSettings,
     /// As they were written, without secrets.
@@ -186,6 +190,7 @@ impl OptionReader<'_> {
         let minimum = self.minimum();
         let drain_timeout = self.parsed_or_default("drain-timeout", units::duration);
         let metrics = self.metrics();
+        let export = self.export();
         let reporting = self.reporting();
         let state_dir = self.text("state-dir").map(PathBuf::from).or(state_dir);
         let ledger = self.ledger(state_dir.as_deref());
@@ -217,6 +222,7 @@ impl OptionReader<'_> {
             drain_timeout,
             rows_per_second_max: self.rows_per_second(),
             metrics,
+            export,
             reporting,
             ledger,
             shown: self.shown_options(),

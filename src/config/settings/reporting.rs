@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::export::Linger;
 use crate::config::choices::{LogFormat, LogLevel};
 use crate::config::option_reader::OptionReader;
 
@@ -14,11 +15,15 @@ pub struct MetricsSettings {
     /// Who may read the metrics, as the exporters of Prometheus have it.
     pub web_config: Option<PathBuf>,
     pub expected_interval: Option<Duration>,
+    /// Keeps the last numbers up for whoever scrapes.
+    pub linger: Option<Linger>,
 }
 
 #[derive(Clone, Debug)]
 pub struct Reporting {
     pub is_quiet: bool,
+    /// What is not told is a failure of the program, though not of the run.
+    pub requires_reports: bool,
     pub summary: Summary,
     pub log_format: LogFormat,
     pub log_level: LogLevel,
@@ -38,6 +43,7 @@ impl OptionReader<'_> {
             host: self.text_or_default("metrics-host"),
             web_config: self.text("metrics-web-config").map(PathBuf::from),
             expected_interval: self.some_time("expect-every"),
+            linger: self.linger(),
         }
     }
 
@@ -58,6 +64,7 @@ impl OptionReader<'_> {
         };
         Reporting {
             is_quiet: self.switch("quiet"),
+            requires_reports: self.switch("require-report"),
             summary,
             log_format: self.choice_or_default("log-format"),
             log_level: self.choice_or_default("log-level"),

@@ -51,6 +51,12 @@ impl OptionReader<'_> {
         }
     }
 
+    /// The secret of an option that names a file and nothing else.
+    pub fn secret_of_file(&mut self, name: &'static str) -> Option<Secret> {
+        let path = self.text(name).filter(|path| !path.is_empty())?;
+        self.read_secret(name, Path::new(&path))
+    }
+
     fn read_secret(&mut self, name: &str, path: &Path) -> Option<Secret> {
         match small_file::read_text(path, SECRET_BYTES_MAX) {
             // Editors end a file with a line end; passwords do not.

@@ -1,0 +1,205 @@
+//! One request and what became of it. Redirects are not followed: whoever is there would learn who
+//! sends, and what it takes nobody reads.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Client, Method, Response, StatusCode, Url};
+
+use crate::error::{Error, Kind, Result};
+use crate::export::target::Target;
+use crate::record::ErrorType;
+
+/// Whoever does not take a connection by then is not there.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// Of one request. Two of them fit into what all have together.
+pub const REQUEST_MAX: Duration = Duration::from_secs(5);
+/// As much as is read of why something is refused, and as much of it as is shown.
+const REFUSAL_BYTES_MAX: usize = 4 << 10;
+const SHOWN_CHARS_MAX: usize = 200;
+/// Whoever wants to be asked later than this is asked in the next run.
+const RETRY_AFTER_MAX: u64 = 3_600;
+
+pub struct HttpClient {
+    target: Target,
+    /// Made where the first request is: reading the system's certificates takes a while.
+    client: Option<Client>,
+}
+
+/// What is sent.
+pub struct Request {
+    pub method: Method,
+    pub url: Url,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl HttpClient {
+    pub fn new(target: Target) -> HttpClient {
+        HttpClient { target, client: None }
+    }
+
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Ok where the other side says that it has taken it. An error is of the kind `Unavailable` or
+    /// `Overloaded` where it certainly has not, and `Unknown` where it may have.
+    pub async fn send(&mut self, request: &Request) -> Result<()> {
+        let Request { method, url, headers, body } = request;
+        let client = match self.client.take() {
+            Some(client) => client,
+            None => client(&self.target)?,
+        };
+        let builder = client.request(method.clone(), url.clone());
+        self.client = Some(client);
+        let builder = builder.headers(self.target.headers.clone()).headers(headers.clone());
+        let sent = tokio::time::timeout(REQUEST_MAX, async {
+            let mut response: Response = builder.body(body.clone()).send().await?;
+            let refusal = match response.status().is_success() {
+                true => Vec::new(),
+                false => refusal(&mut response).await,
+            };
+            Ok::<_, reqwest::Error>((response, refusal))
+        });
+        match sent.await {
+            Ok(Ok((response, _))) if response.status().is_success() => Ok(()),
+            Ok(Ok((response, refusal))) => Err(self.refused(&response, &refusal)),
+            Ok(Err(cause)) => Err(self.broken_off(cause)),
+            Err(_) => Err(Error::new(
+                Kind::Unknown,
+                ErrorType::Timeout,
+                format!("'{}' did not answer within {} s", self.name(), REQUEST_MAX.as_secs()),
+            )),
+        }
+    }
+
+    fn name(&self) -> String {
+        self.target.name()
+    }
+
+    fn refused(&self, response: &Response, refusal: &[u8]) -> Error {
+        let (name, status) = (self.name(), response.status());
+        let code = status.as_u16();
+        let (kind, error_type) = match status {
+            StatusCode::TOO_MANY_REQUESTS => (Kind::Overloaded, ErrorType::Overloaded),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => (Kind::Config, ErrorType::Auth),
+            _ if status.is_redirection() => {
+                let message = format!("'{name}' redirects ({code}), which is not followed");
+                return Error::new(Kind::Config, ErrorType::Protocol, message)
+                    .help(format!("set --{} to where the server itself is", self.target.flag));
+            }
+            // It may have been taken before something else went wrong.
+            _ if status.is_server_error() => (Kind::Unknown, ErrorType::Other),
+            _ => (Kind::Data, ErrorType::Protocol),
+        };
+        let said = shortened(&self.target.masked(&String::from_utf8_lossy(refusal)));
+        let said = if said.is_empty() { said } else { format!(": {said}") };
+        let error = Error::new(kind, error_type, format!("'{name}' answered {code}{said}"));
+        match retry_after(response.headers()) {
+            Some(wait) => error.not_before(wait),
+            None => error,
+        }
+    }
+
+    fn broken_off(&self, cause: reqwest::Error) -> Error {
+        let cause = cause.without_url();
+        let why = shortened(&self.target.masked(&root(&cause)));
+        let name = self.name();
+        if why.contains("certificate") {
+            let message = format!("the certificate of '{name}' is not trusted: {why}");
+            return Error::new(Kind::Config, ErrorType::Auth, message).help(format!(
+                "set --{}-ca to the certificate of its authority",
+                self.target.flag
+            ));
+        }
+        if why.contains("InvalidContentType") {
+            return Error::config(format!("'{name}' does not speak TLS: {why}"))
+                .help(format!("write http:// in --{}", self.target.flag));
+        }
+        let kind = if cause.is_connect() { Kind::Unavailable } else { Kind::Unknown };
+        let error_type =
+            if cause.is_timeout() { ErrorType::Timeout } else { ErrorType::Connection };
+        Error::new(kind, error_type, format!("'{name}' cannot be reached: {why}"))
+    }
+}
+
+fn client(target: &Target) -> Result<Client> {
+    let mut client = Client::builder()
+        .connect_timeout(CONNECT_MAX)
+        .tcp_nodelay(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .tls_built_in_root_certs(target.url.scheme() == "https")
+        .user_agent(concat!("flowgauge/", env!("CARGO_PKG_VERSION")));
+    if target.is_loopback() {
+        client = client.no_proxy();
+    }
+    for authority in &target.authorities {
+        client = client.add_root_certificate(authority.clone());
+    }
+    client.build().map_err(|cause| {
+        Error::config(format!("no client for '{}': {}", target.name(), root(&cause)))
+            .help(format!("check --{}-ca", target.flag))
+    })
+}
+
+async fn refusal(response: &mut Response) -> Vec<u8> {
+    let mut said = Vec::new();
+    while let Ok(Some(piece)) = response.chunk().await {
+        said.extend_from_slice(&piece);
+        if said.len() >= REFUSAL_BYTES_MAX {
+            said.truncate(REFUSAL_BYTES_MAX);
+            break;
+        }
+    }
+    said
+}
+
+/// Seconds; whoever writes a date is asked again as soon as others.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds.min(RETRY_AFTER_MAX)))
+}
+
+/// Words of the other side in one line.
+fn shortened(text: &str) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match words.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}...", &words[..end]),
+        None => words,
+    }
+}
+
+/// The last cause says what happened, the others only where.
+fn root(cause: &(dyn StdError + 'static)) -> String {
+    let mut cause = cause;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_others_are_one_short_line() {
+        assert_eq!(shortened(" a\n\tb  c "), "a b c");
+        assert_eq!(shortened(""), "");
+        assert_eq!(shortened(&"é".repeat(300)).chars().count(), SHOWN_CHARS_MAX + 3);
+    }
+
+    #[test]
+    fn when_to_come_again_is_in_seconds() {
+        for (text, seconds) in
+            [("2", Some(2)), ("999999", Some(3_600)), ("soon", None), ("-1", None), ("", None)]
+        {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, text.parse().unwrap());
+            assert_eq!(retry_after(&headers), seconds.map(Duration::from_secs), "{text}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
+}
