@@ -25,7 +25,10 @@ fn assert_unaffected(workdir: &Workdir, args: &str, said: &str) {
         let lines = finished.stderr.lines().filter(|line| line.contains("ledger"));
         assert_eq!(lines.count(), if code == 0 { 1 } else { 2 }, "{finished}");
         let told: Value = serde_json::from_str(&workdir.read("summary.json")).unwrap();
-        assert_eq!((told["outcome"].as_str(), &told["exit_code"]), (Some("complete"), &0.into()));
+        assert_eq!(
+            (told["outcome"].as_str(), &told["exit_code"]),
+            (Some("complete"), &code.into())
+        );
         assert!(told["ledger_missing"].as_str().is_some_and(|why| why.contains(said)), "{told}");
     }
     // A failure of its own stays what it is.

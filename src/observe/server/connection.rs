@@ -21,7 +21,7 @@ use super::host::AllowedHosts;
 use super::places::{Evicted, Place};
 use super::protection::Protection;
 use super::users::Admission;
-use crate::observe::pages::Pages;
+use crate::observe::pages::Show;
 
 /// From the connection to the end of the head, the handshake included.
 const HEAD_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -45,7 +45,7 @@ const WHO_ARE_YOU: &str = "this server asks for a user and a password";
 
 /// What all connections share.
 pub struct Site {
-    pub pages: Arc<Pages>,
+    pub pages: Arc<dyn Show>,
     pub hosts: AllowedHosts,
     pub protection: Protection,
     /// Counts fetches of the final numbers.
