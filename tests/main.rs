@@ -169,4 +169,6 @@ mod suite {
     mod metrics_pages;
     // The numbers of a run that leave it: a file, pushes, a message, the last scrape.
     mod ways_out;
+    // The alert rules in a real Prometheus.
+    mod alerts_fire;
 }

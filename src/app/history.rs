@@ -5,11 +5,9 @@ use std::time::UNIX_EPOCH;
 
 use super::keep_apart::lone;
 use crate::config::{Settings, SinkSettings};
-use crate::error::{Error, Kind};
 use crate::ledger::{BegunRun, FLAG, Ledger, Missing};
-use crate::observe::Stats;
-use crate::record::ErrorType;
-use crate::report::{Report, RouteReport};
+use crate::observe::{Stats, logging};
+use crate::report::{LEDGER_ROUTE, Report, RouteReport};
 use crate::secret::by_name;
 use crate::sink::mysql::Mode;
 
@@ -43,31 +41,31 @@ impl History {
         History::Kept(Ledger::begin(path, begun(settings, stats), move || numbers.numbers()))
     }
 
-    /// Says in one line what is missing of it.
-    pub fn end(&mut self, report: &Report) -> Option<String> {
-        let missing = match self {
+    /// Whether the run has its row with its end, where one is wanted. What is missing is said in one line.
+    pub fn end(&mut self, report: &Report) -> Option<RouteReport> {
+        let (aim, ended) = match self {
             History::Off => return None,
-            History::Nowhere(missing) => missing.clone(),
-            History::Kept(ledger) => ledger.end(report).err()?,
+            History::Nowhere(missing) => (String::new(), Err(missing.clone())),
+            History::Kept(ledger) => (ledger.path().display().to_string(), ledger.end(report)),
         };
-        tracing::warn!("ledger: incomplete: {missing}");
-        Some(missing.to_string())
+        let reason = ended.err().map(|missing| missing.to_string());
+        if let Some(reason) = &reason {
+            match report.requires_ledger {
+                true => logging::complain(&format!("ledger: incomplete: {reason}")),
+                false => tracing::warn!("ledger: incomplete: {reason}"),
+            }
+        }
+        Some(RouteReport { route: LEDGER_ROUTE, aim, reason })
     }
 
-    /// With what became of the ways out, which may take a while and come behind the row.
-    pub fn close(self, reports: &[RouteReport]) {
-        if let History::Kept(ledger) = self {
-            ledger.close(reports);
+    /// Who else was told. What is missing of that is not worth a line.
+    pub fn told(self, reports: &[RouteReport]) {
+        if let History::Kept(ledger) = self
+            && let Err(missing) = ledger.told(reports)
+        {
+            tracing::debug!("ledger: {missing}");
         }
     }
-}
-
-/// What is said where a history is missing that has to be there.
-pub fn required(report: &Report) -> Option<Error> {
-    let missing = report.ledger_missing.as_ref().filter(|_| report.requires_ledger)?;
-    let words = format!("the ledger is incomplete: {missing}");
-    let error = Error::new(Kind::LocalIo, ErrorType::Disk, words);
-    Some(error.help("it is asked for by --require-ledger"))
 }
 
 fn begun(settings: &Settings, stats: &Stats) -> BegunRun {

@@ -72,12 +72,12 @@ pub fn lone_summary(settings: &Settings) -> Option<&Path> {
 /// The same of the file of any option, as far as can be seen of a run that is refused.
 pub fn lone<'a>(settings: &'a Settings, flag: &str) -> Option<&'a Path> {
     let written = written(settings);
-    let summary = written.iter().find(|written| written.flag == flag)?;
+    let file = written.iter().find(|written| written.flag == flag)?;
     let read = read(settings).unwrap_or_default();
-    let is_lone = apart_from_read(summary, &read).is_ok()
-        && written.iter().all(|other| other.flag == flag || apart(summary, other).is_ok())
-        && !found(text_files(settings).names).iter().any(|path| is_same_place(path, summary.path));
-    is_lone.then_some(summary.path)
+    let is_lone = apart_from_read(file, &read).is_ok()
+        && written.iter().all(|other| other.flag == flag || apart(file, other).is_ok())
+        && !found(text_files(settings).names).iter().any(|path| is_same_place(path, file.path));
+    is_lone.then_some(file.path)
 }
 
 fn read(settings: &Settings) -> Result<Vec<FileToRead>> {
@@ -109,8 +109,8 @@ pub fn written(settings: &Settings) -> Vec<FileToWrite<'_>> {
         (OUTPUT_FLAG, output(settings)),
         (REJECTS_FLAG, settings.rejects.as_ref().map(RejectPath::path)),
         (SUMMARY_FLAG, summary),
-        (LEDGER_FLAG, settings.ledger.path.as_deref()),
         (TEXTFILE_FLAG, settings.export.textfile.as_deref()),
+        (LEDGER_FLAG, settings.ledger.path.as_deref()),
     ];
     files.into_iter().filter_map(|(flag, path)| Some(FileToWrite { flag, path: path? })).collect()
 }

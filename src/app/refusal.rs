@@ -115,7 +115,6 @@ impl RefusedRun {
             reads_pipe: false,
             reports: Vec::new(),
             requires_reports: false,
-            ledger_missing: None,
             requires_ledger: false,
             run: Stats::new(Arc::new(Vitals::default())).numbers(),
         };

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use tokio::runtime::{Builder, Runtime};
 
 use super::ends::{Destination, Ends, output};
-use super::history::{self, History};
+use super::history::History;
 use super::intent::intent;
 use super::keep_apart::{lone, lone_summary};
 use super::preflight::{check_streams, open_rejects};
@@ -257,12 +257,14 @@ impl RunSession {
         if let Some(error) = &ending.error {
             complain_of(pipeline, error);
         }
-        report.ledger_missing = history.end(&report);
+        // Before those who may take their time: from here on it is not lost, whatever becomes of them.
+        let kept = history.end(&report);
         let is_file_apart =
             summary != SummaryFile::Unknown || lone(settings, TEXTFILE_FLAG).is_some();
         let end = RunEnd { moment: metrics.moment(), report: report.clone(), is_file_apart };
         report.reports = ways_out.tell(end, settings, server.as_ref(), &stop);
-        history.close(&report.reports);
+        report.reports.extend(kept);
+        history.told(&report.reports);
         let told = match summary {
             // Whoever hangs may still write what it was given, so nobody else writes there.
             SummaryFile::Writable => match data_told {
@@ -279,9 +281,6 @@ impl RunSession {
         };
         if let Some(server) = server {
             server.stop();
-        }
-        if let Some(error) = history::required(&report) {
-            complain_of(pipeline, &error);
         }
         match told {
             Ok(()) => report.exit(),
@@ -314,7 +313,6 @@ impl RunSession {
             reads_pipe: reads_pipe(settings),
             reports: Vec::new(),
             requires_reports: settings.reporting.requires_reports,
-            ledger_missing: None,
             requires_ledger: settings.ledger.is_required,
             run: self.stats.numbers(),
         }

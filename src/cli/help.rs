@@ -12,7 +12,7 @@ record, and leaves nothing half-written.
 Usage: flowgauge [OPTIONS]           one sync; the same as 'flowgauge run'
        flowgauge run NAME -c FILE    a pipeline of a configuration file
        flowgauge check ...           a dry run that writes nothing
-       flowgauge status              how each pipeline is; 'runs': what ran before
+       flowgauge status, runs        how pipelines are, and their history
 
 Examples:
   flowgauge --csv-file orders.csv --output-file orders.jsonl

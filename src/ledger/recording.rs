@@ -114,18 +114,13 @@ pub fn end(
     totals::raise(connection, &run.pipeline_id, outcome, now)
 }
 
-/// What became of the ways out that were asked for.
-pub fn reports(
-    connection: &Connection,
-    run_id: &str,
-    reports: &[RouteReport],
-) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(
+/// Who was told of it.
+pub fn told(connection: &Connection, run_id: &str, told: &[RouteReport]) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached(
         "INSERT OR REPLACE INTO reports (run_id, route, ok, reason) VALUES (?1, ?2, ?3, ?4)",
     )?;
-    for report in reports {
-        let route = format!("{} {}", report.route, report.aim);
-        statement.execute(params![run_id, route.trim_end(), report.is_ok(), report.reason])?;
+    for RouteReport { route, reason, .. } in told {
+        insert.execute(params![run_id, route, reason.is_none(), reason])?;
     }
     Ok(())
 }

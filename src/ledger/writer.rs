@@ -33,19 +33,21 @@ type Numbers = Box<dyn Fn() -> RunNumbers + Send>;
 
 /// The ledger of a run that is on.
 pub struct Ledger {
-    asks: Sender<Ask>,
+    words: Sender<LastWord>,
     #[allow(dead_code)]
     past: Receiver<PipelineHistory>,
     interrupt: Arc<Mutex<Option<InterruptHandle>>>,
     path: PathBuf,
 }
 
-/// What the run wants of its writer.
-enum Ask {
-    End(Box<EndedRun>, Sender<Result<(), Missing>>),
-    /// The answer comes when the file is closed: its sender is gone then.
-    Close(Vec<RouteReport>, Sender<()>),
+/// What the run says of its end.
+enum LastWord {
+    Ended(Box<EndedRun>, Answer),
+    /// And who was told of it.
+    Told(Vec<RouteReport>, Answer),
 }
+
+type Answer = Sender<Result<(), Missing>>;
 
 impl Ledger {
     /// Begins the row of a run, on a thread of its own: a disk that hangs does not hold up the run.
@@ -54,7 +56,7 @@ impl Ledger {
         run: BegunRun,
         numbers: impl Fn() -> RunNumbers + Send + 'static,
     ) -> Ledger {
-        let (asks, asked) = channel();
+        let (words, last_words) = channel();
         let (tell_past, past) = channel();
         let interrupt = Arc::default();
         let writer = Writer {
@@ -62,15 +64,16 @@ impl Ledger {
             run,
             numbers: Box::new(numbers),
             cpu_before: cpu_seconds(),
-            has_ended: false,
             past: Some(tell_past),
             interrupt: Arc::clone(&interrupt),
             inode: None,
             connection: Err(Missing::because("it was not opened in time")),
         };
         // Without a thread nobody answers at the end, which says that it is missing.
-        let _ = thread::Builder::new().name("ledger".to_string()).spawn(move || writer.run(&asked));
-        Ledger { asks, past, interrupt, path: path.to_path_buf() }
+        let _ = thread::Builder::new()
+            .name("ledger".to_string())
+            .spawn(move || writer.run(&last_words));
+        Ledger { words, past, interrupt, path: path.to_path_buf() }
     }
 
     /// What is known of the pipeline from before this run, if it is known soon. To be asked once, by who
@@ -80,26 +83,35 @@ impl Ledger {
         self.past.recv_timeout(wait).ok()
     }
 
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Writes how it ended, within 2 s.
     pub fn end(&self, report: &Report) -> Result<(), Missing> {
         let (answer, answers) = channel();
+        self.say(LastWord::Ended(Box::new(EndedRun::of(report)), answer), &answers)
+    }
+
+    /// Writes who was told of it, and has the file put in order.
+    pub fn told(self, reports: &[RouteReport]) -> Result<(), Missing> {
+        let (answer, answers) = channel();
+        let written = self.say(LastWord::Told(reports.to_vec(), answer), &answers);
+        if written.is_ok() {
+            // It says no more, and is gone when the file is closed.
+            let _ = answers.recv_timeout(CLOSE_MAX);
+        }
+        written
+    }
+
+    fn say(&self, word: LastWord, answers: &Receiver<Result<(), Missing>>) -> Result<(), Missing> {
         let late = || Missing::because("it was not written in time").of(&self.path);
-        let ask = Ask::End(Box::new(EndedRun::of(report)), answer);
-        self.asks.send(ask).map_err(|_| late())?;
+        self.words.send(word).map_err(|_| late())?;
         answers.recv_timeout(END_MAX).unwrap_or_else(|_| {
             let interrupt = self.interrupt.lock().unwrap_or_else(PoisonError::into_inner);
             interrupt.iter().for_each(InterruptHandle::interrupt);
             Err(late())
         })
-    }
-
-    /// Adds what became of the ways out, and closes the file.
-    pub fn close(self, reports: &[RouteReport]) {
-        let (answer, answers) = channel();
-        if self.asks.send(Ask::Close(reports.to_vec(), answer)).is_ok() {
-            // It is gone when the file is closed.
-            let _ = answers.recv_timeout(CLOSE_MAX);
-        }
     }
 }
 
@@ -108,7 +120,6 @@ struct Writer {
     run: BegunRun,
     numbers: Numbers,
     cpu_before: f64,
-    has_ended: bool,
     past: Option<Sender<PipelineHistory>>,
     interrupt: Arc<Mutex<Option<InterruptHandle>>>,
     /// Of the file that is open.
@@ -118,39 +129,26 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, asked: &Receiver<Ask>) {
+    fn run(mut self, words: &Receiver<LastWord>) {
         self.begin();
+        let mut has_ended = false;
         loop {
-            match asked.recv_timeout(HEARTBEAT) {
-                Err(RecvTimeoutError::Timeout) if self.has_ended => {}
+            match words.recv_timeout(HEARTBEAT) {
+                Err(RecvTimeoutError::Timeout) if has_ended => {}
                 Err(RecvTimeoutError::Timeout) => self.heartbeat(),
-                // Whoever had it is gone without an end: it will be found lost.
+                // Whoever had it is gone. Without an end it will be found lost.
                 Err(RecvTimeoutError::Disconnected) => return,
-                Ok(Ask::End(run, answer)) => {
-                    self.has_ended = true;
+                Ok(LastWord::Ended(run, answer)) => {
+                    has_ended = true;
                     let _ = answer.send(self.end(&run));
                 }
-                Ok(Ask::Close(reports, answer)) => {
-                    self.write_reports(&reports);
-                    // Here the file is put in order.
+                Ok(LastWord::Told(reports, answer)) => {
+                    let _ = answer.send(self.told(&reports));
+                    // Here the file is put in order, and then the answer is let go.
                     self.connection = Err(Missing::because("it is closed"));
-                    drop(answer);
                     return;
                 }
             }
-        }
-    }
-
-    fn write_reports(&mut self, reports: &[RouteReport]) {
-        let Ok(connection) = &mut self.connection else { return };
-        if reports.is_empty() {
-            return;
-        }
-        let written = in_transaction(connection, |transaction| {
-            recording::reports(transaction, &self.run.run_id, reports)
-        });
-        if let Err(cause) = written {
-            tracing::debug!("the ledger was not written: {cause}");
         }
     }
 
@@ -234,6 +232,14 @@ impl Writer {
             // The file may have been replaced, or the row removed, since it began.
             recording::begin(transaction, &self.run, now())?;
             recording::end(transaction, &self.run, ended, cpu_s, now())
+        });
+        written.map_err(|cause| Missing::from(cause).of(&self.path))
+    }
+
+    fn told(&mut self, reports: &[RouteReport]) -> Result<(), Missing> {
+        let connection = self.connection.as_mut().map_err(|missing| missing.clone())?;
+        let written = in_transaction(connection, |transaction| {
+            recording::told(transaction, &self.run.run_id, reports)
         });
         written.map_err(|cause| Missing::from(cause).of(&self.path))
     }

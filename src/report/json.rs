@@ -101,7 +101,6 @@ pub fn summary(report: &Report) -> Value {
     });
     let told = |one: &RouteReport| json!({ "route": one.route, "to": one.aim, "ok": one.is_ok(), "reason": one.reason });
     summary["reports"] = report.reports.iter().map(told).collect();
-    summary["ledger_missing"] = json!(report.ledger_missing);
     for row in &COUNTERS {
         let names = row.summary.split('.');
         *names.fold(&mut summary, |object, name| &mut object[name]) =

@@ -12,7 +12,7 @@ pub mod text;
 
 pub use bottleneck::{bottleneck, busy_share};
 pub use restore::Restore;
-pub use route_report::RouteReport;
+pub use route_report::{LEDGER_ROUTE, RouteReport};
 pub use run_numbers::{LastError, Latencies, RunNumbers, Sizes, StageTime, per_second};
 pub use silence::{LastSign, SILENCE_MIN, Silence};
 
@@ -52,9 +52,7 @@ pub struct Report {
     /// Who else was told of the end, as far as that is known.
     pub reports: Vec<RouteReport>,
     pub requires_reports: bool,
-    /// Why its row in the history of runs is not complete.
-    pub ledger_missing: Option<String>,
-    /// The same for that.
+    /// The same of its row in the ledger.
     pub requires_ledger: bool,
     pub run: RunNumbers,
 }
@@ -73,11 +71,13 @@ pub enum OutputKind {
 impl Report {
     /// What the program ends with: it says no more than the outcome, but that somebody was not told.
     pub fn exit(&self) -> Outcome {
-        let is_told = self.reports.iter().all(RouteReport::is_ok);
-        let lacks = self.requires_reports && !is_told
-            || self.requires_ledger && self.ledger_missing.is_some();
+        let is_required = |report: &RouteReport| match report.route {
+            LEDGER_ROUTE => self.requires_ledger,
+            _ => self.requires_reports,
+        };
+        let is_told = self.reports.iter().all(|report| report.is_ok() || !is_required(report));
         match self.outcome {
-            Outcome::Complete if lacks => Outcome::Unreported,
+            Outcome::Complete if !is_told => Outcome::Unreported,
             outcome => outcome,
         }
     }

@@ -1,5 +1,8 @@
 //! Whether the end of a run was told by one of the ways out.
 
+/// The row in the history of runs.
+pub const LEDGER_ROUTE: &str = "ledger";
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteReport {
     pub route: &'static str,

@@ -14,17 +14,6 @@ const OF_COMMANDS: &[&str] = &[
     "out",
     "help",
     "version",
-    // runs, status, exporter
-    "pipeline",
-    "last",
-    "failed",
-    "since",
-    "format",
-    "port",
-    "host",
-    "poll",
-    "label-run-id",
-    "db",
     // Of `metrics`.
     "target",
     "every",
@@ -37,6 +26,17 @@ const OF_COMMANDS: &[&str] = &[
     "retrying-over",
     "slow-batch",
     "slow-for",
+    // runs, status, exporter
+    "pipeline",
+    "last",
+    "failed",
+    "since",
+    "format",
+    "port",
+    "host",
+    "poll",
+    "label-run-id",
+    "db",
 ];
 
 /// Of other programs whose command lines the pages show.

@@ -148,7 +148,16 @@ fn a_scrape_of_a_run_is_without_complaint() {
 }
 
 /// Queries of METRICS.md that have no answer in the scene below, with the reason.
-const WITHOUT_ANSWER: &[(&str, &str)] = &[];
+const WITHOUT_ANSWER: &[(&str, &str)] = &[
+    (
+        "sum by (pipeline_id, code) (rate(pipeline_http_requests_total{code!=\"200\"}[5m]))",
+        "no run has Elasticsearch",
+    ),
+    (
+        "sum by (pipeline_id, operation) (pipeline_schema_operations_total{status=\"failed\"})",
+        "no run has a table",
+    ),
+];
 
 /// Two runs are scraped: one from before its first record until it is over, one that is stuck half
 /// way through a file.
