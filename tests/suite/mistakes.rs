@@ -93,7 +93,7 @@ fn an_empty_path_is_refused_wherever_it_is_written() {
             verdict.says(&format!("{option}: it is empty; say a "));
         }
     }
-    assert_eq!(count, 24);
+    assert_eq!(count, 25);
     for trial in [one_row().arg("--config="), one_row().env("FLOWGAUGE_CONFIG", "")] {
         trial.run().ends_with(2).says("--config (FLOWGAUGE_CONFIG) is empty; name the file");
     }
