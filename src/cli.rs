@@ -15,7 +15,8 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use self::history::{
-    RunsAsked, StatusAsked, runs_asked, runs_command, status_asked, status_command,
+    ExporterAsked, RunsAsked, StatusAsked, exporter_asked, exporter_command, runs_asked,
+    runs_command, status_asked, status_command,
 };
 use self::page::Page;
 use self::pipeline_names::LISTING;
@@ -51,6 +52,10 @@ pub enum Asked {
     },
     Status {
         asked: StatusAsked,
+        written: WrittenOptions,
+    },
+    Exporter {
+        asked: ExporterAsked,
         written: WrittenOptions,
     },
 }
@@ -135,6 +140,7 @@ pub fn command() -> Command {
         )
         .subcommand(runs_command())
         .subcommand(status_command())
+        .subcommand(exporter_command())
         .subcommand(
             Command::new("completions").about("Print the completion script of a shell").arg(shell),
         )
@@ -277,6 +283,14 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, cla
             asked: status_asked(matches),
             written: joined(before, written(matches)?)?,
         },
+        Some(("exporter", matches)) => {
+            let mut written = written(matches)?;
+            if let (Some(db), Some(ledger)) = (matches.get_one::<String>("db"), Opt::find("ledger"))
+            {
+                written.set(ledger, vec![db.clone()], OptionOrigin::Flag);
+            }
+            Asked::Exporter { asked: exporter_asked(matches), written: joined(before, written)? }
+        }
         Some(("completions", matches)) => {
             let shell = matches.get_one::<clap_complete::Shell>("shell");
             Asked::Page(Page::Completions(*shell.expect("clap requires it")))

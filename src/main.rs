@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use flowgauge::program::{
-    Asked, LAST_LINES_MAX, Outcome, check, complain, driver_buffers, is_told_by_environment,
-    metrics, panics, parse, run, runs, schema, signals, standard_error, status, texts, usage,
+    Asked, LAST_LINES_MAX, Outcome, check, complain, driver_buffers, exporter,
+    is_told_by_environment, metrics, panics, parse, run, runs, schema, signals, standard_error,
+    status, texts, usage,
 };
 
 /// The allocator of glibc keeps what was given back of large blocks, and puts no bound to it.
@@ -36,6 +37,7 @@ fn asked() -> Outcome {
         Ok(Asked::Run { which, written }) => run::run(&which, written),
         Ok(Asked::Check { which, ddl_only, written }) => check::run(&which, ddl_only, written),
         Ok(Asked::Runs { asked, written }) => runs::run(&asked, written),
+        Ok(Asked::Exporter { asked, written }) => exporter::run(&asked, written),
         Ok(Asked::Status { asked, written }) => status::run(&asked, written),
         Ok(Asked::Page(page)) => texts::print_page(&page),
         Ok(Asked::Metrics(page)) => metrics::print_metrics(&page),

@@ -151,6 +151,8 @@ mod suite {
     mod readme;
     // The history of runs: a row for every one, whatever becomes of it; the commands that look into it.
     mod ledger;
+    // What the exporter serves of the ledger.
+    mod exporter;
     // A ledger that cannot be used, and runs that do not mind.
     mod ledger_faults;
     // What is said of a run while it runs and at its end: progress, silence, retries, the table.

@@ -45,6 +45,16 @@ pub struct StatusAsked {
     pub is_all: bool,
 }
 
+/// `flowgauge exporter`
+#[derive(Clone, Debug)]
+pub struct ExporterAsked {
+    pub host: String,
+    pub port: u16,
+    pub poll: Duration,
+    pub pipelines: Vec<String>,
+    pub labels_run_id: bool,
+}
+
 pub fn runs_command() -> Command {
     let action = Arg::new("action")
         .value_name("ACTION")
@@ -99,6 +109,47 @@ pub fn status_command() -> Command {
         .args(of_runs(&OF_RUNS[..3]))
 }
 
+pub fn exporter_command() -> Command {
+    let port = Arg::new("port")
+        .long("port")
+        .value_name("PORT")
+        .value_parser(value_parser!(u16))
+        .default_value("9108")
+        .help("TCP port that serves /metrics");
+    let host = Arg::new("host")
+        .long("host")
+        .value_name("ADDRESS")
+        .default_value("127.0.0.1")
+        .help("Address that the port listens on");
+    let poll = Arg::new("poll")
+        .long("poll")
+        .value_name("TIME")
+        .value_parser(some_duration)
+        .default_value("10s")
+        .help("How often the ledger is read");
+    let labels = Arg::new("label-run-id")
+        .long("label-run-id")
+        .action(ArgAction::SetTrue)
+        .help("Put the id of the run on all series of it");
+    let db = Arg::new("db").long("db").value_name("FILE").help("The same as --ledger");
+    let command = Command::new("exporter")
+        .about("Serve the ledger as Prometheus metrics, always on, for runs that are over");
+    let own = [port, host, poll, pipeline("Only this pipeline; may be repeated"), labels, db];
+    command.args(own.map(with_default_shown)).args(of_runs(&OF_RUNS[..3]))
+}
+
+/// As options of a run show theirs.
+fn with_default_shown(arg: Arg) -> Arg {
+    let default = arg.get_default_values().first().and_then(|text| text.to_str());
+    match (default, arg.get_help()) {
+        (Some(default), Some(help)) => {
+            let help = format!("{help} [default: {default}]");
+            arg.help(help).hide_default_value(true)
+        }
+        _ => arg,
+    }
+}
+
 fn pipeline(help: &'static str) -> Arg {
     Arg::new("pipeline").long("pipeline").value_name("NAME").action(ArgAction::Append).help(help)
 }
@@ -131,6 +182,16 @@ pub fn runs_asked(matches: &ArgMatches) -> RunsAsked {
 
 pub fn status_asked(matches: &ArgMatches) -> StatusAsked {
     StatusAsked { pipelines: pipelines(matches), is_all: matches.get_flag("all") }
+}
+
+pub fn exporter_asked(matches: &ArgMatches) -> ExporterAsked {
+    ExporterAsked {
+        host: matches.get_one::<String>("host").cloned().unwrap_or_default(),
+        port: matches.get_one("port").copied().unwrap_or_default(),
+        poll: matches.get_one("poll").copied().unwrap_or_default(),
+        pipelines: pipelines(matches),
+        labels_run_id: matches.get_flag("label-run-id"),
+    }
 }
 
 fn pipelines(matches: &ArgMatches) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! The verbs: what is done for each command that may be typed.
 
 pub mod check;
+pub mod exporter;
 mod history;
 pub mod metrics;
 pub mod run;

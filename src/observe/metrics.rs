@@ -157,7 +157,7 @@ fn series(metric: &Metric, sample: &Sample) -> proto::Metric {
     series
 }
 
-fn pair(name: &str, value: &str) -> proto::LabelPair {
+pub fn pair(name: &str, value: &str) -> proto::LabelPair {
     let mut pair = proto::LabelPair::default();
     pair.set_name(name.to_string());
     pair.set_value(value.to_string());

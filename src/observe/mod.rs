@@ -13,6 +13,8 @@ pub mod catalogue;
 pub mod colour;
 mod last_errors;
 pub mod latency;
+mod ledger_metrics;
+mod ledger_pages;
 mod line;
 pub mod logging;
 pub mod metrics;
@@ -34,6 +36,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::event::{Event, Observer};
 
 pub use catalogue::{CATALOGUE, describe};
+pub use ledger_pages::LedgerPages;
 pub use metrics::Metrics;
 pub use moment::{Moment, Series};
 pub use pages::Pages;

@@ -14,7 +14,7 @@ use crate::observe::scrape::Number;
 use crate::observe::server::counts::ConnectionCounts;
 
 pub const TEXT: &str = "text/plain; charset=utf-8";
-const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const JSON: &str = "application/json";
 
 const INDEX: &str = "\
@@ -34,6 +34,15 @@ pub struct Page {
     pub is_final: bool,
 }
 
+/// What a server shows.
+pub trait Show: Send + Sync {
+    /// The page for a request; `accept` is what its header says, or nothing.
+    fn answer(&self, method: &Method, path: &str, accept: &str) -> Page;
+
+    /// Where the server counts its connections.
+    fn connections(&self) -> &ConnectionCounts;
+}
+
 /// The pages of one run.
 pub struct Pages {
     metrics: Arc<Metrics>,
@@ -42,34 +51,6 @@ pub struct Pages {
 impl Pages {
     pub fn new(metrics: Arc<Metrics>) -> Pages {
         Pages { metrics }
-    }
-
-    /// Where the server counts its connections.
-    pub fn connections(&self) -> &ConnectionCounts {
-        self.metrics.connections()
-    }
-
-    /// The page for a request; `accept` is what its header says, or nothing.
-    pub fn answer(&self, method: &Method, path: &str, accept: &str) -> Page {
-        if !matches!(*method, Method::GET | Method::HEAD) {
-            let body = "this server only answers GET and HEAD\n".to_string();
-            return Page {
-                status: StatusCode::METHOD_NOT_ALLOWED,
-                content_type: TEXT,
-                body,
-                is_final: false,
-            };
-        }
-        match path {
-            "/" => text(StatusCode::OK, INDEX),
-            "/metrics" => self.metrics(accept),
-            "/health" => text(StatusCode::OK, "alive\n"),
-            "/ready" => self.ready(),
-            "/info" => self.info(),
-            _ => {
-                text(StatusCode::NOT_FOUND, &format!("there is no such page; there are:\n{INDEX}"))
-            }
-        }
     }
 
     fn metrics(&self, accept: &str) -> Page {
@@ -123,6 +104,28 @@ impl Pages {
     }
 }
 
+impl Show for Pages {
+    fn connections(&self) -> &ConnectionCounts {
+        self.metrics.connections()
+    }
+
+    fn answer(&self, method: &Method, path: &str, accept: &str) -> Page {
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            return refused();
+        }
+        match path {
+            "/" => text(StatusCode::OK, INDEX),
+            "/metrics" => self.metrics(accept),
+            "/health" => text(StatusCode::OK, "alive\n"),
+            "/ready" => self.ready(),
+            "/info" => self.info(),
+            _ => {
+                text(StatusCode::NOT_FOUND, &format!("there is no such page; there are:\n{INDEX}"))
+            }
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Info<'a> {
     version: &'a str,
@@ -149,14 +152,18 @@ struct Records {
     failed: u64,
 }
 
-fn text(status: StatusCode, body: &str) -> Page {
+pub fn refused() -> Page {
+    text(StatusCode::METHOD_NOT_ALLOWED, "this server only answers GET and HEAD\n")
+}
+
+pub fn text(status: StatusCode, body: &str) -> Page {
     Page { status, content_type: TEXT, body: body.to_string(), is_final: false }
 }
 
 /// Whether an Accept header would rather have OpenMetrics 1.0 than the text format.
 ///
 /// Only who names OpenMetrics gets it at equal weight: a browser that takes anything wants text.
-fn prefers_openmetrics(accept: &str) -> bool {
+pub fn prefers_openmetrics(accept: &str) -> bool {
     let ranges: Vec<Range> = accept.split(',').filter_map(Range::parse).collect();
     let best = |media: &str| {
         let named = ranges.iter().filter(|range| range.media == media);

@@ -33,7 +33,7 @@ use self::connection::Site;
 use self::host::{AllowedHosts, bare};
 pub use self::protection::Protection;
 use crate::error::{Error, Result};
-use crate::observe::pages::Pages;
+use crate::observe::pages::Show;
 
 /// Connections that the system keeps while no place is free; it may keep fewer.
 const QUEUE_MAX: u32 = 4096;
@@ -125,7 +125,7 @@ impl Bound {
         self.protection.doubt(self.address)
     }
 
-    pub fn serve(self, pages: Arc<Pages>) -> Result<Server> {
+    pub fn serve(self, pages: Arc<dyn Show>) -> Result<Server> {
         let Bound { listener, runtime, address, host, protection } = self;
         let (stop, stopping) = watch::channel(());
         let (scraped, final_scrapes) = watch::channel(0);
@@ -183,8 +183,8 @@ mod tests {
     use super::*;
     use crate::error::Kind;
     use crate::event::{Event, Observer, RunState};
-    use crate::observe::Stats;
     use crate::observe::metrics::tests::{metrics, run};
+    use crate::observe::{Pages, Stats};
 
     fn bound(host: &str, port: u16) -> Result<Bound> {
         bind(host, port, Protection::default())

@@ -29,6 +29,10 @@ fn assert_unaffected(workdir: &Workdir, args: &str, said: &str) {
             (told["outcome"].as_str(), &told["exit_code"]),
             (Some("complete"), &code.into())
         );
+        let reports = told["reports"].as_array().unwrap();
+        let of_ledger = reports.iter().find(|report| report["route"] == "ledger").unwrap();
+        let reason = of_ledger["reason"].as_str();
+        assert!(reason.is_some_and(|reason| reason.contains(said)), "{told}");
     }
     // A failure of its own stays what it is.
     let finished = run(workdir, &format!("{args} --require-ledger --csv-file other.csv"));

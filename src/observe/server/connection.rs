@@ -30,7 +30,7 @@ use super::places::{Evicted, Place};
 use super::progress::{Progress, TLS_HANDSHAKE, Watched};
 use super::protection::Protection;
 use super::users::Admission;
-use crate::observe::pages::Pages;
+use crate::observe::pages::Show;
 
 const HEAD_BYTES_MAX: usize = 16 << 10;
 const HEADERS_MAX: usize = 64;
@@ -52,7 +52,7 @@ const WHO_ARE_YOU: &str = "this server asks for a user and a password";
 
 /// What all connections share.
 pub struct Site {
-    pub pages: Arc<Pages>,
+    pub pages: Arc<dyn Show>,
     pub hosts: AllowedHosts,
     pub protection: Protection,
     /// Counts fetches of the final numbers.

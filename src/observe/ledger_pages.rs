@@ -1,0 +1,111 @@
+//! What the exporter shows: the runs of the ledger that are over, as far as they were read last. It never
+//! reads itself; whoever does hands over what was found.
+
+use std::sync::{PoisonError, RwLock};
+use std::time::SystemTime;
+
+use http::{Method, StatusCode};
+use prometheus::TextEncoder;
+
+use crate::ledger::PipelineHistory;
+use crate::observe::ledger_metrics::{families, own_gauge};
+use crate::observe::openmetrics;
+use crate::observe::pages::{Page, Show, TEXT_FORMAT, prefers_openmetrics, refused, text};
+use crate::observe::scrape::Number;
+use crate::observe::server::counts::ConnectionCounts;
+
+const INDEX: &str = "\
+/metrics  the last run of each pipeline for Prometheus, as text or OpenMetrics
+/health   200 while the process lives
+/ready    200 while the ledger can be read
+";
+
+pub struct LedgerPages {
+    labels_run_id: bool,
+    connections: ConnectionCounts,
+    since: SystemTime,
+    found: RwLock<Found>,
+}
+
+#[derive(Default)]
+struct Found {
+    /// Of the last time that it could be read.
+    pipelines: Vec<PipelineHistory>,
+    read_at: Option<SystemTime>,
+    is_up: bool,
+}
+
+impl LedgerPages {
+    pub fn new(labels_run_id: bool) -> LedgerPages {
+        LedgerPages {
+            labels_run_id,
+            connections: ConnectionCounts::default(),
+            since: SystemTime::now(),
+            found: RwLock::default(),
+        }
+    }
+
+    /// What is in the ledger now; none where it cannot be read, and then what was known stays.
+    pub fn update(&self, pipelines: Option<Vec<PipelineHistory>>) {
+        let mut found = self.found.write().unwrap_or_else(PoisonError::into_inner);
+        found.is_up = pipelines.is_some();
+        if let Some(pipelines) = pipelines {
+            found.pipelines = pipelines;
+            found.read_at = Some(SystemTime::now());
+        }
+    }
+
+    fn metrics(&self, accept: &str) -> Page {
+        let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all = families(&found.pipelines, self.labels_run_id);
+        all.push(own_gauge(
+            "pipeline_exporter_up",
+            "1 while the ledger can be read.",
+            found.is_up.number(),
+        ));
+        if let Some(read_at) = found.read_at {
+            let help = "When the ledger was read last.";
+            all.push(own_gauge(
+                "pipeline_exporter_last_read_timestamp_seconds",
+                help,
+                read_at.number(),
+            ));
+        }
+        let (content_type, body) = match prefers_openmetrics(accept) {
+            true => (openmetrics::CONTENT_TYPE, openmetrics::encode(&all, self.since)),
+            false => {
+                let text = TextEncoder::new().encode_to_string(&all);
+                (TEXT_FORMAT, text.expect("families without a series are left out"))
+            }
+        };
+        Page { status: StatusCode::OK, content_type, body, is_final: false }
+    }
+
+    fn ready(&self) -> Page {
+        match self.found.read().unwrap_or_else(PoisonError::into_inner).is_up {
+            true => text(StatusCode::OK, "the ledger is read\n"),
+            false => text(StatusCode::SERVICE_UNAVAILABLE, "the ledger cannot be read\n"),
+        }
+    }
+}
+
+impl Show for LedgerPages {
+    fn connections(&self) -> &ConnectionCounts {
+        &self.connections
+    }
+
+    fn answer(&self, method: &Method, path: &str, accept: &str) -> Page {
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            return refused();
+        }
+        match path {
+            "/" => text(StatusCode::OK, INDEX),
+            "/metrics" => self.metrics(accept),
+            "/health" => text(StatusCode::OK, "alive\n"),
+            "/ready" => self.ready(),
+            _ => {
+                text(StatusCode::NOT_FOUND, &format!("there is no such page; there are:\n{INDEX}"))
+            }
+        }
+    }
+}
