@@ -5,14 +5,14 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::keep_apart::lone;
 use crate::config::{Settings, SinkSettings};
-use crate::ledger::{BegunRun, FLAG, Ledger, Missing};
+use crate::ledger::{BegunRun, FLAG, Ledger, Missing, Past};
 use crate::observe::{Stats, logging};
 use crate::report::{LEDGER_ROUTE, Report, RouteReport};
 use crate::secret::by_name;
 use crate::sink::mysql::Mode;
 
 /// What is known of runs before this one is known when its row is there.
-const PAST_MAX: Duration = Duration::from_millis(500);
+pub const PAST_MAX: Duration = Duration::from_millis(500);
 
 /// The history of a run that is on.
 #[derive(Default)]
@@ -27,7 +27,20 @@ pub enum History {
 
 impl History {
     /// `is_apart` where the files of the run are known not to meet.
-    pub fn begin(settings: &Settings, stats: &Arc<Stats>, is_apart: bool) -> History {
+    pub fn begin(
+        settings: &Settings,
+        stats: &Arc<Stats>,
+        past: &Arc<Past>,
+        is_apart: bool,
+    ) -> History {
+        let history = History::begun(settings, stats, past, is_apart);
+        if !matches!(history, History::Kept(_)) {
+            past.settle();
+        }
+        history
+    }
+
+    fn begun(settings: &Settings, stats: &Arc<Stats>, past: &Arc<Past>, is_apart: bool) -> History {
         let ledger = &settings.ledger;
         let Some(path) = &ledger.path else {
             return match ledger.is_off {
@@ -41,15 +54,9 @@ impl History {
             return History::Nowhere(Missing::because("its file is another one of this run"));
         }
         let numbers = Arc::clone(stats);
-        History::Kept(Ledger::begin(path, begun(settings, stats), move || numbers.numbers()))
-    }
-
-    /// How the run of the pipeline ended that ended last before this one.
-    pub fn outcome_before(&self) -> Option<String> {
-        match self {
-            History::Kept(ledger) => ledger.past(PAST_MAX)?.last?.outcome,
-            History::Off | History::Nowhere(_) => None,
-        }
+        let past = Arc::clone(past);
+        let run = begun(settings, stats);
+        History::Kept(Ledger::begin(path, run, move || numbers.numbers(), past))
     }
 
     /// Whether the run has its row with its end, where one is wanted. What is missing is said in one line.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use tokio::runtime::{Builder, Runtime};
 
 use super::ends::{Destination, Ends, output};
-use super::history::History;
+use super::history::{History, PAST_MAX};
 use super::intent::intent;
 use super::keep_apart::{lone, lone_summary};
 use super::preflight::{check_streams, open_rejects};
@@ -18,17 +18,20 @@ use super::text_files::text_files;
 use super::ways_out::WaysOut;
 use super::{backup, complain, complain_of, show_bar, summary};
 use crate::config::{Settings, SinkSettings};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, RunIdentity, Vitals};
 use crate::export::{NoticeEvent, RunEnd, TEXTFILE_FLAG};
+use crate::ledger::{Past, RunRow};
 use crate::observe::logging::EventLog;
 use crate::observe::progress::{EndNames, Progress};
 use crate::observe::standard_error::standard_error;
 use crate::observe::{Fanout, Metrics, Pages, Protection, REVISION, Server, Stats, bind, panics};
 use crate::outcome::Outcome;
 use crate::part::in_use;
-use crate::pipeline::{self, Ending, MaxErrors, OnRejected, RetryPolicy, Run, Stop};
-use crate::record::{Counts, Rejected};
+use crate::pipeline::{
+    self, Ending, MaxErrors, Minimum, OnRejected, RetryPolicy, Run, Shrink, Stop,
+};
+use crate::record::{Counts, ErrorType, Rejected};
 use crate::rejects::RejectFile;
 use crate::report::{OutputKind, Report, Restore, text};
 use crate::secret::by_name;
@@ -58,6 +61,8 @@ pub struct RunSession {
     /// Nothing was moved, not even begun to be.
     is_refused: bool,
     summary: SummaryFile,
+    /// The runs of the pipeline before this one.
+    past: Arc<Past>,
     history: History,
     server: Option<Server>,
     ways_out: WaysOut,
@@ -85,7 +90,9 @@ impl RunSession {
         ));
         let stats = Arc::new(Stats::new(Arc::clone(&vitals)));
         let identity = Arc::new(identity(settings));
-        let metrics = Arc::new(Metrics::new(Arc::clone(&stats), Arc::clone(&identity)));
+        let past = Arc::<Past>::default();
+        let metrics =
+            Arc::new(Metrics::new(Arc::clone(&stats), Arc::clone(&identity), Arc::clone(&past)));
         let ways_out = WaysOut::new(settings, &metrics);
         let listeners: Vec<Arc<dyn Observer>> =
             vec![Arc::clone(&stats) as _, Arc::new(EventLog::default())];
@@ -101,6 +108,7 @@ impl RunSession {
             restore: None,
             is_refused: false,
             summary: SummaryFile::Unknown,
+            past,
             history: History::Off,
             server: None,
             ways_out,
@@ -138,7 +146,7 @@ impl RunSession {
     fn run(&mut self, settings: &Settings) -> Result<Ending> {
         let served = self.serve(settings);
         let checked = check_streams(settings);
-        self.history = History::begin(settings, &self.stats, checked.is_ok());
+        self.history = History::begin(settings, &self.stats, &self.past, checked.is_ok());
         checked?;
         let begun = summary::begin(&self.report(settings), settings, &self.stop);
         if let Err(Unwritten { error, is_hung }) = begun {
@@ -172,6 +180,7 @@ impl RunSession {
             return Ok(Ending { outcome, ..Ending::default() });
         };
         self.ways_out.begin();
+        let minimum = self.minimum(settings)?;
         self.restore = backup::restore(settings, &*ends.source);
         let table = ends.table.as_deref();
         tracing::info!(
@@ -195,7 +204,7 @@ impl RunSession {
             stop,
             limit: ends.limit,
             max_errors: settings.max_errors,
-            minimum: settings.minimum,
+            minimum,
             retry: RetryPolicy::default(),
             mark: MARK,
             drain_timeout: settings.drain_timeout,
@@ -207,6 +216,20 @@ impl RunSession {
         }
         drop((runtime, progress));
         Ok(ending)
+    }
+
+    /// With what the last complete run had, where this one is compared with it.
+    fn minimum(&self, settings: &Settings) -> Result<Minimum> {
+        let Some(percent) = settings.max_shrink else { return Ok(settings.minimum) };
+        let past = self.past.wait(PAST_MAX).ok_or_else(|| {
+            let message =
+                "--max-shrink compares with the last complete run, and the ledger cannot be read";
+            Error::new(Kind::LocalIo, ErrorType::Disk, message)
+                .help("nothing was read; see 'flowgauge runs check', or leave the option out")
+        })?;
+        let before = past.last_complete.as_ref().and_then(RunRow::taken);
+        let shrink = before.map(|before| Shrink { percent, before });
+        Ok(Minimum { shrink, ..settings.minimum })
     }
 
     fn serve(&mut self, settings: &Settings) -> Result<()> {
@@ -238,6 +261,7 @@ impl RunSession {
             stop,
             metrics,
             ways_out,
+            past,
             ..
         } = self;
         let outcome = ending.outcome;
@@ -258,7 +282,8 @@ impl RunSession {
             complain_of(pipeline, error);
         }
         let asks_for_recovery = settings.export.notify_on.contains(&NoticeEvent::Recovery);
-        let outcome_before = asks_for_recovery.then(|| history.outcome_before()).flatten();
+        let before = || past.wait(PAST_MAX)?.last.as_ref()?.outcome.clone();
+        let outcome_before = asks_for_recovery.then(before).flatten();
         // Before those who may take their time: from here on it is not lost, whatever becomes of them.
         let kept = history.end(&report);
         let is_file_apart =

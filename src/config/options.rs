@@ -536,6 +536,12 @@ pub const OPTIONS: &[Opt] = &[
     ),
     one(
         Theme::Records,
+        "max-shrink",
+        "N%",
+        "End the run with exit code 3 where it has more than this share fewer records than the last complete run",
+    ),
+    one(
+        Theme::Records,
         "rejects",
         "FILE",
         "File for rejected records, as JSON lines; {run} and {date} in its name make a file for each run",

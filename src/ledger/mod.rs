@@ -11,6 +11,7 @@ mod damage;
 mod lost;
 mod missing;
 mod opening;
+mod past;
 mod pruning;
 mod queries;
 mod reading;
@@ -25,6 +26,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub use self::lost::{LOST, Standing, write_lost};
 pub use self::missing::Missing;
 pub use self::opening::check;
+pub use self::past::Past;
 pub use self::pruning::prune;
 pub use self::queries::{
     PipelineHistory, RunDetails, RunFilter, RunRow, StageRow, pipelines, runs, runs_named,

@@ -46,6 +46,15 @@ pub struct RunRow {
     pub corruption_count: Option<i64>,
 }
 
+impl RunRow {
+    /// Records that were taken, whatever became of them but being rejected.
+    pub fn taken(&self) -> Option<u64> {
+        let parts = [self.inserted, self.updated, self.duplicate, self.unchanged, self.filtered];
+        let known: Option<Vec<i64>> = parts.into_iter().collect();
+        known.map(|parts| parts.into_iter().sum::<i64>().unsigned_abs())
+    }
+}
+
 const RUN: &str = "SELECT runs.run_id, pipeline_id, started_at, heartbeat_at, runs.finished_at, outcome,
     exit_code, error, version, host, pid, source, source_name, sink, target, mode, fingerprint,
     expected_interval_s, trace_id, rejects_path, read, inserted, updated, duplicate, unchanged, filtered,

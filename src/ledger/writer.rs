@@ -14,6 +14,7 @@ use rusqlite::{Connection, InterruptHandle, Transaction, TransactionBehavior};
 use super::damage::make_room;
 use super::missing::Missing;
 use super::opening::open;
+use super::past::Past;
 use super::pruning::{IN_PASSING_MAX, prune_some};
 use super::queries::PipelineHistory;
 use super::recording::{self, EndedRun, cpu_seconds};
@@ -34,7 +35,6 @@ type Numbers = Box<dyn Fn() -> RunNumbers + Send>;
 /// The ledger of a run that is on.
 pub struct Ledger {
     words: Sender<LastWord>,
-    past: Receiver<PipelineHistory>,
     interrupt: Arc<Mutex<Option<InterruptHandle>>>,
     path: PathBuf,
 }
@@ -54,31 +54,28 @@ impl Ledger {
         path: &Path,
         run: BegunRun,
         numbers: impl Fn() -> RunNumbers + Send + 'static,
+        past: Arc<Past>,
     ) -> Ledger {
         let (words, last_words) = channel();
-        let (tell_past, past) = channel();
         let interrupt = Arc::default();
         let writer = Writer {
             path: path.to_path_buf(),
             run,
             numbers: Box::new(numbers),
             cpu_before: cpu_seconds(),
-            past: Some(tell_past),
+            past: Arc::clone(&past),
             interrupt: Arc::clone(&interrupt),
             inode: None,
             connection: Err(Missing::because("it was not opened in time")),
         };
         // Without a thread nobody answers at the end, which says that it is missing.
-        let _ = thread::Builder::new()
+        let started = thread::Builder::new()
             .name("ledger".to_string())
             .spawn(move || writer.run(&last_words));
-        Ledger { words, past, interrupt, path: path.to_path_buf() }
-    }
-
-    /// What is known of the pipeline from before this run, if it is known soon. To be asked once, by who
-    /// compares a run with those before.
-    pub fn past(&self, wait: Duration) -> Option<PipelineHistory> {
-        self.past.recv_timeout(wait).ok()
+        if started.is_err() {
+            past.settle();
+        }
+        Ledger { words, interrupt, path: path.to_path_buf() }
     }
 
     pub fn path(&self) -> &Path {
@@ -118,7 +115,8 @@ struct Writer {
     run: BegunRun,
     numbers: Numbers,
     cpu_before: f64,
-    past: Option<Sender<PipelineHistory>>,
+    /// What was before this run.
+    past: Arc<Past>,
     interrupt: Arc<Mutex<Option<InterruptHandle>>>,
     /// Of the file that is open.
     inode: Option<u64>,
@@ -129,6 +127,7 @@ struct Writer {
 impl Writer {
     fn run(mut self, words: &Receiver<LastWord>) {
         self.begin();
+        self.past.settle();
         let mut has_ended = false;
         loop {
             match words.recv_timeout(HEARTBEAT) {
@@ -172,10 +171,7 @@ impl Writer {
             recording::begin(transaction, &self.run, now())?;
             Ok(past)
         });
-        let past = past.map_err(|cause| Missing::from(cause).of(&self.path))?;
-        if let Some(tell) = self.past.take() {
-            let _ = tell.send(past);
-        }
+        self.past.tell(past.map_err(|cause| Missing::from(cause).of(&self.path))?);
         // What is left of it the next run removes.
         let pruned = in_transaction(&mut connection, |transaction| {
             prune_some(transaction, self.run.keep, None, IN_PASSING_MAX, now())

@@ -5,6 +5,8 @@
 //! nothing to `increase()`; a gauge whose value is unknown is absent.
 
 use crate::event::{Counter, RunState, Stage, Wait};
+use crate::ledger::LOST;
+use crate::observe::ledger_metrics::LEDGER_METRICS;
 use crate::observe::scrape::{
     Sample, Scrape, labelled, latencies, maybe, one, quantiles, sample, sizes,
 };
@@ -303,30 +305,60 @@ const LISTED: &[Metric] = &[
     ),
     // Files; others are among the counters of the report.
     counter("pipeline_files_skipped_total", &[], "Files unchanged since the last run.", |_| one(0)),
-    // The run that ended last, for rules about scheduled runs.
+    // The run that ended last, for rules about scheduled runs: one before this one, until this one has ended.
     gauge(
-        "pipeline_last_run_outcome",
+        LAST_OUTCOME,
         &["outcome"],
-        "How the run ended: exactly one series is 1; absent while it is on.",
+        "How the pipeline's last run ended: exactly one series is 1; absent while none is known.",
         last_outcome,
     ),
     gauge(
-        "pipeline_last_run_duration_seconds",
+        LAST_DURATION,
         &[],
-        "How long the run took; absent while it is on.",
-        |now| maybe(now.run.outcome.map(|_| now.run.elapsed)),
+        "How long the pipeline's last run took; absent while none is known.",
+        |now| match now.last_outcome() {
+            Some(_) => one(now.run.elapsed),
+            None => before(now, LAST_DURATION),
+        },
     ),
     gauge(
-        "pipeline_last_run_records",
+        LAST_RECORDS,
         &["result"],
-        "Records of the run by what became of them; absent while it is on.",
+        "Records of the pipeline's last run by what became of them; absent while none is known.",
         last_records,
     ),
     gauge(
-        "pipeline_last_completion_timestamp_seconds",
+        LAST_COMPLETION,
         &[],
-        "When the run ended, however it did; absent while it is on.",
-        |now| maybe(now.ended_at),
+        "When the pipeline's last run ended, however it did; absent while none is known.",
+        |now| match now.last_outcome() {
+            Some(_) => maybe(now.ended_at),
+            None => before(now, LAST_COMPLETION),
+        },
+    ),
+    gauge(
+        LAST_SUCCESS,
+        &[],
+        "When a run of the pipeline was complete last; absent while none is known.",
+        |now| match now.last_outcome() {
+            Some(Outcome::Complete) => maybe(now.ended_at),
+            _ => before(now, LAST_SUCCESS),
+        },
+    ),
+    gauge(
+        FIRST_RUN,
+        &[],
+        "When the first run of the pipeline began, for pipelines that never were complete; absent without a ledger.",
+        |now| match now.past {
+            Some(past) if past.first_run_at.is_none() => one(now.started_at),
+            _ => before(now, FIRST_RUN),
+        },
+    ),
+    counter(
+        RUNS,
+        &["outcome"],
+        "Runs of the pipeline by how they ended, over all time; absent without a ledger.",
+        runs,
     ),
     gauge("pipeline_start_timestamp_seconds", &[], "When the run started.", |now| {
         one(now.started_at)
@@ -464,15 +496,35 @@ fn stage_waits<'a>(now: &'a Scrape<'a>) -> Vec<Sample<'a>> {
     series
 }
 
+const LAST_OUTCOME: &str = "pipeline_last_run_outcome";
+const LAST_DURATION: &str = "pipeline_last_run_duration_seconds";
+const LAST_RECORDS: &str = "pipeline_last_run_records";
+const LAST_COMPLETION: &str = "pipeline_last_completion_timestamp_seconds";
+const LAST_SUCCESS: &str = "pipeline_last_success_timestamp_seconds";
+const FIRST_RUN: &str = "pipeline_first_run_timestamp_seconds";
+const RUNS: &str = "pipeline_runs_total";
+
+/// What the ledger has under this name.
+fn before<'a>(now: &'a Scrape<'a>, name: &str) -> Vec<Sample<'a>> {
+    let metric = LEDGER_METRICS.iter().find(|metric| metric.name == name);
+    let series = metric.zip(now.past).map(|(metric, past)| metric.series(past));
+    let series = series.into_iter().flatten();
+    series.map(|(labels, number)| sample(&labels, number)).collect()
+}
+
+/// Of a run: `lost` is said of it later, by others.
+fn outcomes() -> impl Iterator<Item = &'static str> {
+    Outcome::ALL.iter().map(|outcome| outcome.as_str()).chain([LOST])
+}
+
 fn last_outcome<'a>(now: &'a Scrape<'a>) -> Vec<Sample<'a>> {
-    let Some(outcome) = now.run.outcome else { return Vec::new() };
-    let outcomes = Outcome::ALL.iter();
-    outcomes.map(|other| sample(&[other.as_str()], *other == outcome)).collect()
+    let Some(outcome) = now.last_outcome() else { return before(now, LAST_OUTCOME) };
+    outcomes().map(|other| sample(&[other], other == outcome.as_str())).collect()
 }
 
 fn last_records<'a>(now: &'a Scrape<'a>) -> Vec<Sample<'a>> {
-    if now.run.outcome.is_none() {
-        return Vec::new();
+    if now.last_outcome().is_none() {
+        return before(now, LAST_RECORDS);
     }
     let counts = &now.run.counts;
     vec![
@@ -481,6 +533,18 @@ fn last_records<'a>(now: &'a Scrape<'a>) -> Vec<Sample<'a>> {
         sample(&["skipped"], counts.skipped()),
         sample(&["failed"], counts.failed),
     ]
+}
+
+/// With this one from its end on, as the ledger has it then.
+fn runs<'a>(now: &'a Scrape<'a>) -> Vec<Sample<'a>> {
+    let Some(past) = now.past else { return Vec::new() };
+    let ended = now.run.outcome.map(Outcome::as_str);
+    let before = |outcome: &str| {
+        let found = past.totals.iter().find(|(known, _)| known == outcome);
+        found.map_or(0, |(_, runs)| *runs)
+    };
+    let with_this = |outcome| before(outcome) + i64::from(ended == Some(outcome));
+    outcomes().map(|outcome| sample(&[outcome], with_this(outcome) as f64)).collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::observe::metrics::pair;
 use crate::outcome::Outcome;
 
 /// One series of a pipeline: the values of its metric's labels in their order, and its number.
-type LedgerSeries<'a> = (Vec<&'a str>, f64);
+pub type LedgerSeries<'a> = (Vec<&'a str>, f64);
 
 pub struct LedgerMetric {
     pub name: &'static str,
@@ -18,6 +18,12 @@ pub struct LedgerMetric {
     pub labels: &'static [&'static str],
     pub help: &'static str,
     read: for<'a> fn(&'a PipelineHistory) -> Vec<LedgerSeries<'a>>,
+}
+
+impl LedgerMetric {
+    pub fn series<'a>(&self, pipeline: &'a PipelineHistory) -> Vec<LedgerSeries<'a>> {
+        (self.read)(pipeline)
+    }
 }
 
 pub const LEDGER_METRICS: &[LedgerMetric] = &[
@@ -156,7 +162,7 @@ fn flag(is_so: bool) -> f64 {
 pub fn families(pipelines: &[PipelineHistory], labels_run_id: bool) -> Vec<proto::MetricFamily> {
     let families = LEDGER_METRICS.iter().map(|metric| {
         let series = pipelines.iter().flat_map(|pipeline| {
-            (metric.read)(pipeline).into_iter().map(move |(values, number)| {
+            metric.series(pipeline).into_iter().map(move |(values, number)| {
                 let mut labels = vec![pair("pipeline_id", &pipeline.pipeline_id)];
                 labels.extend(
                     metric.labels.iter().zip(values).map(|(name, value)| pair(name, value)),

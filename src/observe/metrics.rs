@@ -11,6 +11,7 @@ use prometheus::core::{Collector, Desc};
 use prometheus::{Registry, TextEncoder, proto};
 
 use crate::event::RunIdentity;
+use crate::ledger::Past;
 use crate::observe::catalogue::{CATALOGUE, Metric, SeriesType};
 use crate::observe::moment::Moment;
 use crate::observe::openmetrics;
@@ -30,7 +31,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub fn new(stats: Arc<Stats>, identity: Arc<RunIdentity>) -> Metrics {
+    pub fn new(stats: Arc<Stats>, identity: Arc<RunIdentity>, past: Arc<Past>) -> Metrics {
         let everywhere = [("pipeline_id".to_string(), identity.pipeline_id.clone())];
         let registry = Registry::new_custom(None, Some(HashMap::from(everywhere)))
             .expect("a registry without prefix takes any label");
@@ -38,6 +39,7 @@ impl Metrics {
         let run = RunCollector {
             stats: stats.clone(),
             identity: identity.clone(),
+            past,
             connections: connections.clone(),
             descriptions: describe(),
         };
@@ -91,6 +93,7 @@ impl Metrics {
 struct RunCollector {
     stats: Arc<Stats>,
     identity: Arc<RunIdentity>,
+    past: Arc<Past>,
     connections: Arc<ConnectionCounts>,
     descriptions: Vec<Desc>,
 }
@@ -101,7 +104,7 @@ impl Collector for RunCollector {
     }
 
     fn collect(&self) -> Vec<proto::MetricFamily> {
-        let now = Scrape::now(&self.stats, &self.identity, &self.connections);
+        let now = Scrape::now(&self.stats, &self.identity, &self.connections, self.past.get());
         CATALOGUE.iter().map(|metric| family(metric, &now)).collect()
     }
 }
@@ -217,7 +220,7 @@ pub mod tests {
             revision: "abc",
             expected_interval: None,
         };
-        (stats.clone(), Metrics::new(stats, Arc::new(identity)))
+        (stats.clone(), Metrics::new(stats, Arc::new(identity), Arc::default()))
     }
 
     /// A run in which something of everything happened.

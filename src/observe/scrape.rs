@@ -3,9 +3,11 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::event::{RunIdentity, Vitals};
+use crate::ledger::PipelineHistory;
 use crate::observe::process::Process;
 use crate::observe::server::counts::ConnectionCounts;
 use crate::observe::stats::Stats;
+use crate::outcome::Outcome;
 use crate::report::{Latencies, RunNumbers, Sizes};
 
 /// The revision this was built from, where `build.rs` could tell.
@@ -24,6 +26,8 @@ pub struct Scrape<'a> {
     pub process: Process,
     pub started_at: SystemTime,
     pub ended_at: Option<SystemTime>,
+    /// The runs of the pipeline before this one, where they are known.
+    pub past: Option<&'a PipelineHistory>,
 }
 
 impl<'a> Scrape<'a> {
@@ -31,6 +35,7 @@ impl<'a> Scrape<'a> {
         stats: &'a Stats,
         identity: &'a RunIdentity,
         connections: &'a ConnectionCounts,
+        past: Option<&'a PipelineHistory>,
     ) -> Scrape<'a> {
         // The numbers come before the end: those with an outcome have their time, too.
         let run = stats.numbers();
@@ -42,11 +47,17 @@ impl<'a> Scrape<'a> {
             connections,
             process: Process::read(),
             started_at: stats.started_at(),
+            past,
         }
     }
 }
 
 impl Scrape<'_> {
+    /// The run is the pipeline's last one from its end on, unless it found another one at work.
+    pub fn last_outcome(&self) -> Option<Outcome> {
+        self.run.outcome.filter(|outcome| *outcome != Outcome::Locked)
+    }
+
     /// Series about a search server stand only where one is asked.
     pub fn asks_search_server(&self) -> bool {
         self.identity.source == "elasticsearch"

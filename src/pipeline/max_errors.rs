@@ -54,7 +54,8 @@ impl MaxErrors {
 }
 
 impl Percent {
-    fn parse(text: &str) -> Option<Percent> {
+    /// `20`, `0.5`
+    pub fn parse(text: &str) -> Option<Percent> {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
         let fraction = fraction.trim_end_matches('0');
         let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -78,7 +79,7 @@ impl Percent {
     }
 
     /// Whether `part` is a larger share of `whole`.
-    fn is_less_than(&self, part: u64, whole: u64) -> bool {
+    pub fn is_less_than(&self, part: u64, whole: u64) -> bool {
         let share = u128::from(part) * 100 * u128::from(self.scale());
         share > u128::from(self.digits) * u128::from(whole)
     }

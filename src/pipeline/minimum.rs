@@ -1,6 +1,7 @@
-//! How few records a run may have: `--min-records`, and `--allow-empty` where an output would be
-//! replaced by one without any. A source that lost its records looks like a good one that has none.
+//! How few records a run may have: `--min-records`, `--max-shrink` against the last complete run, and
+//! `--allow-empty` where an output would be replaced by one without any. A source that lost its records looks like a good one that has none.
 
+use super::max_errors::Percent;
 use crate::error::Error;
 use crate::record::ErrorType;
 use crate::report::text::{count, counted};
@@ -9,16 +10,37 @@ use crate::report::text::{count, counted};
 pub struct Minimum {
     pub records: Option<u64>,
     pub may_be_empty: bool,
+    pub shrink: Option<Shrink>,
+}
+
+/// How many percent fewer than before they may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Shrink {
+    pub percent: Percent,
+    /// Of the last complete run.
+    pub before: u64,
 }
 
 impl Minimum {
     /// Before anything is read: what the source says it has.
     pub fn check_expected(&self, expected: Option<u64>) -> Result<(), Error> {
-        let (Some(min), Some(expected)) = (self.records, expected) else { return Ok(()) };
-        if expected < min {
-            return Err(too_few(expected, min, "the source has").help("nothing was read"));
-        }
-        Ok(())
+        let Some(expected) = expected else { return Ok(()) };
+        self.check(expected, "the source has", "nothing was read")
+    }
+
+    fn check(&self, records: u64, who: &str, consequence: &str) -> Result<(), Error> {
+        let limit = match (self.records, self.shrink) {
+            (Some(min), _) if records < min => format!("--min-records is {}", count(min)),
+            (_, Some(Shrink { percent, before }))
+                if percent.is_less_than(before.saturating_sub(records), before) =>
+            {
+                let before = count(before);
+                format!("the last complete run had {before}; --max-shrink is {percent}%")
+            }
+            _ => return Ok(()),
+        };
+        let message = format!("{who} {}, and {limit}", counted(records, "record"));
+        Err(Error::data(ErrorType::PartialResult, message).help(consequence))
     }
 
     /// Before the output is published: what is in it, and how much it would replace. What a table has
@@ -33,13 +55,10 @@ impl Minimum {
             true => "what was written stays",
             false => "nothing was published",
         };
-        if let Some(min) = self.records
-            && taken < min
-        {
-            return Err(too_few(taken, min, "the output has").help(consequence));
-        }
+        self.check(taken, "the output has", consequence)?;
+        let is_judged = self.records.is_some() || self.shrink.is_some();
         match replaced {
-            Some(bytes) if taken == 0 && !self.may_be_empty && self.records.is_none() => {
+            Some(bytes) if taken == 0 && !self.may_be_empty && !is_judged => {
                 let message =
                     format!("no record would replace an output of {} bytes", count(bytes));
                 Err(Error::data(ErrorType::PartialResult, message).help(format!(
@@ -51,19 +70,13 @@ impl Minimum {
     }
 }
 
-fn too_few(records: u64, min: u64, who: &str) -> Error {
-    let (records, min) = (counted(records, "record"), count(min));
-    let message = format!("{who} {records}, and --min-records is {min}");
-    Error::data(ErrorType::PartialResult, message)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn too_few_records_are_refused_with_both_numbers() {
-        let least = |records| Minimum { records, may_be_empty: false };
+        let least = |records| Minimum { records, ..Minimum::default() };
         let said = |checked: Result<(), Error>| checked.err().map(|error| error.to_string());
         let cases = [
             (said(least(Some(5)).check_expected(Some(5))), None),
@@ -95,6 +108,20 @@ mod tests {
         for (said, expected) in cases {
             assert_eq!(said.as_deref(), expected);
         }
+        let shrunk = |records, before| {
+            let shrink = Some(Shrink { percent: Percent::parse("20").unwrap(), before });
+            said(Minimum { shrink, ..Minimum::default() }.check_expected(Some(records)))
+        };
+        assert_eq!(shrunk(80, 100), None);
+        assert_eq!(shrunk(200, 100), None);
+        assert_eq!(shrunk(0, 0), None);
+        assert_eq!(
+            shrunk(79, 100).as_deref(),
+            Some(
+                "the source has 79 records, and the last complete run had 100; --max-shrink is 20%; \
+                 nothing was read"
+            )
+        );
         let empty = Minimum { may_be_empty: true, ..Minimum::default() };
         assert!(empty.check_taken(0, Some(9), false).is_ok());
     }

@@ -74,6 +74,37 @@ fn an_index_that_has_too_few_is_not_read() {
     run("20").assert_code(0);
 }
 
+#[test]
+fn a_run_that_shrank_is_not_published() {
+    let workdir = workdir!();
+    let args = "--csv-file in.csv --output-file o.jsonl --max-shrink 20%";
+    let ids = |count: usize| {
+        let lines: Vec<String> = (0..count).map(|id| id.to_string()).collect();
+        workdir.write("in.csv", format!("id\n{}\n", lines.join("\n")));
+    };
+    // There is nothing to compare the first one with.
+    ids(10);
+    run(&workdir, args).assert_code(0);
+    ids(7);
+    let refused = run(&workdir, args);
+    refused.assert_code(3).assert_stderr_has(
+        "the output has 7 records, and the last complete run had 10; --max-shrink is 20%; nothing was published",
+    );
+    assert_eq!(workdir.read("o.jsonl").lines().count(), 10);
+    // A failed one is not compared with.
+    ids(8);
+    run(&workdir, args).assert_code(0);
+    for (more, said) in [
+        ("--no-ledger", "leave out --no-ledger"),
+        ("--max-shrink 20", "'20' is no share between 0% and 100%"),
+    ] {
+        run(&workdir, &format!("{args} {more}")).assert_code(2).assert_stderr_has(said);
+    }
+    workdir.write("no-ledger", "no database");
+    let unread = run(&workdir, &format!("{args} --ledger no-ledger"));
+    unread.assert_code(5).assert_stderr_has("--max-shrink compares with the last complete run");
+}
+
 on_both! { needs!("mariadb"), needs!("mysql"); what_a_table_has_stays }
 
 fn what_a_table_has_stays(server: &Server) {

@@ -31,7 +31,7 @@ use super::units;
 use super::written::WrittenOptions;
 use crate::export::ExportSettings;
 use crate::ledger::LedgerSettings;
-use crate::pipeline::{MaxErrors, Minimum};
+use crate::pipeline::{MaxErrors, Minimum, Percent};
 use crate::record::ARENA_BYTES_MAX;
 use crate::rejects::RejectPath;
 use crate::secret::by_name;
@@ -58,6 +58,8 @@ pub struct Settings {
     pub memory_limit: u64,
     pub max_errors: MaxErrors,
     pub minimum: Minimum,
+    /// Against the last complete run, which the ledger knows.
+    pub max_shrink: Option<Percent>,
     /// Of the one run that they are for.
     pub run_id: String,
     /// None for a file of its own in the state directory.
@@ -188,12 +190,16 @@ impl OptionReader<'_> {
             self.number("lanes", 1, WORKER_COUNT_MAX).unwrap_or(cores.min(LANE_COUNT_MAX));
         let max_errors = self.max_errors();
         let minimum = self.minimum();
+        let max_shrink = self.parsed("max-shrink", percent);
         let drain_timeout = self.parsed_or_default("drain-timeout", units::duration);
         let metrics = self.metrics();
         let export = self.export();
         let reporting = self.reporting();
         let state_dir = self.text("state-dir").map(PathBuf::from).or(state_dir);
         let ledger = self.ledger(state_dir.as_deref());
+        if max_shrink.is_some() && ledger.is_off {
+            self.wrong("max-shrink", "it compares with the last complete run; leave out --no-ledger");
+        }
         if self.text("rejects").is_some_and(|file| file == "-") {
             self.wrong("rejects", "rejected records go to a file; name one");
         }
@@ -214,6 +220,7 @@ impl OptionReader<'_> {
             memory_limit,
             max_errors,
             minimum,
+            max_shrink,
             rejects: self
                 .text("rejects")
                 .map(|named| RejectPath::of_run(&named, &run_id, &today())),
@@ -301,6 +308,7 @@ impl OptionReader<'_> {
         Minimum {
             records: self.number("min-records", 0, u64::MAX),
             may_be_empty: self.switch("allow-empty"),
+            shrink: None,
         }
     }
 
@@ -416,4 +424,9 @@ impl OptionReader<'_> {
         }
         None
     }
+}
+
+fn percent(text: &str) -> Result<Percent, String> {
+    let share = text.strip_suffix('%').and_then(Percent::parse);
+    share.ok_or_else(|| format!("'{text}' is no share between 0% and 100%"))
 }
