@@ -4,7 +4,7 @@
 use std::sync::{PoisonError, RwLock};
 use std::time::SystemTime;
 
-use http::{Method, StatusCode};
+use hyper::{Method, StatusCode};
 use prometheus::TextEncoder;
 
 use crate::ledger::PipelineHistory;
