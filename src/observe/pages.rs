@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use http::{Method, StatusCode};
+use hyper::{Method, StatusCode};
 use serde::Serialize;
 
 use crate::event::RunState;

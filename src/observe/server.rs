@@ -12,6 +12,7 @@ pub mod counts;
 mod head;
 mod host;
 mod places;
+mod progress;
 mod protection;
 mod tls;
 mod users;

@@ -108,7 +108,12 @@ fn requests_that_can_be_understood_in_two_ways_are_refused() {
         status(&format!("{host}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n")),
         "400"
     );
-    assert!(raw(&address, "GET /info HTTP/1.0\r\n\r\n").starts_with("HTTP/1.1 200 "));
+    assert_eq!(
+        status(&format!("{host}Transfer-Encoding: chunked\r\nContent-Length: 1\r\n")),
+        "400"
+    );
+    assert_eq!(status(&format!("{host}Content-Length: 1\r\nContent-Length: 2\r\n")), "400");
+    assert!(raw(&address, "GET /info HTTP/1.0\r\n\r\n").starts_with("HTTP/1.0 200 "));
     finish(run);
 }
 

@@ -26,7 +26,7 @@ pub async fn accept(listener: TcpListener, site: Arc<Site>, mut stopping: watch:
             next = next(&listener, &places) => next,
         };
         while connections.try_join_next().is_some() {}
-        let (site, stopping) = (Arc::clone(&site), stopping.clone());
+        let (site, stopping, place) = (Arc::clone(&site), stopping.clone(), Arc::new(place));
         connections.spawn(Connection { site, place, evicted, stopping }.serve(stream));
         // The new one may have asked already.
         tokio::task::yield_now().await;

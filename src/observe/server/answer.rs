@@ -1,10 +1,17 @@
-//! The bytes of an answer: a page, its headers, and gzip for who asked for it. Pure.
+//! An answer: a page, its headers, and gzip for who asked for it. Pure.
 
 use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http::{Method, StatusCode};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER, VARY,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::http::HeaderValue;
+use hyper::{Response, StatusCode};
 
 use super::head::Fault;
 use crate::observe::pages::{Page, TEXT};
@@ -12,57 +19,61 @@ use crate::observe::pages::{Page, TEXT};
 /// Less than that fits a packet anyway.
 const GZIP_BYTES_MIN: usize = 1 << 10;
 
-/// A page as it goes over the wire.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Form {
-    pub is_head: bool,
-    pub is_gzip: bool,
-}
-
-impl Form {
-    pub fn asked(method: &Method, accept_encoding: &str) -> Form {
-        Form { is_head: *method == Method::HEAD, is_gzip: prefers_gzip(accept_encoding) }
-    }
-}
-
 /// What to do about a status.
-fn header(status: StatusCode) -> &'static str {
-    match status {
-        StatusCode::METHOD_NOT_ALLOWED => "allow: GET, HEAD\r\n",
-        StatusCode::UNAUTHORIZED => "www-authenticate: Basic realm=\"flowgauge\"\r\n",
-        StatusCode::SERVICE_UNAVAILABLE => "retry-after: 1\r\n",
-        _ => "",
-    }
+fn advice(status: StatusCode) -> Option<(HeaderName, &'static str)> {
+    Some(match status {
+        StatusCode::METHOD_NOT_ALLOWED => (ALLOW, "GET, HEAD"),
+        StatusCode::UNAUTHORIZED => (WWW_AUTHENTICATE, "Basic realm=\"flowgauge\""),
+        StatusCode::SERVICE_UNAVAILABLE => (RETRY_AFTER, "1"),
+        _ => return None,
+    })
 }
 
-/// The whole answer. No connection serves a second request.
-pub fn bytes(page: Page, form: Form) -> Vec<u8> {
+/// A page, for who accepts these encodings.
+pub fn page(page: Page, accept_encoding: &str) -> Response<Full<Bytes>> {
     let Page { status, content_type, body, .. } = page;
-    let packed = (form.is_gzip && body.len() >= GZIP_BYTES_MIN).then(|| gzip(body.as_bytes()));
-    let encoding = if packed.is_some() { "content-encoding: gzip\r\n" } else { "" };
-    let body = packed.unwrap_or_else(|| body.into_bytes());
-    let mut bytes = format!(
-        "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-type: {content_type}\r\n\
-         content-length: {}\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\n\
-         vary: accept, accept-encoding\r\n{encoding}{}\r\n",
-        body.len(),
-        header(status)
-    )
-    .into_bytes();
-    if !form.is_head {
-        bytes.extend_from_slice(&body);
+    let is_packed = body.len() >= GZIP_BYTES_MIN && prefers_gzip(accept_encoding);
+    let body = if is_packed { gzip(body.as_bytes()) } else { body.into_bytes() };
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (CONTENT_TYPE, content_type),
+        (CACHE_CONTROL, "no-store"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (VARY, "accept, accept-encoding"),
+    ]
+    .into_iter()
+    .chain(is_packed.then_some((CONTENT_ENCODING, "gzip")))
+    .chain(advice(status))
+    {
+        headers.insert(name, HeaderValue::from_static(value));
     }
-    bytes
+    response
 }
 
 /// A line of text as an answer.
-pub fn said(status: StatusCode, line: &str) -> Vec<u8> {
+pub fn said(status: StatusCode, line: &str) -> Response<Full<Bytes>> {
     let body = format!("{line}\n");
-    bytes(Page { status, content_type: TEXT, body, is_final: false }, Form::default())
+    page(Page { status, content_type: TEXT, body, is_final: false }, "")
+}
+
+/// The same as bytes, for who has not asked anything that hyper could have answered.
+pub fn unasked(status: StatusCode, line: &str) -> Vec<u8> {
+    let retry = match status {
+        StatusCode::SERVICE_UNAVAILABLE => "retry-after: 1\r\n",
+        _ => "",
+    };
+    format!(
+        "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-type: {TEXT}\r\ncontent-length: {}\r\n\
+         {retry}\r\n{line}\n",
+        line.len() + 1
+    )
+    .into_bytes()
 }
 
 pub fn fault(fault: Fault) -> Vec<u8> {
-    said(fault.status(), &fault.to_string())
+    unasked(fault.status(), &fault.to_string())
 }
 
 fn gzip(body: &[u8]) -> Vec<u8> {
@@ -101,6 +112,7 @@ mod tests {
     use std::io::Read;
 
     use flate2::read::GzDecoder;
+    use http_body_util::BodyExt;
 
     use super::*;
 
@@ -134,36 +146,29 @@ mod tests {
         }
     }
 
-    fn page(body: &str) -> Page {
+    fn text(body: &str) -> Page {
         Page { status: StatusCode::OK, content_type: TEXT, body: body.into(), is_final: false }
     }
 
-    fn parted(answer: &[u8]) -> (String, &[u8]) {
-        let end = memchr::memmem::find(answer, b"\r\n\r\n").unwrap();
-        (String::from_utf8(answer[..end].to_vec()).unwrap(), &answer[end + 4..])
+    fn body(response: Response<Full<Bytes>>) -> Bytes {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(response.into_body().collect()).unwrap().to_bytes()
     }
 
     #[test]
     fn a_large_body_is_packed_and_its_head_says_so() {
-        let body = "a line\n".repeat(1_000);
-        let packed = bytes(page(&body), Form { is_gzip: true, is_head: false });
-        let (head, packed) = parted(&packed);
-        assert!(head.contains("content-encoding: gzip"), "{head}");
-        assert!(head.contains(&format!("content-length: {}", packed.len())), "{head}");
+        let whole = "a line\n".repeat(1_000);
+        let packed = page(text(&whole), "gzip");
+        assert_eq!(packed.headers()[CONTENT_ENCODING], "gzip");
         let mut unpacked = String::new();
-        GzDecoder::new(packed).read_to_string(&mut unpacked).unwrap();
-        assert_eq!(unpacked, body);
-
-        let only_head = bytes(page(&body), Form { is_gzip: true, is_head: true });
-        let (of_head, nothing) = parted(&only_head);
-        assert_eq!((of_head, nothing.len()), (head, 0));
+        GzDecoder::new(&body(packed)[..]).read_to_string(&mut unpacked).unwrap();
+        assert_eq!(unpacked, whole);
     }
 
     #[test]
     fn a_small_body_is_not() {
-        let answer = bytes(page("alive\n"), Form { is_gzip: true, is_head: false });
-        let (head, body) = parted(&answer);
-        assert!(!head.contains("content-encoding"), "{head}");
-        assert_eq!(body, b"alive\n");
+        let answer = page(text("alive\n"), "gzip");
+        assert!(!answer.headers().contains_key(CONTENT_ENCODING));
+        assert_eq!(&body(answer)[..], b"alive\n");
     }
 }

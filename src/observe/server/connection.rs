@@ -1,12 +1,19 @@
 //! One connection: its handshake, its request, the answer, and a way of leaving that lets the answer
 //! arrive.
 
+use std::convert::Infallible;
+use std::future::{pending, poll_fn};
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION};
-use http::{Method, StatusCode};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -14,28 +21,27 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::answer::{self, Form};
+use super::answer;
 use super::counts::ConnectionEnd;
-use super::head::{self, Fault, HEAD_BYTES_MAX, RequestHead};
+use super::head::{self, Fault};
 use super::host::AllowedHosts;
 use super::places::{Evicted, Place};
+use super::progress::{Progress, TLS_HANDSHAKE, Watched};
 use super::protection::Protection;
 use super::users::Admission;
 use crate::observe::pages::Pages;
 
+const HEAD_BYTES_MAX: usize = 16 << 10;
+const HEADERS_MAX: usize = 64;
+
 /// From the connection to the end of the head, the handshake included.
 const HEAD_WAIT_MAX: Duration = Duration::from_secs(5);
-/// From the first byte of the head to its last: clients write it whole.
-const HEAD_TIME_MAX: Duration = Duration::from_secs(1);
-/// Longer than any scrape timeout one would set for a page of some kilobytes.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
 /// For a client to take the answer and close. Closing earlier may take from it what is on its way.
 const LEAVE_WAIT_MAX: Duration = Duration::from_secs(1);
 /// The same for one whose place is needed, and for one that is not told of the end before.
 const SHORT_WAIT_MAX: Duration = Duration::from_millis(100);
 /// What is read of a client that has been answered.
 const IGNORED_BYTES_MAX: usize = 64 << 10;
-const TLS_HANDSHAKE: u8 = 0x16;
 
 const BUSY: &str = "too many connections";
 const TOO_MANY_PASSWORDS: &str = "too many passwords wait to be checked";
@@ -54,7 +60,7 @@ pub struct Site {
 
 pub struct Connection {
     pub site: Arc<Site>,
-    pub place: Place,
+    pub place: Arc<Place>,
     pub evicted: Evicted,
     pub stopping: watch::Receiver<()>,
 }
@@ -102,52 +108,65 @@ impl Connection {
         shaken.map_err(|_| ConnectionEnd::BrokenOff)
     }
 
-    async fn converse<S>(&mut self, mut stream: S, until: Instant, is_tls: bool) -> ConnectionEnd
+    async fn converse<S>(&mut self, stream: S, until: Instant, is_tls: bool) -> ConnectionEnd
     where
-        S: AsyncRead + AsyncWrite + Unpin,
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let heard = tokio::select! {
-            biased;
-            heard = read_head(&mut stream, until) => heard,
-            _ = &mut self.evicted => {
-                let busy = answer::said(StatusCode::SERVICE_UNAVAILABLE, BUSY);
-                let told = async {
-                    stream.write_all(&busy).await?;
-                    stream.shutdown().await
-                };
-                if matches!(timeout(SHORT_WAIT_MAX, told).await, Ok(Ok(()))) {
-                    leave(&mut stream, SHORT_WAIT_MAX).await;
+        let progress = Arc::new(Progress::new(Arc::clone(&self.place)));
+        let stream = Watched::new(stream, Arc::clone(&progress));
+        let (site, asked) = (Arc::clone(&self.site), Arc::clone(&progress));
+        let service = service_fn(move |request| {
+            let (site, progress) = (Arc::clone(&site), Arc::clone(&asked));
+            let answering = async move {
+                progress.asked();
+                let Answer { response, end, is_final } = site.answer(&request).await;
+                progress.answered(end, is_final);
+                Ok::<_, Infallible>(response)
+            };
+            Box::pin(answering)
+        });
+        let mut talk = http1::Builder::new()
+            .max_buf_size(HEAD_BYTES_MAX)
+            .max_headers(HEADERS_MAX)
+            .keep_alive(false)
+            .serve_connection(TokioIo::new(stream), service);
+        let talked = {
+            let done = poll_fn(|context| talk.poll_without_shutdown(context));
+            tokio::select! {
+                biased;
+                done = done => Talked::Done(done),
+                () = progress.too_late(until) => Talked::Late,
+                _ = &mut self.evicted => Talked::Evicted,
+                () = stopped(&mut self.stopping, &progress) => return ConnectionEnd::BrokenOff,
+            }
+        };
+        let has_asked = progress.has_asked();
+        let mut stream = talk.into_parts().io.into_inner().stream;
+        match talked {
+            Talked::Done(Ok(())) if has_asked => {}
+            // What hyper could not read it has answered.
+            Talked::Done(Err(error)) if error.is_parse() => {
+                part(&mut stream, is_tls).await;
+                return ConnectionEnd::Answered;
+            }
+            Talked::Done(Err(_)) if progress.speaks_tls() => {
+                tell(&mut stream, &answer::fault(Fault::Tls), LEAVE_WAIT_MAX).await;
+                return ConnectionEnd::Answered;
+            }
+            Talked::Done(_) => return ConnectionEnd::BrokenOff,
+            Talked::Late => {
+                if !has_asked && progress.has_begun() {
+                    tell(&mut stream, &answer::fault(Fault::Late), LEAVE_WAIT_MAX).await;
+                }
+                return ConnectionEnd::TimedOut;
+            }
+            Talked::Evicted => {
+                if !has_asked {
+                    let busy = answer::unasked(StatusCode::SERVICE_UNAVAILABLE, BUSY);
+                    tell(&mut stream, &busy, SHORT_WAIT_MAX).await;
                 }
                 return ConnectionEnd::Evicted;
             }
-            _ = self.stopping.changed() => return ConnectionEnd::BrokenOff,
-        };
-        self.place.asked();
-        let answer = match heard {
-            Heard::Head(bytes) => match RequestHead::parse(&bytes) {
-                Ok(head) => self.site.answer(&head).await,
-                Err(fault) => Answer::plain(answer::fault(fault)),
-            },
-            Heard::Fault(fault) => Answer {
-                end: match fault {
-                    Fault::Late => ConnectionEnd::TimedOut,
-                    _ => ConnectionEnd::Answered,
-                },
-                ..Answer::plain(answer::fault(fault))
-            },
-            Heard::Nothing => return ConnectionEnd::TimedOut,
-            Heard::End => return ConnectionEnd::BrokenOff,
-        };
-        self.place.heard();
-        let written = tokio::select! {
-            biased;
-            written = timeout(ANSWER_TIME_MAX, write(&mut stream, &answer.bytes, &self.place)) => written,
-            _ = &mut self.evicted => return ConnectionEnd::Evicted,
-        };
-        match written {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return ConnectionEnd::BrokenOff,
-            Err(_) => return ConnectionEnd::TimedOut,
         }
         let is_taken = tokio::select! {
             biased;
@@ -156,75 +175,70 @@ impl Connection {
             _ = &mut self.evicted => true,
             _ = self.stopping.changed() => true,
         };
-        if !is_taken {
+        let Some((end, is_final)) = progress.answer().filter(|_| is_taken) else {
             return ConnectionEnd::BrokenOff;
-        }
-        if answer.is_final {
+        };
+        if is_final {
             self.site.scraped.send_modify(|count| *count += 1);
         }
-        answer.end
+        end
     }
 }
 
-enum Heard {
-    Head(Vec<u8>),
-    Fault(Fault),
-    Nothing,
-    /// The client closed.
-    End,
+/// How a request and its answer went.
+enum Talked {
+    Done(hyper::Result<()>),
+    Late,
+    Evicted,
 }
 
-async fn read_head<S: AsyncRead + Unpin>(stream: &mut S, mut until: Instant) -> Heard {
-    let (mut bytes, mut chunk) = (Vec::new(), [0; 1024]);
-    loop {
-        let length = match timeout_at(until, stream.read(&mut chunk)).await {
-            Err(_) if bytes.is_empty() => return Heard::Nothing,
-            Err(_) => return Heard::Fault(Fault::Late),
-            Ok(Ok(0) | Err(_)) => return Heard::End,
-            Ok(Ok(length)) => length,
-        };
-        if bytes.is_empty() {
-            until = until.min(Instant::now() + HEAD_TIME_MAX);
-            if chunk[0] == TLS_HANDSHAKE {
-                return Heard::Fault(Fault::Tls);
-            }
-        }
-        let searched = bytes.len();
-        bytes.extend_from_slice(&chunk[..length]);
-        match head::end(&bytes, searched) {
-            Some(end) if end <= HEAD_BYTES_MAX => {
-                bytes.truncate(end);
-                return Heard::Head(bytes);
-            }
-            None if bytes.len() <= HEAD_BYTES_MAX => {}
-            _ => return Heard::Fault(Fault::TooLarge),
-        }
+/// A server that stops waits for no request, and for the answer to one.
+async fn stopped(stopping: &mut watch::Receiver<()>, progress: &Progress) {
+    let _ = stopping.changed().await;
+    if progress.has_asked() {
+        pending::<()>().await;
+    }
+}
+
+/// What is said to who has not asked, in a short time.
+async fn tell<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, said: &[u8], wait_max: Duration) {
+    let told = async {
+        stream.write_all(said).await?;
+        stream.shutdown().await
+    };
+    if matches!(timeout(wait_max, told).await, Ok(Ok(()))) {
+        leave(stream, wait_max).await;
     }
 }
 
 struct Answer {
-    bytes: Vec<u8>,
+    response: Response<Full<Bytes>>,
     end: ConnectionEnd,
     /// The numbers of a run that is over, for who did not only ask how long they are.
     is_final: bool,
 }
 
 impl Answer {
-    fn plain(bytes: Vec<u8>) -> Answer {
-        Answer { bytes, end: ConnectionEnd::Answered, is_final: false }
+    fn said(status: StatusCode, line: &str) -> Answer {
+        let end = ConnectionEnd::Answered;
+        Answer { response: answer::said(status, line), end, is_final: false }
     }
 }
 
 impl Site {
-    async fn answer(&self, head: &RequestHead) -> Answer {
-        if !self.hosts.allow(head.host.as_deref()) {
-            return Answer::plain(answer::said(StatusCode::MISDIRECTED_REQUEST, NOT_THIS_HOST));
+    async fn answer(&self, request: &Request<Incoming>) -> Answer {
+        let host = match head::host_of(request) {
+            Ok(host) => host,
+            Err(fault) => return Answer::said(fault.status(), &fault.to_string()),
+        };
+        if !self.hosts.allow(host.as_deref()) {
+            return Answer::said(StatusCode::MISDIRECTED_REQUEST, NOT_THIS_HOST);
         }
         if let Some(users) = &self.protection.users {
-            let mut said = head.headers.get_all(AUTHORIZATION).iter();
+            let mut said = request.headers().get_all(AUTHORIZATION).iter();
             let one = said.next().filter(|_| said.next().is_none());
             let (status, line, end) = match users.admit(one.and_then(|it| it.to_str().ok())).await {
-                Admission::Admitted => return self.page(head),
+                Admission::Admitted => return self.page(request),
                 Admission::Refused => {
                     (StatusCode::UNAUTHORIZED, WHO_ARE_YOU, ConnectionEnd::Unauthorized)
                 }
@@ -232,34 +246,19 @@ impl Site {
                     (StatusCode::SERVICE_UNAVAILABLE, TOO_MANY_PASSWORDS, ConnectionEnd::Refused)
                 }
             };
-            return Answer { end, ..Answer::plain(answer::said(status, line)) };
+            return Answer { end, ..Answer::said(status, line) };
         }
-        self.page(head)
+        self.page(request)
     }
 
-    fn page(&self, head: &RequestHead) -> Answer {
-        let page = self.pages.answer(&head.method, &head.path, &head.list(ACCEPT));
-        let is_final = page.is_final && head.method == Method::GET;
-        let form = Form::asked(&head.method, &head.list(ACCEPT_ENCODING));
-        Answer { is_final, ..Answer::plain(answer::bytes(page, form)) }
+    fn page(&self, request: &Request<Incoming>) -> Answer {
+        let headers = request.headers();
+        let (accept, encoding) =
+            (head::list(headers, ACCEPT), head::list(headers, ACCEPT_ENCODING));
+        let page = self.pages.answer(request.method(), request.uri().path(), &accept);
+        let is_final = page.is_final && request.method() == Method::GET;
+        Answer { response: answer::page(page, &encoding), end: ConnectionEnd::Answered, is_final }
     }
-}
-
-async fn write<S: AsyncWrite + Unpin>(
-    stream: &mut S,
-    bytes: &[u8],
-    place: &Place,
-) -> std::io::Result<()> {
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let length = stream.write(rest).await?;
-        if length == 0 {
-            return Err(ErrorKind::WriteZero.into());
-        }
-        rest = &rest[length..];
-        place.heard();
-    }
-    stream.flush().await
 }
 
 /// Closes our side and waits for the client to close its own. Whether it took the answer, as far as that
