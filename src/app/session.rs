@@ -11,6 +11,7 @@ use super::ends::{Destination, Ends, output};
 use super::history::{History, PAST_MAX};
 use super::intent::intent;
 use super::keep_apart::{lone, lone_summary};
+use super::metrics_port::MetricsPort;
 use super::preflight::{check_streams, open_rejects};
 use super::stream::is_stream;
 use super::summary::Unwritten;
@@ -25,7 +26,7 @@ use crate::ledger::{Past, RunRow};
 use crate::observe::logging::EventLog;
 use crate::observe::progress::{EndNames, Progress};
 use crate::observe::standard_error::standard_error;
-use crate::observe::{Fanout, Metrics, Pages, Protection, REVISION, Server, Stats, bind, panics};
+use crate::observe::{Fanout, Metrics, Pages, REVISION, Stats, panics};
 use crate::outcome::Outcome;
 use crate::part::in_use;
 use crate::pipeline::{
@@ -64,7 +65,7 @@ pub struct RunSession {
     /// The runs of the pipeline before this one.
     past: Arc<Past>,
     history: History,
-    server: Option<Server>,
+    port: MetricsPort,
     ways_out: WaysOut,
     stop: Arc<Stop>,
 }
@@ -110,7 +111,7 @@ impl RunSession {
             summary: SummaryFile::Unknown,
             past,
             history: History::Off,
-            server: None,
+            port: MetricsPort::Closed,
             ways_out,
             stop: Arc::default(),
         }
@@ -234,17 +235,11 @@ impl RunSession {
 
     fn serve(&mut self, settings: &Settings) -> Result<()> {
         let Some(port) = settings.metrics.port else { return Ok(()) };
-        let protection = Protection::read(settings.metrics.web_config.as_deref())?;
-        let bound = bind(&settings.metrics.host, port, protection).map_err(|error| {
+        let pages = Arc::new(Pages::new(Arc::clone(&self.metrics)));
+        self.port = MetricsPort::open(settings, port, pages).map_err(|error| {
             // Two runs of one pipeline meet at the port first; what they compete for is the output.
             output(settings).and_then(|path| in_use(path, OUTPUT_FLAG)).unwrap_or(error)
         })?;
-        if let Some(doubt) = bound.doubt() {
-            tracing::warn!("{doubt}");
-        }
-        let server = bound.serve(Arc::new(Pages::new(Arc::clone(&self.metrics))))?;
-        tracing::info!("metrics on {}/metrics", server.url());
-        self.server = Some(server);
         Ok(())
     }
 
@@ -257,7 +252,7 @@ impl RunSession {
             is_refused,
             summary,
             mut history,
-            server,
+            mut port,
             stop,
             metrics,
             ways_out,
@@ -294,7 +289,7 @@ impl RunSession {
             outcome_before,
             is_file_apart,
         };
-        report.reports = ways_out.tell(end, settings, server.as_ref(), &stop);
+        report.reports = ways_out.tell(end, settings, &mut port, &stop);
         report.reports.extend(kept);
         history.told(&report.reports);
         let told = match summary {
@@ -311,9 +306,7 @@ impl RunSession {
             }
             SummaryFile::Hung => Ok(()),
         };
-        if let Some(server) = server {
-            server.stop();
-        }
+        port.close();
         match told {
             Ok(()) => report.exit(),
             Err(error) => {

@@ -8,10 +8,11 @@ use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use super::complain_of;
+use super::metrics_port::MetricsPort;
 use crate::config::{Linger, Settings};
 use crate::error::Error;
 use crate::export::{Exporter, RunEnd, left, routes, telling_allowance};
-use crate::observe::{Metrics, Server};
+use crate::observe::Metrics;
 use crate::outcome::Outcome;
 use crate::pipeline::Stop;
 use crate::report::RouteReport;
@@ -43,7 +44,7 @@ impl WaysOut {
         self,
         end: RunEnd,
         settings: &Settings,
-        server: Option<&Server>,
+        port: &mut MetricsPort,
         stop: &Stop,
     ) -> Vec<RouteReport> {
         let outcome = end.report.outcome;
@@ -53,7 +54,7 @@ impl WaysOut {
         // Of a run that another one kept from its work that one has the numbers.
         let linger = settings.metrics.linger.filter(|_| outcome != Outcome::Locked);
         if let Some(linger) = linger {
-            let scraped = wait_for_scrapes(linger, settings, server, stop);
+            let scraped = wait_for_scrapes(linger, settings, port, stop);
             say_missing(&scraped, settings);
             reports.push(scraped);
         }
@@ -66,21 +67,23 @@ impl WaysOut {
 fn wait_for_scrapes(
     linger: Linger,
     settings: &Settings,
-    server: Option<&Server>,
+    port: &mut MetricsPort,
     stop: &Stop,
 ) -> RouteReport {
+    let signal_count = stop.signal_count();
+    let time = left(linger.time_max, stop.since_signal(), settings.drain_timeout);
+    let deadline = Instant::now() + time;
+    let server = port.server(time, || stop.signal_count() > signal_count);
     let aim = server.map_or(String::new(), |server| server.url().to_string());
     let report = |reason: Option<String>| RouteReport { route: "scrape", aim: aim.clone(), reason };
     let Some(server) = server else {
-        return report(Some("the port could not be opened".to_string()));
+        return report(Some("the port was not open".to_string()));
     };
     let mut scrapes = server.final_scrapes();
-    let (wanted, signal_count) = (linger.scrapes, stop.signal_count());
+    let wanted = linger.scrapes;
     if *scrapes.borrow() >= wanted {
         return report(None);
     }
-    let time = left(linger.time_max, stop.since_signal(), settings.drain_timeout);
-    let deadline = Instant::now() + time;
     tracing::info!("the last numbers are served until they are scraped, at most {time:.0?}");
     let runtime = match Builder::new_current_thread().enable_time().build() {
         Ok(runtime) => runtime,

@@ -151,7 +151,7 @@ fn columns_of_files() -> Vec<DataSet> {
             "--key id --csv-headers repair",
             "id,Straße,日本,a b,a b,,`q`\n1,2,3,4,5,6,7\n",
         ),
-        csv("only a header", "--key id", "id,a\n"),
+        csv("only a header", "--key id --allow-empty", "id,a\n"),
         csv("no header", "--csv-no-header --mode insert", "1,x,2024-01-01\n2,y,2024-01-02\n"),
         csv("fewer fields than columns", "--csv-ragged pad --key id", "id,a,b\n1,5\n2,6,7.5\n"),
         csv("letters of one case", "--key id", "id,k\n1,a\n2,A\n3,ä\n"),

@@ -458,6 +458,36 @@ fn the_last_numbers_stay_until_they_were_scraped_as_often_as_wanted() {
     run.finish().assert_code(0);
 }
 
+/// Whoever is still to be scraped is not in the way of the next run, which has the port when it is free.
+#[test]
+fn the_next_run_begins_while_the_last_numbers_wait() {
+    let workdir = workdir!();
+    let port = free_port().to_string();
+    let address = format!("127.0.0.1:{port}");
+    let serving = |id, count| {
+        let command = orders_as(id, &workdir, count, 0).args(["--metrics-port", &port]);
+        command.args(["--metrics-until-scraped", "--metrics-linger", "1h", "--require-report"])
+    };
+    let mut first = serving("orders", 3).spawn();
+    first.wait_for_line("the last numbers are served until they are scraped");
+    let kept = format!("port {port} is kept by a run of this pipeline that is over");
+    // It does not wait for the port where nobody is to be waited for.
+    let between = orders(&workdir, 4, 0).args(["--metrics-port", &port]).run();
+    between.assert_code(0);
+    between.assert_stderr_has(&kept);
+    let other = serving("other", 4).run();
+    other.assert_code(2);
+    other.assert_stderr_has("is in use by another process");
+    let mut second = serving("orders", 5).spawn();
+    second.wait_for_line(&kept);
+    second.wait_for_line("  read 5 = inserted 5");
+    assert_eq!(told_on(&Scrape::of(&address).text), told("complete", 3, 0));
+    first.finish().assert_code(0);
+    second.wait_for_line("the last numbers are served until they are scraped");
+    assert_eq!(told_on(&Scrape::of(&address).text), told("complete", 5, 0));
+    second.finish().assert_code(0);
+}
+
 #[test]
 fn a_scraper_that_never_comes_is_a_missing_report() {
     let workdir = workdir!();

@@ -95,6 +95,7 @@ impl Indices {
     /// what is to stand before their fields.
     #[track_caller]
     pub fn lines(&self, workdir: &Workdir, index: &str, args: &str) -> Vec<String> {
+        workdir.put_away("out.jsonl");
         let program = self.read_by(workdir, index).args(["--output-file", "out.jsonl"]);
         let none = if args.contains("--es-meta") { "" } else { " --es-meta none" };
         let args = format!("{args}{none}");

@@ -1,13 +1,7 @@
 //! What a run would meet at its start if it began now: a port or a lock that somebody has. What another
 //! run of the same pipeline has will be free when that ends, so it is a warning.
 
-use std::io::{Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
-use std::time::Duration;
-
-use serde_json::Value;
-
-use crate::app::{self, Fitted};
+use crate::app::{self, Fitted, Holder};
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::export::Textfile;
@@ -16,10 +10,6 @@ use crate::part::in_use;
 use crate::rejects::{FLAG as REJECTS_FLAG, RejectPath};
 use crate::sink::file::FLAG as OUTPUT_FLAG;
 use crate::sink::mysql::Guard;
-
-/// Somebody on this machine answers at once, or is not one of ours.
-const ANSWER_MAX: Duration = Duration::from_secs(1);
-const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 
 /// Warnings about what is taken for the moment. An error where it would be for the next run, too.
 pub fn of_files_and_ports(settings: &Settings) -> Result<Vec<String>> {
@@ -34,10 +24,12 @@ pub fn of_files_and_ports(settings: &Settings) -> Result<Vec<String>> {
         let protection = Protection::read(settings.metrics.web_config.as_deref())?;
         match bind(host, port, protection) {
             Ok(bound) => warnings.extend(bound.doubt()),
-            Err(error) if is_served_by(host, port, &settings.pipeline_id) => {
-                warnings.push(for_the_moment(&error));
-            }
-            Err(error) => return Err(error),
+            Err(error) => match app::holder(host, port, &settings.pipeline_id) {
+                Holder::Running => warnings.push(for_the_moment(&error)),
+                // A run begins nevertheless.
+                Holder::Ended => {}
+                Holder::Other => return Err(error),
+            },
         }
     }
     if let Some(path) = &settings.export.textfile
@@ -60,23 +52,4 @@ fn for_the_moment(error: &Error) -> String {
 
 fn code_of(error: &Error) -> u8 {
     crate::outcome::Outcome::from(error.kind).exit_code()
-}
-
-/// Whether a run of this pipeline answers there.
-fn is_served_by(host: &str, port: u16, pipeline_id: &str) -> bool {
-    let info = info(host, port).unwrap_or_default();
-    info.get("pipeline_id").and_then(Value::as_str) == Some(pipeline_id)
-}
-
-fn info(host: &str, port: u16) -> Option<Value> {
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let address = (bare, port).to_socket_addrs().ok()?.next()?;
-    let mut stream = TcpStream::connect_timeout(&address, ANSWER_MAX).ok()?;
-    stream.set_read_timeout(Some(ANSWER_MAX)).ok()?;
-    stream.set_write_timeout(Some(ANSWER_MAX)).ok()?;
-    stream.write_all(b"GET /info HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer).ok()?;
-    let (_, body) = answer.split_once("\r\n\r\n")?;
-    serde_json::from_str(body).ok()
 }
