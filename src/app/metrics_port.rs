@@ -89,7 +89,7 @@ fn serve(settings: &Settings, port: u16, pages: &Arc<Pages>) -> Result<Server> {
     let protection = Protection::read(metrics.web_config.as_deref())?;
     let bound = bind(&metrics.host, port, protection)?;
     let doubt = bound.doubt();
-    let server = bound.serve(Arc::clone(pages))?;
+    let server = bound.serve(Arc::clone(pages) as _)?;
     if let Some(doubt) = doubt {
         tracing::warn!("{doubt}");
     }
