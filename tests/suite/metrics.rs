@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::support::exposition::Scrape;
 use crate::support::program::Running;
 use crate::support::sockets::{has_ipv6, listening_ports};
-use crate::support::{Flowgauge, Workdir, assert_same_text, http, workdir};
+use crate::support::{Flowgauge, Workdir, assert_same_text, eventually, http, workdir};
 
 /// Seven records in three batches of at most three; the fifth is short of a field.
 const ORDERS: &str = "id,name\n1,a\n2,b\n3,c\n4,d\n5\n6,f\n7,g\n";
@@ -419,4 +419,35 @@ fn a_run_that_is_refused_shows_its_error_until_its_end() {
     assert_eq!(scrape.value("pipeline_published", &[]), 0.0);
     assert_eq!(info(&address)["outcome"], "data");
     run.finish().assert_code(3);
+}
+
+/// A run of an hour says for an hour how the one before it went.
+#[test]
+fn until_its_end_a_run_shows_the_one_that_ended_before() {
+    let workdir = workdir!();
+    workdir.write("in.jsonl", "{\"n\":1}\n{\"n\":2}\n");
+    let before = ["--jsonl-file", "in.jsonl", "--output-file", "out.jsonl"];
+    workdir.flowgauge().args(before).run().assert_code(0);
+    let refused = ["--jsonl-file", "gone.jsonl", "--output-file", "out.jsonl"];
+    workdir.flowgauge().args(refused).run().assert_code(2);
+    let mut run = from_stdin(&workdir).spawn();
+    let address = run.metrics_address();
+    let shown =
+        |name: &str, outcome: &str| Scrape::of(&address).find(name, &[("outcome", outcome)]);
+    // Once its ledger is open.
+    eventually("the runs before", || shown("pipeline_runs_total", "complete"));
+    let scrape = Scrape::of(&address);
+    let value = |name: &str| scrape.value(name, &[]);
+    assert_eq!(shown("pipeline_runs_total", "complete"), Some(1.0));
+    assert_eq!(shown("pipeline_runs_total", "usage"), Some(1.0));
+    assert_eq!(shown("pipeline_runs_total", "lost"), Some(0.0));
+    assert_eq!(shown("pipeline_last_run_outcome", "usage"), Some(1.0));
+    assert_eq!(shown("pipeline_last_run_outcome", "complete"), Some(0.0));
+    let times = ["first_run", "last_success", "last_completion", "start"];
+    let times = times.map(|name| value(&format!("pipeline_{name}_timestamp_seconds")));
+    assert!(times.is_sorted(), "{times:?}");
+    assert_eq!(value("pipeline_records_read_total"), 0.0);
+    run.close_stdin();
+    let ended = run.finish();
+    ended.assert_code(3);
 }

@@ -116,8 +116,10 @@ impl Case {
         }
         let before = fs::metadata(&precious).unwrap();
         let out = if self.is_to_stdout { "-" } else { "out" };
-        let mut args =
-            format!("--csv-file in.csv --output-file {out} --max-errors 100% {}", self.args);
+        let mut args = format!(
+            "--csv-file in.csv --output-file {out} --max-errors 100% --allow-empty {}",
+            self.args
+        );
         args += if self.is_csv { " --output-format csv" } else { " --output-format jsonl" };
         args += if self.has_rejects { " --rejects bad" } else { "" };
         args += if self.has_summary { " --summary-json summary.json" } else { "" };

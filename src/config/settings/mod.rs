@@ -198,7 +198,10 @@ impl OptionReader<'_> {
         let state_dir = self.text("state-dir").map(PathBuf::from).or(state_dir);
         let ledger = self.ledger(state_dir.as_deref());
         if max_shrink.is_some() && ledger.is_off {
-            self.wrong("max-shrink", "it compares with the last complete run; leave out --no-ledger");
+            self.wrong(
+                "max-shrink",
+                "it compares with the last complete run; leave out --no-ledger",
+            );
         }
         if self.text("rejects").is_some_and(|file| file == "-") {
             self.wrong("rejects", "rejected records go to a file; name one");
