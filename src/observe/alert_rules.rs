@@ -23,6 +23,7 @@ pub const RULE_TIMES: &[RuleTime] = &[
     time("longest-run", 6 * HOUR, "Time that no run should take"),
     time("full-for", 10 * MINUTE, "Time that the memory for records may stay full"),
     time("retrying-over", 5 * MINUTE, "Time over which the share of waiting for retries is taken"),
+    time("exporter-away", 10 * MINUTE, "Time that the exporter or its ledger may be away"),
     time("slow-batch", 5, "Time that 95 % of the batches should be written in"),
     time("slow-for", 5 * MINUTE, "Time that batches may be slower than that"),
 ];

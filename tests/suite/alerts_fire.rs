@@ -1,8 +1,10 @@
 //! The alert rules in a real Prometheus, from real runs: they fire, and go out after a good run.
 
+use rustix::process::Signal;
+
 use crate::support::program::Running;
 use crate::support::prometheus::Prometheus;
-use crate::support::{Flowgauge, Workdir, needs, workdir};
+use crate::support::{Flowgauge, LedgerFile, Workdir, eventually, needs, workdir};
 
 /// Of seven records the fifth is short of a field.
 const ORDERS: &str = "id,name\n1,a\n2,b\n3,c\n4,d\n5\n6,f\n7,g\n";
@@ -32,6 +34,9 @@ fn scrape(workdir: &Workdir, addresses: &[&str]) {
 fn firing(alert: &str, pipeline_id: &str) -> String {
     format!("ALERTS{{alertname=\"{alert}\", alertstate=\"firing\", pipeline_id=\"{pipeline_id}\"}}")
 }
+
+/// What is said of the exporter is said of no pipeline.
+const OF_NONE: &str = "";
 
 #[track_caller]
 fn wait_until_it_fires(prometheus: &mut Prometheus, alert: &str, pipeline_id: &str) {
@@ -98,4 +103,67 @@ scrape_configs:
     }
     good.finish().assert_code(0);
     slow.finish().assert_code(0);
+}
+
+/// Of runs that nobody scraped, and of the exporter itself.
+#[test]
+fn alerts_fire_from_the_exporter_and_go_out_after_good_runs() {
+    let binary = needs!("prometheus");
+    let workdir = workdir!();
+    let rules = ["metrics", "rules", "--exporter-away", "1s", "--told-for", "20s"];
+    let rules = workdir.flowgauge().args(rules).run();
+    rules.assert_code(0);
+    workdir.write("rules.yml", &rules.stdout);
+    workdir.write("orders.csv", ORDERS);
+    let fails = || {
+        orders(&workdir, "2s").run().assert_code(3);
+    };
+    fails();
+    let exporter = ["exporter", "--port", "0", "--poll", "200ms"];
+    let mut exporter = workdir.flowgauge().args(exporter).spawn();
+    let address = exporter.metrics_address();
+    let config = format!(
+        "\
+global: {{scrape_interval: 1s, evaluation_interval: 1s}}
+rule_files: [rules.yml]
+scrape_configs:
+  - job_name: flowgauge-exporter
+    static_configs: [{{targets: ['{address}']}}]
+"
+    );
+    let mut prometheus = Prometheus::start(&binary, &workdir, &config);
+    wait_until_it_fires(&mut prometheus, "FlowgaugeRunFailed", "orders");
+    wait_until_it_fires(&mut prometheus, "FlowgaugeNoSuccess", "orders");
+    // What was counted before the first scrape is no increase.
+    fails();
+    wait_until_it_fires(&mut prometheus, "FlowgaugeRunsFailing", "orders");
+
+    let killed = ["--csv-file", "-", "--pipeline-id", "orders", "--output-file", "waiting.jsonl"];
+    let killed = workdir.flowgauge().args(killed).keep_stdin_open().spawn();
+    let ledger = LedgerFile::of(&workdir);
+    eventually("the row of the run", || {
+        let open = "SELECT count(*) FROM runs WHERE outcome IS NULL";
+        let open = ledger.open().query_row(open, [], |row| row.get(0));
+        (open.unwrap_or(0) == 1).then_some(())
+    });
+    killed.signal(Signal::KILL);
+    killed.finish();
+    // It would be taken for lost in a minute.
+    ledger.execute("UPDATE runs SET heartbeat_at = heartbeat_at - 100 WHERE outcome IS NULL", []);
+    wait_until_it_fires(&mut prometheus, "FlowgaugeRunLost", "orders");
+
+    workdir.write("orders.csv", ORDERS.replace("5\n", "5,e\n"));
+    orders(&workdir, "1h").run().assert_code(0);
+    for alert in ["FlowgaugeRunFailed", "FlowgaugeNoSuccess", "FlowgaugeRunLost"] {
+        wait_until_it_is_out(&mut prometheus, alert, "orders");
+    }
+
+    let (there, away) = (workdir.path("state"), workdir.path("away"));
+    std::fs::rename(&there, &away).unwrap();
+    wait_until_it_fires(&mut prometheus, "FlowgaugeLedgerMissing", OF_NONE);
+    std::fs::rename(&away, &there).unwrap();
+    wait_until_it_is_out(&mut prometheus, "FlowgaugeLedgerMissing", OF_NONE);
+    exporter.signal(Signal::TERM);
+    exporter.finish().assert_code(0);
+    wait_until_it_fires(&mut prometheus, "FlowgaugeExporterDown", OF_NONE);
 }

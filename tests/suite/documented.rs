@@ -23,6 +23,7 @@ const OF_COMMANDS: &[&str] = &[
     "stuck-after",
     "longest-run",
     "full-for",
+    "exporter-away",
     "retrying-over",
     "slow-batch",
     "slow-for",

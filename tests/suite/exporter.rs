@@ -1,14 +1,13 @@
 //! The exporter: what is over, for Prometheus, from a ledger that it only reads.
 
 use std::fs;
-use std::io::Write;
-use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::exposition::Scrape;
 use crate::support::program::Running;
+use crate::support::prometheus::Promtool;
 use crate::support::{LedgerFile, Workdir, eventually, http, needs, workdir};
 
 const ARGS: &str = "--csv-file in.csv --output-file out.jsonl --summary-json summary.json";
@@ -163,22 +162,14 @@ fn it_goes_on_when_the_ledger_is_missing_locked_replaced_or_no_ledger() {
     finished.assert_stderr_has("the ledger is read again");
 }
 
-/// A real Prometheus reads it.
 #[test]
 fn promtool_finds_nothing_to_say() {
-    let promtool = needs!("promtool");
+    needs!("prometheus");
     let workdir = workdir!();
     workdir.write("in.csv", "a\n1\n");
     run(&workdir, "--pipeline-id \"quoted\\name\" --expect-every 1d", 0);
     let (_running, address) = exporter(&workdir, "--label-run-id");
     let text = http::get(&address, "/metrics").unwrap();
-    let mut checked = Command::new(promtool)
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    checked.stdin.take().unwrap().write_all(&text.body).unwrap();
-    let checked = checked.wait_with_output().unwrap();
-    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    let verdict = Promtool::new().check_metrics(text.text());
+    assert!(verdict.is_ok(), "{verdict:?}");
 }

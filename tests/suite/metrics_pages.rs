@@ -49,7 +49,7 @@ fn a_scrape_configuration_is_one() {
     workdir.write("flowgauge-rules.yml", printed("rules"));
     let file = workdir.write("prometheus.yml", config);
     let said = Promtool::new().check_config(&file).unwrap();
-    assert!(said.contains("13 rules found"), "{said}");
+    assert!(said.contains("18 rules found"), "{said}");
 }
 
 #[test]
