@@ -306,6 +306,8 @@ pub mod tests {
                 "sql_",
                 "schema_operations",
                 "last_",
+                "first_run",
+                "runs_total",
                 "published",
                 "expected",
                 "progress",

@@ -35,6 +35,9 @@ impl Flowgauge {
         command.current_dir(workdir.root()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", workdir.root());
+        // Where tests/run --coverage counts what runs.
+        let profiles = std::env::var_os("LLVM_PROFILE_FILE");
+        command.envs(profiles.map(|file| ("LLVM_PROFILE_FILE", file)));
         command.env("FLOWGAUGE_STATE_DIR", workdir.path("state"));
         Flowgauge {
             command,
