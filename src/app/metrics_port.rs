@@ -16,7 +16,7 @@ use crate::observe::{Pages, Protection, Server, bind};
 
 /// Somebody on this machine answers at once, or is not one of ours.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
-const ANSWER_BYTES_MAX: u64 = 64 * 1024;
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 const TRY_EVERY: Duration = Duration::from_millis(100);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -145,11 +145,21 @@ fn info(host: &str, port: u16) -> Option<Value> {
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let address = (bare, port).to_socket_addrs().ok()?.next()?;
     let mut stream = TcpStream::connect_timeout(&address, ANSWER_MAX).ok()?;
-    stream.set_read_timeout(Some(ANSWER_MAX)).ok()?;
     stream.set_write_timeout(Some(ANSWER_MAX)).ok()?;
     stream.write_all(b"GET /info HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer).ok()?;
+    let give_up = Instant::now() + ANSWER_MAX;
+    let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
+    loop {
+        // Whoever answers byte by byte has as long as everybody else.
+        let left = give_up.checked_duration_since(Instant::now())?;
+        stream.set_read_timeout(Some(left.max(Duration::from_millis(1)))).ok()?;
+        match stream.read(&mut piece).ok()? {
+            0 => break,
+            length if answer.len() < ANSWER_BYTES_MAX => answer.extend(&piece[..length]),
+            _ => return None,
+        }
+    }
+    let answer = String::from_utf8(answer).ok()?;
     let (_, body) = answer.split_once("\r\n\r\n")?;
     serde_json::from_str(body).ok()
 }

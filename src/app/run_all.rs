@@ -44,16 +44,18 @@ pub fn keep_pipelines_apart(pipelines: &Pipelines) -> Result<()> {
         ))
         .help("run each of them by itself, or name files"));
     }
-    let mut taken: Vec<(&str, PathBuf)> = Vec::new();
+    let mut taken: Vec<(&str, &str, PathBuf)> = Vec::new();
     for settings in understood(pipelines) {
         let name = settings.pipeline_id.as_str();
-        // They may well share their history.
-        let files = written(settings).into_iter().filter(|file| file.flag != LEDGER_FLAG);
-        let files = files.filter(|file| !is_stream(file.path));
+        let files = written(settings).into_iter().filter(|file| !is_stream(file.path));
         let files: Vec<_> = files.collect();
         for file in &files {
-            let Some((other, _)) = taken.iter().find(|(_, path)| is_same_place(path, file.path))
-            else {
+            // They may well share their history, but it is nothing else.
+            let is_history = |flag: &str| flag == LEDGER_FLAG && file.flag == LEDGER_FLAG;
+            let is_taken = |(_, flag, path): &&(&str, &str, PathBuf)| {
+                !is_history(flag) && is_same_place(path, file.path)
+            };
+            let Some((other, ..)) = taken.iter().find(is_taken) else {
                 continue;
             };
             let shown = file.path.display();
@@ -62,7 +64,7 @@ pub fn keep_pipelines_apart(pipelines: &Pipelines) -> Result<()> {
             ))
             .help(format!("put {{pipeline}} into the name of --{}", file.flag)));
         }
-        taken.extend(files.into_iter().map(|file| (name, file.path.to_path_buf())));
+        taken.extend(files.into_iter().map(|file| (name, file.flag, file.path.to_path_buf())));
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ use crate::pipeline::{
 };
 use crate::record::{Counts, ErrorType, Rejected};
 use crate::rejects::RejectFile;
-use crate::report::{OutputKind, Report, Restore, text};
+use crate::report::{LEDGER_ROUTE, OutputKind, Report, Restore, text};
 use crate::secret::by_name;
 use crate::signals;
 use crate::sink::MarkPolicy;
@@ -46,6 +46,10 @@ const MARK: MarkPolicy = MarkPolicy { bytes: 64 * 1024 * 1024, age: Duration::fr
 
 /// Rejected records that are logged; all of them are kept.
 const LOGGED_REJECTED_MAX: u64 = 10;
+
+/// What a ledger that others write may take to be open, which `--max-shrink` waits for, and signals are heard.
+const LEDGER_MAX: Duration = Duration::from_secs(6);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Lines are written in much less, or not soon.
 const COUNT_WAIT_MAX: Duration = Duration::from_millis(100);
@@ -169,6 +173,8 @@ impl RunSession {
             let (source, sink) = (settings.source.kind().0, settings.sink.kind().0);
             Progress::start(Arc::clone(&self.stats), show_bar(settings), EndNames { source, sink })
         });
+        // Before anything is taken that would have to be given back.
+        let minimum = self.minimum(settings)?;
         let opening = open(settings, &self.observer);
         let opened = runtime.block_on(async {
             tokio::select! {
@@ -181,7 +187,6 @@ impl RunSession {
             return Ok(Ending { outcome, ..Ending::default() });
         };
         self.ways_out.begin();
-        let minimum = self.minimum(settings)?;
         self.restore = backup::restore(settings, &*ends.source);
         let table = ends.table.as_deref();
         tracing::info!(
@@ -222,7 +227,13 @@ impl RunSession {
     /// With what the last complete run had, where this one is compared with it.
     fn minimum(&self, settings: &Settings) -> Result<Minimum> {
         let Some(percent) = settings.max_shrink else { return Ok(settings.minimum) };
-        let past = self.past.wait(PAST_MAX).ok_or_else(|| {
+        let give_up = Instant::now() + LEDGER_MAX;
+        while self.past.wait(LOOK_EVERY).is_none()
+            && !self.past.is_settled()
+            && Instant::now() < give_up
+            && !self.stop.is_stopping()
+        {}
+        let past = self.past.get().ok_or_else(|| {
             let message =
                 "--max-shrink compares with the last complete run, and the ledger cannot be read";
             Error::new(Kind::LocalIo, ErrorType::Disk, message)
@@ -291,7 +302,9 @@ impl RunSession {
         };
         report.reports = ways_out.tell(end, settings, &mut port, &stop);
         report.reports.extend(kept);
-        history.told(&report.reports);
+        if report.reports.iter().any(|report| report.route == LEDGER_ROUTE && report.is_ok()) {
+            history.told(&report.reports);
+        }
         let told = match summary {
             // Whoever hangs may still write what it was given, so nobody else writes there.
             SummaryFile::Writable => match data_told {

@@ -15,6 +15,7 @@ use crate::record::ErrorType;
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// Of one request. Two of them fit into what all have together.
 pub const REQUEST_MAX: Duration = Duration::from_secs(5);
+const REFUSAL_MAX: Duration = Duration::from_millis(500);
 /// As much as is read of why something is refused, and as much of it as is shown.
 const REFUSAL_BYTES_MAX: usize = 4 << 10;
 const SHOWN_CHARS_MAX: usize = 200;
@@ -59,7 +60,10 @@ impl HttpClient {
             let mut response: Response = builder.body(body.clone()).send().await?;
             let refusal = match response.status().is_success() {
                 true => Vec::new(),
-                false => refusal(&mut response).await,
+                // The status is what counts; what else is said may never end.
+                false => tokio::time::timeout(REFUSAL_MAX, refusal(&mut response))
+                    .await
+                    .unwrap_or_default(),
             };
             Ok::<_, reqwest::Error>((response, refusal))
         });

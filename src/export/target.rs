@@ -53,7 +53,13 @@ impl Target {
         // An address that nobody can guess is a secret, too.
         let path = target.url.path().trim_end_matches('/').to_string();
         let query = target.url.query().unwrap_or_default().to_string();
-        [path, query].iter().for_each(|part| target.hide_uncommon(part));
+        let values: Vec<String> =
+            target.url.query_pairs().map(|(_, value)| value.into_owned()).collect();
+        // Words that every such address has are not hidden in what its server says.
+        let long = |part: &String| part.len() >= MASKED_SEGMENT_MIN;
+        let segments = path.split('/').map(decoded).filter(long);
+        let parts: Vec<String> = segments.chain(values).chain([path.clone(), query]).collect();
+        parts.iter().for_each(|part| target.hide_uncommon(part));
         if !user.is_empty() || password.is_some() {
             target.log_in(&user, &Secret::new(password.unwrap_or_default()))?;
         }
@@ -112,6 +118,7 @@ impl Target {
             .map_err(|_| format!("the value of '{name}' holds characters that cannot be sent"))?;
         sent.set_sensitive(true);
         self.hide_uncommon(value.trim());
+        value.split_whitespace().for_each(|word| self.hide_uncommon(word));
         self.headers.insert(name, sent);
         Ok(())
     }
@@ -166,6 +173,8 @@ impl Target {
 
 /// A shorter one is part of ordinary words.
 const MASKED_BYTES_MIN: usize = 4;
+/// Of a path, `prometheus` and `metrics` are no secrets.
+const MASKED_SEGMENT_MIN: usize = 12;
 
 /// They say what a request is, and what one that contradicts its body is taken for nobody knows.
 const RESERVED_HEADERS: [&str; 7] = [

@@ -1,8 +1,8 @@
 //! A file for the textfile collector of node_exporter. It is replaced as a whole, so whoever reads it
 //! finds one moment of the run.
 
-use std::fs::File;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -87,10 +87,18 @@ impl Route for Textfile {
 
 /// Nothing is replaced but numbers of runs: whoever names a wrong file is not to lose it.
 fn is_ours(path: &Path) -> bool {
-    let Ok(mut file) = File::open(path) else { return true };
+    // A pipe would be waited for.
+    if fs::symlink_metadata(path).is_ok() && !fs::metadata(path).is_ok_and(|found| found.is_file())
+    {
+        return false;
+    }
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(cause) => return cause.kind() == io::ErrorKind::NotFound,
+    };
     let mut start = Vec::new();
     let read = (&mut file).take(BEGINNING.len() as u64).read_to_end(&mut start);
-    read.is_err() || start.is_empty() || start == BEGINNING
+    read.is_ok() && (start.is_empty() || start == BEGINNING)
 }
 
 fn replace(path: &Path, text: &str) -> Result<()> {

@@ -13,7 +13,7 @@ use super::schema::APPLICATION_ID;
 use super::{FILE_NAME, now};
 
 /// Files that SQLite keeps beside the ledger, which mean nothing without it.
-const BESIDE: [&str; 2] = ["-wal", "-shm"];
+pub const BESIDE: [&str; 2] = ["-wal", "-shm"];
 
 /// The file with something behind its name.
 pub fn with_end(path: &Path, end: &str) -> PathBuf {

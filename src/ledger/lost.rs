@@ -7,7 +7,7 @@ use procfs::process::Process;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::missing::Missing;
-use super::opening::open;
+use super::opening::{is_ledger, open};
 use super::{now, totals};
 
 /// The outcome of such a run.
@@ -95,7 +95,7 @@ pub fn mark(connection: &Connection, now: f64) -> rusqlite::Result<usize> {
 
 /// The same in a ledger that is there, for who looks into it.
 pub fn write_lost(path: &Path) -> Result<usize, Missing> {
-    if !path.exists() {
+    if !is_ledger(path) {
         return Ok(0);
     }
     let mut connection = open(path)?;

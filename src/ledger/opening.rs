@@ -41,16 +41,27 @@ const NETWORK: [u32; 11] = [
     0x7375_7245,
 ];
 
+/// Where a link leads, as SQLite keeps its files beside that. It also takes a name that begins with `file:` for
+/// more than a name.
+pub fn real(path: &Path) -> PathBuf {
+    let real = fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+    real.unwrap_or_else(|_| path.to_path_buf())
+}
+
 /// A damaged ledger is put aside and a new one begun. What else is there under the name stays as it is.
 pub fn open(path: &Path) -> Result<Connection, Missing> {
-    // SQLite takes a name that begins with `file:` for more than a name.
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let path = real(path);
     let first = opened(&path);
     let opened = match &first {
         Err(missing) if make_room(&path, missing)? => opened(&path),
         _ => first,
     };
     opened.map_err(|missing| missing.of(&path))
+}
+
+/// Whether there is one already, for who only looks: a look makes none.
+pub fn is_ledger(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() > 1)
 }
 
 fn opened(path: &Path) -> Result<Connection, Missing> {
@@ -78,7 +89,9 @@ fn opened(path: &Path) -> Result<Connection, Missing> {
 fn prepare_file(path: &Path) -> Result<(), Missing> {
     let could_not = |cause: io::Error| Missing::because(format!("it cannot be made: {cause}"));
     match fs::metadata(path) {
-        Ok(found) if found.is_file() => return Ok(()),
+        // SQLite takes one byte for nothing.
+        Ok(found) if found.is_file() && found.len() != 1 => return Ok(()),
+        Ok(found) if found.is_file() => return Err(Missing::because("it is no SQLite file")),
         Ok(_) => return Err(Missing::because("it is not a regular file")),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
         Err(cause) => return Err(could_not(cause)),

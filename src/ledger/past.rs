@@ -26,6 +26,11 @@ impl Past {
         self.get()
     }
 
+    /// Known, or never to be.
+    pub fn is_settled(&self) -> bool {
+        *self.is_settled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub fn tell(&self, history: PipelineHistory) {
         self.known.get_or_init(|| history);
         self.settle();

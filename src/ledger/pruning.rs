@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::missing::Missing;
-use super::opening::open;
+use super::opening::{is_ledger, open};
 use super::{lost, now};
 
 /// Beyond it the oldest go, however young they are: a run each minute for two months.
@@ -21,7 +21,8 @@ DELETE FROM runs WHERE run_id IN (
     SELECT run_id FROM runs AS old
     WHERE started_at < ?1 AND outcome IS NOT NULL AND (?3 IS NULL OR pipeline_id = ?3)
       AND EXISTS (SELECT 1 FROM runs AS later WHERE later.pipeline_id = old.pipeline_id
-                  AND later.started_at > old.started_at AND later.outcome IS NOT NULL)
+                  AND later.started_at > old.started_at AND later.outcome IS NOT NULL
+                  AND (later.outcome NOT IN ('locked', 'skipped') OR old.outcome IN ('locked', 'skipped')))
       AND (outcome <> 'complete'
            OR EXISTS (SELECT 1 FROM runs AS later WHERE later.pipeline_id = old.pipeline_id
                       AND later.started_at > old.started_at AND later.outcome = 'complete'))
@@ -54,7 +55,7 @@ pub fn prune_some(
 
 /// All of them, of one pipeline or of all, and gives the room back.
 pub fn prune(path: &Path, keep: Duration, pipeline: Option<&str>) -> Result<Pruned, Missing> {
-    if !path.exists() {
+    if !is_ledger(path) {
         return Ok(Pruned::default());
     }
     let mut connection = open(path)?;
@@ -71,6 +72,9 @@ fn pruned(
     let removed = prune_some(&transaction, keep, pipeline, i64::MAX, now())?;
     let kept: i64 = transaction.query_row("SELECT count(*) FROM runs", [], |row| row.get(0))?;
     transaction.commit()?;
-    connection.execute_batch("PRAGMA incremental_vacuum")?;
+    // A page for each step.
+    let mut vacuum = connection.prepare("PRAGMA incremental_vacuum")?;
+    let mut freed = vacuum.query([])?;
+    while freed.next()?.is_some() {}
     Ok(Pruned { removed, kept: usize::try_from(kept).unwrap_or_default() })
 }

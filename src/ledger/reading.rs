@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::damage::with_end;
 use super::missing::Missing;
+use super::opening::real;
 use super::schema::{APPLICATION_ID, VERSION, application_id, is_blank, version};
 
 /// Readers of a log in front of the file wait for nobody but who opens or closes it.
@@ -25,7 +26,7 @@ pub fn read<T>(
     path: &Path,
     look: impl Fn(&Connection) -> rusqlite::Result<T>,
 ) -> Result<Option<T>, Missing> {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let path = real(path);
     let mut tries = TRIES;
     loop {
         tries -= 1;

@@ -12,6 +12,7 @@ use crate::event::{Stage, Wait};
 use crate::outcome::Outcome;
 use crate::record::ErrorType;
 use crate::report::{Latencies, Report, RouteReport, RunNumbers, bottleneck};
+use crate::secret::by_name;
 
 /// How a run ended.
 #[derive(Debug)]
@@ -96,6 +97,9 @@ pub fn end(
     now: f64,
 ) -> rusqlite::Result<()> {
     let outcome = ended.outcome.as_str();
+    let before: Option<String> = connection
+        .prepare_cached("SELECT outcome FROM runs WHERE run_id = ?1")?
+        .query_row([&run.run_id], |row| row.get(0))?;
     connection
         .prepare_cached(
             "UPDATE runs SET heartbeat_at = ?2, finished_at = ?2, outcome = ?3, exit_code = ?4, error = ?5,
@@ -111,7 +115,11 @@ pub fn end(
             ended.rejects_path
         ])?;
     write_numbers(connection, &run.run_id, &ended.numbers, cpu_s, Some(now))?;
-    totals::raise(connection, &run.pipeline_id, outcome, now)
+    // One that was taken for lost was counted as that, and counters do not go down.
+    match before.as_deref() {
+        Some(lost::LOST) => Ok(()),
+        _ => totals::raise(connection, &run.pipeline_id, outcome, now),
+    }
 }
 
 /// Who was told of it.
@@ -120,7 +128,8 @@ pub fn told(connection: &Connection, run_id: &str, told: &[RouteReport]) -> rusq
         "INSERT OR REPLACE INTO reports (run_id, route, ok, reason) VALUES (?1, ?2, ?3, ?4)",
     )?;
     for RouteReport { route, reason, .. } in told {
-        insert.execute(params![run_id, route, reason.is_none(), reason])?;
+        let shown = reason.as_deref().map(by_name);
+        insert.execute(params![run_id, route, reason.is_none(), shown])?;
     }
     Ok(())
 }
@@ -151,7 +160,7 @@ fn write_numbers(
             int(*count),
             last.map(|last| seconds(last.first_at)),
             last.map(|last| seconds(last.last_at)),
-            last.map(|last| &last.message),
+            last.map(|last| by_name(&last.message)),
         ])?;
     }
     let mut rejects = connection.prepare_cached(

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, InterruptHandle, Transaction, TransactionBehavior};
 
-use super::damage::make_room;
+use super::damage::{BESIDE, make_room, with_end};
 use super::missing::Missing;
-use super::opening::open;
+use super::opening::{open, real};
 use super::past::Past;
 use super::pruning::{IN_PASSING_MAX, prune_some};
 use super::queries::PipelineHistory;
@@ -59,13 +59,14 @@ impl Ledger {
         let (words, last_words) = channel();
         let interrupt = Arc::default();
         let writer = Writer {
-            path: path.to_path_buf(),
+            path: real(path),
             run,
             numbers: Box::new(numbers),
             cpu_before: cpu_seconds(),
             past: Arc::clone(&past),
             interrupt: Arc::clone(&interrupt),
             inode: None,
+            beside: [None; BESIDE.len()],
             connection: Err(Missing::because("it was not opened in time")),
         };
         // Without a thread nobody answers at the end, which says that it is missing.
@@ -120,6 +121,8 @@ struct Writer {
     interrupt: Arc<Mutex<Option<InterruptHandle>>>,
     /// Of the file that is open.
     inode: Option<u64>,
+    /// Of those that SQLite keeps beside it.
+    beside: [Option<u64>; BESIDE.len()],
     /// Of a ledger in which the run has its row, or why there is none.
     connection: Result<Connection, Missing>,
 }
@@ -172,6 +175,7 @@ impl Writer {
             Ok(past)
         });
         self.past.tell(past.map_err(|cause| Missing::from(cause).of(&self.path))?);
+        self.beside = BESIDE.map(|end| inode(&with_end(&self.path, end)));
         // What is left of it the next run removes.
         let pruned = in_transaction(&mut connection, |transaction| {
             prune_some(transaction, self.run.keep, None, IN_PASSING_MAX, now())
@@ -182,19 +186,42 @@ impl Writer {
         Ok(connection)
     }
 
-    /// Begins again where there is hope, and where somebody has removed or replaced the file: what is
-    /// written into one without a name is gone with the process.
+    /// Begins again where there is hope, and where somebody has removed the file: what is written into one
+    /// without a name is gone with the process. One that somebody has put in its place is left as it is.
     fn begin_anew_if_needed(&mut self) {
-        let is_gone = self.connection.is_ok() && inode(&self.path) != self.inode;
-        if is_gone {
+        let missing = match &self.connection {
+            Err(missing) => missing.may_pass.then(|| missing.clone()),
+            Ok(_) => None,
+        };
+        if missing.is_some() {
+            self.begin();
+        }
+        let found = inode(&self.path);
+        if self.connection.is_err() || found == self.inode {
+            return;
+        }
+        // SQLite leaves its log where it was, and would read it into whatever has the name.
+        self.connection = Err(Missing::because(
+            "its file was replaced while the run was on, and the new one is left as it is",
+        )
+        .of(&self.path));
+        let is_clear = self.remove_beside();
+        if found.is_none() && is_clear {
             tracing::warn!(
                 "the ledger '{}' was removed while the run was on; it is begun anew",
                 self.path.display()
             );
-        }
-        if is_gone || self.connection.as_ref().is_err_and(|missing| missing.may_pass) {
             self.begin();
         }
+    }
+
+    /// Removes what SQLite kept beside a file that has no name any more.
+    fn remove_beside(&self) -> bool {
+        BESIDE.iter().zip(self.beside).all(|(end, was)| {
+            let path = with_end(&self.path, end);
+            let is_that_one = was.is_some() && inode(&path) == was;
+            !is_that_one || fs::remove_file(&path).is_ok()
+        })
     }
 
     fn heartbeat(&mut self) {

@@ -15,6 +15,7 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::event::RunIdentity;
+use crate::secret::by_name;
 use crate::shown::{Json, Line};
 
 /// How lines are written.
@@ -56,6 +57,18 @@ pub fn reason(style: Style, level: Level, message: &str, fields: Fields) -> Stri
     }
 }
 
+/// Values that came from variables go by their names, before they are JSON: names of fields stay.
+fn by_names(value: Value) -> Value {
+    match value {
+        Value::String(text) => by_name(&text).into(),
+        Value::Array(values) => values.into_iter().map(by_names).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, value)| (name, by_names(value))).collect()
+        }
+        other => other,
+    }
+}
+
 /// In the order in which people read it.
 fn object(level: Level, message: &str, fields: Fields) -> String {
     let run = RUN.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -68,7 +81,8 @@ fn object(level: Level, message: &str, fields: Fields) -> String {
         all.extend([("pipeline_id", pipeline_id.into()), ("run_id", run_id.into())]);
     }
     all.extend(fields);
-    let all: Vec<_> = all.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    let all: Vec<_> =
+        all.into_iter().map(|(name, value)| format!("\"{name}\":{}", by_names(value))).collect();
     format!("{{{}}}", all.join(","))
 }
 

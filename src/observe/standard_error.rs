@@ -84,14 +84,25 @@ impl StandardError {
 
     /// A line of the log, which is left out and counted while nobody reads.
     pub fn log(&self, line: Vec<u8>) {
-        let line = shown(line);
+        let line = self.shown(line);
         self.hand_over(|backlog| backlog.push(line));
     }
 
     /// One of the few lines that say why, which are not left out.
     pub fn say(&self, text: impl Into<Vec<u8>>) {
-        let text = shown(text.into());
+        let text = self.shown(text.into());
         self.hand_over(|backlog| backlog.push_last(text));
+    }
+
+    /// Values that came from variables go by their names; in lines of JSON they do already.
+    fn shown(&self, text: Vec<u8>) -> Vec<u8> {
+        if self.style() == Style::Json {
+            return text;
+        }
+        match String::from_utf8(text) {
+            Ok(text) => by_name(&text).into_bytes(),
+            Err(cause) => cause.into_bytes(),
+        }
     }
 
     /// From now on no line is left out: the run is over, and they say how it ended.
@@ -325,14 +336,6 @@ fn wait_for_room(wait_max: Option<&Timespec>) -> io::Result<()> {
         Ok(0) => Err(ErrorKind::WouldBlock.into()),
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(cause) => Err(cause.into()),
-    }
-}
-
-/// Values that came from variables go by their names.
-fn shown(text: Vec<u8>) -> Vec<u8> {
-    match String::from_utf8(text) {
-        Ok(text) => by_name(&text).into_bytes(),
-        Err(cause) => cause.into_bytes(),
     }
 }
 

@@ -104,8 +104,12 @@ pub async fn finish(run: &Arc<Run>, settling: &Arc<Settling>, read: Option<ReadT
     let is_abandoned = run.stop.phase() == Phase::Abandoned;
     let EarlyEnd { outcome, error, has_too_many_rejected } = run.stop.early_end();
     let is_let_go = is_abandoned && error.is_none() && !has_too_many_rejected;
+    // Of a run that had too few records, those that were rejected may be the others.
+    let has_too_few = read.is_some()
+        && error.as_ref().is_some_and(|error| error.error_type == ErrorType::PartialResult);
+    let keeps_rejects = has_too_many_rejected || has_too_few || run.sink.is_public_at_commit();
     let LetGo { published, rejects, rejects_lost } =
-        let_go(run, settling, has_too_many_rejected).await;
+        let_go(run, settling, has_too_many_rejected, keeps_rejects).await;
     let totals = settling.totals();
     if read.is_some() && is_let_go && published.is_some() {
         // It took its name at the moment when it was to be let go of.
@@ -121,6 +125,12 @@ pub async fn finish(run: &Arc<Run>, settling: &Arc<Settling>, read: Option<ReadT
             Some(settling.too_many_rejected().help(format!("see them in '{}'", path.display())))
         }
         None if has_too_many_rejected => Some(settling.too_many_rejected()),
+        Some(path) if has_too_few => {
+            let shown = path.display();
+            error.map(|error| {
+                error.help(format!("nothing was published; see what was rejected in '{shown}'"))
+            })
+        }
         _ => error,
     };
     Ending { outcome, error, published, rejects, rejects_lost, totals, unclear }
@@ -136,8 +146,12 @@ struct LetGo {
 
 /// Nothing is published, or no more than was already. The rejected records are kept where they
 /// explain why, and where their neighbours are public: a record that is in neither place is lost.
-async fn let_go(run: &Run, settling: &Arc<Settling>, has_too_many_rejected: bool) -> LetGo {
-    let keeps_rejects = has_too_many_rejected || run.sink.is_public_at_commit();
+async fn let_go(
+    run: &Run,
+    settling: &Arc<Settling>,
+    has_too_many_rejected: bool,
+    keeps_rejects: bool,
+) -> LetGo {
     let (settling, observer) = (Arc::clone(settling), Arc::clone(&run.observer));
     let rejects = spawn_blocking(move || {
         if !keeps_rejects {

@@ -124,6 +124,26 @@ fn pipelines_share_a_port() {
     assert_eq!(finished.stderr.matches(&bound).count(), 3, "{finished}");
 }
 
+/// What one of them keeps of its runs is nothing that another one writes.
+#[test]
+fn a_ledger_of_one_pipeline_is_no_output_of_another() {
+    let config = "\
+[pipelines.one]
+csv_file = 'in.csv'
+output_file = 'one.jsonl'
+ledger = 'shared.csv'
+[pipelines.two]
+csv_file = 'in.csv'
+output_file = 'shared.csv'
+";
+    Trial::csv(workdir!(), "a\n1\n")
+        .file("sync.toml", config)
+        .with("run --all --config sync.toml")
+        .run()
+        .ends_with(2)
+        .says("the pipelines 'one' and 'two' both write 'shared.csv'");
+}
+
 /// The second would find nothing there, and be complete.
 #[test]
 fn two_pipelines_that_read_standard_input_are_refused() {

@@ -31,7 +31,10 @@ fn a_good_file_is_not_replaced_by_one_without_records() {
         workdir.assert_file(output, &good);
         // All of them rejected is none as well.
         std::fs::write(workdir.path("in.csv"), "id,name\n1\n").unwrap();
-        run(&workdir, &format!("{args} --max-errors 1")).assert_code(3);
+        let rejecting = run(&workdir, &format!("{args} --max-errors 1 --rejects bad.jsonl"));
+        rejecting.assert_code(3).assert_stderr_has("see what was rejected in 'bad.jsonl'");
+        assert_eq!(workdir.read("bad.jsonl").lines().count(), 1);
+        workdir.put_away("bad.jsonl");
         workdir.assert_file(output, &good);
         std::fs::write(workdir.path("in.csv"), "id,name\n").unwrap();
         run(&workdir, &format!("{args} --allow-empty")).assert_code(0);

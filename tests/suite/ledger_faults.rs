@@ -2,6 +2,7 @@
 //! what is missing.
 
 use std::fs;
+use std::io::Write;
 
 use rusqlite::Connection;
 use serde_json::Value;
@@ -181,4 +182,32 @@ fn without_a_home_there_is_no_place_for_it() {
     );
     let finished = Flowgauge::new("bash", &workdir).args(["-c", &limited]).run();
     finished.assert_code(0).assert_stderr_has("there is no place for it, because HOME is not set");
+}
+
+/// SQLite would read what it kept beside the old one into the new one.
+#[test]
+fn a_file_that_takes_the_name_of_a_ledger_in_use_is_left_as_it_is() {
+    let other: &[u8] = &b"somebody else's text\n".repeat(9_000);
+    let workdir = workdir!();
+    let mut running = workdir
+        .flowgauge()
+        .args(["--csv-file", "-", "--output-file", "out.jsonl", "--ledger", "ours.db"])
+        .stdin_open()
+        .spawn();
+    let ledger = LedgerFile::at(workdir.path("ours.db"));
+    eventually("the row of the run", || {
+        let rows = rusqlite::Connection::open(ledger.path());
+        let rows =
+            rows.and_then(|it| it.query_row("SELECT count(*) FROM runs", [], |row| row.get(0)));
+        (rows.unwrap_or(0) == 1).then_some(())
+    });
+    let new = workdir.write("theirs", other);
+    fs::rename(new, ledger.path()).unwrap();
+    running.stdin().write_all(b"a\n1\n").unwrap();
+    let ended = running.finish();
+    ended.assert_code(0).assert_stderr_has("ledger: incomplete");
+    ended.assert_stderr_has("the new one is left as it is");
+    assert!(fs::read(ledger.path()).unwrap() == other);
+    // Nor is anything left that the next one who opens it would read.
+    assert!(!workdir.path("ours.db-wal").exists() && !workdir.path("ours.db-shm").exists());
 }

@@ -1,7 +1,9 @@
 //! The metrics server and its clients: honest ones, silent ones, and those who should not be answered.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -268,4 +270,43 @@ fn a_web_configuration_that_does_not_hold_what_it_says_is_refused_at_the_start()
     let program = program.args(["--output-file", "web.yml", "--metrics-port", "0"]);
     program.args(["--metrics-web-config", "web.yml"]).run().assert_code(2);
     workdir.assert_file("web.yml", "# nothing\n");
+}
+
+/// Who has sent its request closes its side, as `nc -N` does, and waits.
+#[test]
+fn who_has_nothing_more_to_say_is_answered() {
+    let workdir = workdir!();
+    let mut run = waiting(&workdir).spawn();
+    let address = run.metrics_address();
+    let whole = raw(&address, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").len();
+    for _ in 0..40 {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.len() * 10 > whole * 9, "{} of {whole} bytes", answer.len());
+    }
+    finish(run);
+}
+
+/// Whoever has the port is asked who it is, and may not answer.
+#[test]
+fn a_port_whose_holder_dribbles_holds_nobody_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        // Sooner than anybody who waits for the next byte gives up, and for as long as they like.
+        let (_never, rhythm) = channel::<()>();
+        while stream.write_all(b" ").is_ok() {
+            let _ = rhythm.recv_timeout(Duration::from_millis(300));
+        }
+    });
+    let workdir = workdir!();
+    workdir.write("in.csv", "a\n1\n");
+    let port = port.to_string();
+    let args = ["--csv-file", "in.csv", "--output-file", "o.csv", "--metrics-port", &port];
+    workdir.flowgauge().args(args).run().assert_code(2).assert_stderr_has("is in use");
 }

@@ -14,6 +14,9 @@ pub type ShownOptions = BTreeMap<&'static str, Vec<String>>;
 /// Parts of the names of options whose values are nobody else's business.
 const SECRET: [&str; 7] = ["pass", "token", "api-key", "secret", "header", "webhook", "credential"];
 
+/// Addresses that nobody can guess, so that their paths are secrets.
+const SECRET_PATH: [&str; 2] = ["metrics-push", "metrics-remote-write"];
+
 const WITHHELD: &str = "(secret)";
 
 impl OptionReader<'_> {
@@ -55,18 +58,28 @@ fn shown(name: &str, option: Option<&'static Opt>, value: &str) -> String {
     let takes_url = option.is_some_and(|option| {
         matches!(option.takes, Takes::One("URL") | Takes::Names("URL") | Takes::Files("URL"))
     });
+    if SECRET_PATH.contains(&name) {
+        let url = without_secrets(value);
+        let end = url.find("://").map_or(0, |at| at + 3);
+        let origin = url[end..].find('/').map_or(url.len(), |at| end + at);
+        return url[..origin].to_string();
+    }
     if takes_url || value.contains("://") { without_secrets(value) } else { value.to_string() }
 }
 
 /// `https://user:secret@host/path?token=x` as `https://host/path`.
-fn without_secrets(url: &str) -> String {
+pub fn without_secrets(url: &str) -> String {
     let (scheme, rest) = match url.split_once("://") {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),
         None => (String::new(), url),
     };
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (before, behind) = rest.split_once(['?', '#']).unwrap_or((rest, ""));
+    if behind.contains('@') {
+        // It may be the rest of a password.
+        return format!("{scheme}{WITHHELD}");
+    }
     // A password may hold a slash.
-    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let host = before.rsplit_once('@').map_or(before, |(_, host)| host);
     format!("{scheme}{host}")
 }
 
@@ -83,6 +96,8 @@ mod tests {
             ("es-token", "x", "(secret)"),
             ("es-url", "https://u:p/w@host:9200/x?y=z", "https://host:9200/x"),
             ("es-url", "u:p@host", "host"),
+            ("es-url", "http://elastic:pass?word#x@h:9", "http://(secret)"),
+            ("metrics-push", "https://u:p@h:9/base/x?y=z", "https://h:9"),
             ("db-url", "mysql://u:p@h/d", "mysql://h/d"),
             ("notify-webhook", "https://h/secret", "(secret)"),
             ("key", "id", "id"),

@@ -249,7 +249,9 @@ impl OptionReader<'_> {
             SourceSettings::Csv(_) => format!("csv {}", files("csv-file")),
             SourceSettings::Jsonl(_) => format!("jsonl {}", files("jsonl-file")),
             SourceSettings::Elastic(elastic) => {
-                let urls = by_name(&elastic.shown_urls());
+                let urls = elastic.shown_urls();
+                let urls: Vec<String> = urls.split(',').map(history::without_secrets).collect();
+                let urls = by_name(&urls.join(","));
                 let indices = written("es-index", ",").unwrap_or_else(|| elastic.indices.join(","));
                 format!("elasticsearch {urls} {indices}")
             }

@@ -2,9 +2,10 @@
 //! arrive.
 
 use std::convert::Infallible;
-use std::future::{pending, poll_fn};
+use std::future::{Future as _, pending, poll_fn};
 use std::io::ErrorKind;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -131,9 +132,11 @@ impl Connection {
             .max_buf_size(HEAD_BYTES_MAX)
             .max_headers(HEADERS_MAX)
             .keep_alive(false)
+            // Who has asked may have nothing more to say, and waits for its answer.
+            .half_close(true)
             .serve_connection(TokioIo::new(stream), service);
         let talked = {
-            let done = poll_fn(|context| talk.poll_without_shutdown(context));
+            let done = poll_fn(|context| Pin::new(&mut talk).poll(context));
             tokio::select! {
                 biased;
                 done = done => Talked::Done(done),

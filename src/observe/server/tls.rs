@@ -1,6 +1,7 @@
 //! TLS for the metrics server, with the stack that speaks to the other servers.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,9 @@ use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion, version};
 use tokio_rustls::TlsAcceptor;
 
 use crate::error::{Error, Result};
+
+/// Certificates of a few authorities have some kilobytes.
+const PEM_BYTES_MAX: u64 = 4 << 20;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -106,7 +110,15 @@ fn certificates(path: &Path, what: &str) -> Result<Vec<CertificateDer<'static>>>
 }
 
 fn read(path: &Path, what: &str) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|cause| {
+    let is_file = fs::metadata(path).map(|found| found.is_file());
+    let bytes = is_file.and_then(|is_file| match is_file {
+        true => {
+            let mut bytes = Vec::new();
+            File::open(path)?.take(PEM_BYTES_MAX).read_to_end(&mut bytes).map(|_| bytes)
+        }
+        false => Err(io::ErrorKind::InvalidInput.into()),
+    });
+    bytes.map_err(|cause| {
         Error::config(format!("cannot read the {what} '{}'", path.display()))
             .help("it is named in the file of --metrics-web-config, from whose folder it is found")
             .because(cause)
