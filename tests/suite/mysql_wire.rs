@@ -211,5 +211,7 @@ fn large_rows_by_insert_stay_within_the_memory(server: &Server) {
     assert_eq!(database.client.number(&sql), ROWS);
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
-    assert!(peak >> 10 < LIMIT_MIB + 64, "{} MiB", peak >> 10);
+    // A program that counts what it runs has its counters beside.
+    let counters = if std::env::var_os("LLVM_PROFILE_FILE").is_some() { 32 } else { 0 };
+    assert!(peak >> 10 < LIMIT_MIB + 64 + counters, "{} MiB", peak >> 10);
 }
