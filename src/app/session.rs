@@ -143,6 +143,8 @@ impl RunSession {
         ending.outcome = panics::judged(ending.outcome);
         ending.error = panics::explained(ending.outcome, ending.error.take());
         ending.tell(&*self.observer, self.started.elapsed());
+        // A run of a moment may be over before its ledger is open, which the last numbers have.
+        let _ = self.past.wait(PAST_MAX);
         self.metrics.freeze();
     }
 

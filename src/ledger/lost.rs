@@ -8,10 +8,8 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::missing::Missing;
 use super::opening::{is_ledger, open};
+use super::totals::LOST;
 use super::{now, totals};
-
-/// The outcome of such a run.
-pub const LOST: &str = "lost";
 
 pub const REASON: &str =
     "the process ended without a word: it was killed, or the machine went down";

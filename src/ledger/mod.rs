@@ -23,7 +23,7 @@ mod writer;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-pub use self::lost::{LOST, Standing, write_lost};
+pub use self::lost::{Standing, write_lost};
 pub use self::missing::Missing;
 pub use self::opening::check;
 pub use self::past::Past;

@@ -3,7 +3,8 @@
 use rusqlite::{Connection, Row, ToSql, params, params_from_iter};
 use serde::Serialize;
 
-use super::lost::{LOST, REASON, RunProcess, SILENT_S, Standing};
+use super::lost::{REASON, RunProcess, SILENT_S, Standing};
+use super::totals::{LOST, outcomes};
 
 /// A run with its last numbers, under the names of the tables.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -326,6 +327,11 @@ const LAST_COMPLETE: &str = "WHERE pipeline_id = ?1 AND outcome = 'complete' ORD
 const OPEN: &str = "WHERE pipeline_id = ?1 AND outcome IS NULL ORDER BY started_at DESC, runs.run_id DESC LIMIT 100";
 
 impl PipelineHistory {
+    /// Every way in which a run may have ended.
+    pub fn outcomes() -> impl Iterator<Item = &'static str> {
+        outcomes()
+    }
+
     pub fn of(connection: &Connection, pipeline_id: &str) -> rusqlite::Result<PipelineHistory> {
         let find = |which: &str| -> rusqlite::Result<Vec<RunRow>> {
             let mut statement = connection.prepare_cached(&format!("{RUN} {which}"))?;

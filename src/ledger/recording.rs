@@ -117,7 +117,7 @@ pub fn end(
     write_numbers(connection, &run.run_id, &ended.numbers, cpu_s, Some(now))?;
     // One that was taken for lost was counted as that, and counters do not go down.
     match before.as_deref() {
-        Some(lost::LOST) => Ok(()),
+        Some(totals::LOST) => Ok(()),
         _ => totals::raise(connection, &run.pipeline_id, outcome, now),
     }
 }

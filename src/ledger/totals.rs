@@ -3,11 +3,13 @@
 
 use rusqlite::{Connection, params};
 
-use super::lost::LOST;
 use crate::outcome::Outcome;
 
+/// The outcome of a run that ended without a word.
+pub const LOST: &str = "lost";
+
 /// Every way in which a run may be known to have ended.
-fn outcomes() -> impl Iterator<Item = &'static str> {
+pub fn outcomes() -> impl Iterator<Item = &'static str> {
     Outcome::ALL.iter().map(|outcome| outcome.as_str()).chain([LOST])
 }
 

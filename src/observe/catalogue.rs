@@ -5,34 +5,16 @@
 //! nothing to `increase()`; a gauge whose value is unknown is absent.
 
 use crate::event::{Counter, RunState, Stage, Wait};
-use crate::ledger::LOST;
+use crate::ledger::PipelineHistory;
 use crate::observe::ledger_metrics::LEDGER_METRICS;
 use crate::observe::scrape::{
     Sample, Scrape, labelled, latencies, maybe, one, quantiles, sample, sizes,
 };
+pub use crate::observe::series::SeriesType;
 use crate::observe::server::counts::ConnectionEnd;
 use crate::outcome::Outcome;
 use crate::record::ErrorType;
 use crate::report::counters::COUNTERS;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SeriesType {
-    Counter,
-    Gauge,
-    Histogram,
-    Summary,
-}
-
-impl SeriesType {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            SeriesType::Counter => "counter",
-            SeriesType::Gauge => "gauge",
-            SeriesType::Histogram => "histogram",
-            SeriesType::Summary => "summary",
-        }
-    }
-}
 
 /// One line of the catalogue.
 #[derive(Clone, Copy, Debug)]
@@ -512,14 +494,9 @@ fn before<'a>(now: &'a Scrape<'a>, name: &str) -> Vec<Sample<'a>> {
     series.map(|(labels, number)| sample(&labels, number)).collect()
 }
 
-/// Of a run: `lost` is said of it later, by others.
-fn outcomes() -> impl Iterator<Item = &'static str> {
-    Outcome::ALL.iter().map(|outcome| outcome.as_str()).chain([LOST])
-}
-
 fn last_outcome<'a>(now: &'a Scrape<'a>) -> Vec<Sample<'a>> {
     let Some(outcome) = now.last_outcome() else { return before(now, LAST_OUTCOME) };
-    outcomes().map(|other| sample(&[other], other == outcome.as_str())).collect()
+    PipelineHistory::outcomes().map(|other| sample(&[other], other == outcome.as_str())).collect()
 }
 
 fn last_records<'a>(now: &'a Scrape<'a>) -> Vec<Sample<'a>> {
@@ -544,7 +521,9 @@ fn runs<'a>(now: &'a Scrape<'a>) -> Vec<Sample<'a>> {
         found.map_or(0, |(_, runs)| *runs)
     };
     let with_this = |outcome| before(outcome) + i64::from(ended == Some(outcome));
-    outcomes().map(|outcome| sample(&[outcome], with_this(outcome) as f64)).collect()
+    PipelineHistory::outcomes()
+        .map(|outcome| sample(&[outcome], with_this(outcome) as f64))
+        .collect()
 }
 
 #[cfg(test)]

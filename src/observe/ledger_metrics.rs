@@ -3,10 +3,8 @@
 
 use prometheus::proto;
 
-use crate::ledger::{LOST, PipelineHistory, RunRow};
-use crate::observe::catalogue::SeriesType;
-use crate::observe::metrics::pair;
-use crate::outcome::Outcome;
+use crate::ledger::{PipelineHistory, RunRow};
+use crate::observe::series::{SeriesType, pair};
 
 /// One series of a pipeline: the values of its metric's labels in their order, and its number.
 pub type LedgerSeries<'a> = (Vec<&'a str>, f64);
@@ -33,9 +31,8 @@ pub const LEDGER_METRICS: &[LedgerMetric] = &[
         "How the last run ended: exactly one series is 1.",
         |pipeline| {
             let last = pipeline.last.as_ref().and_then(|run| run.outcome.as_deref());
-            let outcomes = Outcome::ALL.iter().map(|outcome| outcome.as_str()).chain([LOST]);
             let series = |outcome: &'static str| (vec![outcome], flag(last == Some(outcome)));
-            last.map(|_| outcomes.map(series).collect()).unwrap_or_default()
+            last.map(|_| PipelineHistory::outcomes().map(series).collect()).unwrap_or_default()
         },
     ),
     gauge(

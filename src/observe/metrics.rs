@@ -16,6 +16,7 @@ use crate::observe::catalogue::{CATALOGUE, Metric, SeriesType};
 use crate::observe::moment::Moment;
 use crate::observe::openmetrics;
 use crate::observe::scrape::{Sample, SampleValue, Scrape};
+use crate::observe::series::pair;
 use crate::observe::server::counts::ConnectionCounts;
 use crate::observe::stats::Stats;
 use crate::report::{Latencies, Sizes};
@@ -158,13 +159,6 @@ fn series(metric: &Metric, sample: &Sample) -> proto::Metric {
         SampleValue::Quantiles(latencies) => series.set_summary(summary(latencies)),
     }
     series
-}
-
-pub fn pair(name: &str, value: &str) -> proto::LabelPair {
-    let mut pair = proto::LabelPair::default();
-    pair.set_name(name.to_string());
-    pair.set_value(value.to_string());
-    pair
 }
 
 fn histogram(count: u64, sum: f64, buckets: &[(f64, u64)]) -> proto::Histogram {

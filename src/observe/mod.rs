@@ -25,6 +25,7 @@ pub mod panics;
 pub mod process;
 pub mod progress;
 pub mod scrape;
+mod series;
 pub mod server;
 pub mod servers;
 pub mod standard_error;

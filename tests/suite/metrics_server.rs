@@ -13,7 +13,7 @@ use crate::support::exposition::Scrape;
 use crate::support::program::Running;
 use crate::support::prometheus::Prometheus;
 use crate::support::silent_clients::SilentClients;
-use crate::support::{Flowgauge, Workdir, http, https, needs, workdir};
+use crate::support::{Flowgauge, Workdir, eventually, http, https, needs, workdir};
 
 /// A run that waits for its input.
 fn waiting(workdir: &Workdir) -> Flowgauge {
@@ -80,7 +80,10 @@ fn gzip_is_for_who_asks() {
     let page = |encoding: &str| {
         http::request(&address, "GET", "/metrics", &[("accept-encoding", encoding)]).unwrap()
     };
-    let plain = page("gzip;q=0");
+    // There are more series once its ledger is open.
+    let plain = eventually("all series", || {
+        Some(page("gzip;q=0")).filter(|plain| plain.text().contains("pipeline_runs_total{"))
+    });
     assert_eq!(plain.header("content-encoding"), None);
     let packed = page("gzip");
     assert_eq!(packed.header("content-encoding"), Some("gzip"));
