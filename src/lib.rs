@@ -18,6 +18,7 @@ mod export;
 mod file_identity;
 mod infer;
 mod ledger;
+mod loopback;
 mod observe;
 mod outcome;
 mod part;

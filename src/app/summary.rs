@@ -7,8 +7,7 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::bounded::bounded;
 use super::stream::{self, STOPPED_MAX, is_let_go, is_stream};
@@ -27,10 +26,6 @@ use crate::shown::Json;
 const POLICY: PartPolicy = PartPolicy::replacing(FLAG);
 
 pub const FLAG: &str = "summary-json";
-
-/// Another run with the same summary writes it in a moment.
-const HELD_MAX: Duration = Duration::from_secs(2);
-const HELD_PAUSE: Duration = Duration::from_millis(10);
 
 /// A disk of a network that answers later than this has no use for a few lines.
 const DISK_MAX: Duration = Duration::from_secs(30);
@@ -105,7 +100,7 @@ pub fn begin(
     let owned = path.clone();
     in_time(path, report.outcome, stop, move || {
         check_path(&owned)?;
-        if is_stream(&owned) { Ok(()) } else { replace(&owned, &text) }
+        if is_stream(&owned) { Ok(()) } else { PartFile::replace(&owned, POLICY, text.as_bytes()) }
     })
 }
 
@@ -120,7 +115,7 @@ pub fn data_ended(
     let text = render(report, SummaryPhase::Ended);
     let owned = path.clone();
     let written = in_time(path, report.outcome, stop, move || {
-        if is_stream(&owned) { Ok(()) } else { replace(&owned, &text) }
+        if is_stream(&owned) { Ok(()) } else { PartFile::replace(&owned, POLICY, text.as_bytes()) }
     });
     written.or_else(|unwritten| {
         tracing::debug!("{}", unwritten.error);
@@ -144,7 +139,7 @@ fn told_in(path: &Path, text: String, outcome: Outcome, stop: &Stop) -> Result<(
     let for_file = text.clone();
     let replaced = in_time(path, outcome, stop, move || match is_stream(&owned) {
         true => Ok(false),
-        false => replace(&owned, &for_file).map(|()| true),
+        false => PartFile::replace(&owned, POLICY, for_file.as_bytes()).map(|()| true),
     });
     match replaced {
         Ok(true) => Ok(()),
@@ -196,27 +191,14 @@ pub fn refused(report: &Report, path: &Path) -> Result<()> {
                 && fs::read(path).is_ok_and(|text| json::is_document(&text))
         }
     };
-    if is_free { replace(path, &render(report, SummaryPhase::Told)) } else { Ok(()) }
+    if !is_free {
+        return Ok(());
+    }
+    PartFile::replace(path, POLICY, render(report, SummaryPhase::Told).as_bytes())
 }
 
 /// Far more than one has.
 const SUMMARY_BYTES_MAX: u64 = 16 * 1024 * 1024;
-
-/// Whoever reads it finds one whole summary, this or the one before.
-fn replace(path: &Path, text: &str) -> Result<()> {
-    let give_up = Instant::now() + HELD_MAX;
-    let part = loop {
-        match PartFile::create(path, POLICY) {
-            Err(error) if error.kind == Kind::Locked && Instant::now() < give_up => {
-                thread::sleep(HELD_PAUSE);
-            }
-            created => break created?,
-        }
-    };
-    part.append(text.as_bytes())?;
-    part.publish()?;
-    Ok(())
-}
 
 fn render(report: &Report, progress: SummaryPhase) -> String {
     format!("{}\n", Json(format!("{:#}", json::document(report, progress))))

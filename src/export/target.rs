@@ -1,13 +1,13 @@
 //! An address that the numbers of a run are sent to, and all of it that is secret.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use base64::Engine;
 use percent_encoding::percent_decode_str;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Url};
 
+use crate::loopback::is_loopback;
 use crate::secret::Secret;
 
 /// Where to, and how one shows who one is.
@@ -162,12 +162,7 @@ impl Target {
 
     /// What is sent there does not leave the machine.
     pub fn is_loopback(&self) -> bool {
-        let host = self.url.host_str().unwrap_or_default();
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        match bare.parse::<IpAddr>() {
-            Ok(address) => address.is_loopback(),
-            Err(_) => host == "localhost" || host.ends_with(".localhost"),
-        }
+        is_loopback(self.url.host_str().unwrap_or_default())
     }
 }
 

@@ -5,12 +5,10 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-use crate::error::{Error, Kind, Later, Result};
+use crate::error::{Error, Later, Result};
 use crate::export::{Rhythm, Route, RunEnd};
 use crate::observe::Moment;
 use crate::outcome::Outcome;
@@ -25,10 +23,6 @@ pub const ENDING: &str = ".prom";
 const BEGINNING: &[u8] = b"# HELP pipeline_";
 
 const POLICY: PartPolicy = PartPolicy::replacing(FLAG);
-
-/// Another run with the same file writes it in a moment.
-const HELD_MAX: Duration = Duration::from_secs(2);
-const HELD_PAUSE: Duration = Duration::from_millis(10);
 
 pub struct Textfile {
     path: Arc<Path>,
@@ -109,16 +103,5 @@ fn replace(path: &Path, text: &str) -> Result<()> {
         ))
         .help(format!("move it away, or choose another --{FLAG}")));
     }
-    let give_up = Instant::now() + HELD_MAX;
-    let part = loop {
-        match PartFile::create(path, POLICY) {
-            Err(error) if error.kind == Kind::Locked && Instant::now() < give_up => {
-                thread::sleep(HELD_PAUSE);
-            }
-            created => break created?,
-        }
-    };
-    part.append(text.as_bytes())?;
-    part.publish()?;
-    Ok(())
+    PartFile::replace(path, POLICY, text.as_bytes())
 }

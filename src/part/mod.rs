@@ -16,6 +16,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Access, AtFlags, CWD, RenameFlags};
 
@@ -33,6 +35,9 @@ pub enum IfExists {
     Replace,
     Refuse,
 }
+
+const HELD_MAX: Duration = Duration::from_secs(2);
+const HELD_PAUSE: Duration = Duration::from_millis(10);
 
 /// How one kind of output is treated, and what messages call it.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +108,22 @@ impl PartFile {
             true => Err(in_the_way(&place.hidden, policy.flag)),
             false => Ok(()),
         }
+    }
+
+    /// Writes a small file whole: whoever reads it finds this or the one before. Another run that has the same
+    /// one writes it in a moment, which is waited for.
+    pub fn replace(target: &Path, policy: PartPolicy, bytes: &[u8]) -> Result<()> {
+        let give_up = Instant::now() + HELD_MAX;
+        let part = loop {
+            match PartFile::create(target, policy) {
+                Err(error) if error.kind == Kind::Locked && Instant::now() < give_up => {
+                    thread::sleep(HELD_PAUSE);
+                }
+                created => break created?,
+            }
+        };
+        part.append(bytes)?;
+        part.publish().map(drop)
     }
 
     /// Takes the lock, so that a second run with the same output stops here.

@@ -43,6 +43,7 @@ const PLAN: &[Room] = &[
     room("event",    0, &[FLOOR_0]),
     room("secret",   0, &[FLOOR_0]),
     room("shown",    0, &[FLOOR_0]),
+    room("loopback", 0, &[]),
 
     // Pure: no I/O, no clock.
     room("convert",  1, &[FLOOR_0, FLOOR_1]),
