@@ -213,6 +213,7 @@ pub mod tests {
             version: "1.2.3",
             revision: "abc",
             expected_interval: None,
+            has_ledger: false,
         };
         (stats.clone(), Metrics::new(stats, Arc::new(identity), Arc::default()))
     }
@@ -277,15 +278,16 @@ pub mod tests {
             &page,
             &[
                 ("pipeline_records_read_total", "0"),
-                ("pipeline_records_skipped_total{reason=\"filtered\"}", "0"),
-                ("pipeline_errors_total{stage=\"insert\",error_type=\"deadlock\"}", "0"),
-                ("pipeline_retries_total{stage=\"fetch\",error_type=\"timeout\"}", "0"),
+                ("pipeline_records_skipped_total{reason=\"unchanged\"}", "0"),
+                ("pipeline_errors_total{stage=\"insert\",error_type=\"disk\"}", "0"),
+                ("pipeline_stage_wait_seconds_total{stage=\"fetch\",for=\"output\"}", "0"),
                 ("pipeline_bytes_read_total{format=\"csv\"}", "0"),
                 ("pipeline_bytes_written_total{format=\"jsonl\"}", "0"),
                 ("pipeline_fetch_duration_seconds_bucket{le=\"0.001\"}", "0"),
                 ("pipeline_run_duration_seconds_count", "0"),
                 ("pipeline_stage_latency_seconds{stage=\"batch\",quantile=\"0.5\"}", "NaN"),
-                ("pipeline_files_skipped_total", "0"),
+                ("pipeline_files_processed_total", "0"),
+                ("pipeline_file_duration_seconds_count", "0"),
                 ("pipeline_state{state=\"starting\"}", "1"),
                 ("pipeline_state{state=\"error\"}", "0"),
                 ("pipeline_workers", "4"),
@@ -298,7 +300,10 @@ pub mod tests {
             let unknown = [
                 "http_",
                 "sql_",
-                "schema_operations",
+                "schema_operation",
+                "ledger_",
+                "retries",
+                "rate_limited",
                 "last_",
                 "first_run",
                 "runs_total",
