@@ -98,7 +98,7 @@ fn the_rules_we_ship_are_sound_and_each_of_them_fires_in_a_test() {
     // Without one of the rules the tests miss it.
     let names: Vec<&str> =
         shipped.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
-    assert_eq!(names.len(), 18, "{names:?}");
+    assert_eq!(names.len(), 19, "{names:?}");
     for name in names {
         let [_, tests] = rules(&workdir, &shipped.replace(name, "Renamed"));
         assert!(Promtool::new().test_rules(&tests).is_err(), "no test in which {name} fires");
