@@ -168,6 +168,22 @@ fn fingerprint(settings: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::Signal;
+
+    #[test]
+    fn a_second_signal_ends_the_wait_for_the_ledger() {
+        let (now, later) = (STOPPED_MAX / 2, 2 * STOPPED_MAX);
+        for (signals, elapsed, is_over) in
+            [(0, later, false), (1, later, false), (2, now, false), (2, later, true)]
+        {
+            let stop = Stop::default();
+            for _ in 0..signals {
+                stop.signal(Signal::Terminate);
+            }
+            let give_up = ledger_give_up(&stop, Duration::from_secs(20));
+            assert_eq!(give_up(elapsed).is_some(), is_over, "{signals} signals, {elapsed:?}");
+        }
+    }
 
     #[test]
     fn a_trace_goes_on() {
