@@ -22,6 +22,7 @@ pub mod moment;
 pub mod openmetrics;
 pub mod pages;
 pub mod panics;
+mod possible;
 pub mod process;
 pub mod progress;
 pub mod scrape;
