@@ -23,6 +23,7 @@ pub mod moment;
 pub mod openmetrics;
 pub mod pages;
 pub mod panics;
+mod possible;
 pub mod process;
 pub mod progress;
 pub mod scrape;
