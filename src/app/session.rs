@@ -411,7 +411,7 @@ fn say_who_met(counts: &Counts) {
     let met = counts.duplicate + counts.updated;
     if met > 0 {
         tracing::warn!(
-            "{} met a row with their key; records of the source that share it are among them, as was said at the start",
+            "{} met a row with their key: of an earlier run, or of another record of this one that has the same key, as the warning at the start has it",
             text::counted(met, "record")
         );
     }

@@ -11,6 +11,7 @@ pub mod alert_rules;
 mod backlog;
 pub mod catalogue;
 pub mod colour;
+pub mod dashboard;
 mod last_errors;
 pub mod latency;
 mod ledger_metrics;
