@@ -167,7 +167,12 @@ mod suite {
     mod metrics_server;
     // The catalogue, alert rules and a scrape configuration, as they are printed.
     mod metrics_pages;
-    // The numbers of a run that leave it: a file, pushes, a message, the last scrape.
+    // The numbers of a run that leave it, each way by itself, and all of them against each other.
+    mod last_scrape;
+    mod messages;
+    mod pushgateway;
+    mod remote_write;
+    mod textfile;
     mod ways_out;
     // The alert rules in a real Prometheus.
     mod alerts_fire;
