@@ -153,6 +153,7 @@ mod suite {
     mod ledger;
     // What the exporter serves of the ledger.
     mod exporter;
+    mod notices;
     // A ledger that cannot be used, and runs that do not mind.
     mod ledger_faults;
     // What is said of a run while it runs and at its end: progress, silence, retries, the table.
@@ -172,6 +173,7 @@ mod suite {
     mod messages;
     mod pushgateway;
     mod remote_write;
+    mod same_numbers;
     mod textfile;
     mod ways_out;
     // The alert rules in a real Prometheus.

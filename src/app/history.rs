@@ -5,8 +5,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::keep_apart::lone;
 use crate::config::{Settings, SinkSettings};
-use crate::ledger::{BegunRun, FLAG, Ledger, Missing, Past};
+use crate::error::{Error, Kind};
+use crate::ledger::{BegunRun, FLAG, Ledger, Missing, Past, PipelineHistory, RunRow};
 use crate::observe::{Stats, logging};
+use crate::pipeline::{Minimum, Shrink};
+use crate::record::ErrorType;
 use crate::report::{LEDGER_ROUTE, Report, RouteReport};
 use crate::secret::by_name;
 use crate::sink::mysql::Mode;
@@ -84,6 +87,20 @@ impl History {
             tracing::debug!("ledger: {missing}");
         }
     }
+}
+
+/// How few records a run may have, with what the last complete one had, where it is compared with that.
+pub fn minimum_against(settings: &Settings, past: &PipelineHistory) -> Minimum {
+    let before = past.last_complete.as_ref().and_then(RunRow::taken);
+    let shrink = settings.max_shrink.zip(before);
+    let shrink = shrink.map(|(percent, before)| Shrink { percent, before });
+    Minimum { shrink, ..settings.minimum }
+}
+
+pub fn cannot_compare() -> Error {
+    let message = "--max-shrink compares with the last complete run, and the ledger cannot be read";
+    Error::new(Kind::LocalIo, ErrorType::Disk, message)
+        .help("nothing was read; see 'flowgauge runs check', or leave the option out")
 }
 
 fn begun(settings: &Settings, stats: &Stats) -> BegunRun {

@@ -24,6 +24,7 @@ pub mod pages;
 pub mod panics;
 pub mod process;
 pub mod progress;
+mod rejected_columns;
 pub mod scrape;
 mod series;
 pub mod server;
@@ -42,7 +43,7 @@ pub use metrics::Metrics;
 pub use moment::{Moment, Series};
 pub use pages::Pages;
 pub use scrape::REVISION;
-pub use server::{Protection, Server, bind};
+pub use server::{Protection, Server, ServerFlags, bind};
 pub use stats::Stats;
 
 /// Tells every event to several observers, in their order, and nothing after the end: threads that

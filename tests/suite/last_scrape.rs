@@ -5,8 +5,9 @@ use rustix::process::Signal;
 use crate::support::exposition::Scrape;
 use crate::support::orders::{RUNS, every_end, orders, orders_as, report, summary};
 use crate::support::prometheus::Prometheus;
+use crate::support::secrets::HASH;
 use crate::support::told::{Told, told, told_by, told_on};
-use crate::support::{Flowgauge, eventually, free_port, needs, workdir};
+use crate::support::{Flowgauge, eventually, free_port, https, needs, workdir};
 
 #[test]
 fn prometheus_has_every_run_by_its_last_scrape() {
@@ -76,6 +77,41 @@ fn the_next_run_begins_while_the_last_numbers_wait() {
     second.wait_for_line("the last numbers are served until they are scraped");
     assert_eq!(told_on(&Scrape::of(&address).text), told("complete", 5, 0));
     second.finish().assert_code(0);
+}
+
+/// Nobody can ask who is behind TLS and a password; the ledger knows, and whose the port is the system does.
+#[test]
+fn the_next_run_begins_while_the_last_numbers_wait_behind_tls_and_a_password() {
+    let workdir = workdir!();
+    https::certificate(&workdir);
+    let users = format!("basic_auth_users: {{me: '{HASH}'}}\n");
+    workdir.write(
+        "tls.yml",
+        format!("tls_server_config: {{cert_file: cert.pem, key_file: key.pem}}\n{users}"),
+    );
+    workdir.write("password.yml", users);
+    for config in ["tls.yml", "password.yml"] {
+        let port = free_port().to_string();
+        let serving = |id, config| {
+            let command = orders_as(id, &workdir, 3, 0).args(["--metrics-port", &port]);
+            command.args(["--metrics-web-config", config])
+        };
+        let lingering = ["--metrics-until-scraped", "--metrics-linger", "1h"];
+        let mut first = serving("orders", config).args(lingering).spawn();
+        first.wait_for_line("the last numbers are served until they are scraped");
+        let between = serving("orders", config).run();
+        between.assert_code(0);
+        between.assert_stderr_has(&format!(
+            "port {port} is kept by a run of this pipeline that is over"
+        ));
+        serving("orders", config).args(["check"]).run().assert_code(0);
+        let other = serving("other", config).run();
+        other.assert_code(2).assert_stderr_has("is in use by another process");
+        let unknown = serving("orders", config).args(["--no-ledger"]).run();
+        unknown.assert_code(2).assert_stderr_has("is in use by another process");
+        first.signal(Signal::TERM);
+        first.finish().assert_code(0);
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Runs in a Pushgateway, whatever their end, and what is shown to it.
 
 use std::io::Write;
+use std::process::Command;
 
 use crate::support::daemon::pushgateway;
 use crate::support::exposition::Scrape;
@@ -127,4 +128,24 @@ fn an_interval_pushes_on_the_way() {
     run.finish().assert_code(0);
     let last = receiver.rest().pop().unwrap();
     assert_eq!(told_on(&last.text()), told("complete", 300, 0));
+}
+
+/// What `openssl req -x509` makes unless it is told otherwise.
+#[test]
+fn a_certificate_of_an_authority_that_a_server_uses_itself_is_named_as_what_it_is() {
+    let workdir = workdir!();
+    let args = "req -x509 -newkey rsa:2048 -nodes -days 2 -keyout key.pem -out cert.pem -subj /CN=x \
+                -addext subjectAltName=IP:127.0.0.1";
+    let mut made = Command::new("openssl");
+    made.current_dir(workdir.root()).args(args.split_whitespace());
+    assert!(made.output().unwrap().status.success());
+    workdir.write("web.yml", "tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n");
+    let server = ["exporter", "--port", "0", "--metrics-web-config", "web.yml"];
+    let mut server = workdir.flowgauge().args(server).spawn();
+    let line = server.wait_for_line("metrics on https://");
+    let url = format!("https://{}", line.rsplit_once("//").unwrap().1);
+    let push = orders(&workdir, 3, 0).args(["--metrics-push", &url]);
+    let finished = push.args(["--metrics-push-ca", "cert.pem"]).run();
+    finished.assert_code(0).assert_stderr_has("which no server may use as its own");
+    finished.assert_stderr_has("'basicConstraints = CA:FALSE'");
 }

@@ -1,83 +1,14 @@
-//! All ways out of a run at once: that they say the same, that targets which do not answer as they should
-//! cost a line, and settings.
+//! All ways out of a run at once: targets that do not answer as they should cost a line, and settings.
 
-use std::collections::BTreeMap;
-use std::io::Write;
 use std::net::TcpListener;
 
 use rustix::process::Signal;
-use serde_json::Value;
 
-use crate::support::daemon::pushgateway;
-use crate::support::exposition::Scrape;
-use crate::support::orders::{ACCEPTED, orders, orders_as, report, sampled, summary};
-use crate::support::prometheus::Prometheus;
+use crate::support::orders::{ACCEPTED, orders, report, summary};
 use crate::support::receiver::{HttpReceiver, Reply};
 use crate::support::secrets::{HEADER, PASSWORD, PATH, TOKEN, assert_no_secret};
-use crate::support::told::{numbers, numbers_on, told, told_on};
-use crate::support::{Flowgauge, Trial, Workdir, eventually, needs, workdir};
-
-/// One moment, number by number, for five kinds of run.
-#[test]
-fn every_way_out_has_the_same_numbers() {
-    let binary = needs!("pushgateway");
-    let prometheus = needs!("prometheus");
-    let workdir = workdir!();
-    let gateway = pushgateway(&binary, &workdir);
-    let prometheus = Prometheus::start(&prometheus, &workdir, "global: {}\n");
-    let push = format!("http://{}", gateway.address);
-    let write = format!("http://{}/api/v1/write", prometheus.address);
-    let tell = |command: Flowgauge| {
-        let command = command.args(["--metrics-port", "0", "--metrics-until-scraped"]);
-        let command = command.args(["--metrics-textfile", "run.prom", "--metrics-push", &push]);
-        command.args(["--metrics-remote-write", &write, "--expect-every", "24h"])
-    };
-    let from = |flag, name, id| {
-        let command = workdir.flowgauge().args([flag, name, "--output-file", "from.jsonl"]);
-        command.args(["--pipeline-id", id, "--summary-json", "summary.json"])
-    };
-    for (id, code) in
-        [("complete", 0), ("terminated", 143), ("refused", 2), ("rejected", 0), ("over", 3)]
-    {
-        let command = match id {
-            "complete" => orders_as(id, &workdir, 500, 0),
-            "rejected" => orders_as(id, &workdir, 9, 2).args(["--max-errors", "2"]),
-            "over" => orders_as(id, &workdir, 9, 2),
-            "terminated" => from("--jsonl-file", "-", id).stdin_open(),
-            _ => from("--csv-file", "absent.csv", id),
-        };
-        let mut run = tell(command).spawn();
-        let address = run.metrics_address();
-        if id == "terminated" {
-            run.stdin().write_all(sampled().as_bytes()).unwrap();
-            run.signal(Signal::TERM);
-        }
-        run.wait_for_line("the last numbers are served until they are scraped");
-        let scraped = numbers_on(&Scrape::of(&address).text, id);
-        run.finish().assert_code(code);
-        assert!(scraped.len() > 150, "{}", scraped.len());
-        assert_eq!(numbers_on(&workdir.read("run.prom"), id), scraped, "{id}, the file");
-        assert_eq!(numbers_on(&gateway.get("/metrics"), id), scraped, "{id}, the Pushgateway");
-        let series =
-            prometheus.query(&format!("{{__name__=~\"pipeline_.+\",pipeline_id=\"{id}\"}}"));
-        let written = numbers(series.iter().map(|one| {
-            let labels = one["metric"].as_object().unwrap().iter();
-            let text = |value: &Value| value.as_str().unwrap().to_string();
-            let mut labels: BTreeMap<String, String> =
-                labels.map(|(name, value)| (name.clone(), text(value))).collect();
-            let name = labels.remove("__name__").unwrap();
-            (name, labels, text(&one["value"][1]).parse().unwrap())
-        }));
-        assert_eq!(written, scraped, "{id}, remote write");
-        let summary = summary(&workdir);
-        for name in ["read", "inserted", "failed"] {
-            let id = [("pipeline_id".to_string(), id.to_string())];
-            let key = (format!("pipeline_records_{name}_total"), BTreeMap::from(id));
-            assert_eq!(Some(scraped[&key]), summary["records"][name].as_f64(), "{name}");
-        }
-        assert_eq!(summary["exit_code"], code);
-    }
-}
+use crate::support::told::{told, told_on};
+use crate::support::{Trial, Workdir, eventually, workdir};
 
 /// Whatever a target does, the data is there, one line says what is missing, and no secret is in it.
 #[test]
