@@ -176,6 +176,8 @@ mod suite {
     mod same_numbers;
     mod textfile;
     mod ways_out;
+    // The numbers and spans of a run in OpenTelemetry.
+    mod otlp;
     // The alert rules in a real Prometheus.
     mod alerts_fire;
 }

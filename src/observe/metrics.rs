@@ -14,17 +14,19 @@ use crate::event::RunIdentity;
 use crate::ledger::Past;
 use crate::observe::catalogue::{CATALOGUE, Metric, SeriesType};
 use crate::observe::moment::Moment;
-use crate::observe::openmetrics;
+use crate::observe::openmetrics::{self, Exemplars};
 use crate::observe::scrape::{Sample, SampleValue, Scrape};
 use crate::observe::series::pair;
 use crate::observe::server::counts::ConnectionCounts;
 use crate::observe::stats::Stats;
+use crate::observe::timeline::Timeline;
 use crate::report::{Latencies, Sizes};
 
 /// The metrics of one run.
 pub struct Metrics {
     stats: Arc<Stats>,
     identity: Arc<RunIdentity>,
+    timeline: Arc<Timeline>,
     connections: Arc<ConnectionCounts>,
     registry: Registry,
     /// From the end of the run on.
@@ -45,11 +47,17 @@ impl Metrics {
             descriptions: describe(),
         };
         registry.register(Box::new(run)).expect("every name in the catalogue stands once");
-        Metrics { stats, identity, connections, registry, last: OnceLock::new() }
+        let timeline = Arc::new(Timeline::new(stats.started_at()));
+        Metrics { stats, identity, timeline, connections, registry, last: OnceLock::new() }
     }
 
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// It has to be told of the run, as `stats` has.
+    pub fn timeline(&self) -> &Arc<Timeline> {
+        &self.timeline
     }
 
     pub fn identity(&self) -> &RunIdentity {
@@ -82,12 +90,17 @@ impl Metrics {
     /// What leaves by itself. Of a run that has ended it is that of its end, whenever it is taken.
     pub fn moment(&self) -> Moment {
         let families = self.families();
-        Moment::of(&families, self.stats.ended_at().unwrap_or_else(SystemTime::now))
+        let taken_at = self.stats.ended_at().unwrap_or_else(SystemTime::now);
+        Moment::of(&families, taken_at, self.timeline.now())
     }
 
     /// OpenMetrics 1.0, which also says since when it counts.
     pub fn openmetrics(&self) -> String {
-        openmetrics::encode(&self.families(), self.stats.started_at())
+        // Only of a trace that somebody is told.
+        let trace = self.identity.trace.as_ref().filter(|trace| trace.is_sampled);
+        let exemplars =
+            trace.map(|trace| Exemplars { trace: trace.trace, timeline: self.timeline.now() });
+        openmetrics::encode(&self.families(), self.stats.started_at(), exemplars.as_ref())
     }
 }
 
@@ -198,7 +211,7 @@ pub mod tests {
     use super::*;
     use crate::event::{Event, Expected, Observer, RunState, Stage, Vitals};
     use crate::outcome::Outcome;
-    use crate::record::{Counts, ErrorType, Flush};
+    use crate::record::{Counts, ErrorType, Flush, Interval};
 
     pub fn metrics() -> (Arc<Stats>, Metrics) {
         let vitals = Vitals { worker_count: 4, queue_capacity: 8, ..Vitals::default() };
@@ -213,6 +226,7 @@ pub mod tests {
             version: "1.2.3",
             revision: "abc",
             expected_interval: None,
+            trace: None,
         };
         (stats.clone(), Metrics::new(stats, Arc::new(identity), Arc::default()))
     }
@@ -233,6 +247,7 @@ pub mod tests {
                 first_place: "a.csv, line 2".to_string(),
             },
             Event::Settled {
+                interval: Interval::bytes(0, 0, 70),
                 counts: Counts { inserted: 3, failed: 1, ..Counts::default() },
                 bytes: 70,
                 bytes_written: 90,
@@ -386,7 +401,7 @@ pub mod tests {
         // Both pages from one gathering: the process goes on between two.
         let families = metrics.registry.gather();
         let text = TextEncoder::new().encode_to_string(&families).unwrap();
-        let open = openmetrics::encode(&families, stats.started_at());
+        let open = openmetrics::encode(&families, stats.started_at(), None);
         let open: Vec<&str> = open.lines().collect();
         let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert!(samples.len() > 200);

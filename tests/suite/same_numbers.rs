@@ -102,7 +102,7 @@ fn assert_exported(exported: &Numbers, scraped: &Numbers) {
 /// The numbers in the words of the summary: `read 9 = inserted 7 + ... + failed 2`.
 fn in_words(finished: &str) -> BTreeMap<String, u64> {
     let line = finished.lines().find(|line| line.trim_start().starts_with("read ")).unwrap();
-    let parts = line.trim().split([';']).next().unwrap().split(['=', '+']);
+    let parts = line.trim().split(';').next().unwrap().split(['=', '+']);
     let number = |part: &str| {
         let (name, number) = part.trim().rsplit_once(' ')?;
         Some((name.to_string(), number.replace(',', "").parse().ok()?))
@@ -308,7 +308,8 @@ fn a_run_that_was_killed_is_lost_with_the_numbers_that_all_had_last() {
     // The last of them has them some seconds later.
     eventually("everybody to have the numbers", || {
         let row = "SELECT read, inserted FROM run_summary";
-        let kept = ledger.open().query_row(row, [], |row| Ok([row.get(0)?, row.get(1)?])).ok()?;
+        let kept: [f64; 2] =
+            ledger.open().query_row(row, [], |row| Ok([row.get(0)?, row.get(1)?])).ok()?;
         let file = std::fs::read_to_string(outlets.workdir.path("run.prom")).unwrap_or_default();
         let all = [numbers_on(&file, id), outlets.in_gateway(id), outlets.in_prometheus(id)];
         let is_same = all.iter().all(|numbers| of_records(numbers) == kept);

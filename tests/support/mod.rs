@@ -4,6 +4,7 @@
 //! whether a working one passes.
 
 pub mod chance;
+pub mod collector;
 pub mod daemon;
 pub mod database;
 pub mod exposition;

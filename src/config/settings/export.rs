@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::config::choices::Choice;
 use crate::config::option_reader::OptionReader;
+use crate::config::settings::otel::otel;
 use crate::config::small_file;
 use crate::config::units;
 use crate::export::{ExportSettings, Labels, NoticeEvent, NoticeFormat, TEXTFILE_ENDING, Target};
@@ -101,6 +102,7 @@ impl OptionReader<'_> {
             notify_on: self.notify_on(),
             notify_format: self.choice_or_default("notify-format"),
             labels: self.metrics_labels(),
+            otel: otel(|name| std::env::var(name).ok(), &mut self.warnings),
         }
     }
 
