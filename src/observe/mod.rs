@@ -26,6 +26,7 @@ pub mod panics;
 mod possible;
 pub mod process;
 pub mod progress;
+mod rejected_columns;
 pub mod scrape;
 mod series;
 pub mod server;
@@ -49,7 +50,7 @@ pub use pages::Pages;
 pub use scrape::REVISION;
 #[cfg(feature = "otlp")]
 pub use series::SeriesType;
-pub use server::{Protection, Server, bind};
+pub use server::{Protection, Server, ServerFlags, bind};
 pub use stats::Stats;
 #[cfg(feature = "otlp")]
 pub use timeline::RunTimeline;

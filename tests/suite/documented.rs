@@ -14,6 +14,8 @@ const OF_COMMANDS: &[&str] = &[
     "out",
     "help",
     "version",
+    // Of the exporter.
+    "notify-state",
     // Of `metrics`.
     "target",
     "every",
