@@ -12,6 +12,7 @@ mod cli;
 mod command;
 mod config;
 mod convert;
+mod draw;
 mod error;
 mod event;
 mod export;

@@ -171,4 +171,7 @@ mod suite {
     mod ways_out;
     // The alert rules in a real Prometheus.
     mod alerts_fire;
+
+    // The page of a run in a real browser. Needs chromium.
+    mod page;
 }

@@ -3,6 +3,7 @@
 //! Waits in here are bounded watchdogs: they decide how long a broken program may hang, never
 //! whether a working one passes.
 
+pub mod browser;
 pub mod chance;
 pub mod daemon;
 pub mod database;
