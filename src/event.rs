@@ -382,7 +382,7 @@ pub fn tell_failure(
 }
 
 /// Gauges of the moment, written by the pipeline and read at a scrape.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Vitals {
     pub worker_count: u64,
     pub lane_count: u64,
@@ -399,6 +399,12 @@ pub struct Vitals {
 
 #[derive(Debug, Default)]
 pub struct Gauge(AtomicU64);
+
+impl Clone for Gauge {
+    fn clone(&self) -> Gauge {
+        Gauge(self.get().into())
+    }
+}
 
 impl Gauge {
     pub fn get(&self) -> u64 {

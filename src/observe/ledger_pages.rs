@@ -10,7 +10,7 @@ use prometheus::TextEncoder;
 use crate::ledger::PipelineHistory;
 use crate::observe::ledger_metrics::{families, own_gauge};
 use crate::observe::openmetrics;
-use crate::observe::pages::{Page, Show, TEXT_FORMAT, prefers_openmetrics, refused, text};
+use crate::observe::pages::{Asked, Page, Show, TEXT_FORMAT, prefers_openmetrics, refused, text};
 use crate::observe::scrape::Number;
 use crate::observe::server::counts::ConnectionCounts;
 
@@ -78,7 +78,7 @@ impl LedgerPages {
                 (TEXT_FORMAT, text.expect("families without a series are left out"))
             }
         };
-        Page { status: StatusCode::OK, content_type, body, is_final: false }
+        Page::new(content_type, body)
     }
 
     fn ready(&self) -> Page {
@@ -94,13 +94,13 @@ impl Show for LedgerPages {
         &self.connections
     }
 
-    fn answer(&self, method: &Method, path: &str, accept: &str) -> Page {
-        if !matches!(*method, Method::GET | Method::HEAD) {
+    fn answer(&self, asked: &Asked) -> Page {
+        if !matches!(*asked.method, Method::GET | Method::HEAD) {
             return refused();
         }
-        match path {
+        match asked.path {
             "/" => text(StatusCode::OK, INDEX),
-            "/metrics" => self.metrics(accept),
+            "/metrics" => self.metrics(asked.accept),
             "/health" => text(StatusCode::OK, "alive\n"),
             "/ready" => self.ready(),
             _ => {

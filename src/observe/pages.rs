@@ -2,16 +2,20 @@
 //!
 //! Every page is made from one reading of the numbers and shows no secret. Sockets and limits are the server's.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 
 use crate::event::RunState;
+use crate::observe::live::Live;
 use crate::observe::metrics::Metrics;
 use crate::observe::openmetrics;
+use crate::observe::reading::Reading;
 use crate::observe::scrape::Number;
 use crate::observe::server::counts::ConnectionCounts;
+use crate::shown::Json;
 
 pub const TEXT: &str = "text/plain; charset=utf-8";
 pub const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -22,7 +26,19 @@ const INDEX: &str = "\
 /health   200 while the process lives
 /ready    200 while the run is running
 /info     what this run is and how far it got, as JSON
+/run.json all numbers of the run as people are shown them, as JSON
 ";
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    pub method: &'a Method,
+    pub path: &'a str,
+    /// What stands behind the question mark.
+    pub query: &'a str,
+    /// What the header Accept says, or nothing.
+    pub accept: &'a str,
+}
 
 /// One answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,38 +46,83 @@ pub struct Page {
     pub status: StatusCode,
     pub content_type: &'static str,
     pub body: String,
+    /// The reading that is shown.
+    pub snapshot: Option<u64>,
     /// The numbers of a run that is over.
     pub is_final: bool,
 }
 
+impl Page {
+    pub fn new(content_type: &'static str, body: String) -> Page {
+        Page { status: StatusCode::OK, content_type, body, snapshot: None, is_final: false }
+    }
+}
+
+/// Has to be done while the pages are served, and ends when there is nothing more to do.
+pub type Chore = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// What a server shows.
 pub trait Show: Send + Sync {
-    /// The page for a request; `accept` is what its header says, or nothing.
-    fn answer(&self, method: &Method, path: &str, accept: &str) -> Page;
+    fn answer(&self, asked: &Asked) -> Page;
 
     /// Where the server counts its connections.
     fn connections(&self) -> &ConnectionCounts;
+
+    fn chore(&self) -> Option<Chore> {
+        None
+    }
 }
 
 /// The pages of one run.
 pub struct Pages {
     metrics: Arc<Metrics>,
+    live: Arc<Live>,
 }
 
 impl Pages {
     pub fn new(metrics: Arc<Metrics>) -> Pages {
-        Pages { metrics }
+        Pages { live: Arc::new(Live::new(Arc::clone(&metrics))), metrics }
     }
 
-    fn metrics(&self, accept: &str) -> Page {
-        // Before the numbers are read: what ends meanwhile is final the next time.
-        let is_final = self.metrics.is_frozen();
-        let (content_type, body) = if prefers_openmetrics(accept) {
-            (openmetrics::CONTENT_TYPE, self.metrics.openmetrics())
-        } else {
-            (TEXT_FORMAT, self.metrics.text())
+    /// The reading that is asked for, which is one of now, unless a number says which.
+    fn reading(&self, asked: &Asked) -> Result<Arc<Reading>, Page> {
+        let named = asked.query.split('&').find_map(|part| part.strip_prefix("snapshot="));
+        match named {
+            None => Ok(self.metrics.reading()),
+            Some(number) => {
+                number.parse().ok().and_then(|number| self.live.kept(number)).ok_or_else(|| {
+                    text(
+                        StatusCode::NOT_FOUND,
+                        "a snapshot is kept for some seconds, and this one is not\n",
+                    )
+                })
+            }
+        }
+    }
+
+    fn metrics(&self, asked: &Asked) -> Page {
+        let reading = match self.reading(asked) {
+            Ok(reading) => reading,
+            Err(missing) => return missing,
         };
-        Page { status: StatusCode::OK, content_type, body, is_final }
+        let (content_type, body) = if prefers_openmetrics(asked.accept) {
+            (openmetrics::CONTENT_TYPE, self.metrics.openmetrics(&reading))
+        } else {
+            (TEXT_FORMAT, self.metrics.text(&reading))
+        };
+        let snapshot = Some(reading.number);
+        Page { snapshot, is_final: reading.is_final, ..Page::new(content_type, body) }
+    }
+
+    fn run(&self, asked: &Asked) -> Page {
+        let reading = match self.reading(asked) {
+            Ok(reading) => reading,
+            Err(missing) => return missing,
+        };
+        let view = self.live.view(&reading);
+        let body = serde_json::to_string_pretty(&view).expect("names and numbers are valid JSON");
+        let body = format!("{}\n", Json(body));
+        Page { snapshot: Some(reading.number), ..Page::new(JSON, body) }
     }
 
     fn ready(&self) -> Page {
@@ -100,7 +161,7 @@ impl Pages {
             },
         };
         let body = serde_json::to_string_pretty(&info).expect("names and numbers are valid JSON");
-        Page { status: StatusCode::OK, content_type: JSON, body: body + "\n", is_final: false }
+        Page::new(JSON, body + "\n")
     }
 }
 
@@ -109,13 +170,19 @@ impl Show for Pages {
         self.metrics.connections()
     }
 
-    fn answer(&self, method: &Method, path: &str, accept: &str) -> Page {
-        if !matches!(*method, Method::GET | Method::HEAD) {
+    fn chore(&self) -> Option<Chore> {
+        let live = Arc::clone(&self.live);
+        Some(Box::pin(async move { live.sample().await }))
+    }
+
+    fn answer(&self, asked: &Asked) -> Page {
+        if !matches!(*asked.method, Method::GET | Method::HEAD) {
             return refused();
         }
-        match path {
+        match asked.path {
             "/" => text(StatusCode::OK, INDEX),
-            "/metrics" => self.metrics(accept),
+            "/metrics" => self.metrics(asked),
+            "/run.json" => self.run(asked),
             "/health" => text(StatusCode::OK, "alive\n"),
             "/ready" => self.ready(),
             "/info" => self.info(),
@@ -157,7 +224,7 @@ pub fn refused() -> Page {
 }
 
 pub fn text(status: StatusCode, body: &str) -> Page {
-    Page { status, content_type: TEXT, body: body.to_string(), is_final: false }
+    Page { status, ..Page::new(TEXT, body.to_string()) }
 }
 
 /// Whether an Accept header would rather have OpenMetrics 1.0 than the text format.
@@ -261,12 +328,17 @@ mod tests {
         (stats, Pages::new(Arc::new(metrics)))
     }
 
+    fn get(pages: &Pages, path: &str) -> Page {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        pages.answer(&Asked { method: &Method::GET, path, query, accept: "" })
+    }
+
     #[test]
     fn a_run_is_ready_while_it_is_running() {
         let (stats, pages) = pages();
         for (state, status) in RunState::ALL.into_iter().zip([503u16, 200, 503, 503, 503]) {
             stats.notice(&Event::Entered(state));
-            let page = pages.answer(&Method::GET, "/ready", "");
+            let page = get(&pages, "/ready");
             assert_eq!((page.status.as_u16(), page.body.trim()), (status, state.as_str()));
         }
     }
@@ -275,7 +347,7 @@ mod tests {
     fn info_says_what_is_known() {
         let (stats, pages) = pages();
         let info = || {
-            let page = pages.answer(&Method::GET, "/info", "");
+            let page = get(&pages, "/info");
             assert_eq!(page.content_type, "application/json");
             serde_json::from_str::<serde_json::Value>(&page.body).unwrap()
         };
@@ -293,5 +365,42 @@ mod tests {
             "read": 4, "processed": 4, "inserted": 3, "updated": 0, "skipped": 0, "failed": 1
         });
         assert_eq!(after["records"], records);
+    }
+
+    #[test]
+    fn a_snapshot_that_is_kept_says_the_same_everywhere() {
+        let (stats, pages) = pages();
+        let json = |query: &str| {
+            let page = get(&pages, &format!("/run.json{query}"));
+            let view = serde_json::from_str::<serde_json::Value>(&page.body).unwrap();
+            assert_eq!(view["snapshot"].as_u64(), page.snapshot);
+            view
+        };
+        let first = json("");
+        assert_eq!((&first["state"], &first["is_final"]), (&"starting".into(), &false.into()));
+        run(&stats);
+        assert!(json("")["snapshot"].as_u64() > first["snapshot"].as_u64());
+        // It was nobody's to keep.
+        let gone = get(&pages, &format!("/metrics?snapshot={}", first["snapshot"]));
+        assert_eq!(gone.status, StatusCode::NOT_FOUND);
+        pages.metrics.freeze();
+        let last = json("");
+        assert_eq!((&last["outcome"], &last["is_final"]), (&"complete".into(), &true.into()));
+        assert_eq!(last, json(&format!("?snapshot={}", last["snapshot"])));
+        let page = get(&pages, "/metrics");
+        assert_eq!((page.snapshot, page.is_final), (last["snapshot"].as_u64(), true));
+        for (name, value) in [
+            ("records_read_total", &last["records"]["read"]),
+            ("records_inserted_total", &last["records"]["inserted"]),
+            ("records_failed_total", &last["records"]["failed"]),
+            ("stage_latency_seconds", &last["latency_seconds"]["insert"]["p95"]),
+            ("process_resident_memory_bytes", &last["process"]["resident_bytes"]),
+        ] {
+            let line = page.body.lines().filter(|line| !line.starts_with('#'));
+            let mut line = line.filter(|line| line.contains(name));
+            let value = value.as_f64().unwrap().to_string();
+            let ends = format!(" {value}");
+            assert!(line.any(|line| line.ends_with(&ends)), "{name} {value}\n{}", page.body);
+        }
     }
 }

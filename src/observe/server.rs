@@ -135,6 +135,9 @@ impl Bound {
         let thread = std::thread::Builder::new()
             .name("metrics".to_string())
             .spawn(move || {
+                if let Some(chore) = site.pages.chore() {
+                    drop(runtime.spawn(chore));
+                }
                 runtime.block_on(accept(listener, site, stopping));
                 // A password may be being checked, for whom nobody waits any more.
                 runtime.shutdown_background();

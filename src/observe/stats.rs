@@ -108,6 +108,8 @@ pub struct Stats {
     started: Instant,
     started_at: SystemTime,
     ended: OnceLock<End>,
+    /// Why it did not complete: told before its end.
+    error: OnceLock<String>,
     expected: OnceLock<Expected>,
     /// When something last moved, in milliseconds since the start.
     moved_ms: AtomicU64,
@@ -157,6 +159,7 @@ impl Stats {
             started: Instant::now(),
             started_at: SystemTime::now(),
             ended: OnceLock::new(),
+            error: OnceLock::new(),
             expected: OnceLock::new(),
             moved_ms: AtomicU64::default(),
             last_sign: AtomicU8::new(MOVED),
@@ -220,6 +223,7 @@ impl Stats {
         RunNumbers {
             state,
             outcome: ended.map(|end| end.outcome),
+            error: ended.and_then(|_| self.error.get().cloned()),
             is_published: ended.map(|end| end.is_published),
             elapsed: ended.map_or_else(|| self.started.elapsed(), |end| end.took),
             quiet: self.quiet(),
@@ -370,7 +374,10 @@ impl Observer for Stats {
             Event::SchemaChanged { operation, is_done, took } => {
                 self.schema_changes.count(operation, is_done, took);
             }
-            Event::Ended { outcome, is_published, took, .. } => {
+            Event::Ended { outcome, ref error, is_published, took } => {
+                if let Some(error) = error {
+                    self.error.get_or_init(|| error.clone());
+                }
                 self.run.record(took);
                 let at = SystemTime::now();
                 self.ended.get_or_init(|| End { outcome, is_published, took, at });

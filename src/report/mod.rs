@@ -11,7 +11,7 @@ mod silence;
 mod stage_table;
 pub mod text;
 
-pub use bottleneck::{bottleneck, busy_share};
+pub use bottleneck::{Bottleneck, bottleneck, busy_share};
 pub use restore::Restore;
 pub use route_report::{LEDGER_ROUTE, RouteReport};
 pub use run_numbers::{LastError, Latencies, RunNumbers, Sizes, StageTime, per_second};

@@ -62,6 +62,8 @@ pub struct RunNumbers {
     pub state: RunState,
     /// Set once the run has ended.
     pub outcome: Option<Outcome>,
+    /// Why it did not complete.
+    pub error: Option<String>,
     /// The output is public as a whole; unknown before the end.
     pub is_published: Option<bool>,
     pub elapsed: Duration,

@@ -16,6 +16,9 @@ use hyper::{Response, StatusCode};
 use super::head::Fault;
 use crate::observe::pages::{Page, TEXT};
 
+/// Number of the reading that is shown.
+const SNAPSHOT: HeaderName = HeaderName::from_static("flowgauge-snapshot");
+
 /// Less than that fits a packet anyway.
 const GZIP_BYTES_MIN: usize = 1 << 10;
 
@@ -31,7 +34,7 @@ fn advice(status: StatusCode) -> Option<(HeaderName, &'static str)> {
 
 /// A page, for who accepts these encodings.
 pub fn page(page: Page, accept_encoding: &str) -> Response<Full<Bytes>> {
-    let Page { status, content_type, body, .. } = page;
+    let Page { status, content_type, body, snapshot, .. } = page;
     let is_packed = body.len() >= GZIP_BYTES_MIN && prefers_gzip(accept_encoding);
     let body = if is_packed { gzip(body.as_bytes()) } else { body.into_bytes() };
     let mut response = Response::new(Full::from(body));
@@ -49,13 +52,16 @@ pub fn page(page: Page, accept_encoding: &str) -> Response<Full<Bytes>> {
     {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    if let Some(snapshot) = snapshot {
+        headers.insert(SNAPSHOT, HeaderValue::from(snapshot));
+    }
     response
 }
 
 /// A line of text as an answer.
 pub fn said(status: StatusCode, line: &str) -> Response<Full<Bytes>> {
     let body = format!("{line}\n");
-    page(Page { status, content_type: TEXT, body, is_final: false }, "")
+    page(Page { status, ..Page::new(TEXT, body) }, "")
 }
 
 /// The same as bytes, for who has not asked anything that hyper could have answered.
@@ -147,7 +153,7 @@ mod tests {
     }
 
     fn text(body: &str) -> Page {
-        Page { status: StatusCode::OK, content_type: TEXT, body: body.into(), is_final: false }
+        Page::new(TEXT, body.into())
     }
 
     fn body(response: Response<Full<Bytes>>) -> Bytes {

@@ -31,7 +31,7 @@ use super::places::{Evicted, Place};
 use super::progress::{Progress, TLS_HANDSHAKE, Watched};
 use super::protection::Protection;
 use super::users::Admission;
-use crate::observe::pages::Show;
+use crate::observe::pages::{Asked, Show};
 
 const HEAD_BYTES_MAX: usize = 16 << 10;
 const HEADERS_MAX: usize = 64;
@@ -261,7 +261,13 @@ impl Site {
         let headers = request.headers();
         let (accept, encoding) =
             (head::list(headers, ACCEPT), head::list(headers, ACCEPT_ENCODING));
-        let page = self.pages.answer(request.method(), request.uri().path(), &accept);
+        let uri = request.uri();
+        let page = self.pages.answer(&Asked {
+            method: request.method(),
+            path: uri.path(),
+            query: uri.query().unwrap_or_default(),
+            accept: &accept,
+        });
         let is_final = page.is_final && request.method() == Method::GET;
         Answer { response: answer::page(page, &encoding), end: ConnectionEnd::Answered, is_final }
     }

@@ -48,6 +48,13 @@ pub struct ConnectionCounts {
     ended: [AtomicU64; ConnectionEnd::ALL.len()],
 }
 
+impl Clone for ConnectionCounts {
+    fn clone(&self) -> ConnectionCounts {
+        let ended = self.ended.each_ref().map(|count| count.load(Ordering::Relaxed).into());
+        ConnectionCounts { ended }
+    }
+}
+
 impl ConnectionCounts {
     pub fn add(&self, ending: ConnectionEnd) {
         self.ended[ending as usize].fetch_add(1, Ordering::Relaxed);
