@@ -34,8 +34,9 @@ pub struct RunIdentity {
     pub expected_interval: Option<Duration>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RunState {
+    #[default]
     Starting,
     Running,
     Draining,
@@ -387,6 +388,9 @@ pub struct Vitals {
     pub lane_count: u64,
     pub queue_capacity: u64,
     pub memory_budget_bytes: u64,
+    /// Threads that read, and lanes that were opened: a sink may want fewer than are configured.
+    pub readers: Gauge,
+    pub lanes: Gauge,
     pub active_workers: Gauge,
     pub queue_depth: Gauge,
     pub queue_bytes: Gauge,

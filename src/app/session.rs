@@ -173,7 +173,8 @@ impl RunSession {
         let stop = Arc::clone(&self.stop);
         let progress = (!settings.reporting.is_quiet).then(|| {
             let (source, sink) = (settings.source.kind().0, settings.sink.kind().0);
-            Progress::start(Arc::clone(&self.stats), show_bar(settings), EndNames { source, sink })
+            let ends = EndNames { source, sink, reads_pipe: reads_pipe(settings) };
+            Progress::start(Arc::clone(&self.stats), show_bar(settings), ends)
         });
         // Before anything is taken that would have to be given back.
         let minimum = self.minimum(settings)?;

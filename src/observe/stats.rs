@@ -219,6 +219,7 @@ impl Stats {
         let counts = self.settled.read();
         let records_read = self.records_read.load(Relaxed);
         let expected = self.expected.get().copied().unwrap_or_default();
+        let vitals = &self.vitals;
         RunNumbers {
             state,
             outcome: ended.map(|end| end.outcome),
@@ -241,6 +242,7 @@ impl Stats {
             batch_records: self.batch_records.read(),
             batch_bytes: self.batch_bytes.read(),
             stages: self.stages.each_ref().map(Spent::read),
+            threads: [vitals.readers.get(), vitals.worker_count, vitals.lanes.get()],
             errors: self.errors.read(),
             retries: self.retries.read(),
             last_errors: self.last_errors.read(),

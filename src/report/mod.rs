@@ -8,6 +8,7 @@ mod restore;
 mod route_report;
 mod run_numbers;
 mod silence;
+mod stage_table;
 pub mod text;
 
 pub use bottleneck::{Bottleneck, bottleneck, busy_share};
