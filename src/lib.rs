@@ -17,6 +17,7 @@ mod error;
 mod event;
 mod export;
 mod file_identity;
+mod host;
 mod infer;
 mod ledger;
 mod loopback;
@@ -32,6 +33,7 @@ mod shown;
 mod signals;
 mod sink;
 mod source;
+mod trace_context;
 
 /// What `main` tells the story of the program with.
 pub mod program {

@@ -78,7 +78,7 @@ impl LedgerPages {
             ));
         }
         let (content_type, body) = match prefers_openmetrics(accept) {
-            true => (openmetrics::CONTENT_TYPE, openmetrics::encode(&all, self.since)),
+            true => (openmetrics::CONTENT_TYPE, openmetrics::encode(&all, self.since, None)),
             false => {
                 let text = TextEncoder::new().encode_to_string(&all);
                 (TEXT_FORMAT, text.expect("families without a series are left out"))

@@ -33,6 +33,7 @@ pub mod server;
 pub mod servers;
 pub mod standard_error;
 pub mod stats;
+pub mod timeline;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,11 +43,17 @@ use crate::event::{Event, Observer};
 pub use catalogue::{CATALOGUE, describe};
 pub use ledger_pages::LedgerPages;
 pub use metrics::Metrics;
+#[cfg(feature = "otlp")]
+pub use moment::{MetricMoment, Point, PointValue};
 pub use moment::{Moment, Series};
 pub use pages::Pages;
 pub use scrape::REVISION;
+#[cfg(feature = "otlp")]
+pub use series::SeriesType;
 pub use server::{Protection, Server, bind};
 pub use stats::Stats;
+#[cfg(feature = "otlp")]
+pub use timeline::RunTimeline;
 
 /// Tells every event to several observers, in their order, and nothing after the end: threads that
 /// nobody waited for may still have something to say.

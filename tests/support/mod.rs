@@ -5,6 +5,7 @@
 
 pub mod browser;
 pub mod chance;
+pub mod collector;
 pub mod daemon;
 pub mod database;
 pub mod exposition;

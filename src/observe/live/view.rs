@@ -154,6 +154,8 @@ pub struct WaitsView {
 pub struct LimitView {
     pub stage: &'static str,
     pub busy_share: f64,
+    /// retry or throttle, where the stage is not slow but kept waiting.
+    pub held_back_by: Option<&'static str>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -298,8 +300,11 @@ impl View {
         let counts = &run.counts;
         let ended = run.outcome;
         let rates = rates.filter(|_| ended.is_none());
-        let limit = bottleneck(run)
-            .map(|limit| LimitView { stage: limit.stage.as_str(), busy_share: limit.busy_share });
+        let limit = bottleneck(run).map(|limit| LimitView {
+            stage: limit.stage.as_str(),
+            busy_share: limit.busy_share,
+            held_back_by: limit.held_back.map(|held_back| held_back.by.as_str()),
+        });
         let silence = run.silence().map(|silence| silence.sentence(identity.source, identity.sink));
         let rejected = run.rejected.iter();
         View {

@@ -3,7 +3,7 @@
 use super::run::maybe;
 use super::{ago, count, figure, seconds, section, unknown};
 use crate::draw::{Element, Node, element};
-use crate::observe::live::view::{LatencyView, OperationView, View};
+use crate::observe::live::view::{OperationView, View};
 use crate::report::text;
 
 pub fn details(view: &View) -> Element {
@@ -11,6 +11,7 @@ pub fn details(view: &View) -> Element {
         Some(source(view)),
         Some(work(view)),
         Some(sink(view)),
+        Some(batches(view)),
         requests(view),
         statements(view),
         Some(process(view)),
@@ -41,7 +42,6 @@ fn source(view: &View) -> Element {
         rows.push(row("files read", count("pipeline_files_processed_total", view.files.processed)));
         rows.push(row("files failed", count("pipeline_files_failed_total", view.files.failed)));
     }
-    rows.extend(quantiles("fetch", "one batch read", &view.latency_seconds.fetch));
     group("Source", rows)
 }
 
@@ -73,7 +73,6 @@ fn work(view: &View) -> Element {
                 bytes(memory.budget_bytes),
             )),
     ));
-    rows.extend(quantiles("batch", "one batch in all", &view.latency_seconds.batch));
     group("Work", rows)
 }
 
@@ -94,24 +93,38 @@ fn sink(view: &View) -> Element {
             count(series, limited.count),
         ));
     }
-    rows.extend(quantiles("insert", "one batch durable", &view.latency_seconds.insert));
     group("Sink", rows)
 }
 
-fn quantiles(stage: &str, name: &str, latency: &LatencyView) -> Vec<(String, Node)> {
-    let quantile = |rank: &str, value: Option<f64>| {
-        let series =
-            format!("pipeline_stage_latency_seconds{{stage=\"{stage}\",quantile=\"{rank}\"}}");
-        maybe(&series, value, seconds)
-    };
-    let all = element("span")
-        .class("quantiles")
-        .child(quantile("0.5", latency.p50))
-        .text(" · ")
-        .child(quantile("0.95", latency.p95))
-        .text(" · ")
-        .child(quantile("0.99", latency.p99));
-    vec![row(format!("{name}, p50 · p95 · p99"), all)]
+/// How long one batch takes: half of them, 95 and 99 of a hundred take no longer.
+fn batches(view: &View) -> Element {
+    let of = &view.latency_seconds;
+    let heads = ["", "p50", "p95", "p99"].map(|head| match head {
+        "" => element("td"),
+        head => element("th").with("scope", "col").text(head),
+    });
+    let rows = [
+        ("read", "fetch", &of.fetch),
+        ("durable", "insert", &of.insert),
+        ("in all", "batch", &of.batch),
+    ];
+    let rows = rows.map(|(name, stage, latency)| {
+        let quantile = |rank: &str, value: Option<f64>| {
+            let series =
+                format!("pipeline_stage_latency_seconds{{stage=\"{stage}\",quantile=\"{rank}\"}}");
+            element("td").child(maybe(&series, value, seconds))
+        };
+        element("tr")
+            .child(element("th").with("scope", "row").text(name))
+            .child(quantile("0.5", latency.p50))
+            .child(quantile("0.95", latency.p95))
+            .child(quantile("0.99", latency.p99))
+    });
+    let table = element("table")
+        .class("small")
+        .child(element("thead").child(element("tr").children(heads)))
+        .child(element("tbody").children(rows));
+    element("div").child(element("h3").text("Time of a batch")).child(table)
 }
 
 fn requests(view: &View) -> Option<Element> {
@@ -125,19 +138,14 @@ fn requests(view: &View) -> Option<Element> {
         let name = format!("{}, {}", what.replace('_', " "), code.replace('_', " "));
         rows.push(row(name, count(series, request.count)));
     }
-    rows.extend(http.latency_seconds.iter().map(|asked| mean(asked, "http_request")));
+    rows.extend(http.latency_seconds.iter().map(|asked| times(asked, "http_request")));
     Some(group("Requests to Elasticsearch", rows))
 }
 
 fn statements(view: &View) -> Option<Element> {
     let sql = view.sql.as_ref()?;
     let mut rows = vec![row("connections", count("pipeline_sql_connections", sql.connections))];
-    for asked in &sql.latency_seconds {
-        let series =
-            format!("pipeline_sql_duration_seconds_count{{operation=\"{}\"}}", asked.operation);
-        rows.push(row(asked.operation.replace('_', " "), count(series, asked.latency.count)));
-        rows.push(mean(asked, "sql"));
-    }
+    rows.extend(sql.latency_seconds.iter().map(|asked| times(asked, "sql")));
     for change in &sql.schema_operations {
         let series = format!(
             "pipeline_schema_operations_total{{operation=\"{}\",status=\"{}\"}}",
@@ -149,14 +157,17 @@ fn statements(view: &View) -> Option<Element> {
     Some(group("Statements to MySQL", rows))
 }
 
-fn mean(asked: &OperationView, what: &str) -> (String, Node) {
+/// `118 × 36 ms`
+fn times(asked: &OperationView, what: &str) -> (String, Node) {
+    let operation = asked.operation;
+    let series = format!("pipeline_{what}_duration_seconds");
+    let labels = format!("{{operation=\"{operation}\"}}");
     let mean = asked.latency.sum / asked.latency.count.max(1) as f64;
-    let origin =
-        format!("mean of pipeline_{what}_duration_seconds{{operation=\"{}\"}}", asked.operation);
-    row(
-        format!("{} on average", asked.operation.replace('_', " ")),
-        super::derived(origin, seconds(mean)),
-    )
+    let both = element("span")
+        .child(count(format!("{series}_count{labels}"), asked.latency.count))
+        .text(" × ")
+        .child(super::derived(format!("mean of {series}{labels}"), seconds(mean)));
+    row(operation.replace('_', " "), both)
 }
 
 fn process(view: &View) -> Element {

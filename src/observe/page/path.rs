@@ -19,7 +19,7 @@ fn source(view: &View, stage: &StageView) -> Element {
     room(view.source.kind, "source", rate(view, view.records.read, "read"))
         .class(limit(stage))
         .child(bar_of(stage))
-        .child(busy(stage))
+        .child(busy(view, stage))
         .child(element("p").child(read).text(" read"))
 }
 
@@ -42,7 +42,10 @@ fn workers(view: &View, stage: &StageView) -> Element {
     let working = element("span")
         .child(count("pipeline_active_workers", workers.active))
         .child(element("small").text(" of ").child(count("pipeline_workers", workers.configured)));
-    room("workers", "at work", working).class(limit(stage)).child(bar_of(stage)).child(busy(stage))
+    room("workers", "at work", working)
+        .class(limit(stage))
+        .child(bar_of(stage))
+        .child(busy(view, stage))
 }
 
 fn lanes(view: &View, stage: &StageView) -> Element {
@@ -52,7 +55,7 @@ fn lanes(view: &View, stage: &StageView) -> Element {
     room("lanes", "writing", element("span").text(text::count(view.lanes)))
         .class(limit(stage))
         .child(bar_of(stage))
-        .child(busy(stage))
+        .child(busy(view, stage))
         .child(element("p").text("95 % of batches in ").child(slow))
 }
 
@@ -98,14 +101,19 @@ fn bar_of(stage: &StageView) -> Element {
 }
 
 /// `83 % busy, waits for input`, and whether it is the limit.
-fn busy(stage: &StageView) -> Element {
+fn busy(view: &View, stage: &StageView) -> Element {
     let Some(share) = stage.busy_share else {
         return element("p").class("quiet").text("nothing done yet");
     };
     let origin = format!("share of pipeline_stage_busy_seconds_total{{stage=\"{}\"}}", stage.stage);
     let mut line = element("p").child(derived(origin, percent(share))).text(" busy");
     if stage.is_limit {
-        line = line.text(", ").child(element("strong").text("the limit"));
+        let words = match view.limit.as_ref().and_then(|limit| limit.held_back_by) {
+            Some("retry") => "waits to try again",
+            Some(_) => "held back as asked",
+            None => "the limit",
+        };
+        line = line.text(", ").child(element("strong").text(words));
     } else if let Some(wait) = longest_wait(stage) {
         line = line.text(format!(", waits for {wait}"));
     }

@@ -68,9 +68,9 @@ pub fn plots(view: &View, series: &TimeSeries) -> Element {
         ),
         plot(
             "Errors and retries",
-            "rate of pipeline_errors_total, and thin: of pipeline_retries_total",
-            vec![rates(|sample| sample.errors as f64), rates(|sample| sample.retries as f64)],
-            per_second,
+            "sum of pipeline_errors_total, and thin: of pipeline_retries_total",
+            vec![gauge(|sample| sample.errors as f64), gauge(|sample| sample.retries as f64)],
+            |number| text::count(number.round() as u64),
             None,
         ),
     ];

@@ -47,7 +47,7 @@ fn head(view: &View) -> Element {
         .child(moment(view.started_at_seconds))
         .text(", run ")
         .child(element("code").text(&view.run_id));
-    let told = element("p").class("told").text(capital(&view.sentence));
+    let told = element("p").class("told").text(prose(&view.sentence));
     element("header")
         .child(
             element("div")
@@ -73,10 +73,23 @@ fn advance(progress: f64, manner: &str) -> Element {
         .child(crate::draw::plot::bar(progress, "fill"))
 }
 
-fn capital(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().to_string());
-    first.unwrap_or_default() + letters.as_str() + "."
+/// As prose: it begins and ends like one, and no number is parted from its unit.
+fn prose(sentence: &str) -> String {
+    let mut out = String::new();
+    let mut letters = sentence.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let is_behind_number = out.ends_with(|before: char| before.is_ascii_digit());
+        match letter {
+            first if out.is_empty() => out.extend(first.to_uppercase()),
+            ' ' if is_behind_number
+                && letters.peek().is_some_and(|next| !next.is_ascii_digit()) =>
+            {
+                out.push('\u{a0}');
+            }
+            other => out.push(other),
+        }
+    }
+    out + "."
 }
 
 fn errors(view: &View) -> Element {
@@ -98,7 +111,7 @@ fn errors(view: &View) -> Element {
         });
         element("tr")
             .child(element("th").with("scope", "row").text(kind.replace('_', " ")))
-            .child(element("td").text(stage))
+            .child(element("td").class("stage").text(stage))
             .child(
                 element("td")
                     .class("n")
@@ -106,7 +119,9 @@ fn errors(view: &View) -> Element {
             )
             .child(element("td").class("n").child(again))
             .child(
-                element("td").class("n").text(ago(view.taken_at_seconds - error.last_at_seconds)),
+                element("td")
+                    .class("n last")
+                    .text(ago(view.taken_at_seconds - error.last_at_seconds)),
             )
             .child(element("td").class("message").text(&error.last_message))
     });
