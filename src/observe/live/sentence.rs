@@ -67,7 +67,7 @@ fn held_back(limit: Bottleneck, identity: &RunIdentity) -> String {
         let percent = (held_back.share * 100.0).round();
         return match held_back.by {
             Wait::Retry => format!("waiting to try again {percent} % of the time"),
-            _ => format!("held back as it was asked for {percent} % of the time"),
+            _ => format!("held back by its settings {percent} % of the time"),
         };
     }
     let percent = (limit.busy_share * 100.0).round();

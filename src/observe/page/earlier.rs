@@ -54,7 +54,7 @@ pub fn manner(outcome: Option<&str>) -> &'static str {
 }
 
 fn taken(run: &EarlierRunView) -> f64 {
-    let known = [run.inserted, run.updated].into_iter().flatten();
+    let known = [run.inserted, run.updated, run.skipped].into_iter().flatten();
     known.sum::<i64>().max(0) as f64
 }
 

@@ -78,7 +78,7 @@ fn row(pipeline: &PipelineHistory, now: f64) -> Element {
         .child(element("span").class("dot").with("aria-hidden", "true"))
         .text(standing);
     if let Some(at) = at {
-        line = line.child(element("span").class("quiet").text(format!(", {at}")));
+        line = line.child(element("span").class("quiet").text(at));
     }
     let runs: Vec<EarlierRunView> = pipeline.recent.iter().map(EarlierRunView::of).collect();
     let name = element("div").child(element("h3").text(&pipeline.pipeline_id)).child(line);
