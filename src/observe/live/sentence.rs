@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::event::{RunIdentity, RunState, Stage, Wait};
 use crate::outcome::Outcome;
 use crate::report::{Bottleneck, RunNumbers, bottleneck, text};
-use crate::secret::by_name;
 
 /// `running for 3 min 05 s; 41 %, about 4 min left; waiting for MySQL 83 % of the time`
 pub fn sentence(run: &RunNumbers, identity: &RunIdentity) -> String {
@@ -28,9 +27,6 @@ fn ended(run: &RunNumbers, outcome: Outcome) -> String {
     };
     if counts.failed > 0 {
         sentence += &format!(", {} rejected", text::count(counts.failed));
-    }
-    if let Some(error) = run.error.as_deref().filter(|_| outcome != Outcome::Complete) {
-        sentence += &format!("; {}", by_name(error));
     }
     sentence
 }
