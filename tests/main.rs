@@ -169,6 +169,8 @@ mod suite {
     mod metrics_pages;
     // The numbers of a run that leave it: a file, pushes, a message, the last scrape.
     mod ways_out;
+    // The dashboard for Grafana, as its schema has it and in a real Prometheus.
+    mod dashboard;
     // The numbers and spans of a run in OpenTelemetry.
     mod otlp;
     // The alert rules in a real Prometheus.

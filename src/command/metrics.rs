@@ -1,9 +1,11 @@
-//! `metrics`: what there is to be scraped as a table, the alert rules, and a configuration that scrapes.
+//! `metrics`: what there is to be scraped as a table, the alert rules, a configuration that scrapes, and a
+//! dashboard.
 
 use std::time::Duration;
 
 use super::print;
 use crate::observe::alert_rules::{RuleTime, alert_rules, as_prometheus};
+use crate::observe::dashboard::dashboard;
 use crate::observe::describe;
 use crate::outcome::Outcome;
 
@@ -12,10 +14,13 @@ use crate::outcome::Outcome;
 pub enum MetricsPage {
     /// The catalogue as a table.
     Describe,
-    /// The rules with these times in place of their defaults.
+    /// The rules with these times in place of their defaults, and links to here.
     Rules {
         times: Vec<(&'static str, Duration)>,
+        runbooks: String,
     },
+    /// For Grafana.
+    Dashboard,
     ScrapeConfig {
         targets: Vec<String>,
         every: Duration,
@@ -25,10 +30,11 @@ pub enum MetricsPage {
 pub fn print_metrics(page: &MetricsPage) -> Outcome {
     print(&match page {
         MetricsPage::Describe => describe(),
-        MetricsPage::Rules { times } => {
+        MetricsPage::Rules { times, runbooks } => {
             let given = |rule: &RuleTime| times.iter().find(|(name, _)| *name == rule.name);
-            alert_rules(|rule| given(rule).map_or(rule.default, |(_, time)| *time))
+            alert_rules(|rule| given(rule).map_or(rule.default, |(_, time)| *time), runbooks)
         }
+        MetricsPage::Dashboard => format!("{:#}\n", dashboard()),
         MetricsPage::ScrapeConfig { targets, every } => scrape_config(targets, every.as_secs()),
     })
 }

@@ -26,6 +26,7 @@ const OF_COMMANDS: &[&str] = &[
     "exporter-away",
     "retrying-over",
     "slow-batch",
+    "runbooks",
     "slow-for",
     // runs, status, exporter
     "pipeline",

@@ -385,8 +385,8 @@ impl View {
             rate_limited: (Stage::ALL.iter().zip(run.rate_limited).filter(|(_, count)| *count > 0))
                 .map(|(stage, count)| RateLimitedView { stage: stage.as_str(), count })
                 .collect(),
-            http: reading.scrape().asks_search_server().then(|| http(reading)),
-            sql: reading.scrape().asks_database().then(|| sql(reading)),
+            http: identity.asks_search_server().then(|| http(reading)),
+            sql: identity.asks_database().then(|| sql(reading)),
             files: FilesView {
                 processed: run.counted(Counter::FilesProcessed),
                 failed: run.counted(Counter::FilesFailed),
@@ -473,11 +473,11 @@ fn sql(reading: &Reading) -> SqlView {
     SqlView {
         latency_seconds: operations(asked.map(|(what, took)| (what.as_str(), took))),
         connections: run.sql_connections,
-        schema_operations: (run.schema_changes.iter().filter(|(_, _, count)| *count > 0))
-            .map(|&(what, is_done, count)| SchemaView {
+        schema_operations: (run.schema_changes.iter().filter(|(_, _, took)| took.count > 0))
+            .map(|(what, is_done, took)| SchemaView {
                 operation: what.as_str(),
-                status: if is_done { "ok" } else { "failed" },
-                count,
+                status: if *is_done { "ok" } else { "failed" },
+                count: took.count,
             })
             .collect(),
     }
