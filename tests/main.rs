@@ -171,4 +171,6 @@ mod suite {
     mod ways_out;
     // The alert rules in a real Prometheus.
     mod alerts_fire;
+    // Runs that are on, in a terminal and printed once.
+    mod top;
 }

@@ -32,15 +32,22 @@ impl History {
         stats: &Arc<Stats>,
         past: &Arc<Past>,
         is_apart: bool,
+        metrics_url: Option<String>,
     ) -> History {
-        let history = History::begun(settings, stats, past, is_apart);
+        let history = History::begun(settings, stats, past, is_apart, metrics_url);
         if !matches!(history, History::Kept(_)) {
             past.settle();
         }
         history
     }
 
-    fn begun(settings: &Settings, stats: &Arc<Stats>, past: &Arc<Past>, is_apart: bool) -> History {
+    fn begun(
+        settings: &Settings,
+        stats: &Arc<Stats>,
+        past: &Arc<Past>,
+        is_apart: bool,
+        metrics_url: Option<String>,
+    ) -> History {
         let ledger = &settings.ledger;
         let Some(path) = &ledger.path else {
             return match ledger.is_off {
@@ -55,7 +62,7 @@ impl History {
         }
         let numbers = Arc::clone(stats);
         let past = Arc::clone(past);
-        let run = begun(settings, stats);
+        let run = BegunRun { metrics_url, ..begun(settings, stats) };
         History::Kept(Ledger::begin(path, run, move || numbers.numbers(), past))
     }
 
@@ -102,6 +109,7 @@ fn begun(settings: &Settings, stats: &Stats) -> BegunRun {
         fingerprint: fingerprint(&shown),
         settings: shown,
         expected_interval: settings.metrics.expected_interval,
+        metrics_url: None,
         trace_id: std::env::var("TRACEPARENT").ok().as_deref().and_then(trace_id),
         keep: settings.ledger.keep,
     }

@@ -153,7 +153,8 @@ impl RunSession {
     fn run(&mut self, settings: &Settings) -> Result<Ending> {
         let served = self.serve(settings);
         let checked = check_streams(settings);
-        self.history = History::begin(settings, &self.stats, &self.past, checked.is_ok());
+        let url = self.port.url();
+        self.history = History::begin(settings, &self.stats, &self.past, checked.is_ok(), url);
         checked?;
         let begun = summary::begin(&self.report(settings), settings, &self.stop);
         if let Err(Unwritten { error, is_hung }) = begun {

@@ -129,7 +129,8 @@ impl HttpClient {
     }
 }
 
-fn client(target: &Target) -> Result<Client> {
+/// One that follows no redirects, and knows the authorities of this target.
+pub fn client(target: &Target) -> Result<Client> {
     let mut client = Client::builder()
         .connect_timeout(CONNECT_MAX)
         .tcp_nodelay(true)

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 pub use self::deadline::{left, telling_allowance};
 pub use self::exporter::Exporter;
+pub use self::http::client as http_client;
 pub use self::labels::Labels;
 use self::pushgateway::Pushgateway;
 use self::remote_write::RemoteWrite;

@@ -7,7 +7,7 @@ use procfs::process::Process;
 use rusqlite::{Connection, params};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{BegunRun, lost, totals};
+use super::{BegunRun, address, lost, totals};
 use crate::event::{Stage, Wait};
 use crate::outcome::Outcome;
 use crate::record::ErrorType;
@@ -72,6 +72,9 @@ pub fn begin(connection: &Connection, run: &BegunRun, now: f64) -> rusqlite::Res
             run.expected_interval.map(|interval| interval.as_secs_f64()),
             run.trace_id,
         ])?;
+    if let Some(url) = &run.metrics_url {
+        address::write(connection, &run.run_id, url)?;
+    }
     Ok(())
 }
 

@@ -38,6 +38,9 @@ const OF_COMMANDS: &[&str] = &[
     "poll",
     "label-run-id",
     "db",
+    // top
+    "once",
+    "ca",
 ];
 
 /// Of other programs whose command lines the pages show.

@@ -25,6 +25,7 @@ pub mod scripted_elastic;
 pub mod server;
 pub mod silent_clients;
 pub mod sockets;
+pub mod tmux;
 pub mod trial;
 
 pub use daemon::Daemon;

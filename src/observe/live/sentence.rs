@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::event::{RunIdentity, RunState, Stage};
+use crate::event::{RunIdentity, RunState, Stage, Wait};
 use crate::outcome::Outcome;
 use crate::report::{Bottleneck, RunNumbers, bottleneck, text};
 use crate::secret::by_name;
@@ -63,6 +63,13 @@ fn going_on(run: &RunNumbers, identity: &RunIdentity) -> String {
 
 /// Who is waited for, where it is somebody else; what is busy, where it is us.
 fn held_back(limit: Bottleneck, identity: &RunIdentity) -> String {
+    if let Some(held_back) = limit.held_back {
+        let percent = (held_back.share * 100.0).round();
+        return match held_back.by {
+            Wait::Retry => format!("waiting to try again {percent} % of the time"),
+            _ => format!("held back as it was asked for {percent} % of the time"),
+        };
+    }
     let percent = (limit.busy_share * 100.0).round();
     match (limit.stage, identity.source, identity.sink) {
         (Stage::Fetch, "elasticsearch", _) => {

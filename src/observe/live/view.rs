@@ -133,7 +133,7 @@ pub struct StageView {
     pub threads: u64,
     pub busy_seconds: f64,
     pub wait_seconds: WaitsView,
-    /// Busy over busy and waiting, between 0 and 1; null while it has done nothing.
+    /// Of the time of the run for each thread, between 0 and 1; null while it has done nothing.
     pub busy_share: Option<f64>,
     /// It holds the run back.
     pub is_limit: bool,
@@ -392,11 +392,7 @@ fn stage_view(reading: &Reading, stage: Stage, limit: Option<&LimitView>) -> Sta
     let waited = |wait| time.waited(wait).number();
     StageView {
         stage: stage.as_str(),
-        threads: match stage {
-            Stage::Fetch => 1,
-            Stage::Convert => reading.vitals.worker_count,
-            Stage::Insert => reading.vitals.lane_count,
-        },
+        threads: reading.run.threads[stage as usize],
         busy_seconds: time.busy.number(),
         wait_seconds: WaitsView {
             input: waited(Wait::Input),
