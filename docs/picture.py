@@ -17,7 +17,11 @@ COLOURS = {
     "blue": "#7aa2f7", "magenta": "#bb9af7", "cyan": "#7dcfff", "white": "#c0caf5",
 }
 FONT, SIZE, HEIGHT, EDGE = "/usr/share/fonts/truetype/dejavu/DejaVuSansMono", 15, 20, 16
-DIM = "\x1b[2m"
+
+
+# The first sixteen of the many colours are those of the terminal.
+for index, name in enumerate(["black", "red", "green", "brown", "blue", "magenta", "cyan", "white"] * 2):
+    pyte.graphics.FG_BG_256[index] = name
 
 
 class Screen(pyte.Screen):

@@ -53,6 +53,8 @@ const OF_OTHERS: &[&str] = &[
     "long",
     "now",
     "release",
+    "features",
+    "no-default-features",
     "system",
     "web.config.file",
     "web.enable-lifecycle",

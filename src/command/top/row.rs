@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::asking::News;
 use super::seen::RunSeen;
+use crate::command::history::narrow;
 use crate::report::text;
 use crate::shown::Line;
 
@@ -259,8 +260,14 @@ pub fn compact(number: f64) -> String {
 
 /// `850ms`, `3.4s`, `2m05s`, `3h20m`, `12d`
 pub fn time(seconds: f64) -> String {
-    crate::command::history::narrow(seconds)
+    match seconds < TIME_MAX {
+        true => narrow(seconds),
+        false => "∞".to_string(),
+    }
 }
+
+/// Nobody waits for so many seconds.
+const TIME_MAX: f64 = 1e9;
 
 #[cfg(test)]
 mod tests {

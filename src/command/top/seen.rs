@@ -133,7 +133,11 @@ impl RunSeen {
             bytes_read: whole("/bytes/read"),
             bytes_written: whole("/bytes/written"),
             stages: list(at("/stages"), |one| StageSeen::of(one, elapsed)),
-            limit: text("/limit/stage").map(|stage| (stage, share)),
+            // A pace that is kept says more than the stage that keeps it.
+            limit: match (text("/limit/waits_for"), real("/limit/wait_share")) {
+                (Some(wait), Some(share)) => Some((wait, share)),
+                _ => text("/limit/stage").map(|stage| (stage, share)),
+            },
             queue: pair("/queue/depth", "/queue/capacity"),
             memory: pair("/memory/used_bytes", "/memory/budget_bytes"),
             latencies: ["fetch", "insert", "batch"].map(latency).into(),

@@ -151,6 +151,10 @@ pub struct WaitsView {
 pub struct LimitView {
     pub stage: &'static str,
     pub busy_share: f64,
+    /// What it waits for in the place of working, where that is the limit: retry, throttle.
+    pub waits_for: Option<&'static str>,
+    /// Between 0 and 1.
+    pub wait_share: Option<f64>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -295,8 +299,12 @@ impl View {
         let (run, vitals, identity) = (&reading.run, &reading.vitals, &reading.identity);
         let counts = &run.counts;
         let ended = run.outcome;
-        let limit = bottleneck(run)
-            .map(|limit| LimitView { stage: limit.stage.as_str(), busy_share: limit.busy_share });
+        let limit = bottleneck(run).map(|limit| LimitView {
+            stage: limit.stage.as_str(),
+            busy_share: limit.busy_share,
+            waits_for: limit.held_back.map(|held_back| held_back.by.as_str()),
+            wait_share: limit.held_back.map(|held_back| held_back.share),
+        });
         let silence = run.silence().map(|silence| silence.sentence(identity.source, identity.sink));
         let rejected = run.rejected.iter();
         View {

@@ -22,10 +22,10 @@ const HELP: [(&str, &str); 12] = [
     ("r", "the other way round"),
     ("/", "only runs with this text"),
     ("space", "freeze, and go on"),
-    ("tab", "the next run, in detail"),
-    ("page, home, end", "faster"),
-    ("? h", "this help"),
     ("q  ctrl-c", "quit"),
+    ("tab", "the next run, in detail"),
+    ("page home end", "faster"),
+    ("? h", "this help"),
     ("", "limit: the stage the others wait for"),
 ];
 
@@ -114,7 +114,7 @@ fn help(buffer: &mut Buffer, area: Rect, palette: &Palette) {
         if y >= area.bottom() {
             break;
         }
-        let keys = Span::styled(paint::left(keys, 16), palette.title());
+        let keys = Span::styled(paint::left(keys, 15), palette.title());
         put(buffer, area.x + 1, y, &Line::from(vec![keys, Span::raw(*what)]));
     }
 }

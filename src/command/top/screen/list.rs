@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use super::detail::{balance, sentence_lines};
 use super::paint::{Palette, bar, cut, left, put, right, spark};
 use super::state::{SortBy, State};
-use crate::command::top::row::Row;
+use crate::command::top::row::{Row, compact};
 use crate::report::text;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -59,6 +59,9 @@ const COLUMNS: [Column; 14] = [
     column(Cell::Sentence, "", 30, 8, false),
 ];
 
+/// Below it a wider gap would cost a column.
+const ROOMY: usize = 84;
+
 const NAME_MIN: usize = 12;
 const NAME_MAX: usize = 32;
 const RANK_MAX: u8 = 8;
@@ -75,7 +78,7 @@ struct Layout {
 
 impl Layout {
     fn of(width: usize) -> Layout {
-        let gap = if width >= 70 { 2 } else { 1 };
+        let gap = if width >= ROOMY { 2 } else { 1 };
         let room = width.saturating_sub(2);
         let needed = |rank: u8| {
             let shown = COLUMNS.iter().filter(|column| column.rank <= rank);
@@ -136,7 +139,8 @@ pub fn draw(buffer: &mut Buffer, area: Rect, state: &mut State, palette: &Palett
         put(buffer, area.x + 1, y, &line);
         if index == selected {
             let whole = Rect { x: area.x, y, width: area.width, height: 1 };
-            buffer.set_style(whole, palette.chosen());
+            // In its own colours it would be a garish line.
+            buffer.set_style(whole, Style::reset().patch(palette.chosen()));
         }
     }
     if panel > 0 {
@@ -196,11 +200,18 @@ fn line(row: &Row, layout: &Layout, palette: &Palette) -> Line<'static> {
     Line::from(spans)
 }
 
+fn few(number: u64) -> String {
+    match number {
+        0..100_000 => text::count(number),
+        more => compact(more as f64),
+    }
+}
+
 /// What there is none of is not to draw an eye.
 fn number(number: u64, none: Style, some: Style) -> (String, Style) {
     match number {
         0 => ("0".to_string(), none.add_modifier(Modifier::DIM)),
-        number => (text::count(number), some),
+        number => (few(number), some),
     }
 }
 
