@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::outcome::Outcome;
-use crate::record::{Counts, ErrorType, Flush};
+use crate::record::{Counts, ErrorType, Flush, Interval};
+use crate::trace_context::TraceContext;
 
 /// Hears what happened. It cannot fail, does not block, and is called from many threads at once.
 pub trait Observer: Send + Sync {
@@ -32,6 +33,8 @@ pub struct RunIdentity {
     pub revision: &'static str,
     /// From `--expect-every`.
     pub expected_interval: Option<Duration>,
+    /// Where somebody else began one, or it is told to others.
+    pub trace: Option<TraceContext>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -291,6 +294,7 @@ pub enum Event {
     },
     /// A segment became durable in the sink, but for its rejected records.
     Settled {
+        interval: Interval,
         counts: Counts,
         /// Bytes of the segment in the decoded stream of the source.
         bytes: u64,

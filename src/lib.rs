@@ -12,10 +12,12 @@ mod cli;
 mod command;
 mod config;
 mod convert;
+mod draw;
 mod error;
 mod event;
 mod export;
 mod file_identity;
+mod host;
 mod infer;
 mod ledger;
 mod loopback;
@@ -31,6 +33,7 @@ mod shown;
 mod signals;
 mod sink;
 mod source;
+mod trace_context;
 
 /// What `main` tells the story of the program with.
 pub mod program {

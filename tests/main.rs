@@ -169,8 +169,12 @@ mod suite {
     mod metrics_pages;
     // The numbers of a run that leave it: a file, pushes, a message, the last scrape.
     mod ways_out;
+    // The numbers and spans of a run in OpenTelemetry.
+    mod otlp;
     // The alert rules in a real Prometheus.
     mod alerts_fire;
+    // The page of a run in a real browser. Needs chromium.
+    mod page;
     // Runs that are on, in a terminal and printed once.
     mod top;
 }

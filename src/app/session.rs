@@ -98,9 +98,12 @@ impl RunSession {
         let past = Arc::<Past>::default();
         let metrics =
             Arc::new(Metrics::new(Arc::clone(&stats), Arc::clone(&identity), Arc::clone(&past)));
-        let ways_out = WaysOut::new(settings, &metrics);
-        let listeners: Vec<Arc<dyn Observer>> =
-            vec![Arc::clone(&stats) as _, Arc::new(EventLog::default())];
+        let ways_out = WaysOut::new(settings, &identity, &metrics);
+        let listeners: Vec<Arc<dyn Observer>> = vec![
+            Arc::clone(&stats) as _,
+            Arc::clone(metrics.timeline()) as _,
+            Arc::new(EventLog::default()),
+        ];
         let observer: Arc<dyn Observer> = Arc::new(Fanout::new(listeners));
         observer.notice(&Event::Began(identity));
         RunSession {
@@ -448,6 +451,7 @@ fn identity(settings: &Settings) -> RunIdentity {
         version: env!("CARGO_PKG_VERSION"),
         revision: REVISION,
         expected_interval: settings.metrics.expected_interval,
+        trace: settings.export.otel.trace.clone(),
     }
 }
 

@@ -11,6 +11,7 @@ use super::complain_of;
 use super::metrics_port::MetricsPort;
 use crate::config::{Linger, Settings};
 use crate::error::Error;
+use crate::event::RunIdentity;
 use crate::export::{Exporter, RunEnd, left, routes, telling_allowance};
 use crate::observe::Metrics;
 use crate::outcome::Outcome;
@@ -26,8 +27,8 @@ pub struct WaysOut {
 
 impl WaysOut {
     /// Before anything has happened, so that the numbers are those of a beginning.
-    pub fn new(settings: &Settings, metrics: &Arc<Metrics>) -> WaysOut {
-        let routes = routes(&settings.export, &settings.pipeline_id, || metrics.moment());
+    pub fn new(settings: &Settings, identity: &RunIdentity, metrics: &Arc<Metrics>) -> WaysOut {
+        let routes = routes(&settings.export, identity, || metrics.moment());
         let metrics = Arc::clone(metrics);
         WaysOut { exporter: Exporter::new(routes, move || metrics.moment()) }
     }

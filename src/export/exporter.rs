@@ -168,20 +168,34 @@ async fn travel(mut route: Box<dyn Route>, read: Read, mut last: LastWord) -> Op
         Rhythm::AtOnceAndEvery(period) => (true, Some(period)),
     };
     if let Some(period) = period {
-        let on_the_way = async {
-            let mut voice = Voice { aim: route.aim(), period, is_failing: false };
-            if at_once {
-                voice.heard(route.begin().await);
+        let mut voice = Voice { aim: route.aim(), period, is_failing: false };
+        let mut is_first = at_once;
+        loop {
+            if !is_first {
+                tokio::select! {
+                    biased;
+                    () = came(&mut last) => break,
+                    () = sleep(period) => {}
+                }
             }
-            loop {
-                sleep(period).await;
-                voice.heard(route.refresh(&read()).await);
+            let is_repeatable = route.is_repeatable();
+            let moment = read();
+            let told = async {
+                match std::mem::take(&mut is_first) {
+                    true => route.begin().await,
+                    false => route.refresh(&moment).await,
+                }
+            };
+            // What the end would only say again is broken off for it.
+            if is_repeatable {
+                tokio::select! {
+                    biased;
+                    () = came(&mut last) => break,
+                    answer = told => voice.heard(answer),
+                }
+            } else {
+                voice.heard(told.await);
             }
-        };
-        tokio::select! {
-            biased;
-            () = came(&mut last) => {}
-            () = on_the_way => {}
         }
     }
     came(&mut last).await;

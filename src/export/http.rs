@@ -4,6 +4,7 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use http_body_util::BodyExt;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Method, Response, StatusCode, Url};
 
@@ -26,6 +27,11 @@ pub struct HttpClient {
     target: Target,
     /// Made where the first request is: reading the system's certificates takes a while.
     client: Option<Client>,
+    /// Of one request.
+    time_max: Duration,
+    /// Spoken from the first byte on.
+    #[cfg(feature = "otlp")]
+    is_http2: bool,
 }
 
 /// What is sent.
@@ -36,9 +42,42 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
+/// What was answered, where it was taken.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "otlp"), allow(dead_code))]
+pub struct Reply {
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+    /// Headers that come behind.
+    pub trailers: HeaderMap,
+}
+
+/// For somebody who asks by himself.
+pub fn client(target: &Target) -> Result<Client> {
+    HttpClient::new(target.clone()).client()
+}
+
 impl HttpClient {
     pub fn new(target: Target) -> HttpClient {
-        HttpClient { target, client: None }
+        HttpClient {
+            target,
+            client: None,
+            time_max: REQUEST_MAX,
+            #[cfg(feature = "otlp")]
+            is_http2: false,
+        }
+    }
+
+    /// With less time for a request.
+    #[cfg(feature = "otlp")]
+    pub fn within(self, time: Duration) -> HttpClient {
+        HttpClient { time_max: time.min(REQUEST_MAX), ..self }
+    }
+
+    /// As gRPC wants it.
+    #[cfg(feature = "otlp")]
+    pub fn over_http2(self) -> HttpClient {
+        HttpClient { is_http2: true, ..self }
     }
 
     pub fn target(&self) -> &Target {
@@ -48,35 +87,70 @@ impl HttpClient {
     /// Ok where the other side says that it has taken it. An error is of the kind `Unavailable` or
     /// `Overloaded` where it certainly has not, and `Unknown` where it may have.
     pub async fn send(&mut self, request: &Request) -> Result<()> {
+        self.exchange(request, 0).await.map(|_| ())
+    }
+
+    /// The same, with as much of what is answered as is wanted.
+    pub async fn exchange(&mut self, request: &Request, bytes_max: usize) -> Result<Reply> {
         let Request { method, url, headers, body } = request;
         let client = match self.client.take() {
             Some(client) => client,
-            None => client(&self.target)?,
+            None => self.client()?,
         };
         let builder = client.request(method.clone(), url.clone());
         self.client = Some(client);
         let builder = builder.headers(self.target.headers.clone()).headers(headers.clone());
-        let sent = tokio::time::timeout(REQUEST_MAX, async {
+        let sent = tokio::time::timeout(self.time_max, async {
             let mut response: Response = builder.body(body.clone()).send().await?;
-            let refusal = match response.status().is_success() {
-                true => Vec::new(),
-                // The status is what counts; what else is said may never end.
-                false => tokio::time::timeout(REFUSAL_MAX, refusal(&mut response))
-                    .await
-                    .unwrap_or_default(),
-            };
-            Ok::<_, reqwest::Error>((response, refusal))
+            if response.status().is_success() {
+                return Ok(Ok(reply(response, bytes_max).await?));
+            }
+            // The status is what counts; what else is said may never end.
+            let refusal = tokio::time::timeout(REFUSAL_MAX, refusal(&mut response));
+            let refusal = refusal.await.unwrap_or_default();
+            Ok::<_, reqwest::Error>(Err((response, refusal)))
         });
         match sent.await {
-            Ok(Ok((response, _))) if response.status().is_success() => Ok(()),
-            Ok(Ok((response, refusal))) => Err(self.refused(&response, &refusal)),
+            Ok(Ok(Ok(reply))) => Ok(reply),
+            Ok(Ok(Err((response, refusal)))) => Err(self.refused(&response, &refusal)),
             Ok(Err(cause)) => Err(self.broken_off(cause)),
             Err(_) => Err(Error::new(
                 Kind::Unknown,
                 ErrorType::Timeout,
-                format!("'{}' did not answer within {} s", self.name(), REQUEST_MAX.as_secs()),
+                format!(
+                    "'{}' did not answer within {} s",
+                    self.name(),
+                    self.time_max.as_secs_f64()
+                ),
             )),
         }
+    }
+
+    fn client(&self) -> Result<Client> {
+        let target = &self.target;
+        let mut client = Client::builder()
+            .connect_timeout(CONNECT_MAX)
+            .tcp_nodelay(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .tls_built_in_root_certs(target.url.scheme() == "https")
+            .user_agent(concat!("flowgauge/", env!("CARGO_PKG_VERSION")));
+        if target.is_loopback() {
+            client = client.no_proxy();
+        }
+        #[cfg(feature = "otlp")]
+        if self.is_http2 {
+            client = client.http2_prior_knowledge();
+        }
+        if let Some(identity) = &target.identity {
+            client = client.identity(identity.clone());
+        }
+        for authority in &target.authorities {
+            client = client.add_root_certificate(authority.clone());
+        }
+        client.build().map_err(|cause| {
+            Error::config(format!("no client for '{}': {}", target.name(), root(&cause)))
+                .help(format!("check {}", target.authority_option))
+        })
     }
 
     fn name(&self) -> String {
@@ -92,7 +166,7 @@ impl HttpClient {
             _ if status.is_redirection() => {
                 let message = format!("'{name}' redirects ({code}), which is not followed");
                 return Error::new(Kind::Config, ErrorType::Protocol, message)
-                    .help(format!("set --{} to where the server itself is", self.target.flag));
+                    .help(format!("set {} to where the server itself is", self.target.option));
             }
             // It may have been taken before something else went wrong.
             _ if status.is_server_error() => (Kind::Unknown, ErrorType::Other),
@@ -114,13 +188,13 @@ impl HttpClient {
         if why.contains("certificate") {
             let message = format!("the certificate of '{name}' is not trusted: {why}");
             return Error::new(Kind::Config, ErrorType::Auth, message).help(format!(
-                "set --{}-ca to the certificate of its authority",
-                self.target.flag
+                "set {} to the certificate of its authority",
+                self.target.authority_option
             ));
         }
         if why.contains("InvalidContentType") {
             return Error::config(format!("'{name}' does not speak TLS: {why}"))
-                .help(format!("write http:// in --{}", self.target.flag));
+                .help(format!("write http:// in {}", self.target.option));
         }
         let kind = if cause.is_connect() { Kind::Unavailable } else { Kind::Unknown };
         let error_type =
@@ -129,24 +203,21 @@ impl HttpClient {
     }
 }
 
-/// One that follows no redirects, and knows the authorities of this target.
-pub fn client(target: &Target) -> Result<Client> {
-    let mut client = Client::builder()
-        .connect_timeout(CONNECT_MAX)
-        .tcp_nodelay(true)
-        .redirect(reqwest::redirect::Policy::none())
-        .tls_built_in_root_certs(target.url.scheme() == "https")
-        .user_agent(concat!("flowgauge/", env!("CARGO_PKG_VERSION")));
-    if target.is_loopback() {
-        client = client.no_proxy();
+/// All of an answer is read, or what there is room for; where nothing is wanted, nothing is read.
+async fn reply(response: Response, bytes_max: usize) -> reqwest::Result<Reply> {
+    let headers = response.headers().clone();
+    let (mut body, mut trailers) = (Vec::new(), HeaderMap::new());
+    if bytes_max > 0 {
+        let mut frames = reqwest::Body::from(response);
+        while let Some(frame) = frames.frame().await {
+            match frame?.into_data() {
+                Ok(data) if body.len() + data.len() > bytes_max => break,
+                Ok(data) => body.extend_from_slice(&data),
+                Err(frame) => trailers = frame.into_trailers().unwrap_or_default(),
+            }
+        }
     }
-    for authority in &target.authorities {
-        client = client.add_root_certificate(authority.clone());
-    }
-    client.build().map_err(|cause| {
-        Error::config(format!("no client for '{}': {}", target.name(), root(&cause)))
-            .help(format!("check --{}-ca", target.flag))
-    })
+    Ok(Reply { headers, body, trailers })
 }
 
 async fn refusal(response: &mut Response) -> Vec<u8> {

@@ -9,6 +9,9 @@ mod deadline;
 mod exporter;
 mod http;
 mod labels;
+mod otel_settings;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod pushgateway;
 mod remote_write;
 mod target;
@@ -23,6 +26,7 @@ pub use self::deadline::{left, telling_allowance};
 pub use self::exporter::Exporter;
 pub use self::http::client as http_client;
 pub use self::labels::Labels;
+pub use self::otel_settings::{OtelSettings, OtlpProtocol, OtlpReceiver, Temporality};
 use self::pushgateway::Pushgateway;
 use self::remote_write::RemoteWrite;
 pub use self::target::Target;
@@ -30,6 +34,7 @@ pub use self::textfile::{ENDING as TEXTFILE_ENDING, FLAG as TEXTFILE_FLAG, Textf
 pub use self::webhook::NoticeEvent;
 use self::webhook::Webhook;
 use crate::error::{Later, Result};
+use crate::event::RunIdentity;
 use crate::observe::Moment;
 use crate::outcome::Outcome;
 use crate::report::Report;
@@ -46,6 +51,7 @@ pub struct ExportSettings {
     pub webhook: Option<Target>,
     pub notify_on: Vec<NoticeEvent>,
     pub labels: Labels,
+    pub otel: OtelSettings,
 }
 
 /// What leaves when a run has ended.
@@ -104,8 +110,8 @@ pub trait Route: Send {
 /// Those that are wanted; `zeros` are the numbers of a run that has done nothing yet.
 pub fn routes(
     settings: &ExportSettings,
-    pipeline_id: &str,
-    zeros: impl FnOnce() -> Moment,
+    identity: &RunIdentity,
+    zeros: impl Fn() -> Moment,
 ) -> Vec<Box<dyn Route>> {
     let mut routes: Vec<Box<dyn Route>> = Vec::new();
     if let Some(path) = &settings.textfile {
@@ -113,13 +119,20 @@ pub fn routes(
     }
     if let Some(target) = &settings.push {
         let (interval, labels) = (settings.push_interval, &settings.labels);
-        routes.push(Box::new(Pushgateway::new(target, interval, pipeline_id, labels)));
+        routes.push(Box::new(Pushgateway::new(target, interval, &identity.pipeline_id, labels)));
     }
     if let Some(target) = &settings.remote_write {
         routes.push(Box::new(RemoteWrite::new(target, &settings.labels, zeros())));
     }
     if let Some(target) = &settings.webhook {
         routes.push(Box::new(Webhook::new(target, &settings.notify_on)));
+    }
+    #[cfg(feature = "otlp")]
+    {
+        let metrics = otlp::OtlpMetrics::new(&settings.otel, identity, zeros());
+        routes.extend(metrics.map(|route| Box::new(route) as Box<dyn Route>));
+        let traces = otlp::OtlpTraces::new(&settings.otel, identity);
+        routes.extend(traces.map(|route| Box::new(route) as Box<dyn Route>));
     }
     routes
 }

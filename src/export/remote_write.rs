@@ -40,7 +40,7 @@ impl RemoteWrite {
     pub fn new(target: &Target, labels: &Labels, zeros: Moment) -> RemoteWrite {
         let client = HttpClient::new(target.clone());
         let at_ms = milliseconds(zeros.taken_at);
-        let begun = Some(Taken { at_ms, series: zeros.series });
+        let begun = Some(Taken { at_ms, series: zeros.series() });
         RemoteWrite { client, labels: labels.clone(), begun, last_ms: at_ms }
     }
 
@@ -55,7 +55,8 @@ impl RemoteWrite {
 
     async fn write(&mut self, moment: &Moment) -> Result<()> {
         let at_ms = milliseconds(moment.taken_at).max(self.last_ms + 1);
-        let now = || Samples { at_ms, series: &moment.series };
+        let series = moment.series();
+        let now = || Samples { at_ms, series: &series };
         let first = match &self.begun {
             Some(Taken { at_ms, series }) => vec![Samples { at_ms: *at_ms, series }, now()],
             None => vec![now()],

@@ -5,7 +5,7 @@ use std::fmt;
 use base64::Engine;
 use percent_encoding::percent_decode_str;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Url};
+use reqwest::{Certificate, Identity, Url};
 
 use crate::loopback::is_loopback;
 use crate::secret::Secret;
@@ -15,11 +15,14 @@ use crate::secret::Secret;
 pub struct Target {
     /// Without the user.
     pub url: Url,
-    /// The option that names it.
-    pub flag: &'static str,
+    /// The option or variable that names it, and the one that names its authority.
+    pub option: String,
+    pub authority_option: String,
     pub headers: HeaderMap,
     /// Certificates of authorities, beside those of the system.
     pub authorities: Vec<Certificate>,
+    /// A certificate of our own.
+    pub identity: Option<Identity>,
     /// What nothing that is shown may hold.
     secrets: Vec<Secret>,
 }
@@ -29,7 +32,12 @@ pub type Mistake = String;
 
 impl Target {
     /// What was written may hold a password, so it is never part of a message.
-    pub fn parse(flag: &'static str, written: &str) -> Result<Target, Mistake> {
+    pub fn parse(flag: &str, written: &str) -> Result<Target, Mistake> {
+        Target::of_variable(&format!("--{flag}"), &format!("--{flag}-ca"), written)
+    }
+
+    /// The same of what has no flag.
+    pub fn of_variable(option: &str, authority: &str, written: &str) -> Result<Target, Mistake> {
         let written = written.trim();
         let wrong =
             |what: &str| format!("{what}; write http://HOST:PORT/PATH or https://HOST/PATH");
@@ -48,8 +56,15 @@ impl Target {
         if url.set_username("").is_err() || url.set_password(None).is_err() {
             return Err(wrong("the URL cannot hold a user"));
         }
-        let (headers, authorities, secrets) = Default::default();
-        let mut target = Target { url, flag, headers, authorities, secrets };
+        let mut target = Target {
+            url,
+            option: option.to_string(),
+            authority_option: authority.to_string(),
+            headers: HeaderMap::new(),
+            authorities: Vec::new(),
+            identity: None,
+            secrets: Vec::new(),
+        };
         // An address that nobody can guess is a secret, too.
         let path = target.url.path().trim_end_matches('/').to_string();
         let query = target.url.query().unwrap_or_default().to_string();
@@ -131,6 +146,14 @@ impl Target {
             }
             _ => Err("the file holds no certificate in PEM format".to_string()),
         }
+    }
+
+    /// With a certificate of our own and its key.
+    pub fn identify(&mut self, certificate: &[u8], key: &[u8]) -> Result<(), Mistake> {
+        let both = [certificate, b"\n", key].concat();
+        let wrong = |_| "it is no certificate with its key in PEM format".to_string();
+        self.identity = Some(Identity::from_pem(&both).map_err(wrong)?);
+        Ok(())
     }
 
     fn hide_uncommon(&mut self, secret: &str) {

@@ -32,11 +32,18 @@ pub enum Style {
 pub type Fields = Vec<(&'static str, Value)>;
 
 /// The run whose lines these are. A process has one at a time.
-static RUN: Mutex<Option<(String, String)>> = Mutex::new(None);
+static RUN: Mutex<Option<Fields>> = Mutex::new(None);
 
 /// From now on lines are of this run.
 pub fn begin_run(run: &RunIdentity) {
-    let named = (run.pipeline_id.clone(), run.run_id.clone());
+    let mut named: Fields = vec![
+        ("pipeline_id", run.pipeline_id.as_str().into()),
+        ("run_id", run.run_id.as_str().into()),
+    ];
+    if let Some(trace) = &run.trace {
+        named.push(("trace_id", trace.trace.to_string().into()));
+        named.push(("span_id", trace.span.to_string().into()));
+    }
     *RUN.lock().unwrap_or_else(PoisonError::into_inner) = Some(named);
 }
 
@@ -77,9 +84,7 @@ fn object(level: Level, message: &str, fields: Fields) -> String {
         ("level", level.as_str().into()),
         ("message", message.into()),
     ];
-    if let Some((pipeline_id, run_id)) = run {
-        all.extend([("pipeline_id", pipeline_id.into()), ("run_id", run_id.into())]);
-    }
+    all.extend(run.into_iter().flatten());
     all.extend(fields);
     let all: Vec<_> =
         all.into_iter().map(|(name, value)| format!("\"{name}\":{}", by_names(value))).collect();

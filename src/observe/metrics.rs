@@ -15,12 +15,13 @@ use crate::event::RunIdentity;
 use crate::ledger::Past;
 use crate::observe::catalogue::{CATALOGUE, Metric, SeriesType};
 use crate::observe::moment::Moment;
-use crate::observe::openmetrics;
+use crate::observe::openmetrics::{self, Exemplars};
 use crate::observe::reading::Reading;
 use crate::observe::scrape::{Sample, SampleValue, Scrape};
 use crate::observe::series::pair;
 use crate::observe::server::counts::ConnectionCounts;
 use crate::observe::stats::Stats;
+use crate::observe::timeline::Timeline;
 use crate::report::{Latencies, Sizes};
 
 /// The metrics of one run.
@@ -28,6 +29,7 @@ pub struct Metrics {
     stats: Arc<Stats>,
     identity: Arc<RunIdentity>,
     past: Arc<Past>,
+    timeline: Arc<Timeline>,
     connections: ConnectionCounts,
     /// Of the reading that was taken last.
     number: AtomicU64,
@@ -38,10 +40,12 @@ pub struct Metrics {
 
 impl Metrics {
     pub fn new(stats: Arc<Stats>, identity: Arc<RunIdentity>, past: Arc<Past>) -> Metrics {
+        let timeline = Arc::new(Timeline::new(stats.started_at()));
         Metrics {
             stats,
             identity,
             past,
+            timeline,
             connections: ConnectionCounts::default(),
             number: AtomicU64::default(),
             descriptions: describe(),
@@ -51,6 +55,11 @@ impl Metrics {
 
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// It has to be told of the run, as `stats` has.
+    pub fn timeline(&self) -> &Arc<Timeline> {
+        &self.timeline
     }
 
     pub fn identity(&self) -> &RunIdentity {
@@ -103,12 +112,17 @@ impl Metrics {
     pub fn moment(&self) -> Moment {
         let reading = self.reading();
         let taken_at = reading.ended_at.unwrap_or(reading.taken_at);
-        Moment::of(&self.families(&reading), taken_at)
+        Moment::of(&self.families(&reading), taken_at, self.timeline.now())
     }
 
     /// OpenMetrics 1.0, which also says since when it counts.
     pub fn openmetrics(&self, reading: &Arc<Reading>) -> String {
-        openmetrics::encode(&self.families(reading), self.stats.started_at())
+        // Only of a trace that somebody is told.
+        let trace = self.identity.trace.as_ref().filter(|trace| trace.is_sampled);
+        let exemplars =
+            trace.map(|trace| Exemplars { trace: trace.trace, timeline: self.timeline.now() });
+        let families = self.families(reading);
+        openmetrics::encode(&families, self.stats.started_at(), exemplars.as_ref())
     }
 }
 
@@ -216,7 +230,7 @@ pub mod tests {
     use super::*;
     use crate::event::{Event, Expected, Observer, RunState, Stage, Vitals};
     use crate::outcome::Outcome;
-    use crate::record::{Counts, ErrorType, Flush};
+    use crate::record::{Counts, ErrorType, Flush, Interval};
 
     pub fn metrics() -> (Arc<Stats>, Metrics) {
         let vitals = Vitals { worker_count: 4, queue_capacity: 8, ..Vitals::default() };
@@ -231,6 +245,7 @@ pub mod tests {
             version: "1.2.3",
             revision: "abc",
             expected_interval: None,
+            trace: None,
         };
         (stats.clone(), Metrics::new(stats, Arc::new(identity), Arc::default()))
     }
@@ -249,6 +264,7 @@ pub mod tests {
                 reason: "a.csv, line 2: no value".to_string(),
             },
             Event::Settled {
+                interval: Interval::bytes(0, 0, 70),
                 counts: Counts { inserted: 3, failed: 1, ..Counts::default() },
                 bytes: 70,
                 bytes_written: 90,
@@ -404,7 +420,7 @@ pub mod tests {
         // Both pages from one gathering: the process goes on between two.
         let families = metrics.families(&metrics.reading());
         let text = TextEncoder::new().encode_to_string(&families).unwrap();
-        let open = openmetrics::encode(&families, stats.started_at());
+        let open = openmetrics::encode(&families, stats.started_at(), None);
         let open: Vec<&str> = open.lines().collect();
         let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert!(samples.len() > 200);

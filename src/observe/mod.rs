@@ -1,6 +1,6 @@
 //! Who listens to a run: the numbers (`stats`), the catalogue of metrics and its exposition
-//! (`catalogue`, `metrics`, `openmetrics`), and the HTTP server that answers scrapes (`pages`,
-//! `server`), the log (`logging`) and the progress of a run (`progress`), both of which go through
+//! (`catalogue`, `metrics`, `openmetrics`), the HTTP server that answers scrapes and browsers (`pages`,
+//! `page`, `live`, `server`), the log (`logging`) and the progress of a run (`progress`), both of which go through
 //! `standard_error`, and what becomes of panics (`panics`).
 //!
 //! Nothing here touches the data path: it hears events, which cannot fail and do not block, and
@@ -21,6 +21,7 @@ pub mod logging;
 pub mod metrics;
 pub mod moment;
 pub mod openmetrics;
+mod page;
 pub mod pages;
 pub mod panics;
 pub mod process;
@@ -32,6 +33,7 @@ pub mod server;
 pub mod servers;
 pub mod standard_error;
 pub mod stats;
+pub mod timeline;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,11 +43,17 @@ use crate::event::{Event, Observer};
 pub use catalogue::{CATALOGUE, describe};
 pub use ledger_pages::LedgerPages;
 pub use metrics::Metrics;
+#[cfg(feature = "otlp")]
+pub use moment::{MetricMoment, Point, PointValue};
 pub use moment::{Moment, Series};
 pub use pages::Pages;
 pub use scrape::REVISION;
+#[cfg(feature = "otlp")]
+pub use series::SeriesType;
 pub use server::{Protection, Server, bind};
 pub use stats::Stats;
+#[cfg(feature = "otlp")]
+pub use timeline::RunTimeline;
 
 /// Tells every event to several observers, in their order, and nothing after the end: threads that
 /// nobody waited for may still have something to say.

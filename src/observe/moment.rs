@@ -1,5 +1,5 @@
-//! The numbers of a run at one moment, as they leave the process by themselves: as text, and series by
-//! series. Both are made of one gathering.
+//! The numbers of a run at one moment, as they leave the process by themselves: as text, metric by metric,
+//! and series by series. All are made of one gathering.
 
 use std::time::SystemTime;
 
@@ -7,16 +7,52 @@ use prometheus::proto::{Metric, MetricFamily, MetricType};
 use prometheus::{Encoder, TextEncoder};
 
 use crate::observe::openmetrics::canonical;
+use crate::observe::series::SeriesType;
+use crate::observe::timeline::RunTimeline;
 
 /// Whoever collects the text has metrics of its own process, which have these names, too.
 const OF_THE_PROCESS: &str = "process_";
 
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "otlp"), allow(dead_code))]
 pub struct Moment {
     pub taken_at: SystemTime,
     /// The text format 0.0.4, without the metrics of the process.
     pub text: String,
-    pub series: Vec<Series>,
+    pub metrics: Vec<MetricMoment>,
+    pub timeline: RunTimeline,
+}
+
+/// One metric of the catalogue with all its points.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetricMoment {
+    pub name: String,
+    pub help: String,
+    pub kind: SeriesType,
+    pub points: Vec<Point>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point {
+    pub labels: Vec<(String, String)>,
+    pub value: PointValue,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum PointValue {
+    Number(f64),
+    /// Counts up to and including each upper bound, cumulative, ascending; infinity is not among them.
+    Histogram {
+        count: u64,
+        sum: f64,
+        buckets: Vec<(f64, u64)>,
+    },
+    /// Ranks and their values, which are NaN where there are none.
+    Summary {
+        count: u64,
+        sum: f64,
+        quantiles: Vec<(f64, f64)>,
+    },
 }
 
 /// One series and its value. What is not known yet, which is NaN in the text, is left out.
@@ -28,7 +64,7 @@ pub struct Series {
 }
 
 impl Moment {
-    pub fn of(families: &[MetricFamily], taken_at: SystemTime) -> Moment {
+    pub fn of(families: &[MetricFamily], taken_at: SystemTime, timeline: RunTimeline) -> Moment {
         let of_the_run: Vec<MetricFamily> = families
             .iter()
             .filter(|family| !family.name().starts_with(OF_THE_PROCESS))
@@ -37,52 +73,93 @@ impl Moment {
         let mut text = Vec::new();
         TextEncoder::new().encode(&of_the_run, &mut text).expect("no gathered family is empty");
         let text = String::from_utf8(text).expect("names and labels are text");
-        let mut series = Vec::new();
-        families.iter().for_each(|family| flatten(family, &mut series));
-        series.retain(|one: &Series| !one.value.is_nan());
-        Moment { taken_at, text, series }
+        let metrics = families.iter().map(metric_moment).collect();
+        Moment { taken_at, text, metrics, timeline }
+    }
+
+    pub fn series(&self) -> Vec<Series> {
+        let mut all = Vec::new();
+        self.metrics.iter().for_each(|metric| flatten(metric, &mut all));
+        all.retain(|one: &Series| !one.value.is_nan());
+        all
     }
 }
 
-fn flatten(family: &MetricFamily, all: &mut Vec<Series>) {
-    let name = family.name();
-    for metric in family.get_metric() {
-        let mut put = |suffix: &str, extra: Option<(&str, String)>, value: f64| {
-            let own = metric.get_label().iter();
-            let own = own.map(|pair| (pair.name().to_string(), pair.value().to_string()));
-            let extra = extra.map(|(label, value)| (label.to_string(), value));
-            let labels = own.chain(extra).collect();
-            all.push(Series { name: format!("{name}{suffix}"), labels, value });
-        };
-        match family.get_field_type() {
-            MetricType::COUNTER => put("", None, metric.get_counter().get_value()),
-            MetricType::GAUGE | MetricType::UNTYPED => {
-                put("", None, metric.get_gauge().get_value());
+fn metric_moment(family: &MetricFamily) -> MetricMoment {
+    let kind = match family.get_field_type() {
+        MetricType::COUNTER => SeriesType::Counter,
+        MetricType::GAUGE | MetricType::UNTYPED => SeriesType::Gauge,
+        MetricType::HISTOGRAM => SeriesType::Histogram,
+        MetricType::SUMMARY => SeriesType::Summary,
+    };
+    let points = family.get_metric().iter().map(|metric| {
+        let labels = metric.get_label().iter();
+        let labels = labels.map(|pair| (pair.name().to_string(), pair.value().to_string()));
+        Point { labels: labels.collect(), value: point_value(kind, metric) }
+    });
+    MetricMoment {
+        name: family.name().to_string(),
+        help: family.help().to_string(),
+        kind,
+        points: points.collect(),
+    }
+}
+
+fn point_value(kind: SeriesType, metric: &Metric) -> PointValue {
+    match kind {
+        SeriesType::Counter => PointValue::Number(metric.get_counter().get_value()),
+        SeriesType::Gauge => PointValue::Number(metric.get_gauge().get_value()),
+        SeriesType::Histogram => {
+            let histogram = metric.get_histogram();
+            let bounded = histogram.get_bucket().iter();
+            let bounded = bounded.filter(|bucket| bucket.upper_bound().is_finite());
+            PointValue::Histogram {
+                count: histogram.get_sample_count(),
+                sum: histogram.get_sample_sum(),
+                buckets: bounded
+                    .map(|bucket| (bucket.upper_bound(), bucket.cumulative_count()))
+                    .collect(),
             }
-            MetricType::HISTOGRAM => histogram(metric, &mut put),
-            MetricType::SUMMARY => {
-                let summary = metric.get_summary();
-                for quantile in summary.get_quantile() {
-                    let rank = canonical(quantile.quantile());
-                    put("", Some(("quantile", rank)), quantile.value());
-                }
-                put("_sum", None, summary.sample_sum());
-                put("_count", None, summary.sample_count() as f64);
+        }
+        SeriesType::Summary => {
+            let summary = metric.get_summary();
+            let quantiles = summary.get_quantile().iter();
+            PointValue::Summary {
+                count: summary.sample_count(),
+                sum: summary.sample_sum(),
+                quantiles: quantiles.map(|one| (one.quantile(), one.value())).collect(),
             }
         }
     }
 }
 
-fn histogram(metric: &Metric, put: &mut impl FnMut(&str, Option<(&str, String)>, f64)) {
-    let histogram = metric.get_histogram();
-    let count = histogram.get_sample_count() as f64;
-    for bucket in histogram.get_bucket().iter().filter(|bucket| bucket.upper_bound().is_finite()) {
-        let bound = canonical(bucket.upper_bound());
-        put("_bucket", Some(("le", bound)), bucket.cumulative_count() as f64);
+fn flatten(metric: &MetricMoment, all: &mut Vec<Series>) {
+    let name = &metric.name;
+    for point in &metric.points {
+        let mut put = |suffix: &str, extra: Option<(&str, String)>, value: f64| {
+            let extra = extra.map(|(label, value)| (label.to_string(), value));
+            let labels = point.labels.iter().cloned().chain(extra).collect();
+            all.push(Series { name: format!("{name}{suffix}"), labels, value });
+        };
+        match &point.value {
+            PointValue::Number(number) => put("", None, *number),
+            PointValue::Histogram { count, sum, buckets } => {
+                for (bound, count) in buckets {
+                    put("_bucket", Some(("le", canonical(*bound))), *count as f64);
+                }
+                put("_bucket", Some(("le", "+Inf".to_string())), *count as f64);
+                put("_sum", None, *sum);
+                put("_count", None, *count as f64);
+            }
+            PointValue::Summary { count, sum, quantiles } => {
+                for (rank, value) in quantiles {
+                    put("", Some(("quantile", canonical(*rank))), *value);
+                }
+                put("_sum", None, *sum);
+                put("_count", None, *count as f64);
+            }
+        }
     }
-    put("_bucket", Some(("le", "+Inf".to_string())), count);
-    put("_sum", None, histogram.get_sample_sum());
-    put("_count", None, count);
 }
 
 #[cfg(test)]
@@ -95,7 +172,8 @@ mod tests {
             let labels = &series.labels;
             label.is_none_or(|(name, value)| labels.iter().any(|(n, v)| n == name && v == value))
         };
-        let mut found = moment.series.iter().filter(|series| series.name == name).filter(has);
+        let series = moment.series();
+        let mut found = series.iter().filter(|series| series.name == name).filter(has);
         let value = found.next().map(|series| series.value);
         assert!(found.next().is_none(), "several of {name}");
         value
@@ -119,19 +197,20 @@ mod tests {
             assert_eq!(number(&moment, name, label), value, "{name}");
         }
         let lines = moment.text.lines().filter(|line| !line.starts_with('#')).count();
-        let of_the_run = moment.series.iter().filter(|one| !one.name.starts_with("process_"));
+        let series = moment.series();
+        let of_the_run = series.iter().filter(|one| !one.name.starts_with("process_"));
         assert_eq!(of_the_run.count(), lines);
         assert!(!moment.text.contains("process_"));
         assert!(number(&moment, "process_cpu_seconds_total", None).is_some());
         let everywhere = |one: &Series| one.labels.iter().any(|(name, _)| name == "pipeline_id");
-        assert!(moment.series.iter().all(everywhere));
+        assert!(series.iter().all(everywhere));
     }
 
     #[test]
     fn what_is_not_known_is_left_out_of_the_series() {
         let moment = metrics().1.moment();
         assert!(moment.text.contains(" NaN\n"));
-        assert!(moment.series.iter().all(|series| !series.value.is_nan()));
+        assert!(moment.series().iter().all(|series| !series.value.is_nan()));
         assert_eq!(number(&moment, "pipeline_records_read_total", None), Some(0.0));
     }
 }

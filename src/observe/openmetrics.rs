@@ -8,23 +8,51 @@ use std::time::SystemTime;
 use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
 
 use crate::observe::scrape::Number;
+use crate::observe::timeline::{Exemplar, RunTimeline};
+use crate::trace_context::TraceId;
 
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// Measurements that lead to spans of a trace.
+#[derive(Clone, Debug)]
+pub struct Exemplars {
+    pub trace: TraceId,
+    pub timeline: RunTimeline,
+}
+
+impl Exemplars {
+    /// The slowest of a metric's measurements that are in a bucket, with its span and its time.
+    fn of(&self, metric: &str, bucket: (f64, f64)) -> Option<String> {
+        let of = self.timeline.exemplars(metric).into_iter();
+        let value = |one: &Exemplar| one.value.as_secs_f64();
+        let within = of.filter(|one| bucket.0 < value(one) && value(one) <= bucket.1);
+        let slowest = within.max_by_key(|one| one.value)?;
+        let at = self.timeline.started_at? + slowest.at;
+        let (trace, span) = (self.trace, slowest.span);
+        let labels = format!("{{trace_id=\"{trace}\",span_id=\"{span}\"}}");
+        Some(format!(" # {labels} {} {:.3}", number(value(&slowest)), at.number()))
+    }
+}
+
 /// The families as one page; everything in them counts since `created`.
-pub fn encode(families: &[MetricFamily], created: SystemTime) -> String {
-    let mut page = TextPage { text: String::new(), created: created.number() };
+pub fn encode(
+    families: &[MetricFamily],
+    created: SystemTime,
+    exemplars: Option<&Exemplars>,
+) -> String {
+    let mut page = TextPage { text: String::new(), created: created.number(), exemplars };
     families.iter().for_each(|family| page.family(family));
     page.text.push_str("# EOF\n");
     page.text
 }
 
-struct TextPage {
+struct TextPage<'a> {
     text: String,
     created: f64,
+    exemplars: Option<&'a Exemplars>,
 }
 
-impl TextPage {
+impl TextPage<'_> {
     fn family(&mut self, family: &MetricFamily) {
         let (kind, name) = match family.get_field_type() {
             MetricType::COUNTER => {
@@ -60,10 +88,12 @@ impl TextPage {
         let buckets = histogram.get_bucket().iter();
         let bounded =
             buckets.map(|bucket| (bucket.upper_bound(), bucket.cumulative_count() as f64));
+        let mut below = f64::NEG_INFINITY;
         for (bound, count) in bounded.filter(|(bound, _)| bound.is_finite()) {
-            self.sample(name, "_bucket", metric, Some(("le", &canonical(bound))), count);
+            self.bucket(name, metric, &canonical(bound), (below, bound), count);
+            below = bound;
         }
-        self.sample(name, "_bucket", metric, Some(("le", "+Inf")), count);
+        self.bucket(name, metric, "+Inf", (below, f64::INFINITY), count);
         self.sample(name, "_sum", metric, None, histogram.get_sample_sum());
         self.sample(name, "_count", metric, None, count);
         self.sample(name, "_created", metric, None, self.created);
@@ -78,6 +108,14 @@ impl TextPage {
         self.sample(name, "_sum", metric, None, summary.sample_sum());
         self.sample(name, "_count", metric, None, summary.sample_count() as f64);
         self.sample(name, "_created", metric, None, self.created);
+    }
+
+    fn bucket(&mut self, name: &str, metric: &Metric, bound: &str, bucket: (f64, f64), count: f64) {
+        self.sample(name, "_bucket", metric, Some(("le", bound)), count);
+        if let Some(exemplar) = self.exemplars.and_then(|all| all.of(name, bucket)) {
+            self.text.pop();
+            self.put(&[&exemplar, "\n"]);
+        }
     }
 
     fn sample(
@@ -133,7 +171,7 @@ mod tests {
     #[track_caller]
     fn check(families: Vec<MetricFamily>, expected: &str) {
         let created = UNIX_EPOCH + Duration::from_millis(1_500);
-        assert_eq!(encode(&families, created), expected);
+        assert_eq!(encode(&families, created, None), expected);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::event::RunState;
 use crate::observe::live::Live;
+use crate::observe::live::events::EventStream;
 use crate::observe::metrics::Metrics;
 use crate::observe::openmetrics;
 use crate::observe::reading::Reading;
@@ -20,13 +21,17 @@ use crate::shown::Json;
 pub const TEXT: &str = "text/plain; charset=utf-8";
 pub const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const JSON: &str = "application/json";
+pub const HTML: &str = "text/html; charset=utf-8";
+pub const EVENTS: &str = "text/event-stream";
 
 const INDEX: &str = "\
+/         this list, and for browsers the page of the run
 /metrics  numbers for Prometheus, as text or OpenMetrics
 /health   200 while the process lives
 /ready    200 while the run is running
 /info     what this run is and how far it got, as JSON
 /run.json all numbers of the run as people are shown them, as JSON
+/events   the page of the run again and again, as server-sent events
 ";
 
 /// What a request asks for.
@@ -38,6 +43,20 @@ pub struct Asked<'a> {
     pub query: &'a str,
     /// What the header Accept says, or nothing.
     pub accept: &'a str,
+    /// The event that was seen last.
+    pub last_event_id: Option<&'a str>,
+}
+
+/// What is answered.
+pub enum Reply {
+    Page(Page),
+    Events(EventStream),
+}
+
+impl From<Page> for Reply {
+    fn from(page: Page) -> Reply {
+        Reply::Page(page)
+    }
 }
 
 /// One answer.
@@ -63,7 +82,7 @@ pub type Chore = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What a server shows.
 pub trait Show: Send + Sync {
-    fn answer(&self, asked: &Asked) -> Page;
+    fn answer(&self, asked: &Asked) -> Reply;
 
     /// Where the server counts its connections.
     fn connections(&self) -> &ConnectionCounts;
@@ -175,12 +194,26 @@ impl Show for Pages {
         Some(Box::pin(async move { live.sample().await }))
     }
 
-    fn answer(&self, asked: &Asked) -> Page {
-        if !matches!(*asked.method, Method::GET | Method::HEAD) {
-            return refused();
+    fn answer(&self, asked: &Asked) -> Reply {
+        match (asked.method, asked.path) {
+            (&Method::GET, "/events") => match self.live.events(asked.last_event_id) {
+                Some(events) => Reply::Events(events),
+                None => Page { status: StatusCode::NO_CONTENT, ..Page::new(EVENTS, String::new()) }
+                    .into(),
+            },
+            (&Method::GET | &Method::HEAD, _) => self.page(asked).into(),
+            _ => refused().into(),
         }
+    }
+}
+
+impl Pages {
+    fn page(&self, asked: &Asked) -> Page {
         match asked.path {
+            "/" if prefers_html(asked.accept) => Page::new(HTML, self.live.page()),
             "/" => text(StatusCode::OK, INDEX),
+            "/live.json" => Page::new(JSON, self.live.document()),
+            "/events" => Page::new(EVENTS, String::new()),
             "/metrics" => self.metrics(asked),
             "/run.json" => self.run(asked),
             "/health" => text(StatusCode::OK, "alive\n"),
@@ -244,6 +277,16 @@ pub fn prefers_openmetrics(accept: &str) -> bool {
         Some(open) => open > 0 && open >= plain,
         None => wild > plain,
     }
+}
+
+/// Whether an Accept header names HTML, as those of browsers do, and not rather plain text.
+pub fn prefers_html(accept: &str) -> bool {
+    let ranges: Vec<Range> = accept.split(',').filter_map(Range::parse).collect();
+    let weight = |media: &str| {
+        let named = ranges.iter().filter(|range| range.media == media);
+        named.map(|range| range.weight).max().unwrap_or(0)
+    };
+    weight("text/html") > 0 && weight("text/html") >= weight("text/plain")
 }
 
 /// One member of an Accept header, its weight in thousandths.
@@ -323,6 +366,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn browsers_get_html() {
+        for (accept, expected) in [
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", true),
+            ("text/html", true),
+            ("*/*", false),
+            ("", false),
+            ("text/*", false),
+            ("text/html;q=0", false),
+            ("text/html;q=0.5, text/plain", false),
+        ] {
+            assert_eq!(prefers_html(accept), expected, "{accept}");
+        }
+    }
+
     fn pages() -> (Arc<crate::observe::Stats>, Pages) {
         let (stats, metrics) = metrics();
         (stats, Pages::new(Arc::new(metrics)))
@@ -330,7 +388,11 @@ mod tests {
 
     fn get(pages: &Pages, path: &str) -> Page {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        pages.answer(&Asked { method: &Method::GET, path, query, accept: "" })
+        let asked = Asked { method: &Method::GET, path, query, accept: "", last_event_id: None };
+        match pages.answer(&asked) {
+            Reply::Page(page) => page,
+            Reply::Events(_) => panic!("{path} is a stream"),
+        }
     }
 
     #[test]

@@ -251,7 +251,7 @@ mod tests {
 
     use super::*;
     use crate::event::{Event, Expected, Observer, Vitals};
-    use crate::record::{Counts, Flush};
+    use crate::record::{Counts, Flush, Interval};
 
     const ENDS: EndNames = EndNames { source: "csv", sink: "mysql", reads_pipe: false };
     const SECOND: Duration = Duration::from_secs(1);
@@ -263,7 +263,14 @@ mod tests {
 
     fn settled(inserted: u64, bytes: u64) -> Event {
         let counts = Counts { inserted, ..Counts::default() };
-        Event::Settled { counts, bytes, bytes_written: 0, insert: SECOND, batch: SECOND }
+        Event::Settled {
+            interval: Interval::bytes(0, 0, bytes),
+            counts,
+            bytes,
+            bytes_written: 0,
+            insert: SECOND,
+            batch: SECOND,
+        }
     }
 
     /// Half an hour into a run that has read all of its 766 MB.

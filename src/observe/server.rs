@@ -38,6 +38,8 @@ use crate::observe::pages::Show;
 /// Connections that the system keeps while no place is free; it may keep fewer.
 const QUEUE_MAX: u32 = 4096;
 
+const SEND_BUFFER_BYTES: u32 = 256 << 10;
+
 /// Opens the port. Nobody is answered before `serve`, but who connects is kept waiting, not refused.
 pub fn bind(host: &str, port: u16, protection: Protection) -> Result<Bound> {
     let could_not = |cause| Error::local_io("cannot set up the metrics server", cause);
@@ -80,6 +82,8 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // Connections of a run that is over do not keep the port.
     socket.set_reuseaddr(true)?;
+    // Who never reads costs no more than that; it holds any page.
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
     socket.bind(address)?;
     socket.listen(QUEUE_MAX)
 }

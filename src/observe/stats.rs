@@ -335,7 +335,7 @@ impl Observer for Stats {
             }
             Event::Prepared { took } => self.stages[Stage::Convert as usize].busy(took),
             Event::Committed { took } => self.stages[Stage::Insert as usize].busy(took),
-            Event::Settled { counts, bytes, bytes_written, insert, batch } => {
+            Event::Settled { counts, bytes, bytes_written, insert, batch, .. } => {
                 self.bytes_written.fetch_add(bytes_written, Relaxed);
                 self.batch.record(batch);
                 self.batch_records.record(counts.processed());
@@ -478,7 +478,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::record::Flush;
+    use crate::record::{Flush, Interval};
 
     const MS: Duration = Duration::from_millis(1);
 
@@ -500,7 +500,14 @@ mod tests {
     }
 
     fn settled(counts: Counts) -> Event {
-        Event::Settled { counts, bytes: 100, bytes_written: 150, insert: 2 * MS, batch: 3 * MS }
+        Event::Settled {
+            interval: Interval::bytes(0, 0, 100),
+            counts,
+            bytes: 100,
+            bytes_written: 150,
+            insert: 2 * MS,
+            batch: 3 * MS,
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Which run has a lock: a line in the file that is locked, for whoever is stopped by it.
 
 use std::fmt;
-use std::fs;
 use std::process;
+
+use crate::host::host_name;
 
 /// As many letters as names of hosts may have.
 const HOST_LETTERS_MAX: usize = 64;
@@ -17,8 +18,7 @@ pub struct Owner {
 impl Owner {
     /// This process, from now on.
     pub fn this() -> Owner {
-        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let host: String = host.trim().chars().filter(|letter| is_plain(*letter)).collect();
+        let host: String = host_name().chars().filter(|letter| is_plain(*letter)).collect();
         let host = host.chars().take(HOST_LETTERS_MAX).collect::<String>();
         Owner {
             host: if host.is_empty() { "unknown".to_string() } else { host },

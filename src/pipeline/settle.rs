@@ -158,6 +158,7 @@ impl Settling {
             books.close(segment.outgoing.ticket)
         };
         self.run.observer.notice(&Event::Settled {
+            interval: segment.outgoing.interval.clone(),
             counts,
             bytes: segment.bytes,
             bytes_written,

@@ -44,16 +44,19 @@ const PLAN: &[Room] = &[
     room("secret",   0, &[FLOOR_0]),
     room("shown",    0, &[FLOOR_0]),
     room("loopback", 0, &[]),
+    room("trace_context", 0, &[]),
 
     // Pure: no I/O, no clock.
     room("convert",  1, &[FLOOR_0, FLOOR_1]),
     room("infer",    1, &[FLOOR_0, FLOOR_1]),
     room("report",   1, &[FLOOR_0, FLOOR_1]),
+    room("draw",     1, &[All("shown")]),
 
     // I/O. These do not know each other, nor anything above; what takes its name at the end is
     // shared by those that write files.
     room("file_identity", 2, &[]),
-    room("part",     2, &[FLOOR_0, FLOOR_1, All("file_identity")]),
+    room("host",     2, &[]),
+    room("part",     2, &[FLOOR_0, FLOOR_1, All("file_identity"), All("host")]),
     room("source",   2, &[FLOOR_0, FLOOR_1, All("file_identity")]),
     room("sink",     2, &[FLOOR_0, FLOOR_1, All("part")]),
     room("rejects",  2, &[FLOOR_0, FLOOR_1, All("part")]),
@@ -67,9 +70,10 @@ const PLAN: &[Room] = &[
         tests_may_use: &[All("source::memory"), All("sink::memory")],
     },
     room("observe",  3, &[All("record"), All("error"), All("event"), All("outcome"), All("shown"),
-                           All("report"), All("secret"), Names("ledger")]),
+                           All("report"), All("draw"), All("secret"), All("trace_context"),
+                           Names("ledger")]),
     // Tells others of a run: what observers know, by way of files and servers that are no data.
-    room("export",   3, &[FLOOR_0, All("report"), All("part"), All("observe")]),
+    room("export",   3, &[FLOOR_0, All("report"), All("part"), All("host"), All("observe")]),
 
     // The settings are the sum of the parts' own settings, so they stand above the parts, which
     // know nothing of them.

@@ -3,7 +3,9 @@
 //! Waits in here are bounded watchdogs: they decide how long a broken program may hang, never
 //! whether a working one passes.
 
+pub mod browser;
 pub mod chance;
+pub mod collector;
 pub mod daemon;
 pub mod database;
 pub mod exposition;

@@ -14,6 +14,7 @@ pub fn target(typed: &str, authority: &[u8]) -> Result<Target, String> {
         false => format!("http://{typed}"),
     };
     let mut target = Target::parse(FLAG, &whole)?;
+    target.authority_option = "--ca".to_string();
     target.url.set_path(DOCUMENT);
     target.url.set_query(None);
     if !authority.is_empty() {

@@ -134,7 +134,7 @@ impl RunSeen {
             bytes_written: whole("/bytes/written"),
             stages: list(at("/stages"), |one| StageSeen::of(one, elapsed)),
             // A pace that is kept says more than the stage that keeps it.
-            limit: match (text("/limit/waits_for"), real("/limit/wait_share")) {
+            limit: match (text("/limit/held_back_by"), real("/limit/held_back_share")) {
                 (Some(wait), Some(share)) => Some((wait, share)),
                 _ => text("/limit/stage").map(|stage| (stage, share)),
             },

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::config::choices::Choice;
 use crate::config::option_reader::OptionReader;
+use crate::config::settings::otel::otel;
 use crate::config::small_file;
 use crate::config::units;
 use crate::export::{ExportSettings, Labels, NoticeEvent, TEXTFILE_ENDING, Target};
@@ -91,6 +92,7 @@ impl OptionReader<'_> {
             webhook,
             notify_on: self.notify_on(),
             labels: self.metrics_labels(),
+            otel: otel(|name| std::env::var(name).ok(), &mut self.warnings),
         }
     }
 

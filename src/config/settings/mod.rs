@@ -9,6 +9,7 @@ mod export;
 mod files_read;
 mod history;
 mod mysql;
+mod otel;
 mod output_file;
 mod reporting;
 mod secrets;

@@ -63,13 +63,13 @@ pub struct TimeSeries {
     step: Duration,
     samples: Vec<Sample>,
     /// The last seconds, all of them.
-    recent: VecDeque<(Duration, u64)>,
+    recent: VecDeque<Sample>,
 }
 
 impl Default for TimeSeries {
     fn default() -> TimeSeries {
-        let start = (Duration::ZERO, 0);
-        TimeSeries { step: FIRST_STEP, samples: Vec::new(), recent: VecDeque::from([start]) }
+        let recent = VecDeque::from([Sample::default()]);
+        TimeSeries { step: FIRST_STEP, samples: Vec::new(), recent }
     }
 }
 
@@ -79,14 +79,13 @@ impl TimeSeries {
         self.step
     }
 
-    #[cfg(test)]
     pub fn samples(&self) -> &[Sample] {
         &self.samples
     }
 
     pub fn add(&mut self, sample: Sample) {
-        self.recent.push_back((sample.at, sample.processed));
-        while self.recent.get(1).is_some_and(|(second, _)| *second + RECENT <= sample.at) {
+        self.recent.push_back(sample);
+        while self.recent.get(1).is_some_and(|second| second.at + RECENT <= sample.at) {
             self.recent.pop_front();
         }
         let is_due = |last: &Sample| sample.at + EARLY_MAX >= last.at + self.step;
@@ -110,11 +109,23 @@ impl TimeSeries {
         }
     }
 
-    /// Settled records a second over the last seconds.
-    pub fn rate(&self) -> Option<f64> {
-        let ((since, before), (at, now)) = (*self.recent.front()?, *self.recent.back()?);
-        (at > since).then(|| per_second(now.saturating_sub(before), at - since))
+    /// None before there is anything to divide by.
+    pub fn rates(&self) -> Option<Rates> {
+        let (before, now) = (self.recent.front()?, self.recent.back()?);
+        let time = now.at.checked_sub(before.at).filter(|time| !time.is_zero())?;
+        let rate = |now: u64, before: u64| per_second(now.saturating_sub(before), time);
+        Some(Rates {
+            read: rate(now.read, before.read),
+            processed: rate(now.processed, before.processed),
+        })
     }
+}
+
+/// Records a second over the last seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    pub read: f64,
+    pub processed: f64,
 }
 
 #[cfg(test)]
@@ -145,12 +156,12 @@ mod tests {
 
     #[test]
     fn a_rate_is_that_of_the_last_seconds() {
-        assert_eq!(run_for(1).rate(), None);
-        assert_eq!(run_for(9).rate(), Some(40.0));
+        assert_eq!(run_for(1).rates(), None);
+        assert_eq!(run_for(9).rates().unwrap().processed, 40.0);
         let mut series = run_for(1_000);
         let at = FIRST_STEP * 1_040;
         series.add(Sample { at, processed: 9_990, ..Sample::default() });
-        let rate = series.rate().unwrap();
+        let rate = series.rates().unwrap().processed;
         assert!(rate < 10.0, "{rate}");
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use super::sentence::sentence;
+use super::series::Rates;
 use crate::event::{Counter, Stage, Wait};
 use crate::ledger::{PipelineHistory, RunRow};
 use crate::observe::reading::Reading;
@@ -55,6 +56,8 @@ pub struct View {
     pub eta_seconds: Option<f64>,
     /// Settled records a second, over the last seconds; null before there are any, and after the end.
     pub records_per_second: Option<f64>,
+    /// Records read a second, in the same way.
+    pub read_per_second: Option<f64>,
     /// The same over the whole run.
     pub records_per_second_average: f64,
     /// read = inserted + updated + skipped + failed + residual
@@ -151,10 +154,10 @@ pub struct WaitsView {
 pub struct LimitView {
     pub stage: &'static str,
     pub busy_share: f64,
-    /// What it waits for in the place of working, where that is the limit: retry, throttle.
-    pub waits_for: Option<&'static str>,
-    /// Between 0 and 1.
-    pub wait_share: Option<f64>,
+    /// retry or throttle, where the stage is not slow but kept waiting.
+    pub held_back_by: Option<&'static str>,
+    /// Of the time of the run, between 0 and 1.
+    pub held_back_share: Option<f64>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -294,16 +297,16 @@ pub struct EarlierRunView {
 }
 
 impl View {
-    /// `rate` is that of the last seconds.
-    pub fn of(reading: &Reading, rate: Option<f64>) -> View {
+    pub fn of(reading: &Reading, rates: Option<Rates>) -> View {
         let (run, vitals, identity) = (&reading.run, &reading.vitals, &reading.identity);
         let counts = &run.counts;
         let ended = run.outcome;
+        let rates = rates.filter(|_| ended.is_none());
         let limit = bottleneck(run).map(|limit| LimitView {
             stage: limit.stage.as_str(),
             busy_share: limit.busy_share,
-            waits_for: limit.held_back.map(|held_back| held_back.by.as_str()),
-            wait_share: limit.held_back.map(|held_back| held_back.share),
+            held_back_by: limit.held_back.map(|held_back| held_back.by.as_str()),
+            held_back_share: limit.held_back.map(|held_back| held_back.share),
         });
         let silence = run.silence().map(|silence| silence.sentence(identity.source, identity.sink));
         let rejected = run.rejected.iter();
@@ -332,7 +335,8 @@ impl View {
             records_expected: run.records_expected,
             progress_ratio: run.progress(),
             eta_seconds: run.eta().filter(|_| ended.is_none()).map(Duration::number),
-            records_per_second: rate.filter(|_| ended.is_none()),
+            records_per_second: rates.map(|rates| rates.processed),
+            read_per_second: rates.map(|rates| rates.read),
             records_per_second_average: run.rate(),
             records: RecordsView {
                 read: run.records_read,
@@ -490,18 +494,23 @@ fn process(reading: &Reading) -> ProcessView {
 }
 
 fn ledger(past: &PipelineHistory) -> LedgerView {
-    let earlier = |run: &RunRow| EarlierRunView {
-        run_id: run.run_id.clone(),
-        started_at_seconds: run.started_at,
-        duration_seconds: run.duration_s,
-        outcome: run.outcome.clone(),
-        read: run.read,
-        inserted: run.inserted,
-        updated: run.updated,
-        failed: run.failed,
-    };
     LedgerView {
         last_success_at_seconds: past.last_success_at,
-        runs: past.recent.iter().map(earlier).collect(),
+        runs: past.recent.iter().map(EarlierRunView::of).collect(),
+    }
+}
+
+impl EarlierRunView {
+    pub fn of(run: &RunRow) -> EarlierRunView {
+        EarlierRunView {
+            run_id: run.run_id.clone(),
+            started_at_seconds: run.started_at,
+            duration_seconds: run.duration_s,
+            outcome: run.outcome.clone(),
+            read: run.read,
+            inserted: run.inserted,
+            updated: run.updated,
+            failed: run.failed,
+        }
     }
 }

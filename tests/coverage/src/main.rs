@@ -1,9 +1,10 @@
 //! Says which lines and branches of `src` the tests ran, from what instrumented programs wrote.
 //!
-//!     coverage SOURCES PROFILES PROGRAM...
+//!     coverage SOURCES PROFILES UNTESTED PROGRAM...
 //!
 //! SOURCES is the folder with the source files, PROFILES the one with the `.profraw` files, and each
-//! PROGRAM is one that wrote some of them. The tools of LLVM would do the same, but they have to be of
+//! PROGRAM is one that wrote some of them. UNTESTED is a file that gets a line for each line that was
+//! not run and each condition that was not seen both ways. The tools of LLVM would do the same, but they have to be of
 //! the compiler's version, and no package registry has those.
 
 use std::collections::BTreeMap;
@@ -25,11 +26,11 @@ const LISTED_BELOW_PERCENT: usize = 85;
 
 fn main() -> ExitCode {
     let arguments: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
-    let [sources, profiles, programs @ ..] = &arguments[..] else {
-        eprintln!("usage: coverage SOURCES PROFILES PROGRAM...");
+    let [sources, profiles, untested, programs @ ..] = &arguments[..] else {
+        eprintln!("usage: coverage SOURCES PROFILES UNTESTED PROGRAM...");
         return ExitCode::from(2);
     };
-    match report(sources, profiles, programs) {
+    match report(sources, profiles, untested, programs) {
         Ok(text) => {
             print!("{text}");
             ExitCode::SUCCESS
@@ -41,7 +42,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn report(sources: &Path, profiles: &Path, programs: &[PathBuf]) -> Result<String, Box<dyn Error>> {
+fn report(
+    sources: &Path,
+    profiles: &Path,
+    untested: &Path,
+    programs: &[PathBuf],
+) -> Result<String, Box<dyn Error>> {
     let sources = sources.canonicalize()?;
     let mut parts = Vec::new();
     for entry in fs::read_dir(profiles)? {
@@ -69,10 +75,14 @@ fn report(sources: &Path, profiles: &Path, programs: &[PathBuf]) -> Result<Strin
         return Err(format!("the programs have no code of '{}'", sources.display()).into());
     }
     let mut shares = BTreeMap::new();
+    let mut list = String::new();
     for (path, regions) in &files {
         let text = fs::read_to_string(path)?;
-        shares.insert(path.strip_prefix(&sources)?.to_path_buf(), regions.share(&text));
+        let name = path.strip_prefix(&sources)?;
+        shares.insert(name.to_path_buf(), regions.share(&text));
+        list += &regions.untested(&Path::new("src").join(name).to_string_lossy(), &text);
     }
+    fs::write(untested, list)?;
     Ok(table(&shares))
 }
 
@@ -185,6 +195,29 @@ impl Regions {
         share
     }
 
+    /// What no test ran, as one line each that editors can follow.
+    fn untested(&self, name: &str, text: &str) -> String {
+        let end = first_line_of_tests(text);
+        let mut found = Vec::new();
+        for line in (1..end).filter(|line| self.count_of_line(*line) == Some(0)) {
+            found.push((line, 1, "not run"));
+        }
+        for (span, (yes, no)) in self.branches.iter().filter(|(span, _)| span.from.0 < end) {
+            let (line, column) = span.from;
+            match (yes, no) {
+                (0, 0) => found.push((line, column, "condition not met")),
+                (0, _) => found.push((line, column, "never true")),
+                (_, 0) => found.push((line, column, "never false")),
+                _ => {}
+            }
+        }
+        found.sort_unstable();
+        found
+            .iter()
+            .map(|(line, column, what)| format!("{name}:{line}:{column}: {what}\n"))
+            .collect()
+    }
+
     /// That of the innermost region in which the line begins, or of one that begins on it.
     fn count_of_line(&self, line: usize) -> Option<u64> {
         let around = self.code.iter().filter(|(span, _)| span.from.0 < line && line <= span.to.0);
@@ -261,6 +294,10 @@ mod tests {
         assert_eq!(regions.count_of_line(10), None);
         let share = regions.share(&"x\n".repeat(10));
         assert_eq!(share, Share { lines: 9, lines_run: 7, ways: 2, ways_run: 1 });
+        assert_eq!(
+            regions.untested("a.rs", &"x\n".repeat(10)),
+            "a.rs:3:8: never false\na.rs:5:1: not run\na.rs:6:1: not run\n"
+        );
     }
 
     #[test]

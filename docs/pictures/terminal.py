@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs a command in a terminal of its own and paints what is on its screen.
 
-    picture.py OUT.png COLUMNS LINES SECONDS|end [KEYS] -- COMMAND...
+    docs/pictures/terminal.py OUT.png COLUMNS LINES SECONDS|end [KEYS] -- COMMAND...
 
 Wants pyte and Pillow (pip install pyte pillow), and DejaVu Sans Mono. KEYS are pressed one after another
 before the picture is taken.
