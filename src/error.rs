@@ -57,6 +57,8 @@ struct Words {
     wait_min: Option<Duration>,
     /// As long as it is worth another try.
     patience: Option<Duration>,
+    /// So long the other side waited for a lock that somebody else has.
+    lock_wait: Option<Duration>,
     /// Observers know of it.
     is_told: bool,
 }
@@ -111,12 +113,22 @@ impl Error {
         self
     }
 
+    /// It comes after so long a wait for a lock of somebody else.
+    pub fn after_lock_wait(mut self, took: Duration) -> Error {
+        self.words.lock_wait = Some(took);
+        self
+    }
+
     pub fn wait_min(&self) -> Option<Duration> {
         self.words.wait_min
     }
 
     pub fn patience(&self) -> Option<Duration> {
         self.words.patience
+    }
+
+    pub fn lock_wait(&self) -> Option<Duration> {
+        self.words.lock_wait
     }
 
     /// Observers know of it: whoever passes it on does not tell it again.

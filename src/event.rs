@@ -33,6 +33,8 @@ pub struct RunIdentity {
     pub revision: &'static str,
     /// From `--expect-every`.
     pub expected_interval: Option<Duration>,
+    /// It has a ledger, or tries to have one.
+    pub has_ledger: bool,
     /// Where somebody else began one, or it is told to others.
     pub trace: Option<TraceContext>,
 }
@@ -98,10 +100,15 @@ pub enum Wait {
     Output,
     Retry,
     Throttle,
+    /// For what others hold in the database, until the server gave up.
+    Lock,
 }
 
 impl Wait {
-    pub const ALL: [Wait; 4] = [Wait::Input, Wait::Output, Wait::Retry, Wait::Throttle];
+    pub const COUNT: usize = Wait::Lock as usize + 1;
+
+    pub const ALL: [Wait; Wait::COUNT] =
+        [Wait::Input, Wait::Output, Wait::Retry, Wait::Throttle, Wait::Lock];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -109,6 +116,7 @@ impl Wait {
             Wait::Output => "output",
             Wait::Retry => "retry",
             Wait::Throttle => "throttle",
+            Wait::Lock => "lock",
         }
     }
 }
@@ -205,15 +213,17 @@ impl SqlOperation {
     }
 }
 
-/// What a server gives us for a while.
+/// What a server gives us for a while, or the thread of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServerResource {
     HttpRequest,
     SqlConnection,
+    /// A place in the queue of what the ledger is given.
+    LedgerPlace,
 }
 
 impl ServerResource {
-    pub const COUNT: usize = ServerResource::SqlConnection as usize + 1;
+    pub const COUNT: usize = ServerResource::LedgerPlace as usize + 1;
 }
 
 /// Told when it is taken, and when it is given back, however that comes.
@@ -255,6 +265,24 @@ impl SchemaOperation {
             SchemaOperation::CreateTable => "create_table",
             SchemaOperation::AddColumns => "add_columns",
             SchemaOperation::CreateStateTables => "create_state_tables",
+        }
+    }
+}
+
+/// What the history of runs is asked: a closed list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LedgerOperation {
+    Read,
+    Write,
+}
+
+impl LedgerOperation {
+    pub const ALL: [LedgerOperation; 2] = [LedgerOperation::Read, LedgerOperation::Write];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LedgerOperation::Read => "read",
+            LedgerOperation::Write => "write",
         }
     }
 }
@@ -340,6 +368,11 @@ pub enum Event {
         took: Duration,
     },
     Counted(Counter, u64),
+    /// A file was read to its end, and all of it is settled.
+    FileSettled {
+        /// Since it was opened.
+        took: Duration,
+    },
     /// A server was asked something; no code where no answer came.
     Requested {
         operation: Operation,
@@ -358,6 +391,11 @@ pub enum Event {
     SchemaChanged {
         operation: SchemaOperation,
         is_done: bool,
+        took: Duration,
+    },
+    /// The history of runs answered, or failed.
+    LedgerAsked {
+        operation: LedgerOperation,
         took: Duration,
     },
     /// The run is over and nothing will follow. It comes once, for a run that was refused as well.

@@ -51,6 +51,11 @@ impl Outcome {
         Outcome::OutputClosed,
     ];
 
+    /// What a program ends with that did not tell whom it had to: no more than that its data is complete.
+    pub fn unreported(self) -> Outcome {
+        if self == Outcome::Complete { Outcome::Unreported } else { self }
+    }
+
     pub fn exit_code(self) -> u8 {
         match self {
             Outcome::Complete => 0,

@@ -204,8 +204,7 @@ impl Fitting<'_> {
         let Some(mut new) = new else { return Ok(Prepared::default()) };
         new.warnings.extend(sampled.notes.iter().cloned());
         let is_wanted = |name: &String| self.selection.is_none_or(|(old, _)| old.contains(name));
-        let doubts = sampled.doubts.iter().filter(|(name, _)| is_wanted(name));
-        new.warnings.extend(doubts.map(|(_, doubt)| doubt.clone()));
+        new.warnings.extend(said(&sampled.doubts, is_wanted));
         if self.is_look {
             let table = Some(planned(&new)?);
             return Ok(Prepared { table, new_table: Some(new), ..Prepared::default() });
@@ -228,15 +227,14 @@ impl Fitting<'_> {
         }
         let (fields, of) = (&sampled.fields, &sampled.of);
         let new = target.new_columns(&without_column, fields, self.is_untyped, of)?;
-        let doubts = sampled.doubts.iter().filter(|(name, _)| without_column.contains(name));
-        let warnings = sampled.notes.iter().chain(doubts.map(|(_, doubt)| doubt));
+        let mut warnings = sampled.notes.clone();
+        warnings.extend(said(&sampled.doubts, |name| without_column.contains(name)));
         if self.is_look {
             new.check_instant()?;
             let table = Some(with_columns(target.table()?, &new)?);
-            let warnings = warnings.cloned().collect();
             return Ok(Prepared { table, new_columns: Some(new), warnings, new_table: None });
         }
-        warnings.for_each(|warning| tracing::warn!("{warning}"));
+        warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         target.add_columns(&new, &**self.observer).await?;
         tracing::info!(
             "table {}: columns {} were added, their types chosen from {}",
@@ -246,6 +244,25 @@ impl Fitting<'_> {
         );
         Ok(Prepared::default())
     }
+}
+
+/// What is to be said of the fields that get columns. Of more than these, a person reads none.
+fn said(doubts: &[(String, String)], gets_column: impl Fn(&String) -> bool) -> Vec<String> {
+    const SHOWN: usize = 10;
+    let mut said: Vec<String> = Vec::new();
+    let mut others = 0;
+    for (_, doubt) in doubts.iter().filter(|(name, _)| gets_column(name)) {
+        match said.len() < SHOWN {
+            true => said.push(doubt.clone()),
+            false => others += 1,
+        }
+    }
+    if others > 0 {
+        said.push(format!(
+            "{others} more columns are not what the mapping or --types says of their fields"
+        ));
+    }
+    said
 }
 
 /// The fields that tell rows apart.

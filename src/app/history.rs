@@ -3,10 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use super::complain_at_end;
 use super::keep_apart::lone;
 use crate::config::{Settings, SinkSettings};
-use crate::ledger::{BegunRun, FLAG, Ledger, Missing, Past};
-use crate::observe::{Stats, logging};
+use crate::error::Error;
+use crate::export::left;
+use crate::ledger::{BegunRun, FLAG, GiveUp, Ledger, Missing, Past};
+use crate::observe::Stats;
+use crate::outcome::Outcome;
+use crate::pipeline::Stop;
 use crate::report::{LEDGER_ROUTE, Report, RouteReport};
 use crate::secret::by_name;
 use crate::sink::mysql::Mode;
@@ -63,33 +68,57 @@ impl History {
         let numbers = Arc::clone(stats);
         let past = Arc::clone(past);
         let run = BegunRun { metrics_url, ..begun(settings, stats) };
-        History::Kept(Ledger::begin(path, run, move || numbers.numbers(), past))
+        let observer = Arc::clone(stats) as _;
+        History::Kept(Ledger::begin(path, run, move || numbers.numbers(), past, observer))
     }
 
     /// Whether the run has its row with its end, where one is wanted. What is missing is said in one line.
-    pub fn end(&mut self, report: &Report) -> Option<RouteReport> {
+    pub fn end(&mut self, report: &Report, give_up: impl GiveUp) -> Option<RouteReport> {
         let (aim, ended) = match self {
             History::Off => return None,
             History::Nowhere(missing) => (String::new(), Err(missing.clone())),
-            History::Kept(ledger) => (ledger.path().display().to_string(), ledger.end(report)),
+            History::Kept(ledger) => {
+                (ledger.path().display().to_string(), ledger.end(report, give_up))
+            }
         };
         let reason = ended.err().map(|missing| missing.to_string());
         if let Some(reason) = &reason {
+            let said = format!("ledger: incomplete: {reason}");
             match report.requires_ledger {
-                true => logging::complain(&format!("ledger: incomplete: {reason}")),
-                false => tracing::warn!("ledger: incomplete: {reason}"),
+                true => complain_at_end(None, &Error::config(said), report.outcome.unreported()),
+                false => tracing::warn!("{said}"),
             }
         }
         Some(RouteReport { route: LEDGER_ROUTE, aim, reason })
     }
 
-    /// Who else was told. What is missing of that is not worth a line.
-    pub fn told(self, reports: &[RouteReport]) {
+    /// Who else was told, and with what the program is about to end. What is missing of that is not worth a
+    /// line.
+    pub fn told(&self, reports: &[RouteReport], exit: Outcome, give_up: impl GiveUp) {
         if let History::Kept(ledger) = self
-            && let Err(missing) = ledger.told(reports)
+            && let Err(missing) = ledger.told(reports, exit, give_up)
         {
             tracing::debug!("ledger: {missing}");
         }
+    }
+
+    /// Nothing more is said.
+    pub fn close(self, exit: Outcome) {
+        if let History::Kept(ledger) = self {
+            ledger.close(exit);
+        }
+    }
+}
+
+/// What a few rows may take even where a signal wants no more waiting.
+const STOPPED_MAX: Duration = Duration::from_millis(200);
+
+/// After a signal the ledger shares the time of all that is told; a second one ends it.
+pub fn ledger_give_up(stop: &Stop, drain_max: Duration) -> impl GiveUp {
+    move |elapsed| {
+        let is_over = || left(Duration::MAX, stop.since_signal(), drain_max).is_zero();
+        (elapsed >= STOPPED_MAX && (stop.signal_count() > 1 || is_over()))
+            .then_some("a signal came before it was written")
     }
 }
 
@@ -140,6 +169,22 @@ fn fingerprint(settings: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::Signal;
+
+    #[test]
+    fn a_second_signal_ends_the_wait_for_the_ledger() {
+        let (now, later) = (STOPPED_MAX / 2, 2 * STOPPED_MAX);
+        for (signals, elapsed, is_over) in
+            [(0, later, false), (1, later, false), (2, now, false), (2, later, true)]
+        {
+            let stop = Stop::default();
+            for _ in 0..signals {
+                stop.signal(Signal::Terminate);
+            }
+            let give_up = ledger_give_up(&stop, Duration::from_secs(20));
+            assert_eq!(give_up(elapsed).is_some(), is_over, "{signals} signals, {elapsed:?}");
+        }
+    }
 
     #[test]
     fn a_fingerprint_is_the_same_in_every_version() {

@@ -171,13 +171,19 @@ pub fn complain(error: &Error) {
 
 /// The same with the pipeline, where there are several.
 pub fn complain_of(pipeline: Option<&str>, error: &Error) {
+    complain_at_end(pipeline, error, error.kind.into());
+}
+
+/// The same of a run that ends as it does for another reason, perhaps.
+pub fn complain_at_end(pipeline: Option<&str>, error: &Error, exit: Outcome) {
     if panics::was_said(error) {
         return;
     }
-    match pipeline {
-        Some(pipeline) => logging::complain_of(&format!("{}: {error}", Line(pipeline)), error),
-        None => logging::complain_of(&error.to_string(), error),
-    }
+    let message = match pipeline {
+        Some(pipeline) => format!("{}: {error}", Line(pipeline)),
+        None => error.to_string(),
+    };
+    logging::complain_of(&message, error, exit);
 }
 
 fn warn(warning: &str) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use tokio::runtime::{Builder, Runtime};
 
 use super::ends::{Destination, Ends, output};
-use super::history::{History, PAST_MAX};
+use super::history::{History, PAST_MAX, ledger_give_up};
 use super::intent::intent;
 use super::keep_apart::{lone, lone_summary};
 use super::metrics_port::MetricsPort;
@@ -17,7 +17,7 @@ use super::stream::is_stream;
 use super::summary::Unwritten;
 use super::text_files::text_files;
 use super::ways_out::WaysOut;
-use super::{backup, complain, complain_of, show_bar, summary};
+use super::{backup, complain, complain_at_end, show_bar, summary};
 use crate::config::{Settings, SinkSettings};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, RunIdentity, Vitals};
@@ -49,7 +49,6 @@ const LOGGED_REJECTED_MAX: u64 = 10;
 
 /// What a ledger that others write may take to be open, which `--max-shrink` waits for, and signals are heard.
 const LEDGER_MAX: Duration = Duration::from_secs(6);
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Lines are written in much less, or not soon.
 const COUNT_WAIT_MAX: Duration = Duration::from_millis(100);
@@ -147,7 +146,7 @@ impl RunSession {
         ending.error = panics::explained(ending.outcome, ending.error.take());
         ending.tell(&*self.observer, self.started.elapsed());
         // A run of a moment may be over before its ledger is open, which the last numbers have.
-        let _ = self.past.wait(PAST_MAX);
+        let _ = self.past.wait_unless(PAST_MAX, || self.stop.signal_count() > 1);
         self.metrics.freeze();
     }
 
@@ -234,13 +233,8 @@ impl RunSession {
     /// With what the last complete run had, where this one is compared with it.
     fn minimum(&self, settings: &Settings) -> Result<Minimum> {
         let Some(percent) = settings.max_shrink else { return Ok(settings.minimum) };
-        let give_up = Instant::now() + LEDGER_MAX;
-        while self.past.wait(LOOK_EVERY).is_none()
-            && !self.past.is_settled()
-            && Instant::now() < give_up
-            && !self.stop.is_stopping()
-        {}
-        let past = self.past.get().ok_or_else(|| {
+        let past = self.past.wait_unless(LEDGER_MAX, || self.stop.is_stopping());
+        let past = past.ok_or_else(|| {
             let message =
                 "--max-shrink compares with the last complete run, and the ledger cannot be read";
             Error::new(Kind::LocalIo, ErrorType::Disk, message)
@@ -292,13 +286,17 @@ impl RunSession {
         // Before the summary: nobody may be reading that.
         let pipeline = settings.is_one_of_several.then_some(settings.pipeline_id.as_str());
         if let Some(error) = &ending.error {
-            complain_of(pipeline, error);
+            complain_at_end(pipeline, error, outcome);
         }
         let asks_for_recovery = settings.export.notify_on.contains(&NoticeEvent::Recovery);
-        let before = || past.wait(PAST_MAX)?.last.as_ref()?.outcome.clone();
+        let before = || {
+            let past = past.wait_unless(PAST_MAX, || stop.signal_count() > 1)?;
+            past.last.as_ref()?.outcome.clone()
+        };
         let outcome_before = asks_for_recovery.then(before).flatten();
         // Before those who may take their time: from here on it is not lost, whatever becomes of them.
-        let kept = history.end(&report);
+        let give_up = ledger_give_up(&stop, settings.drain_timeout);
+        let kept = history.end(&report, &give_up);
         let is_file_apart =
             summary != SummaryFile::Unknown || lone(settings, TEXTFILE_FLAG).is_some();
         let end = RunEnd {
@@ -309,8 +307,10 @@ impl RunSession {
         };
         report.reports = ways_out.tell(end, settings, &mut port, &stop);
         report.reports.extend(kept);
-        if report.reports.iter().any(|report| report.route == LEDGER_ROUTE && report.is_ok()) {
-            history.told(&report.reports);
+        let is_kept =
+            report.reports.iter().any(|report| report.route == LEDGER_ROUTE && report.is_ok());
+        if is_kept {
+            history.told(&report.reports, report.exit(), &give_up);
         }
         let told = match summary {
             // Whoever hangs may still write what it was given, so nobody else writes there.
@@ -326,14 +326,19 @@ impl RunSession {
             }
             SummaryFile::Hung => Ok(()),
         };
-        port.close();
-        match told {
+        let exit = match told {
             Ok(()) => report.exit(),
             Err(error) => {
-                complain_of(pipeline, &error);
-                if outcome == Outcome::Complete { error.kind.into() } else { outcome }
+                let exit = if outcome == Outcome::Complete { error.kind.into() } else { outcome };
+                complain_at_end(pipeline, &error, exit);
+                exit
             }
+        };
+        if is_kept {
+            history.close(exit);
         }
+        port.close();
+        exit
     }
 
     fn report(&self, settings: &Settings) -> Report {
@@ -408,7 +413,7 @@ fn say_who_met(counts: &Counts) {
     let met = counts.duplicate + counts.updated;
     if met > 0 {
         tracing::warn!(
-            "{} met a row with their key; records of the source that share it are among them, as was said at the start",
+            "{} met a row with their key: of an earlier run, or of another record of this one that has the same key, as the warning at the start has it",
             text::counted(met, "record")
         );
     }
@@ -451,6 +456,7 @@ fn identity(settings: &Settings) -> RunIdentity {
         version: env!("CARGO_PKG_VERSION"),
         revision: REVISION,
         expected_interval: settings.metrics.expected_interval,
+        has_ledger: settings.ledger.path.is_some(),
         trace: settings.export.otel.trace.clone(),
     }
 }

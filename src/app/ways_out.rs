@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
-use super::complain_of;
+use super::complain_at_end;
 use super::metrics_port::MetricsPort;
 use crate::config::{Linger, Settings};
 use crate::error::Error;
@@ -51,12 +51,12 @@ impl WaysOut {
         let outcome = end.report.outcome;
         let allowance = telling_allowance(stop.since_signal(), settings.drain_timeout);
         let mut reports = self.exporter.finish(end, allowance, || stop.signal_count() > 1);
-        reports.iter().for_each(|report| say_missing(report, settings));
+        reports.iter().for_each(|report| say_missing(report, settings, outcome));
         // Of a run that another one kept from its work that one has the numbers.
         let linger = settings.metrics.linger.filter(|_| outcome != Outcome::Locked);
         if let Some(linger) = linger {
             let scraped = wait_for_scrapes(linger, settings, port, stop);
-            say_missing(&scraped, settings);
+            say_missing(&scraped, settings, outcome);
             reports.push(scraped);
         }
         reports
@@ -107,12 +107,14 @@ fn wait_for_scrapes(
 }
 
 /// One line for each. It is an error where it becomes the exit code.
-fn say_missing(report: &RouteReport, settings: &Settings) {
+fn say_missing(report: &RouteReport, settings: &Settings, outcome: Outcome) {
     let Some(reason) = &report.reason else { return };
     let said = format!("{}: the end of the run did not arrive: {reason}", flag_of(report.route));
     let pipeline = settings.is_one_of_several.then_some(settings.pipeline_id.as_str());
     match (settings.reporting.requires_reports, pipeline) {
-        (true, pipeline) => complain_of(pipeline, &Error::config(said)),
+        (true, pipeline) => {
+            complain_at_end(pipeline, &Error::config(said), outcome.unreported());
+        }
         (false, Some(pipeline)) => tracing::warn!("{pipeline}: {said}"),
         (false, None) => tracing::warn!("{said}"),
     }

@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::command as whole;
 use crate::command::metrics::MetricsPage;
 use crate::config::units;
-use crate::observe::alert_rules::{RULE_TIMES, as_prometheus};
+use crate::observe::alert_rules::{RULE_TIMES, RUNBOOKS, RUNBOOKS_DEFAULT, as_prometheus};
 
 pub const NAME: &str = "metrics";
 
@@ -16,7 +16,7 @@ const WHAT: &str = "what";
 const PAGES: [&str; 3] = ["describe", "rules", "scrape-config"];
 const TARGET: &str = "target";
 const EVERY: &str = "every";
-const OF_RULES: &str = "Times of rules";
+const OF_RULES: &str = "Of rules";
 const OF_SCRAPE_CONFIG: &str = "Of scrape-config";
 
 pub fn command() -> Command {
@@ -38,6 +38,16 @@ pub fn command() -> Command {
         )
         .arg(what)
         .args(times)
+        .arg(
+            Arg::new(RUNBOOKS)
+                .long(RUNBOOKS)
+                .value_name("URL")
+                .value_parser(page_address)
+                .help(format!(
+                    "Where people read what to do about an alert; its name is added as an anchor [default: {RUNBOOKS_DEFAULT}]"
+                ))
+                .help_heading(OF_RULES),
+        )
         .arg(
             Arg::new(TARGET)
                 .long(TARGET)
@@ -66,6 +76,15 @@ fn whole_seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// It stands between quotes in the rules, where braces begin a template.
+fn page_address(text: &str) -> Result<String, String> {
+    let is_of_address = |byte: u8| byte.is_ascii_graphic() && !b"\"\\<>{}#".contains(&byte);
+    match !text.is_empty() && text.bytes().all(is_of_address) {
+        true => Ok(text.to_string()),
+        false => Err("this is no address of a page, without an anchor".to_string()),
+    }
+}
+
 pub fn read(matches: &ArgMatches) -> Result<MetricsPage, clap::Error> {
     let page = matches.get_one::<String>(WHAT).map(String::as_str);
     let times: Vec<(&'static str, Duration)> = RULE_TIMES
@@ -75,7 +94,8 @@ pub fn read(matches: &ArgMatches) -> Result<MetricsPage, clap::Error> {
     let targets: Vec<String> =
         matches.get_many::<String>(TARGET).into_iter().flatten().cloned().collect();
     let every = matches.get_one::<Duration>(EVERY).copied();
-    let of_rules = times.first().map(|(name, _)| *name);
+    let runbooks = matches.get_one::<String>(RUNBOOKS).cloned();
+    let of_rules = times.first().map(|(name, _)| *name).or(runbooks.is_some().then_some(RUNBOOKS));
     let of_scrape_config =
         (!targets.is_empty()).then_some(TARGET).or(every.is_some().then_some(EVERY));
     let foreign = match page {
@@ -92,7 +112,10 @@ pub fn read(matches: &ArgMatches) -> Result<MetricsPage, clap::Error> {
         return Err(whole().error(ErrorKind::ValueValidation, message));
     }
     Ok(match page {
-        Some("rules") => MetricsPage::Rules { times },
+        Some("rules") => MetricsPage::Rules {
+            times,
+            runbooks: runbooks.unwrap_or_else(|| RUNBOOKS_DEFAULT.to_string()),
+        },
         Some("scrape-config") => MetricsPage::ScrapeConfig {
             targets: if targets.is_empty() { vec!["localhost:8000".to_string()] } else { targets },
             every: every.unwrap_or(Duration::from_secs(5)),

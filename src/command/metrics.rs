@@ -12,9 +12,10 @@ use crate::outcome::Outcome;
 pub enum MetricsPage {
     /// The catalogue as a table.
     Describe,
-    /// The rules with these times in place of their defaults.
+    /// The rules with these times in place of their defaults, and links to here.
     Rules {
         times: Vec<(&'static str, Duration)>,
+        runbooks: String,
     },
     ScrapeConfig {
         targets: Vec<String>,
@@ -25,9 +26,9 @@ pub enum MetricsPage {
 pub fn print_metrics(page: &MetricsPage) -> Outcome {
     print(&match page {
         MetricsPage::Describe => describe(),
-        MetricsPage::Rules { times } => {
+        MetricsPage::Rules { times, runbooks } => {
             let given = |rule: &RuleTime| times.iter().find(|(name, _)| *name == rule.name);
-            alert_rules(|rule| given(rule).map_or(rule.default, |(_, time)| *time))
+            alert_rules(|rule| given(rule).map_or(rule.default, |(_, time)| *time), runbooks)
         }
         MetricsPage::ScrapeConfig { targets, every } => scrape_config(targets, every.as_secs()),
     })

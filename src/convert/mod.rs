@@ -126,15 +126,24 @@ impl Values {
         for column in &mut self.columns {
             columns.insert(column.name.clone(), column);
         }
+        let mut unknown = Vec::new();
         for (name, kind) in declared {
             let Some(column) = columns.get_mut(name) else {
-                return Err(Error::config(format!("--types names '{name}', which is no column"))
-                    .help(format!("the columns are {}", listed(&names))));
+                unknown.push(format!("'{}'", name.escape_debug()));
+                continue;
             };
             column.kind = *kind;
             column.is_declared = true;
         }
-        Ok(())
+        let which = match unknown.len() {
+            0 => return Ok(()),
+            1 => "which is no column",
+            _ => "which are no columns",
+        };
+        Err(Error::config(format!("--types names {}, {which}", listed(&unknown))).help(format!(
+            "the columns are {}, by the names of the source and not by those that --select gives",
+            listed(&names)
+        )))
     }
 
     /// The same for some of the columns, in this order.
@@ -184,7 +193,10 @@ impl Values {
             Type::Text => rows.text(value),
             Type::Int | Type::Decimal | Type::Float => {
                 if !kind.fits(value) {
-                    return Err(unfit(kind));
+                    return Err(match kind != Type::Int && has_decimal_comma(value) {
+                        true => unfit_comma(),
+                        false => unfit(kind),
+                    });
                 }
                 rows.number(value);
             }
@@ -248,6 +260,22 @@ fn unfit(kind: Type) -> Unfit {
         Type::Json => "not valid JSON",
         Type::Text => "not text",
     };
+    Unfit { error_type: ErrorType::TypeMismatch, reason: reason.to_string() }
+}
+
+/// `1.234,50`: digits, points between them, and a comma.
+fn has_decimal_comma(value: &[u8]) -> bool {
+    let is_digits = |part: &[u8]| !part.is_empty() && part.iter().all(|byte| byte.is_ascii_digit());
+    let value = value.strip_prefix(b"-").unwrap_or(value);
+    let mut parts = value.split(|&byte| byte == b',');
+    let (Some(whole), Some(fraction), None) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    is_digits(fraction) && whole.split(|&byte| byte == b'.').all(is_digits)
+}
+
+fn unfit_comma() -> Unfit {
+    let reason = "a number with a comma, which no type reads: leave the column text";
     Unfit { error_type: ErrorType::TypeMismatch, reason: reason.to_string() }
 }
 

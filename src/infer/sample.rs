@@ -18,6 +18,8 @@ pub struct Sample {
     name_bytes: usize,
     fields: Vec<Seen>,
     places: HashMap<String, usize>,
+    /// How dates are read of fields that did not come yet.
+    formats: HashMap<String, DateFormat>,
 }
 
 /// One field.
@@ -73,9 +75,9 @@ pub enum Value<'a> {
 }
 
 impl Sample {
-    /// Dates of this field are to be read by this format.
+    /// Dates of this field are to be read by this format, when it comes.
     pub fn expect_dates(&mut self, name: &str, format: DateFormat) {
-        self.field(name).format = Some(format);
+        self.formats.insert(name.to_string(), format);
     }
 
     /// A column that is known to be there.
@@ -88,7 +90,7 @@ impl Sample {
         let is_new = !self.places.contains_key(name);
         let has_room =
             self.fields.len() < NAMES_MAX && self.name_bytes + name.len() <= NAME_BYTES_MAX;
-        if is_new && !has_room {
+        if is_new && !has_room && !self.formats.contains_key(name) {
             self.is_full = true;
             return;
         }
@@ -121,7 +123,7 @@ impl Sample {
                     dated: Dated::default(),
                     is_something: false,
                     kinds: [(0, Shape::default()); KINDS],
-                    format: None,
+                    format: self.formats.remove(name),
                 });
                 place
             }

@@ -34,7 +34,7 @@ pub use self::queries::{
     PipelineHistory, RunDetails, RunFilter, RunRow, StageRow, pipelines, runs, runs_named,
 };
 pub use self::reading::read;
-pub use self::writer::Ledger;
+pub use self::writer::{GiveUp, Ledger};
 
 /// What the file is called where nobody names it.
 pub const FILE_NAME: &str = "ledger.sqlite";

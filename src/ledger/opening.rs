@@ -108,12 +108,14 @@ fn prepare_file(path: &Path) -> Result<(), Missing> {
 
 /// Whether nothing is in it yet. An error where it is somebody else's, or of a time to come.
 fn is_new(connection: &Connection) -> Result<bool, Missing> {
-    match (application_id(connection)?, version(connection)?) {
+    // All at one moment: another run may be making its first tables.
+    let snapshot = connection.unchecked_transaction()?;
+    match (application_id(&snapshot)?, version(&snapshot)?) {
         (APPLICATION_ID, newer) if newer > VERSION => Err(Missing::because(
             "it was written by a newer flowgauge, and is left as it is; update this one, or name another file",
         )),
         (APPLICATION_ID, _) => Ok(false),
-        (0, 0) if is_blank(connection)? => Ok(true),
+        (0, 0) if is_blank(&snapshot)? => Ok(true),
         _ => Err(Missing::because(
             "it is a database of another program, and is left as it is; name another file",
         )),

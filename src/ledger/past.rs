@@ -1,9 +1,11 @@
 //! What a run knows of the runs before it: nothing at first, and once its ledger is open, all that it has.
 
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::queries::PipelineHistory;
+
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Default)]
 pub struct Past {
@@ -18,16 +20,28 @@ impl Past {
         self.known.get()
     }
 
-    /// Where it is known within this time.
-    pub fn wait(&self, wait_max: Duration) -> Option<&PipelineHistory> {
+    /// Where it is known within this time, and before there is no reason to wait any longer.
+    pub fn wait_unless(
+        &self,
+        wait_max: Duration,
+        is_let_go: impl Fn() -> bool,
+    ) -> Option<&PipelineHistory> {
+        let give_up = Instant::now() + wait_max;
+        while self.wait(LOOK_EVERY).is_none()
+            && !self.is_settled()
+            && Instant::now() < give_up
+            && !is_let_go()
+        {}
+        self.get()
+    }
+
+    fn wait(&self, wait_max: Duration) -> Option<&PipelineHistory> {
         let is_settled = self.is_settled.lock().unwrap_or_else(PoisonError::into_inner);
-        // Who gave up knows nothing, like who waited in vain.
         drop(self.settled.wait_timeout_while(is_settled, wait_max, |is_settled| !*is_settled));
         self.get()
     }
 
-    /// Known, or never to be.
-    pub fn is_settled(&self) -> bool {
+    fn is_settled(&self) -> bool {
         *self.is_settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -125,6 +125,14 @@ pub fn end(
     }
 }
 
+/// What its program says at its end, which may be more than how its data ended.
+pub fn exits_with(connection: &Connection, run_id: &str, exit: Outcome) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE runs SET exit_code = ?2 WHERE run_id = ?1")?
+        .execute(params![run_id, exit.exit_code()])?;
+    Ok(())
+}
+
 /// Who was told of it.
 pub fn told(connection: &Connection, run_id: &str, told: &[RouteReport]) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached(

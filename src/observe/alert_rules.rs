@@ -1,4 +1,5 @@
-//! Alert rules for Prometheus, with the times in them that depend on who runs what.
+//! Alert rules for Prometheus, with the times in them that depend on who runs what, and a link to what is to
+//! be done about each.
 
 use std::time::Duration;
 
@@ -21,10 +22,11 @@ pub const RULE_TIMES: &[RuleTime] = &[
     time("told-for", HOUR, "How long rejected records and errors of a run are told after it"),
     time("stuck-after", 10 * MINUTE, "Time without a record that is settled"),
     time("longest-run", 6 * HOUR, "Time that no run should take"),
-    time("full-for", 10 * MINUTE, "Time that the memory for records may stay full"),
+    time("full-for", 10 * MINUTE, "Time that the memory for records, or the queue, may stay full"),
     time("retrying-over", 5 * MINUTE, "Time over which the share of waiting for retries is taken"),
     time("exporter-away", 10 * MINUTE, "Time that the exporter or its ledger may be away"),
     time("slow-batch", 5, "Time that 95 % of the batches should be written in"),
+    time("slow-over", 10 * MINUTE, "Time over which the share of slow batches is taken"),
     time("slow-for", 5 * MINUTE, "Time that batches may be slower than that"),
 ];
 
@@ -34,8 +36,14 @@ const fn time(name: &'static str, seconds: u64, help: &'static str) -> RuleTime 
 
 const RULES: &str = include_str!("alert_rules.yml");
 
-/// The rules with the times that `time` names, in whole seconds.
-pub fn alert_rules(time: impl Fn(&RuleTime) -> Duration) -> String {
+/// Where the rules are explained, as an option and, between angle brackets, in the rules.
+pub const RUNBOOKS: &str = "runbooks";
+
+/// In the source of the program. Each rule has a paragraph, whose anchor is its name in lower case.
+pub const RUNBOOKS_DEFAULT: &str = "docs/alerts.md";
+
+/// The rules with the times that `time` names, in whole seconds, and links to paragraphs of `runbooks`.
+pub fn alert_rules(time: impl Fn(&RuleTime) -> Duration, runbooks: &str) -> String {
     let with = |rules: String, rule_time: &RuleTime| {
         let seconds = time(rule_time).as_secs().max(1);
         let name = rule_time.name;
@@ -43,7 +51,8 @@ pub fn alert_rules(time: impl Fn(&RuleTime) -> Duration) -> String {
             .replace(&format!("<{name}>"), &as_prometheus(seconds))
             .replace(&format!("<{name}, seconds>"), &seconds.to_string())
     };
-    RULE_TIMES.iter().fold(RULES.to_string(), with)
+    let rules = RULES.replace(&format!("<{RUNBOOKS}>"), runbooks);
+    RULE_TIMES.iter().fold(rules, with)
 }
 
 /// Such as `30d`, in the largest unit that needs no fraction.
@@ -60,12 +69,12 @@ mod tests {
 
     #[test]
     fn times_stand_where_their_names_did() {
-        let rules = alert_rules(|time| time.default);
+        let rules = alert_rules(|time| time.default, RUNBOOKS_DEFAULT);
         for rule_time in RULE_TIMES {
             assert!(RULES.contains(&format!("<{}", rule_time.name)), "{}", rule_time.name);
             assert!(!rules.contains(&format!("<{}", rule_time.name)), "{}", rule_time.name);
         }
-        assert!(alert_rules(|_| Duration::from_secs(90)).contains("[90s]"));
+        assert!(alert_rules(|_| Duration::from_secs(90), "").contains("[90s]"));
     }
 
     #[test]

@@ -8,12 +8,13 @@ use crate::event::{Counter, RunState, Stage, Wait};
 use crate::ledger::PipelineHistory;
 use crate::observe::ledger_metrics::LEDGER_METRICS;
 use crate::observe::scrape::{
-    Sample, Scrape, labelled, latencies, maybe, one, quantiles, sample, sizes,
+    Sample, Scrape, distribution, latencies, maybe, one, quantiles, sample, sizes,
 };
 pub use crate::observe::series::SeriesType;
 use crate::observe::server::counts::ConnectionEnd;
 use crate::outcome::Outcome;
 use crate::record::ErrorType;
+use crate::report::Latencies;
 use crate::report::counters::COUNTERS;
 
 /// One line of the catalogue.
@@ -40,12 +41,15 @@ impl Metric {
     pub fn read<'a>(&self, now: &'a Scrape<'a>) -> Vec<Sample<'a>> {
         match self.read {
             Read::By(read) => read(now),
-            Read::Counter(counter) => one(now.run.counted(counter)),
+            Read::Counter(counter) => {
+                let (count, reads_files) = (now.run.counted(counter), now.identity.reads_files());
+                maybe((count > 0 || reads_files).then_some(count))
+            }
         }
     }
 }
 
-/// With the counters that have no other rule than their row.
+/// With the counters that have no other rule than their row: those of files.
 pub const CATALOGUE: &[Metric] = &with_counters::<{ LISTED.len() + counters_shown() }>();
 
 const LISTED: &[Metric] = &[
@@ -79,11 +83,13 @@ const LISTED: &[Metric] = &[
         &["reason"],
         "Records left out on purpose, by reason.",
         |now| {
-            vec![
-                sample(&["duplicate"], now.run.counts.duplicate),
-                sample(&["unchanged"], now.run.counts.unchanged),
-                sample(&["filtered"], now.run.counts.filtered),
-            ]
+            let counts = &now.run.counts;
+            let filtered = (counts.filtered > 0).then(|| sample(&["filtered"], counts.filtered));
+            let by_key = [
+                sample(&["duplicate"], counts.duplicate),
+                sample(&["unchanged"], counts.unchanged),
+            ];
+            by_key.into_iter().chain(filtered).collect()
         },
     ),
     counter(
@@ -121,21 +127,26 @@ const LISTED: &[Metric] = &[
         "pipeline_errors_total",
         &["stage", "error_type"],
         "Errors and rejected records, by stage and type.",
-        |now| by_error(&now.run.errors),
+        |now| {
+            by_error(&now.run.errors, |stage, error_type| now.identity.may_fail(stage, error_type))
+        },
     ),
     counter(
         "pipeline_retries_total",
         &["stage", "error_type"],
         "Attempts that were made again, by stage and the type of the error before.",
-        |now| by_error(&now.run.retries),
+        |now| by_error(&now.run.retries, |stage, _| now.identity.may_retry(stage)),
     ),
     counter(
         "pipeline_rate_limited_total",
         &["stage"],
         "Times the other side asked for less, by stage.",
         |now| {
-            let stages = Stage::ALL.iter().zip(now.run.rate_limited);
-            stages.map(|(stage, count)| sample(&[stage.as_str()], count)).collect()
+            let stages = Stage::ALL.into_iter().zip(now.run.rate_limited);
+            stages
+                .filter(|(stage, count)| now.identity.may_retry(*stage) || *count > 0)
+                .map(|(stage, count)| sample(&[stage.as_str()], count))
+                .collect()
         },
     ),
     // Other servers.
@@ -144,7 +155,7 @@ const LISTED: &[Metric] = &[
         &["operation", "code"],
         "Requests to Elasticsearch, by what for and by answer; none where no answer came.",
         |now| {
-            let requests = now.run.requests.iter().filter(|_| now.asks_search_server());
+            let requests = now.run.requests.iter().filter(|_| now.identity.asks_search_server());
             requests.map(|&(what, code, count)| sample(&[what.as_str(), code], count)).collect()
         },
     ),
@@ -154,15 +165,16 @@ const LISTED: &[Metric] = &[
         labels: &["operation"],
         help: "Time from a request to Elasticsearch until its answer begins, by what for.",
         read: Read::By(|now| {
-            let latencies = now.run.request_latencies.iter().filter(|_| now.asks_search_server());
-            latencies.map(|(what, latencies)| labelled(what.as_str(), latencies)).collect()
+            let latencies =
+                now.run.request_latencies.iter().filter(|_| now.identity.asks_search_server());
+            latencies.map(|(what, took)| distribution(&[what.as_str()], took)).collect()
         }),
     },
     gauge(
         "pipeline_http_requests_in_flight",
         &[],
         "Requests to Elasticsearch that are under way.",
-        |now| maybe(now.asks_search_server().then_some(now.run.requests_in_flight)),
+        |now| maybe(now.identity.asks_search_server().then_some(now.run.requests_in_flight)),
     ),
     Metric {
         name: "pipeline_sql_duration_seconds",
@@ -170,29 +182,57 @@ const LISTED: &[Metric] = &[
         labels: &["operation"],
         help: "Time of what the lanes ask the database, by what for.",
         read: Read::By(|now| {
-            let latencies = now.run.sql_latencies.iter().filter(|_| now.asks_database());
-            latencies.map(|(what, latencies)| labelled(what.as_str(), latencies)).collect()
+            let latencies = now.run.sql_latencies.iter().filter(|_| now.identity.asks_database());
+            latencies.map(|(what, took)| distribution(&[what.as_str()], took)).collect()
         }),
     },
     gauge("pipeline_sql_connections", &[], "Connections of the lanes to the database.", |now| {
-        maybe(now.asks_database().then_some(now.run.sql_connections))
+        maybe(now.identity.asks_database().then_some(now.run.sql_connections))
     }),
     counter(
         "pipeline_schema_operations_total",
         &["operation", "status"],
         "Changes of the target's shape, by what and whether they were done.",
         |now| {
-            let status = |is_done| if is_done { "ok" } else { "failed" };
-            let changes = now.run.schema_changes.iter().filter(|_| now.asks_database());
-            changes
-                .map(|&(what, is_done, count)| sample(&[what.as_str(), status(is_done)], count))
-                .collect()
+            let changes = schema_changes(now);
+            changes.map(|(labels, took)| sample(&labels, took.count)).collect()
         },
     ),
-    histogram(
-        "pipeline_schema_operation_duration_seconds",
-        "Time to change the target's shape.",
-        |now| latencies(&now.run.schema_change),
+    Metric {
+        name: "pipeline_schema_operation_duration_seconds",
+        kind: SeriesType::Histogram,
+        labels: &["operation", "status"],
+        help: "Time to change the target's shape, by what and whether it was done.",
+        read: Read::By(|now| {
+            let changes = schema_changes(now);
+            changes.map(|(labels, took)| distribution(&labels, took)).collect()
+        }),
+    },
+    // The history of runs.
+    counter(
+        "pipeline_ledger_queries_total",
+        &["operation"],
+        "What the run asked its ledger, by what for; absent without one.",
+        |now| {
+            let asked = now.run.ledger_latencies.iter().filter(|_| now.identity.has_ledger);
+            asked.map(|(what, took)| sample(&[what.as_str()], took.count)).collect()
+        },
+    ),
+    Metric {
+        name: "pipeline_ledger_query_duration_seconds",
+        kind: SeriesType::Histogram,
+        labels: &["operation"],
+        help: "Time of what the run asked its ledger, waiting for other runs included; absent without one.",
+        read: Read::By(|now| {
+            let asked = now.run.ledger_latencies.iter().filter(|_| now.identity.has_ledger);
+            asked.map(|(what, took)| distribution(&[what.as_str()], took)).collect()
+        }),
+    },
+    gauge(
+        "pipeline_ledger_queue_depth",
+        &[],
+        "What the ledger was given and has not taken yet; absent without one.",
+        |now| maybe(now.identity.has_ledger.then_some(now.run.ledger_queue_depth)),
     ),
     // Latencies and sizes.
     histogram(
@@ -295,7 +335,16 @@ const LISTED: &[Metric] = &[
         |now| maybe(now.run.is_published),
     ),
     // Files; others are among the counters of the report.
-    counter("pipeline_files_skipped_total", &[], "Files unchanged since the last run.", |_| one(0)),
+    Metric {
+        name: "pipeline_file_duration_seconds",
+        kind: SeriesType::Histogram,
+        labels: &[],
+        help: "Time from opening a file of the source until all of it is settled; absent without files.",
+        read: Read::By(|now| {
+            let read = now.identity.reads_files().then(|| latencies(&now.run.file));
+            read.unwrap_or_default()
+        }),
+    },
     // The run that ended last, for rules about scheduled runs: one before this one, until this one has ended.
     gauge(
         LAST_OUTCOME,
@@ -471,9 +520,24 @@ const fn histogram(name: &'static str, help: &'static str, read: ReadBy) -> Metr
     Metric { name, kind: SeriesType::Histogram, labels: &[], help, read: Read::By(read) }
 }
 
-fn by_error(counts: &[(Stage, ErrorType, u64)]) -> Vec<Sample<'_>> {
+fn by_error(
+    counts: &[(Stage, ErrorType, u64)],
+    can_move: impl Fn(Stage, ErrorType) -> bool,
+) -> Vec<Sample<'_>> {
     let series = counts.iter();
-    series.map(|(stage, error, count)| sample(&[stage.as_str(), error.as_str()], *count)).collect()
+    series
+        .filter(|(stage, error, count)| *count > 0 || can_move(*stage, *error))
+        .map(|(stage, error, count)| sample(&[stage.as_str(), error.as_str()], *count))
+        .collect()
+}
+
+fn schema_changes<'a>(
+    now: &'a Scrape<'a>,
+) -> impl Iterator<Item = ([&'static str; 2], &'a Latencies)> {
+    let changes = now.run.schema_changes.iter().filter(|_| now.identity.asks_database());
+    changes.map(|(what, is_done, took)| {
+        ([what.as_str(), if *is_done { "ok" } else { "failed" }], took)
+    })
 }
 
 fn stage_waits<'a>(now: &'a Scrape<'a>) -> Vec<Sample<'a>> {
@@ -481,6 +545,9 @@ fn stage_waits<'a>(now: &'a Scrape<'a>) -> Vec<Sample<'a>> {
     for stage in Stage::ALL {
         for wait in Wait::ALL {
             let waited = now.run.stage(stage).waited(wait);
+            if waited.is_zero() && !now.identity.may_wait(stage, wait) {
+                continue;
+            }
             series.push(sample(&[stage.as_str(), wait.as_str()], waited));
         }
     }

@@ -35,13 +35,12 @@ pub fn complain(message: &str) {
     say_reason(Level::ERROR, message, vec![("event", "error".into())]);
 }
 
-/// The same of an error that ends a run, or a command.
-pub fn complain_of(message: &str, error: &Error) {
-    let exit_code = Outcome::from(error.kind).exit_code();
+/// The same of an error, with what the run or the command ends with.
+pub fn complain_of(message: &str, error: &Error, exit: Outcome) {
     let fields = vec![
         ("event", "error".into()),
         ("error_type", error.error_type.as_str().into()),
-        ("exit_code", exit_code.into()),
+        ("exit_code", exit.exit_code().into()),
     ];
     say_reason(Level::ERROR, message, fields);
 }

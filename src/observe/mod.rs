@@ -24,6 +24,7 @@ pub mod openmetrics;
 mod page;
 pub mod pages;
 pub mod panics;
+mod possible;
 pub mod process;
 pub mod progress;
 pub mod reading;

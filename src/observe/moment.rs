@@ -186,7 +186,7 @@ mod tests {
         let moment = metrics.moment();
         for (name, label, value) in [
             ("pipeline_records_read_total", None, Some(4.0)),
-            ("pipeline_records_skipped_total", Some(("reason", "filtered")), Some(0.0)),
+            ("pipeline_errors_total", Some(("error_type", "auth")), None),
             ("pipeline_insert_duration_seconds_bucket", Some(("le", "0.025")), Some(1.0)),
             ("pipeline_run_duration_seconds_bucket", Some(("le", "1.0")), Some(1.0)),
             ("pipeline_run_duration_seconds_bucket", Some(("le", "+Inf")), Some(1.0)),

@@ -34,15 +34,6 @@ impl Scrape<'_> {
     pub fn last_outcome(&self) -> Option<Outcome> {
         self.run.outcome.filter(|outcome| *outcome != Outcome::Locked)
     }
-
-    /// Series about a search server stand only where one is asked.
-    pub fn asks_search_server(&self) -> bool {
-        self.identity.source == "elasticsearch"
-    }
-
-    pub fn asks_database(&self) -> bool {
-        self.identity.sink == "mysql"
-    }
 }
 
 /// One series: the values of its metric's labels in their order, and what it shows.
@@ -78,9 +69,9 @@ pub fn latencies(latencies: &Latencies) -> Vec<Sample<'_>> {
     vec![Sample { labels: Vec::new(), value: SampleValue::Latencies(latencies) }]
 }
 
-/// One series of a histogram with a label.
-pub fn labelled<'a>(label: &'a str, latencies: &'a Latencies) -> Sample<'a> {
-    Sample { labels: vec![label], value: SampleValue::Latencies(latencies) }
+/// One series of a histogram with labels.
+pub fn distribution<'a>(labels: &[&'a str], latencies: &'a Latencies) -> Sample<'a> {
+    Sample { labels: labels.to_vec(), value: SampleValue::Latencies(latencies) }
 }
 
 pub fn sizes(sizes: &Sizes) -> Vec<Sample<'_>> {

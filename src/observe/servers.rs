@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::event::{Operation, SchemaOperation, ServerResource, SqlOperation};
+use crate::event::{LedgerOperation, Operation, SchemaOperation, ServerResource, SqlOperation};
 use crate::observe::latency::Durations;
 use crate::report::Latencies;
 
@@ -109,34 +109,46 @@ impl ResourcesInUse {
     }
 }
 
+/// Failed and done.
 #[derive(Debug)]
-pub struct SchemaChanges {
-    /// Failed and done.
-    counts: [[AtomicU64; 2]; SchemaOperation::ALL.len()],
-    took: Durations,
-}
+pub struct SchemaChanges([[Durations; 2]; SchemaOperation::ALL.len()]);
 
 impl SchemaChanges {
     pub fn new(bounds: &'static [f64]) -> SchemaChanges {
-        SchemaChanges { counts: Default::default(), took: Durations::new(bounds) }
+        SchemaChanges(
+            SchemaOperation::ALL.map(|_| [Durations::new(bounds), Durations::new(bounds)]),
+        )
     }
 
-    pub fn count(&self, operation: SchemaOperation, is_done: bool, took: Duration) {
-        self.counts[operation as usize][usize::from(is_done)].fetch_add(1, Relaxed);
-        self.took.record(took);
+    pub fn record(&self, operation: SchemaOperation, is_done: bool, took: Duration) {
+        self.0[operation as usize][usize::from(is_done)].record(took);
     }
 
-    pub fn read(&self) -> Vec<(SchemaOperation, bool, u64)> {
-        let operations = SchemaOperation::ALL.into_iter().zip(&self.counts);
+    pub fn read(&self) -> Vec<(SchemaOperation, bool, Latencies)> {
+        let operations = SchemaOperation::ALL.into_iter().zip(&self.0);
         operations
             .flat_map(|(operation, [failed, done])| {
-                [(operation, true, done.load(Relaxed)), (operation, false, failed.load(Relaxed))]
+                [(operation, true, done.read()), (operation, false, failed.read())]
             })
             .collect()
     }
+}
 
-    pub fn latencies(&self) -> Latencies {
-        self.took.read()
+#[derive(Debug)]
+pub struct LedgerQueries([Durations; LedgerOperation::ALL.len()]);
+
+impl LedgerQueries {
+    pub fn new(bounds: &'static [f64]) -> LedgerQueries {
+        LedgerQueries(LedgerOperation::ALL.map(|_| Durations::new(bounds)))
+    }
+
+    pub fn record(&self, operation: LedgerOperation, took: Duration) {
+        self.0[operation as usize].record(took);
+    }
+
+    pub fn latencies(&self) -> Vec<(LedgerOperation, Latencies)> {
+        let took = self.0.iter().map(Durations::read);
+        LedgerOperation::ALL.into_iter().zip(took).collect()
     }
 }
 

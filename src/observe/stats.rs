@@ -16,7 +16,7 @@ use crate::event::{
 };
 use crate::observe::last_errors::LastErrors;
 use crate::observe::latency::{Amounts, Durations};
-use crate::observe::servers::{Requests, ResourcesInUse, SchemaChanges, Statements};
+use crate::observe::servers::{LedgerQueries, Requests, ResourcesInUse, SchemaChanges, Statements};
 use crate::outcome::Outcome;
 use crate::record::{Counts, ErrorType};
 use crate::report::{LastSign, RunNumbers, StageTime};
@@ -24,6 +24,16 @@ use crate::report::{LastSign, RunNumbers, StageTime};
 /// From a local page to a batch that a busy server sat on, in seconds.
 const STEP_SECONDS: &[f64] =
     &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
+
+/// From an empty table to one that others hold. It has a series for each operation that comes once, if at all.
+const SCHEMA_SECONDS: &[f64] = &[0.01, 0.1, 0.5, 2.5, 15.0, 60.0];
+
+/// From some rows to as long as others are waited for.
+const LEDGER_SECONDS: &[f64] = &[0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 5.0];
+
+/// From a file of a few lines to one of a day.
+const FILE_SECONDS: &[f64] =
+    &[0.01, 0.05, 0.25, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 43_200.0, 86_400.0];
 
 /// From a second to a day.
 const RUN_SECONDS: &[f64] = &[
@@ -140,6 +150,8 @@ pub struct Stats {
     statements: Statements,
     in_use: ResourcesInUse,
     schema_changes: SchemaChanges,
+    file: Durations,
+    ledger_queries: LedgerQueries,
     /// Indexed by `Counter`.
     counters: [AtomicU64; Counter::COUNT],
 }
@@ -185,7 +197,9 @@ impl Stats {
             requests: Requests::new(STEP_SECONDS),
             statements: Statements::new(STEP_SECONDS),
             in_use: ResourcesInUse::default(),
-            schema_changes: SchemaChanges::new(STEP_SECONDS),
+            schema_changes: SchemaChanges::new(SCHEMA_SECONDS),
+            file: Durations::new(FILE_SECONDS),
+            ledger_queries: LedgerQueries::new(LEDGER_SECONDS),
             counters: Default::default(),
         }
     }
@@ -258,7 +272,9 @@ impl Stats {
             sql_latencies: self.statements.latencies(),
             sql_connections: self.in_use.read(ServerResource::SqlConnection),
             schema_changes: self.schema_changes.read(),
-            schema_change: self.schema_changes.latencies(),
+            file: self.file.read(),
+            ledger_latencies: self.ledger_queries.latencies(),
+            ledger_queue_depth: self.in_use.read(ServerResource::LedgerPlace),
             counters: self.counters.each_ref().map(|count| count.load(Relaxed)),
         }
     }
@@ -372,8 +388,10 @@ impl Observer for Stats {
             Event::Took(resource) => self.in_use.change(resource, 1),
             Event::GaveBack(resource) => self.in_use.change(resource, -1),
             Event::SchemaChanged { operation, is_done, took } => {
-                self.schema_changes.count(operation, is_done, took);
+                self.schema_changes.record(operation, is_done, took);
             }
+            Event::FileSettled { took } => self.file.record(took),
+            Event::LedgerAsked { operation, took } => self.ledger_queries.record(operation, took),
             Event::Ended { outcome, ref error, is_published, took } => {
                 if let Some(error) = error {
                     self.error.get_or_init(|| error.clone());
@@ -424,7 +442,7 @@ impl Settled {
 #[derive(Debug, Default)]
 struct Spent {
     busy: AtomicU64,
-    waits: [AtomicU64; 4],
+    waits: [AtomicU64; Wait::COUNT],
 }
 
 impl Spent {

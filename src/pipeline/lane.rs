@@ -256,7 +256,10 @@ impl LaneTask {
             } else {
                 self.lane.commit(segment.send(), allowance).await
             };
-            run.observer.notice(&Event::Committed { took: started.elapsed() });
+            // The wait for a lock is told with the failure.
+            let locked = outcome.as_ref().err().and_then(Error::lock_wait).unwrap_or_default();
+            let took = started.elapsed().saturating_sub(locked);
+            run.observer.notice(&Event::Committed { took });
             match outcome {
                 Ok(commit) => return Ok(commit),
                 Err(error) => {

@@ -14,7 +14,7 @@ use crate::error::{Error, Later, Result};
 use crate::event::{Counter, Event, Stage, Wait, tell_failure};
 use crate::pipeline::budget::{Budget, Reservation};
 use crate::pipeline::queue::Queue;
-use crate::pipeline::settle::Settling;
+use crate::pipeline::settle::{Settling, SplitEnd};
 use crate::source::{Host, Tally};
 
 /// What the source says it held, when all of it was read.
@@ -55,6 +55,7 @@ impl Reader<'_> {
         loop {
             let split = self.splits.next.fetch_add(1, Ordering::Relaxed);
             let Some(named) = self.run.source.splits().get(split) else { return Ok(Some(end)) };
+            let opened = Instant::now();
             let read = self.read_split(split).inspect_err(|_| {
                 if named.is_file {
                     self.run.observer.notice(&Event::Counted(Counter::FilesFailed, 1));
@@ -62,7 +63,7 @@ impl Reader<'_> {
             });
             let Some((tally, tickets)) = read? else { return Ok(None) };
             end.records += tally.records;
-            self.settling.split_ended(split, tickets);
+            self.settling.split_ended(SplitEnd { tickets, split, opened });
         }
     }
 

@@ -93,6 +93,9 @@ impl Tries {
     /// when there is none.
     pub fn next(&mut self, error: Error) -> Result<Duration> {
         let (stage, error_type) = (self.stage, error.error_type);
+        if let Some(took) = error.lock_wait() {
+            self.observer.notice(&Event::Waited { stage, wait: Wait::Lock, took });
+        }
         let wait = self.wait_after(&error);
         let error = tell_failure(&*self.observer, stage, error, wait.is_none());
         if error.kind == Kind::Overloaded {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Run;
 use super::max_errors::MaxErrors;
@@ -37,10 +37,18 @@ pub struct Books {
     /// Tickets below this are all settled.
     watermark: u64,
     beyond: BTreeSet<u64>,
-    /// Splits that were read to their end, behind the first ticket after them.
-    ended: BTreeSet<(u64, usize)>,
+    ended: BTreeSet<SplitEnd>,
     /// Of the rejected records that are kept, the first in the order of the source.
     culprit: Option<Culprit>,
+}
+
+/// A split that was read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SplitEnd {
+    /// The first ticket behind it.
+    pub tickets: u64,
+    pub split: usize,
+    pub opened: Instant,
 }
 
 struct Culprit {
@@ -53,7 +61,7 @@ struct Culprit {
 
 impl Books {
     /// Closes a ticket, and says which splits are thereby settled.
-    fn close(&mut self, ticket: u64) -> Vec<usize> {
+    fn close(&mut self, ticket: u64) -> Vec<SplitEnd> {
         self.beyond.insert(ticket);
         while self.beyond.remove(&self.watermark) {
             self.watermark += 1;
@@ -75,13 +83,13 @@ impl Books {
         });
     }
 
-    fn settled_splits(&mut self) -> Vec<usize> {
+    fn settled_splits(&mut self) -> Vec<SplitEnd> {
         let mut settled = Vec::new();
-        while let Some(&(end, split)) = self.ended.first()
-            && end <= self.watermark
+        while let Some(&end) = self.ended.first()
+            && end.tickets <= self.watermark
         {
             self.ended.pop_first();
-            settled.push(split);
+            settled.push(end);
         }
         settled
     }
@@ -244,11 +252,11 @@ impl Settling {
         error
     }
 
-    /// A split was read to its end; all its tickets are below `tickets`.
-    pub fn split_ended(&self, split: usize, tickets: u64) {
+    /// A split was read to its end; what it held may be settled later.
+    pub fn split_ended(&self, end: SplitEnd) {
         let settled = {
             let mut books = self.books();
-            books.ended.insert((tickets, split));
+            books.ended.insert(end);
             books.settled_splits()
         };
         self.tell_ended(settled);
@@ -290,9 +298,11 @@ impl Settling {
         self.rejects().log.discard()
     }
 
-    fn tell_ended(&self, splits: Vec<usize>) {
-        let files = splits.iter().filter(|&&split| self.run.source.splits()[split].is_file);
-        for _ in files {
+    fn tell_ended(&self, splits: Vec<SplitEnd>) {
+        let files = splits.iter().filter(|end| self.run.source.splits()[end.split].is_file);
+        for file in files {
+            let took = file.opened.elapsed();
+            self.run.observer.notice(&Event::FileSettled { took });
             self.run.observer.notice(&Event::Counted(Counter::FilesProcessed, 1));
         }
     }
@@ -327,11 +337,13 @@ mod tests {
 
     #[test]
     fn a_split_is_settled_with_its_last_ticket_whatever_the_order() {
-        let mut books = Books { ended: [(2, 0), (3, 1)].into(), ..Books::default() };
+        let opened = Instant::now();
+        let end = |tickets, split| SplitEnd { tickets, split, opened };
+        let mut books = Books { ended: [end(2, 0), end(3, 1)].into(), ..Books::default() };
         assert!(books.close(1).is_empty());
         assert!(books.close(2).is_empty());
-        assert_eq!(books.close(0), vec![0_usize, 1]);
-        books.ended.insert((3, 2));
-        assert_eq!(books.settled_splits(), vec![2_usize]);
+        assert_eq!(books.close(0), vec![end(2, 0), end(3, 1)]);
+        books.ended.insert(end(3, 2));
+        assert_eq!(books.settled_splits(), vec![end(3, 2)]);
     }
 }

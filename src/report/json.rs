@@ -96,8 +96,8 @@ pub fn summary(report: &Report) -> Value {
         "http_requests": tree(
             run.requests.iter().map(|&(operation, code, count)| ([operation.as_str(), code], count))
         ),
-        "schema_operations": tree(run.schema_changes.iter().map(|&(operation, is_done, count)| {
-            ([operation.as_str(), if is_done { "ok" } else { "failed" }], count)
+        "schema_operations": tree(run.schema_changes.iter().map(|(operation, is_done, took)| {
+            ([operation.as_str(), if *is_done { "ok" } else { "failed" }], took.count)
         })),
     });
     let told = |one: &RouteReport| json!({ "route": one.route, "to": one.aim, "ok": one.is_ok(), "reason": one.reason });

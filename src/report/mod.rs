@@ -77,10 +77,7 @@ impl Report {
             _ => self.requires_reports,
         };
         let is_told = self.reports.iter().all(|report| report.is_ok() || !is_required(report));
-        match self.outcome {
-            Outcome::Complete if !is_told => Outcome::Unreported,
-            outcome => outcome,
-        }
+        if is_told { self.outcome } else { self.outcome.unreported() }
     }
 
     /// What comes first of a run that did not complete.

@@ -4,7 +4,9 @@
 use std::time::{Duration, SystemTime};
 
 use super::{LastSign, SILENCE_MIN, Silence};
-use crate::event::{Counter, Operation, RunState, SchemaOperation, SqlOperation, Stage, Wait};
+use crate::event::{
+    Counter, LedgerOperation, Operation, RunState, SchemaOperation, SqlOperation, Stage, Wait,
+};
 use crate::outcome::Outcome;
 use crate::record::{Counts, ErrorType};
 
@@ -34,7 +36,7 @@ pub struct Sizes {
 pub struct StageTime {
     pub busy: Duration,
     /// Indexed as `Wait::ALL`.
-    pub waits: [Duration; 4],
+    pub waits: [Duration; Wait::COUNT],
 }
 
 impl StageTime {
@@ -106,10 +108,14 @@ pub struct RunNumbers {
     /// What the lanes asked a database.
     pub sql_latencies: Vec<(SqlOperation, Latencies)>,
     pub sql_connections: u64,
-    /// Changes of the target's shape, and whether they were done; zeros included.
-    pub schema_changes: Vec<(SchemaOperation, bool, u64)>,
-    /// How long those took.
-    pub schema_change: Latencies,
+    /// Changes of the target's shape, and whether they were done; those that did not come included.
+    pub schema_changes: Vec<(SchemaOperation, bool, Latencies)>,
+    /// Files from their opening until all of each was settled.
+    pub file: Latencies,
+    /// What the history of runs was asked.
+    pub ledger_latencies: Vec<(LedgerOperation, Latencies)>,
+    /// What it was given and has not taken yet.
+    pub ledger_queue_depth: u64,
     /// Indexed by `Counter`.
     pub counters: [u64; Counter::COUNT],
 }

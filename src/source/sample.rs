@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use serde_json::value::RawValue;
 
 use super::document::{JsonText, LEVELS_MAX, Object, is_nothing};
+use crate::convert::date::DateFormat;
 use crate::infer::{Origin, Sample, Seen, Value};
-use crate::record::{ColumnType, Field, FieldKind};
+use crate::record::{ColumnType, Dates, Field, FieldKind};
 use crate::report::text::count;
 
 /// Records of all files together, at most.
@@ -246,6 +247,45 @@ pub fn declare(fields: &mut [Field], types: &[(String, ColumnType)]) -> Vec<Stri
 pub fn declare_bytes(fields: &mut [Field], types: &[(String, ColumnType)]) -> Vec<String> {
     let types = types.iter().filter(|(_, column_type)| *column_type == ColumnType::Base64);
     declare(fields, &types.cloned().collect::<Vec<_>>())
+}
+
+/// Formats of dates, and that text is bytes, are said of values. The column takes what the sample has beside
+/// them, as it would of an index: arrays and objects, and digits of a second. Gives what is to be said of it.
+pub fn widen_declared(fields: &mut [Field], sample: &Sample) -> Vec<(String, String)> {
+    let mut doubts = Vec::new();
+    for field in fields.iter_mut().filter(|field| field.is_declared) {
+        let is_of_values = match field.kind {
+            FieldKind::Time => field.column_type.is_none(),
+            FieldKind::Base64 => matches!(field.column_type, None | Some(ColumnType::Base64)),
+            _ => false,
+        };
+        let Some(seen) = sample.find(&field.name).filter(|_| is_of_values) else { continue };
+        if seen.shape.has_json {
+            field.column_type = Some(ColumnType::Json);
+            let doubt = format!(
+                "field '{}' has arrays or objects beside what --types says of its values: its column is json",
+                field.name.escape_debug()
+            );
+            doubts.push((field.name.clone(), doubt));
+        } else if field.kind == FieldKind::Time && seen.dated.fraction > 3 {
+            field.column_type = Some(ColumnType::DateTime(6));
+        }
+    }
+    doubts
+}
+
+/// Has the sample read the dates that the user told how to read.
+pub fn expect_dates<'a>(
+    sample: &mut Sample,
+    dates: impl IntoIterator<Item = (&'a str, &'a Dates)>,
+) {
+    for (name, dates) in dates {
+        if let Dates::Format { format, locale } = dates
+            && let Ok(format) = DateFormat::parse(format, locale.as_deref())
+        {
+            sample.expect_dates(name, format);
+        }
+    }
 }
 
 /// Names the columns of fields in objects. Without a separator they are called as the fields.

@@ -194,6 +194,77 @@ fn bytes_are_restored_as_bytes() {
     refused.args(["--output-file", "-"]).run().assert_code(2).assert_stderr_has("is for tables");
 }
 
+/// What a table that is made of the index takes, one that is made of the backup takes, too: digits of a second that the
+/// format does not name, and arrays where the mapping speaks of dates and bytes.
+#[test]
+fn a_table_made_of_the_backup_takes_what_one_made_of_the_index_takes() {
+    let indices = Indices::new(needs!("elasticsearch"), test_name!());
+    let database = Database::new(&Server::mariadb(needs!("mariadb")));
+    let workdir = workdir!();
+    let index = indices.make(
+        "finds",
+        json!({ "mappings": { "properties": {
+            "nanos": { "type": "date_nanos" }, "micros": { "type": "date" }, "days": { "type": "date" },
+            "seen": { "type": "date", "format": "dd.MM.yyyy||epoch_millis" },
+            "one": { "type": "binary" }, "many": { "type": "binary" }
+        } } }),
+    );
+    let documents = [
+        (
+            "1",
+            r#"{"nanos":"2024-03-01T01:30:00.123456Z","micros":"2024-03-01T01:30:00.000001Z","days":["2024-03-01","2024-03-02"],"seen":"31.12.2023","one":"AP8=","many":["AP8=","AA=="]}"#,
+        ),
+        (
+            "2",
+            r#"{"nanos":1709251200123,"micros":"2024-03-01","days":"2024-03-03","seen":[1709251200123],"one":"","many":"AP8="}"#,
+        ),
+        ("3", r#"{"days":[],"seen":null,"many":null}"#),
+    ];
+    indices.fill(&index, &documents.map(|(id, text)| (id.to_string(), text.to_string())));
+    indices.refresh(&index);
+    let backup = indices.read_by(&workdir, &index);
+    let backup = backup.args(["--output-file", "b.jsonl", "--summary-json", "b.json"]).run();
+    backup.assert_code(0);
+    let summary: Value = serde_json::from_str(&workdir.read("b.json")).unwrap();
+    let types = summary["restore_types"].as_str().unwrap();
+
+    let straight = ["--es-url", &indices.address, "--es-index", &index];
+    let restore = ["--jsonl-file", "b.jsonl", "--key", "_id", "--types", types];
+    let columns = "nanos, micros, days, seen, one, many";
+    let made = |table: &str, args: &[&str]| {
+        let program = database.flowgauge(&workdir).args(["--db-table", table, "--mode", "upsert"]);
+        let run = program.args(["--create-table"]).args(args).run();
+        run.assert_code(0);
+        let types = format!(
+            "SELECT COLUMN_NAME, COLUMN_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() \
+             AND TABLE_NAME = '{table}' AND COLUMN_NAME <> '_id' ORDER BY COLUMN_NAME"
+        );
+        let rows = format!("SELECT _id, {columns} FROM {table} ORDER BY _id");
+        (database.client.lines(&types), database.client.lines(&rows), run.stderr.clone())
+    };
+    let (straight_types, straight_rows, _) = made("straight", &straight);
+    let (restored_types, restored_rows, said) = made("restored", &restore);
+    assert_eq!(restored_types, straight_types);
+    assert_eq!(restored_rows, straight_rows);
+    assert!(straight_types.contains(&"nanos|datetime(6)".to_string()), "{straight_types:?}");
+    // An `_id` that no sample has seen may be as long as there are any.
+    let long = "x".repeat(512);
+    workdir.write("long.jsonl", format!("{{\"_id\":\"{long}\"}}\n"));
+    let late = database.flowgauge(&workdir).args(["--db-table", "restored", "--mode", "upsert"]);
+    late.args(["--jsonl-file", "long.jsonl"]).run().assert_code(0);
+    for name in ["days", "seen", "many"] {
+        let words = format!(
+            "field '{name}' has arrays or objects beside what --types says of its values: its column is json"
+        );
+        assert!(said.contains(&words), "{said}");
+    }
+    // What is said of the column itself is not overruled.
+    let column = "days=datetime(3),nanos=datetime(3)";
+    let program = database.flowgauge(&workdir).args(["--db-table", "told", "--mode", "upsert"]);
+    let program = program.args(["--jsonl-file", "b.jsonl", "--key", "_id", "--types", column]);
+    program.arg("--create-table").run().assert_code(3);
+}
+
 #[test]
 fn documents_of_several_indices_have_the_name_of_theirs() {
     let indices = Indices::new(needs!("elasticsearch8"), test_name!());

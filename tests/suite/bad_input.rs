@@ -322,6 +322,31 @@ fn a_file_that_grows_while_it_is_read_ends_where_it_ended() {
     assert_eq!(file.workdir.names(), ["in.csv"]);
 }
 
+/// A file that is complete when it is opened and still being written looks like any other: what gives it away is
+/// its last line, the time, and its name.
+#[test]
+fn a_file_that_may_be_half_written_is_named() {
+    let workdir = workdir!();
+    let half = "WARN 'in-1.csv' ends amid a line and was written to less than a minute ago: where somebody";
+    let named = "WARN 'in-2.csv.part' is read, as --csv-file fits it, though its name is that of a file that somebody";
+    let run = |pattern: &str| {
+        let program = workdir.flowgauge().args(["--csv-file", pattern, "--output-file", "-"]);
+        program.run().assert_code(0).stderr.clone()
+    };
+    let of = |text: &str, words: &str| text.matches(words).count();
+    workdir.write("in-1.csv", "id,amount\n1,12");
+    workdir.write("in-2.csv.part", "id,amount\n2,34\n");
+    let said = run("in-*");
+    assert_eq!((of(&said, half), of(&said, named)), (1, 1), "{said}");
+    // Not where it says so itself, ends as lines do, or lies there for a while.
+    let said = run("in-2.csv.part");
+    assert_eq!((of(&said, "amid a line"), of(&said, named)), (0, 0), "{said}");
+    let file = fs::File::options().append(true).open(workdir.path("in-1.csv")).unwrap();
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    file.set_modified(long_ago).unwrap();
+    assert_eq!(of(&run("in-*.csv"), "amid a line"), 0);
+}
+
 /// row 41
 #[test]
 fn an_input_that_is_no_file_is_refused_by_what_it_is() {

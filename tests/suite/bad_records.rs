@@ -198,7 +198,7 @@ fn blank_lines_are_no_records_and_are_counted_aloud() {
     Trial::csv(workdir!(), "a\nx\n\n\"\"\n")
         .run()
         .completes()
-        .says("WARN 'in.csv' holds 1 blank lines")
+        .says("WARN 'in.csv' holds a blank line, which is no record")
         .writes(&[r#"{"a":"x"}"#, r#"{"a":""}"#]);
 }
 

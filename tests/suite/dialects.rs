@@ -229,6 +229,31 @@ fn types_are_declared() {
         .run()
         .ends_with(2)
         .says("--types names 'x', which is no column; the columns are i, d, f, b, j, t");
+    // All of them at once, and why a name of --select is none.
+    Trial::csv(workdir!(), text)
+        .with("--select x=i,y=d --types x=int,y=decimal")
+        .run()
+        .ends_with(2)
+        .says("--types names 'x', 'y', which are no columns; the columns are i, d,")
+        .says("by the names of the source and not by those that --select gives");
+}
+
+#[test]
+fn a_decimal_comma_is_named() {
+    let comma = "column 'a': a number with a comma, which no type reads";
+    let plain = "column 'a': not a decimal: digits, a point and digits";
+    for (value, words) in [
+        ("\"12,50\"", comma),
+        ("\"-1.234,5\"", comma),
+        ("\"1,2,3\"", plain),
+        ("\",5\"", plain),
+        ("12x", plain),
+    ] {
+        let workdir = workdir!();
+        workdir.write("in.csv", &format!("a\n{value}\n"));
+        let program = workdir.flowgauge().args(["--csv-file", "in.csv", "--output-file", "-"]);
+        program.args(["--types", "a=decimal"]).run().assert_code(3).assert_stderr_has(words);
+    }
 }
 
 #[test]
@@ -313,7 +338,7 @@ fn documents_are_copied_in_their_own_words() {
         .with("--jsonl-file in.jsonl")
         .run()
         .completes()
-        .says("WARN 'in.jsonl' holds 1 blank lines")
+        .says("WARN 'in.jsonl' holds a blank line, which is no record")
         .writes(&["{\"a\": 1.0,\"a\":2}", "{\"b\":\"\\u00e9\"}", "{}"]);
 }
 

@@ -408,3 +408,35 @@ fn the_ledger_is_where_settings_say_and_nothing_else_is_read() {
     input.assert_code(2).assert_stderr_has("choose another --ledger");
     workdir.assert_file("in.csv", "a\n1\n");
 }
+
+/// The outcome stays that of the data.
+#[test]
+fn the_exit_code_in_the_ledger_is_what_the_program_ended_with() {
+    let workdir = workdir!();
+    workdir.write("in.csv", "a\n1\n");
+    let ledger = LedgerFile::of(&workdir);
+    let code = || ledger.number("SELECT exit_code FROM runs ORDER BY started_at DESC LIMIT 1");
+    let run =
+        |args: &str| typed(&workdir, &format!("--csv-file in.csv --output-file o.jsonl {args}"));
+    run("--metrics-push http://127.0.0.1:1 --require-report").assert_code(6);
+    assert_eq!(code(), 6.0);
+    run("--metrics-push http://127.0.0.1:1").assert_code(0);
+    assert_eq!(code(), 0.0);
+    // Nobody opens it.
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        workdir.path("pipe"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    )
+    .unwrap();
+    let args = "--csv-file in.csv --output-file o.jsonl --summary-json pipe";
+    let mut running = workdir.flowgauge().args(args.split(' ')).spawn();
+    running.wait_for_line("read 1 = inserted 1");
+    running.signal(Signal::TERM);
+    running.finish().assert_code(5);
+    assert_eq!(code(), 5.0);
+    assert_eq!(ledger.total("default", "complete"), 3.0);
+    typed(&workdir, "runs show last").assert_stdout_has("complete").assert_stdout_has("5");
+}

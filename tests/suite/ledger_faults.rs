@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Write;
 
 use rusqlite::Connection;
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::{Finished, Flowgauge, LedgerFile, Workdir, eventually, workdir};
@@ -127,6 +128,24 @@ fn a_ledger_that_another_process_holds_costs_two_seconds_and_a_line() {
     drop(holder);
     run(&workdir, "--require-ledger").assert_code(0);
     ledger.assert_sound();
+}
+
+#[test]
+fn a_second_signal_lets_go_of_a_ledger_that_another_process_holds() {
+    let workdir = workdir!();
+    let ledger = LedgerFile::of(&workdir);
+    let args = ["--csv-file", "-", "--output-file", "o.jsonl", "--pipeline-id", "p"];
+    let mut running = workdir.flowgauge().args(args).stdin("a\n1\n").keep_stdin_open().spawn();
+    eventually("the row of the run", || {
+        let count = || ledger.open().query_row("SELECT count(*) FROM runs", [], |row| row.get(0));
+        (ledger.path().exists() && count().unwrap_or(0) == 1).then_some(())
+    });
+    let holder = ledger.open();
+    holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    running.signal(Signal::TERM);
+    running.wait_for_line("STOPPED ");
+    running.signal(Signal::TERM);
+    running.finish().assert_code(143).assert_stderr_has("a signal came before it was written");
 }
 
 #[test]

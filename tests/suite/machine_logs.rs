@@ -98,3 +98,21 @@ fn a_signal_is_said_however_quiet_a_run_is() {
     run.wait_for_line("SIGTERM: finishing what was read; a second signal stops at once");
     run.finish().assert_code(143);
 }
+
+/// Also where it is not that of the error which the line is about.
+#[test]
+fn every_line_of_an_error_has_the_exit_code_of_the_program() {
+    let push = "--metrics-push http://127.0.0.1:1 --require-report";
+    for (args, count, code) in [
+        (format!("--max-errors 1 {push}"), 1, 6),
+        ("--max-errors 1 --ledger /dev/null --require-ledger".to_string(), 1, 6),
+        (format!("--max-errors 0 {push}"), 2, 3),
+    ] {
+        let run = rejecting(&workdir!(), &format!("--quiet --log-format json {args}"));
+        run.assert_code(code);
+        let lines = lines(&run.stderr);
+        let errors: Vec<&Value> = lines.iter().filter(|line| line["event"] == "error").collect();
+        assert_eq!(errors.len(), count, "{}", run.stderr);
+        assert!(errors.iter().all(|line| line["exit_code"] == code), "{}", run.stderr);
+    }
+}

@@ -39,6 +39,28 @@ fn times_of_the_rules_are_options() {
 }
 
 #[test]
+fn rules_link_to_what_is_to_be_done() {
+    let page = shipped("docs/alerts.md");
+    let links = |rules: &str, of: &str| {
+        let alerts = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: "));
+        let mut anchors = Vec::new();
+        for alert in alerts {
+            let anchor = alert.to_lowercase();
+            let link = format!("runbook_url: \"{of}#{anchor}\"\n");
+            assert!(rules.contains(&link), "{alert}: no {link}");
+            // As its heading is made an anchor.
+            let heading = format!("\n## {alert}\n\n");
+            assert!(page.contains(&heading), "docs/alerts.md: nothing about {alert}");
+            anchors.push(anchor);
+        }
+        assert_eq!(rules.matches("runbook_url: ").count(), anchors.len());
+    };
+    links(&printed("rules"), "docs/alerts.md");
+    let own = "https://wiki.example/flowgauge/alerts?plain=1";
+    links(&printed(&format!("rules --runbooks {own}")), own);
+}
+
+#[test]
 fn a_scrape_configuration_is_one() {
     needs!("prometheus");
     let workdir = workdir!();
@@ -49,7 +71,7 @@ fn a_scrape_configuration_is_one() {
     workdir.write("flowgauge-rules.yml", printed("rules"));
     let file = workdir.write("prometheus.yml", config);
     let said = Promtool::new().check_config(&file).unwrap();
-    assert!(said.contains("18 rules found"), "{said}");
+    assert!(said.contains("19 rules found"), "{said}");
 }
 
 #[test]
@@ -60,6 +82,9 @@ fn what_has_no_meaning_is_refused() {
         ("scrape-config --told-for 1h", "--told-for has no meaning with 'metrics scrape-config'"),
         ("rules --told-for 1.5s", "say whole seconds"),
         ("rules --told-for soon", "is no time"),
+        ("rules --runbooks a#b", "no address of a page"),
+        ("rules --runbooks a\"b", "no address of a page"),
+        ("describe --runbooks a", "--runbooks has no meaning with 'metrics describe'"),
         ("scrape-config --target a", "'a' is no HOST:PORT"),
         ("dashboard", "dashboard"),
     ] {

@@ -335,6 +335,23 @@ fn a_check_knows_what_cannot_be_added(server: &Server) {
     rights("SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER");
     check().ends_with(0);
     assert_eq!(columns(&database).len(), 2);
+    // A table that is made today gets its new fields another night.
+    client.run("DROP TABLE t");
+    let night = |lacks: bool| {
+        let load = Load::csv(&database, workdir!(), "id,a\n1,2\n");
+        let checked =
+            load.with("check --new-fields add --create-table --infer --key id --mode upsert").run();
+        let later = "a later run could not add columns for new fields";
+        let words = format!("warning: no right to ALTER {name}.t: {later}");
+        let checked = checked.ends_with(0);
+        assert_eq!(checked.finished.stdout.contains(&words), lacks, "{}", checked.finished.stdout);
+    };
+    night(false);
+    rights("SELECT, INSERT, UPDATE, DELETE, CREATE");
+    night(true);
+    let load = Load::csv(&database, workdir!(), "id,a\n1,2\n");
+    let run = load.with("--create-table --infer --key id --mode upsert").run().ends_with(0);
+    run.says("without a temporary table, which is slower: the account has no right to CREATE TEMPORARY TABLES");
 }
 
 fn texts_that_are_too_long_for_a_row_are_stored_beside_it(server: &Server) {

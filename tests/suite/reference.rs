@@ -25,7 +25,7 @@ fn the_table_in_metrics_md_is_the_catalogue() {
 #[test]
 fn metrics_md_lists_every_label_and_its_values() {
     let page = file("METRICS.md");
-    // Of a scrape that has all of them, as they are there from the start or since the end.
+    // Of a run from a file into a file, as they are there from the start or since the end.
     let scrape = Scrape::parse(&file("tests/golden/metrics.txt").replace(" *\n", " 0\n"));
     let open = ["le", "quantile", "pipeline_id", "version", "revision"];
     for (label, value) in scrape.samples.iter().flat_map(|sample| &sample.labels) {
@@ -53,6 +53,7 @@ fn the_pages_promise_no_option_that_does_not_exist() {
         "now",
         "port",
         "remember",
+        "runbooks",
         "stuck-after",
         "system",
         "web.config.file",

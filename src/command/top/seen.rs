@@ -197,7 +197,7 @@ impl StageSeen {
     fn of(one: &Value, elapsed: Option<f64>) -> Option<StageSeen> {
         let threads = one.get("threads").and_then(Value::as_u64).unwrap_or(0);
         let whole = elapsed.unwrap_or_default() * threads as f64;
-        let waited = ["input", "output", "retry", "throttle"]
+        let waited = ["input", "output", "retry", "throttle", "lock"]
             .into_iter()
             .filter_map(|what| Some((what, real(one.get("wait_seconds")?.get(what)?)? / whole)))
             .filter(|(_, share)| share.is_finite() && *share >= 0.005)

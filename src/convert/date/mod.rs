@@ -86,6 +86,9 @@ impl DateFormat {
                 }
                 _ => match named::find(part)? {
                     Some((written, resolving)) => {
+                        if part.to_ascii_lowercase().ends_with("nanos") {
+                            fraction_digits = 9;
+                        }
                         for one in written.split(';') {
                             let pieces = named::pieces(one);
                             alternatives.push(Alternative::Pieces { pieces, resolving });
@@ -173,8 +176,8 @@ impl DateFormat {
         Err(Unfit { error_type: ErrorType::TypeMismatch, reason })
     }
 
-    /// The digits of a second that patterns name. Formats with a name take any number of them, and
-    /// a mapping of dates keeps three.
+    /// The digits of a second that patterns name, and the format of nanoseconds. Others with a name take any
+    /// number of them, and a mapping of dates keeps three.
     pub fn fraction_digits(&self) -> u8 {
         self.fraction_digits
     }

@@ -148,13 +148,14 @@ pub struct WaitsView {
     pub output: f64,
     pub retry: f64,
     pub throttle: f64,
+    pub lock: f64,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub struct LimitView {
     pub stage: &'static str,
     pub busy_share: f64,
-    /// retry or throttle, where the stage is not slow but kept waiting.
+    /// retry, throttle or lock, where the stage is not slow but kept waiting.
     pub held_back_by: Option<&'static str>,
     /// Of the time of the run, between 0 and 1.
     pub held_back_share: Option<f64>,
@@ -411,6 +412,7 @@ fn stage_view(reading: &Reading, stage: Stage, limit: Option<&LimitView>) -> Sta
             output: waited(Wait::Output),
             retry: waited(Wait::Retry),
             throttle: waited(Wait::Throttle),
+            lock: waited(Wait::Lock),
         },
         busy_share: busy_share(&reading.run, stage),
         is_limit: limit.is_some_and(|limit| limit.stage == stage.as_str()),
@@ -471,11 +473,11 @@ fn sql(reading: &Reading) -> SqlView {
     SqlView {
         latency_seconds: operations(asked.map(|(what, took)| (what.as_str(), took))),
         connections: run.sql_connections,
-        schema_operations: (run.schema_changes.iter().filter(|(_, _, count)| *count > 0))
-            .map(|&(what, is_done, count)| SchemaView {
+        schema_operations: (run.schema_changes.iter().filter(|(_, _, took)| took.count > 0))
+            .map(|(what, is_done, took)| SchemaView {
                 operation: what.as_str(),
-                status: if is_done { "ok" } else { "failed" },
-                count,
+                status: if *is_done { "ok" } else { "failed" },
+                count: took.count,
             })
             .collect(),
     }

@@ -73,6 +73,8 @@ fn words(event: &Event) -> Option<String> {
         | Event::Took(_)
         | Event::GaveBack(_)
         | Event::SchemaChanged { .. }
+        | Event::FileSettled { .. }
+        | Event::LedgerAsked { .. }
         | Event::Counted(..)
         | Event::Prepared { .. }
         | Event::Committed { .. }

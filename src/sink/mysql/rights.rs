@@ -4,7 +4,7 @@
 use super::plan::{Plan, WritePath};
 use super::session::Session;
 use super::session::server::Cluster;
-use super::settings::{Mode, STATE_TABLES};
+use super::settings::{Mode, NewFields, STATE_TABLES};
 use super::table_name::{quoted, quoted_list, quoted_text};
 use super::target::Known;
 use super::trouble::{Tried, Trouble};
@@ -54,14 +54,27 @@ pub(super) async fn rights(
         rights.push(Right { name, purpose, is_needed, is_there });
     }
     if known.new_columns.is_some() {
-        rights.extend(to_alter(session, known).await?);
+        let alter = to_alter(session, known).await?;
+        let name = format!("ALTER {}", known.plan.table);
+        let right = |is_there| Right { name, purpose: "to add columns", is_needed: true, is_there };
+        rights.extend(alter.map(right));
+    } else if let Some(new) = known.new_table
+        && target.settings.new_fields == NewFields::Add
+        && to_alter(session, known).await? == Some(false)
+    {
+        rights.push(Right {
+            name: format!("ALTER {}", new.name),
+            purpose: "a later run could not add columns for new fields",
+            is_needed: false,
+            is_there: false,
+        });
     }
     Ok(rights)
 }
 
 /// An ALTER is not judged before it runs. So one is run that does nothing but fail: the right is asked for
 /// first. In a cluster of Galera each node would run it.
-async fn to_alter(session: &mut Session, known: &Known<'_>) -> Tried<Option<Right>> {
+async fn to_alter(session: &mut Session, known: &Known<'_>) -> Tried<Option<bool>> {
     if session.server.cluster == Cluster::Galera {
         return Ok(None);
     }
@@ -80,8 +93,7 @@ async fn to_alter(session: &mut Session, known: &Known<'_>) -> Tried<Option<Righ
         Err(Trouble::LockTimeout(_) | Trouble::Slow(_)) => return Ok(None),
         Err(trouble) => return Err(trouble),
     };
-    let (name, purpose) = (format!("ALTER {table}"), "to add columns");
-    Ok(Some(Right { name, purpose, is_needed: true, is_there }))
+    Ok(Some(is_there))
 }
 
 fn needed(name: String, purpose: &'static str, sql: String) -> Probe {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use self::decode::{CsvDecode, Layout};
 use self::header::Head;
-use super::sample::{Sampled, declare, declare_bytes, doubts, records_of};
+use super::sample::{Sampled, declare, declare_bytes, doubts, records_of, widen_declared};
 use super::text::{FileCursor, Input, OpenedStream, Stream, StreamSettings, find};
 use super::{Cursor, Decode, SegmentLimit, Source, Split, Wanted};
 use crate::convert::{Infer, Type, Typing, Values, listed};
@@ -393,7 +393,9 @@ impl Source for CsvSource {
         }
         declare(&mut fields, &typing.columns);
         let of = records_of(sample.records, "first");
-        let doubts = doubts(&fields, &sample, Origin::Text);
+        let widened = widen_declared(&mut fields, &sample);
+        let mut doubts = doubts(&fields, &sample, Origin::Text);
+        doubts.extend(widened);
         // Without a guess, columns are text whatever they hold.
         let is_of_nothing = sample.records == 0 && (is_guess || fields.is_empty());
         Ok(Sampled { fields, of, notes: Vec::new(), doubts, is_of_nothing })

@@ -4,12 +4,14 @@ use super::decode::CsvDecode;
 use super::{CsvFile, CsvSettings};
 use crate::error::Result;
 use crate::infer::{Sample, Value};
-use crate::source::sample::share;
+use crate::source::sample::{expect_dates, share};
 use crate::source::text::{decode_value, read_ahead};
 
 /// What the values of each column have in common, by their names.
 pub fn take(files: &[CsvFile], settings: &CsvSettings, decoder: &CsvDecode) -> Result<Sample> {
     let mut sample = Sample::default();
+    let dates = settings.typing.dates.iter().map(|(name, dates)| (&name[..], dates));
+    expect_dates(&mut sample, dates);
     // In the order of the columns, whatever a file has first.
     decoder.columns.iter().for_each(|column| sample.expect(column));
     let (records_max, bytes_max) =

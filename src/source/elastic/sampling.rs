@@ -9,10 +9,9 @@ use super::body::More;
 use super::malformed;
 use super::page::Demands;
 use super::page_reader::{Fetched, PageReader};
-use crate::convert::date::DateFormat;
 use crate::error::{Error, Result};
 use crate::infer::{Sample, widened};
-use crate::record::{ColumnType, Dates, Field, FieldKind};
+use crate::record::{ColumnType, Field, FieldKind};
 use crate::source::Sampled;
 use crate::source::document::Object;
 use crate::source::sample::{self, Manner, records_of};
@@ -21,8 +20,6 @@ use crate::source::sample::{self, Manner, records_of};
 const END_RECORDS: u64 = 1000;
 /// Of more indices than this, some are left out, evenly.
 const INDICES_MAX: usize = 100;
-/// Fields that are named in one warning.
-const NAMES_SHOWN: usize = 10;
 
 #[derive(Deserialize)]
 struct Hit<'a> {
@@ -38,13 +35,8 @@ pub async fn take(
     flatten: bool,
 ) -> Result<Sample> {
     let mut sample = Sample::default();
-    for field in fields.iter().filter(|field| field.kind == FieldKind::Time && !field.is_declared) {
-        if let Dates::Format { format, locale } = &field.dates
-            && let Ok(format) = DateFormat::parse(format, locale.as_deref())
-        {
-            sample.expect_dates(&field.name, format);
-        }
-    }
+    let dated = fields.iter().filter(|field| field.kind == FieldKind::Time);
+    sample::expect_dates(&mut sample, dated.map(|field| (&field.name[..], &field.dates)));
     let whole = fields.iter().filter(|field| !field.is_beside).map(|field| &field.name[..]);
     let whole: HashSet<&str> = whole.collect();
     let manner = Manner { flatten, dots_are_paths: true, whole: Some(&whole) };
@@ -167,25 +159,21 @@ pub fn fitted(
     }
     let declared: HashSet<&str> = types.iter().map(|(name, _)| &name[..]).collect();
     widenings.retain(|(name, ..)| !declared.contains(&name[..]));
-    let mut notes: Vec<String> = widenings
-        .iter()
-        .take(NAMES_SHOWN)
-        .map(|(name, what, origin, column_type)| {
-            format!(
-                "field '{}' is {origin} in the mapping, and documents have {what} there: its column is {column_type}",
-                name.escape_debug()
-            )
-        })
-        .collect();
-    if let Some(more) = widenings.len().checked_sub(NAMES_SHOWN + 1) {
-        notes.push(format!("documents differ from the mapping in {} more fields", more + 1));
-    }
-    notes.extend(folded.iter().map(|name| sample::folded(name)));
+    let said = |(name, what, origin, column_type): &(String, &str, String, ColumnType)| {
+        let doubt = format!(
+            "field '{}' is {origin} in the mapping, and documents have {what} there: its column is {column_type}",
+            name.escape_debug()
+        );
+        (name.clone(), doubt)
+    };
+    let mut doubts: Vec<(String, String)> = widenings.iter().map(said).collect();
+    doubts.extend(sample::widen_declared(&mut fields, sample));
+    let mut notes: Vec<String> = folded.iter().map(|name| sample::folded(name)).collect();
     notes.extend(sample::overflow(sample));
     let of = format!("the mapping and {}", records_of(sample.records, "sampled"));
     let of = of.replace(" record", " document");
     let is_of_nothing = sample.records == 0 && fields.iter().all(|field| field.is_beside);
-    Ok(Sampled { fields, of, notes, doubts: Vec::new(), is_of_nothing })
+    Ok(Sampled { fields, of, notes, doubts, is_of_nothing })
 }
 
 #[cfg(test)]

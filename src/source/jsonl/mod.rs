@@ -133,6 +133,8 @@ impl Source for JsonlSource {
     fn sample(&self, columns: &[String]) -> Result<Sampled> {
         let (flatten, stream) = (self.settings.flatten, &self.settings.stream);
         let mut sample = Sample::default();
+        let dates = self.settings.dates.iter().map(|(name, dates)| (&name[..], dates));
+        super::sample::expect_dates(&mut sample, dates);
         let (records_max, bytes_max) =
             (share(self.files.len()), self.settings.limit.record_bytes / self.files.len().max(1));
         for file in &self.files {
@@ -158,9 +160,11 @@ impl Source for JsonlSource {
             fields.push(Field::new(name, FieldKind::Unknown, "declared"));
         }
         declare(&mut fields, &self.settings.types);
+        let widened = super::sample::widen_declared(&mut fields, &sample);
         name_columns(&mut fields, separator);
         let of = records_of(sample.records, "first");
-        let doubts = super::sample::doubts(&fields, &sample, Origin::Json);
+        let mut doubts = super::sample::doubts(&fields, &sample, Origin::Json);
+        doubts.extend(widened);
         let is_of_nothing = sample.records == 0;
         Ok(Sampled { fields, of, notes, doubts, is_of_nothing })
     }

@@ -170,7 +170,18 @@ impl<B: Boundaries> FileCursor<B> {
         let name = self.stream.name();
         let Oddities { blank_lines, lone_returns } = self.oddities;
         if blank_lines > 0 {
-            tracing::warn!("'{name}' holds {blank_lines} blank lines, which are no records");
+            match blank_lines {
+                1 => tracing::warn!("'{name}' holds a blank line, which is no record"),
+                _ => {
+                    tracing::warn!("'{name}' holds {blank_lines} blank lines, which are no records")
+                }
+            }
+        }
+        if self.stream.may_be_cut() {
+            tracing::warn!(
+                "'{name}' ends amid a line and was written to less than a minute ago: where somebody still writes it, its \
+                 last record is half of one; files that get their name when they are complete are never read too early"
+            );
         }
         if lone_returns > 0 {
             tracing::warn!("'{name}' ends {lone_returns} lines with a carriage return alone");

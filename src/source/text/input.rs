@@ -38,6 +38,8 @@ pub struct MatchedInputs {
     pub inputs: Vec<Input>,
     /// Files that a glob would stand for, were they not what this run writes.
     pub left_out: Vec<String>,
+    /// Files that a glob stands for, by whose names somebody is still writing them.
+    pub half_written: Vec<String>,
 }
 
 impl MatchedInputs {
@@ -45,6 +47,12 @@ impl MatchedInputs {
     pub fn say_left_out(&self, flag: &str) {
         for name in &self.left_out {
             tracing::warn!("'{name}' is not read, though --{flag} fits it: this run writes it");
+        }
+        for name in &self.half_written {
+            tracing::warn!(
+                "'{name}' is read, as --{flag} fits it, though its name is that of a file that somebody still writes; \
+                 a pattern that ends as the names of whole files do leaves it out"
+            );
         }
     }
 }
@@ -70,6 +78,9 @@ pub fn find(
         if paths.is_empty() && !allow_empty {
             return Err(no_match(name, flag));
         }
+        let is_half = |path: &&PathBuf| *path != Path::new(name) && is_half_written(path);
+        let half_written = paths.iter().filter(is_half).map(|path| path.display().to_string());
+        found.half_written.extend(half_written);
         for path in paths {
             let (input, identity) = look_at(&path, flag)?;
             if !seen.insert(identity) {
@@ -108,6 +119,13 @@ fn paths(
         }
     }
     Ok(paths)
+}
+
+/// Endings that copying programs and browsers give to what they have not finished.
+fn is_half_written(path: &Path) -> bool {
+    const ENDINGS: [&str; 6] = ["part", "partial", "filepart", "crdownload", "tmp", "swp"];
+    path.extension()
+        .is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
 }
 
 fn no_match(pattern: &str, flag: &str) -> Error {

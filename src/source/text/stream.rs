@@ -1,11 +1,12 @@
 //! The bytes of one input: decompressed, without a byte order mark, in an encoding that can be
 //! scanned.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, BufReader, IsTerminal, Read};
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::gzip_members::GzipMembers;
 use super::input::Input;
@@ -36,6 +37,8 @@ pub struct Stream {
     settings: StreamSettings,
     /// Kept to see at the end whether the file changed under us.
     file: Option<File>,
+    /// It ends amid a line, and somebody wrote to it just now.
+    may_be_cut: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +138,7 @@ impl Stream {
             compression,
             settings: settings.clone(),
             file,
+            may_be_cut: false,
         };
         let mark = head(&mut decompressed).map_err(|cause| stream.translate(cause))?;
         stream.inner = stream.decode(decompressed, mark)?;
@@ -191,6 +195,11 @@ impl Stream {
         self.decoded
     }
 
+    /// Known at the end: the last record may be half of one that somebody still writes.
+    pub fn may_be_cut(&self) -> bool {
+        self.may_be_cut
+    }
+
     /// Appends bytes to `buffer` until it holds `length`. False at the end of the input.
     pub fn fill(&mut self, buffer: &mut Vec<u8>, length: usize) -> Result<bool> {
         let start = buffer.len();
@@ -240,14 +249,12 @@ impl Stream {
     }
 
     /// At the end: the file must still be as long as it was when it was found.
-    fn check_extent(&self, is_at_line_end: bool) -> Result<()> {
+    fn check_extent(&mut self, is_at_line_end: bool) -> Result<()> {
         let (Some(file), Some(size)) = (&self.file, self.input.size) else { return Ok(()) };
-        let now = file
-            .metadata()
-            .map_err(|cause| {
-                Error::local_io(format!("cannot look at '{}'", self.input.name), cause)
-            })?
-            .size();
+        let metadata = file.metadata().map_err(|cause| {
+            Error::local_io(format!("cannot look at '{}'", self.input.name), cause)
+        })?;
+        let now = metadata.size();
         if self.stored_bytes() < size && now == size {
             let holds = self.stored_bytes();
             return Err(untrue_size(&self.input, size, &format!("{holds} could be read")));
@@ -268,6 +275,8 @@ impl Stream {
             .at(Place::split(&self.input.name))
             .help("run again when nobody writes to it"));
         }
+        let may_be_cut = now == size && !is_at_line_end && self.compression == Compression::None;
+        self.may_be_cut |= may_be_cut && is_recent(&metadata);
         if now > size {
             tracing::warn!(
                 "'{}' grew from {size} to {now} bytes while it was read; what was added is left for the next run",
@@ -312,6 +321,12 @@ impl Stream {
             .at(place)
             .because(cause)
     }
+}
+
+/// By the clock of this machine, which that of a file server may be a little ahead of.
+fn is_recent(metadata: &Metadata) -> bool {
+    const RECENT: Duration = Duration::from_secs(60);
+    metadata.modified().is_ok_and(|at| at.elapsed().map_or(true, |since| since < RECENT))
 }
 
 /// A file without a byte has to be one that may be so.

@@ -10,6 +10,7 @@ use super::statement_memory::StatementRoom;
 use super::throttle::Throttle;
 use crate::error::{Error, Result};
 use crate::event::Observer;
+use crate::record::ErrorType;
 use crate::sink::mysql::encoding::statement::Statements;
 use crate::sink::mysql::job::guard::Guard;
 use crate::sink::mysql::plan::{Plan, WritePath};
@@ -128,7 +129,14 @@ impl Shared {
     /// For the rest of the run.
     pub fn stop_staging(&self, cause: &Error) {
         if self.stages.swap(false, Ordering::Relaxed) {
-            tracing::warn!("rows are updated without a temporary table, which is slower: {cause}");
+            let why = match cause.error_type {
+                ErrorType::Auth => {
+                    "the account has no right to CREATE TEMPORARY TABLES in the database; grant it"
+                        .to_string()
+                }
+                _ => cause.to_string(),
+            };
+            tracing::warn!("rows are updated without a temporary table, which is slower: {why}");
         }
     }
 

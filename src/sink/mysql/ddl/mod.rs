@@ -81,7 +81,11 @@ pub fn new_table(request: &TableRequest<'_>) -> Result<NewTable> {
     for column in &mut columns {
         column.is_key = key.iter().any(|name| name == column.name);
         if column.is_key {
-            column.data_type = column.data_type.as_key(column.field.characters_seen);
+            // A backup has `_id` as text; another document may have the longest that there is.
+            let is_document_id = column.name == "_id" && key.len() == 1;
+            let characters = if is_document_id { u64::from(DOCUMENT_ID_BYTES) / 2 } else { 0 };
+            column.data_type =
+                column.data_type.as_key(characters.max(column.field.characters_seen));
         }
     }
     check_key(&columns)?;
@@ -176,15 +180,33 @@ fn columns<'a>(request: &TableRequest<'a>) -> Result<Vec<NewColumn<'a>>> {
     let find = |(field, name): (&'a String, &'a String)| {
         let known = fields.get(field.as_str()).copied();
         let known = known.ok_or_else(|| {
+            let name = field.escape_debug();
+            if request.is_untyped {
+                let names: Vec<_> = request.fields.iter().map(|field| &field.name).collect();
+                return Error::config(format!(
+                    "--select: there is no column '{name}' in the source"
+                ))
+                .help(format!("there are {}", quoted_names(&names)));
+            }
             Error::config(format!(
-                "--select: the type of field '{}' is not known, so no column can be made for it",
-                field.escape_debug()
+                "--select: the type of field '{name}' is not known, so no column can be made for it"
             ))
             .help("create the table by hand, or leave the field out")
         })?;
         Ok(make(name, known))
     };
     some(old.iter().zip(new).map(find).collect::<Result<_>>()?)
+}
+
+/// In quotes, because what is wrong with a name may be the spaces around it; of very many the first.
+fn quoted_names(names: &[&String]) -> String {
+    const SHOWN: usize = 20;
+    let shown = names.iter().take(SHOWN).map(|name| format!("'{}'", name.escape_debug()));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 fn type_of(request: &TableRequest<'_>, field: &Field) -> SqlType {
@@ -246,8 +268,12 @@ fn check_names(columns: &[NewColumn<'_>]) -> Result<()> {
     if faults.is_empty() {
         return Ok(());
     }
-    Err(Error::config(format!("these cannot be names of columns: {}", faults.join("; ")))
-        .help(format!("rename them with --select, such as {}", renamings.join(","))))
+    Err(Error::config(format!("these cannot be names of columns: {}", faults.join("; "))).help(
+        format!(
+            "rename them with --select, which names all columns that are wanted, such as {}",
+            renamings.join(",")
+        ),
+    ))
 }
 
 /// A column of times for what nobody can read would stay empty.

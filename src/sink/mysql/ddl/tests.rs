@@ -151,7 +151,7 @@ fn what_no_table_can_be_made_of() {
         ]),
         None,
         "'a' and 'A' are the same name to the server; '': it is empty; 'x ': it ends with white \
-         space; rename them with --select, such as A_2=A,column3=,x=x ",
+         space; rename them with --select, which names all columns that are wanted, such as A_2=A,column3=,x=x ",
     );
 }
 

@@ -251,6 +251,7 @@ impl Guard {
     async fn lock(&self, state: &JobState, session: &mut Session) -> Tried<bool> {
         let name = state.job.lock();
         let before = self.asked_for_lock.swap(session.id(), Ordering::Relaxed);
+        let asked = Instant::now();
         match get_lock(session, &name, LOCK_SECONDS).await {
             Ok(true) => return Ok(true),
             Ok(false) => {}
@@ -261,7 +262,7 @@ impl Guard {
         if before != 0 && holder == Some(u64::from(before)) {
             // Asked for again, until the server has noticed that it is gone.
             self.asked_for_lock.store(before, Ordering::Relaxed);
-            return Err(earlier_stays(session));
+            return Err(earlier_stays(session, asked.elapsed()));
         }
         let heard = state.heard(session).await?;
         // Who has the lock and was not heard of at all has just come.

@@ -5,6 +5,8 @@
 //! before, however late it wakes, compares it and stops. It holds the row shared until it commits,
 //! so the takeover waits for whoever has compared already.
 
+use std::time::{Duration, Instant};
+
 use super::locks::{RELEASE_SECONDS, get_lock, holder, kill};
 use super::name::{JobIdentity, JobName};
 use super::state_tables::StateTables;
@@ -117,10 +119,11 @@ impl JobState {
         if let Some(holder) = holder(session, &name).await? {
             kill(session, holder).await?;
         }
+        let asked = Instant::now();
         if get_lock(session, &name, RELEASE_SECONDS).await? {
             return Ok(());
         }
-        Err(earlier_stays(session))
+        Err(earlier_stays(session, asked.elapsed()))
     }
 
     /// Says in the transaction what was done, once: a second time is refused as a duplicate.
@@ -173,10 +176,10 @@ impl JobState {
     }
 }
 
-pub fn earlier_stays(session: &Session) -> Trouble {
-    Trouble::Retry(Error::new(
-        Kind::Unavailable,
-        ErrorType::LockTimeout,
-        format!("mysql server {}: an earlier connection of this run stays", session.address()),
-    ))
+/// Its lock was waited for so long.
+pub fn earlier_stays(session: &Session, waited: Duration) -> Trouble {
+    let message =
+        format!("mysql server {}: an earlier connection of this run stays", session.address());
+    let error = Error::new(Kind::Unavailable, ErrorType::LockTimeout, message);
+    Trouble::Retry(error.after_lock_wait(waited))
 }

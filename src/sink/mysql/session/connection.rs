@@ -63,9 +63,12 @@ pub(super) async fn within<T>(
     address: &str,
     answer: impl Future<Output = mysql_async::Result<T>>,
 ) -> Tried<T> {
+    let asked = Instant::now();
     match tokio::time::timeout(limit, answer).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(failure)) => Err(trouble::classify(&failure, during, address)),
+        Ok(Err(failure)) => {
+            Err(trouble::classify(&failure, during, address).after(asked.elapsed()))
+        }
         Err(_) => Err(trouble::timed_out(during, address, limit)),
     }
 }

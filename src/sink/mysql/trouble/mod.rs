@@ -7,6 +7,8 @@ mod codes;
 mod driver;
 mod names;
 
+use std::time::Duration;
+
 use crate::error::{Error, Kind};
 use crate::record::ErrorType;
 
@@ -71,6 +73,14 @@ impl Trouble {
         matches!(self, Trouble::Row(row) if row.code == codes::ROW_TOO_LARGE)
     }
 
+    /// What the server gave up after so long: all of it went into waiting for the lock.
+    pub fn after(self, took: Duration) -> Trouble {
+        match self {
+            Trouble::LockTimeout(error) => Trouble::LockTimeout(error.after_lock_wait(took)),
+            other => other,
+        }
+    }
+
     /// The connection can be used again, after a rollback at most.
     pub fn leaves_connection(&self) -> bool {
         !matches!(self, Trouble::TooLarge(_) | Trouble::Lost(_) | Trouble::ReadOnly(_))
@@ -107,7 +117,7 @@ pub fn key_met(code: u16, message: &str) -> Option<String> {
 }
 
 /// We gave up waiting: the connection cannot be used again, and what the server did is not known.
-pub fn timed_out(during: During, address: &str, after: std::time::Duration) -> Trouble {
+pub fn timed_out(during: During, address: &str, after: Duration) -> Trouble {
     let seconds = after.as_secs_f64();
     let (kind, what, flag) = match during {
         During::Connect => (Kind::Unavailable, "no connection", "--db-connect-timeout"),

@@ -19,7 +19,10 @@ pub fn put(
     out: &mut Vec<u8>,
 ) -> Result<(), Unfit> {
     let number = Number::parse(text).ok_or_else(|| {
-        unfit(ErrorType::TypeMismatch, "not a number: digits, a point and digits, no separators")
+        unfit(
+            ErrorType::TypeMismatch,
+            "not a number: digits, a point and digits, no separators, comma or spaces",
+        )
     })?;
     let scale = i64::from(digits.scale);
     let whole_max = i64::from(digits.precision) - scale;

@@ -74,8 +74,12 @@ fn date(text: &[u8]) -> Result<(Date, &[u8]), Unfit> {
         let (day, rest) = number(rest.strip_prefix(b"-")?, 2)?;
         Some((year, month, day, rest))
     };
-    let (year, month, day, rest) = parts()
-        .ok_or_else(|| unfit(ErrorType::TypeMismatch, "not a date written as YYYY-MM-DD"))?;
+    let (year, month, day, rest) = parts().ok_or_else(|| {
+        unfit(
+            ErrorType::TypeMismatch,
+            "not a date written as YYYY-MM-DD; --types says how others are written",
+        )
+    })?;
     let date = Date::of_year_0_too(year, month as u8, day as u8)
         .ok_or_else(|| unfit(ErrorType::OutOfRange, "a date that does not exist"))?;
     Ok((date, rest))
