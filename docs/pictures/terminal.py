@@ -28,7 +28,10 @@ class Screen(pyte.Screen):
     """pyte knows no dim letters: they are told apart by italics, which nobody else uses here."""
 
     def select_graphic_rendition(self, *attributes, **more):
-        super().select_graphic_rendition(*[3 if one == 2 else one for one in attributes], **more)
+        # Behind 38 and 48 a number is a colour.
+        is_colour = attributes[:1] in ((38,), (48,))
+        dim_as_italics = [3 if one == 2 and not is_colour else one for one in attributes]
+        super().select_graphic_rendition(*dim_as_italics, **more)
         if 22 in attributes:
             super().select_graphic_rendition(23)
 
@@ -97,7 +100,7 @@ def paint(screen, columns, lines, out):
                 draw.rectangle([left, top, left + width, top + HEIGHT - 1], fill=paper)
             if cell.data not in ("", " "):
                 draw.text((left, top + 1), cell.data, font=bold if cell.bold else plain, fill=ink)
-    image.quantize(64).save(out, optimize=True)
+    image.quantize(256).save(out, optimize=True)
 
 
 def main():

@@ -38,6 +38,9 @@ const HELD_BACK_MIN: f64 = 0.5;
 /// Two stages that wait for each other about as long as this, in shares of the run, are equal.
 const SAME_WAIT: f64 = 0.05;
 
+/// Nor does it say more of two stages which one is busier by so little.
+const SAME_SHARE: f64 = 0.1;
+
 /// None when no stage had much to do, or nobody would want it faster.
 pub fn bottleneck(numbers: &RunNumbers) -> Option<Bottleneck> {
     if numbers.elapsed < WORTH_MIN {
@@ -48,13 +51,18 @@ pub fn bottleneck(numbers: &RunNumbers) -> Option<Bottleneck> {
         return Some(Bottleneck { stage, busy_share, held_back: Some(held_back) });
     }
     let busy = |stage: Stage| numbers.stage(stage).busy.as_secs_f64();
-    not_waited_for(numbers)
+    let found: Vec<Bottleneck> = not_waited_for(numbers)
         .iter()
         .filter_map(|&stage| {
             let busy_share = busy_share(numbers, stage)?;
             Some(Bottleneck { stage, busy_share, held_back: None })
         })
-        .max_by(|one, other| one.busy_share.total_cmp(&other.busy_share))
+        .collect();
+    let busiest = found.iter().map(|found| found.busy_share).fold(0.0, f64::max);
+    // Of those that are about as busy it is the first one, in every run.
+    found
+        .into_iter()
+        .find(|found| found.busy_share + SAME_SHARE >= busiest)
         // Who was idle most of the time waited for its input, or was over before it began.
         .filter(|found| busy(found.stage) >= numbers.elapsed.as_secs_f64() * BUSY_SHARE_MIN)
 }
@@ -204,8 +212,10 @@ mod tests {
             ((0.5, 0.0, 0.1), (19.0, 0.1, 0.1), (3.0, 6.5, 0.0), 1, Some(Convert)),
             // Lanes that wait for each other's rows: one of four writes at a time.
             ((1.0, 0.0, 8.8), (4.0, 0.2, 15.0), (9.8, 29.0, 0.0), 4, Some(Insert)),
-            // Nobody had to wait for anybody.
-            ((9.0, 0.0, 0.2), (19.0, 0.2, 0.1), (9.2, 0.1, 0.0), 1, Some(Convert)),
+            // Nobody had to wait for anybody, twice, and once one had.
+            ((9.2, 0.0, 0.2), (18.0, 0.2, 0.1), (9.1, 0.1, 0.0), 1, Some(Fetch)),
+            ((9.0, 0.0, 0.2), (19.0, 0.2, 0.1), (9.2, 0.1, 0.0), 1, Some(Fetch)),
+            ((7.0, 0.0, 0.2), (19.0, 0.2, 0.1), (6.2, 0.1, 0.0), 1, Some(Convert)),
             // Nobody had anything to do.
             ((0.5, 0.0, 0.0), (0.2, 1.0, 0.0), (0.1, 1.0, 0.0), 1, None),
         ] {
