@@ -100,7 +100,7 @@ def paint(screen, columns, lines, out):
                 draw.rectangle([left, top, left + width, top + HEIGHT - 1], fill=paper)
             if cell.data not in ("", " "):
                 draw.text((left, top + 1), cell.data, font=bold if cell.bold else plain, fill=ink)
-    image.quantize(256).save(out, optimize=True)
+    image.save(out, optimize=True)
 
 
 def main():

@@ -132,7 +132,7 @@ impl RunSeen {
             }),
             bytes_read: whole("/bytes/read"),
             bytes_written: whole("/bytes/written"),
-            stages: list(at("/stages"), |one| StageSeen::of(one, elapsed)),
+            stages: list(at("/stages"), |one| StageSeen::of(one, elapsed, at("/limit/held_back_by"))),
             // A pace that is kept says more than the stage that keeps it.
             limit: match (text("/limit/held_back_by"), real("/limit/held_back_share")) {
                 (Some(wait), Some(share)) => Some((wait, share)),
@@ -194,21 +194,29 @@ impl RunSeen {
 }
 
 impl StageSeen {
-    fn of(one: &Value, elapsed: Option<f64>) -> Option<StageSeen> {
+    fn of(one: &Value, elapsed: Option<f64>, held_back_by: Option<&Value>) -> Option<StageSeen> {
         let threads = one.get("threads").and_then(Value::as_u64).unwrap_or(0);
         let whole = elapsed.unwrap_or_default() * threads as f64;
+        let is_limit = one.get("is_limit").and_then(Value::as_bool).unwrap_or(false);
         let waited = ["input", "output", "retry", "throttle", "lock"]
             .into_iter()
             .filter_map(|what| Some((what, real(one.get("wait_seconds")?.get(what)?)? / whole)))
             .filter(|(_, share)| share.is_finite() && *share >= 0.005)
-            .max_by(|(_, one), (_, other)| one.total_cmp(other))
+            // What is the limit itself says more than that there is no work because of it.
+            .max_by(|one, other| {
+                let rank = |wait: &(&'static str, f64)| {
+                    (is_limit && held_back_by.and_then(Value::as_str) == Some(wait.0), wait.1)
+                };
+                let (one, other) = (rank(one), rank(other));
+                one.0.cmp(&other.0).then(one.1.total_cmp(&other.1))
+            })
             .map(|(what, share)| (what, share.min(1.0)));
         Some(StageSeen {
             stage: shown(one.get("stage")?)?,
             threads,
             busy_share: one.get("busy_share").and_then(real).map(|share| share.clamp(0.0, 1.0)),
             waited,
-            is_limit: one.get("is_limit").and_then(Value::as_bool).unwrap_or(false),
+            is_limit,
         })
     }
 }
