@@ -153,6 +153,7 @@ mod suite {
     mod ledger;
     // What the exporter serves of the ledger.
     mod exporter;
+    mod notices;
     // A ledger that cannot be used, and runs that do not mind.
     mod ledger_faults;
     // What is said of a run while it runs and at its end: progress, silence, retries, the table.
@@ -167,8 +168,16 @@ mod suite {
     mod metrics_server;
     // The catalogue, alert rules and a scrape configuration, as they are printed.
     mod metrics_pages;
-    // The numbers of a run that leave it: a file, pushes, a message, the last scrape.
+    // The numbers of a run that leave it, each way by itself, and all of them against each other.
+    mod last_scrape;
+    mod messages;
+    mod pushgateway;
+    mod remote_write;
+    mod same_numbers;
+    mod textfile;
     mod ways_out;
+    // The dashboard for Grafana, as its schema has it and in a real Prometheus.
+    mod dashboard;
     // The numbers and spans of a run in OpenTelemetry.
     mod otlp;
     // The alert rules in a real Prometheus.

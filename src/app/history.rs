@@ -6,12 +6,13 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::complain_at_end;
 use super::keep_apart::lone;
 use crate::config::{Settings, SinkSettings};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::export::left;
-use crate::ledger::{BegunRun, FLAG, GiveUp, Ledger, Missing, Past};
+use crate::ledger::{BegunRun, FLAG, GiveUp, Ledger, Missing, Past, PipelineHistory, RunRow};
 use crate::observe::Stats;
 use crate::outcome::Outcome;
-use crate::pipeline::Stop;
+use crate::pipeline::{Minimum, Shrink, Stop};
+use crate::record::ErrorType;
 use crate::report::{LEDGER_ROUTE, Report, RouteReport};
 use crate::secret::by_name;
 use crate::sink::mysql::Mode;
@@ -120,6 +121,20 @@ pub fn ledger_give_up(stop: &Stop, drain_max: Duration) -> impl GiveUp {
         (elapsed >= STOPPED_MAX && (stop.signal_count() > 1 || is_over()))
             .then_some("a signal came before it was written")
     }
+}
+
+/// How few records a run may have, with what the last complete one had, where it is compared with that.
+pub fn minimum_against(settings: &Settings, past: &PipelineHistory) -> Minimum {
+    let before = past.last_complete.as_ref().and_then(RunRow::taken);
+    let shrink = settings.max_shrink.zip(before);
+    let shrink = shrink.map(|(percent, before)| Shrink { percent, before });
+    Minimum { shrink, ..settings.minimum }
+}
+
+pub fn cannot_compare() -> Error {
+    let message = "--max-shrink compares with the last complete run, and the ledger cannot be read";
+    Error::new(Kind::LocalIo, ErrorType::Disk, message)
+        .help("nothing was read; see 'flowgauge runs check', or leave the option out")
 }
 
 fn begun(settings: &Settings, stats: &Stats) -> BegunRun {

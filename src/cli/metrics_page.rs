@@ -13,7 +13,7 @@ use crate::observe::alert_rules::{RULE_TIMES, RUNBOOKS, RUNBOOKS_DEFAULT, as_pro
 pub const NAME: &str = "metrics";
 
 const WHAT: &str = "what";
-const PAGES: [&str; 3] = ["describe", "rules", "scrape-config"];
+const PAGES: [&str; 4] = ["describe", "rules", "scrape-config", "dashboard"];
 const TARGET: &str = "target";
 const EVERY: &str = "every";
 const OF_RULES: &str = "Of rules";
@@ -22,7 +22,7 @@ const OF_SCRAPE_CONFIG: &str = "Of scrape-config";
 pub fn command() -> Command {
     let what = Arg::new(WHAT)
         .value_name("PAGE")
-        .help("describe, rules or scrape-config")
+        .help("describe, rules, scrape-config or dashboard")
         .required(true)
         .value_parser(PAGES)
         .hide_possible_values(true);
@@ -34,7 +34,7 @@ pub fn command() -> Command {
     });
     Command::new(NAME)
         .about(
-            "Print the metrics as a table, alert rules, or a scrape configuration, for Prometheus",
+            "Print the metrics as a table, alert rules and a scrape configuration for Prometheus, or a dashboard for Grafana",
         )
         .arg(what)
         .args(times)
@@ -120,6 +120,7 @@ pub fn read(matches: &ArgMatches) -> Result<MetricsPage, clap::Error> {
             targets: if targets.is_empty() { vec!["localhost:8000".to_string()] } else { targets },
             every: every.unwrap_or(Duration::from_secs(5)),
         },
+        Some("dashboard") => MetricsPage::Dashboard,
         _ => MetricsPage::Describe,
     })
 }

@@ -1,9 +1,11 @@
-//! `metrics`: what there is to be scraped as a table, the alert rules, and a configuration that scrapes.
+//! `metrics`: what there is to be scraped as a table, the alert rules, a configuration that scrapes, and a
+//! dashboard.
 
 use std::time::Duration;
 
 use super::print;
 use crate::observe::alert_rules::{RuleTime, alert_rules, as_prometheus};
+use crate::observe::dashboard::dashboard;
 use crate::observe::describe;
 use crate::outcome::Outcome;
 
@@ -17,6 +19,8 @@ pub enum MetricsPage {
         times: Vec<(&'static str, Duration)>,
         runbooks: String,
     },
+    /// For Grafana.
+    Dashboard,
     ScrapeConfig {
         targets: Vec<String>,
         every: Duration,
@@ -30,6 +34,7 @@ pub fn print_metrics(page: &MetricsPage) -> Outcome {
             let given = |rule: &RuleTime| times.iter().find(|(name, _)| *name == rule.name);
             alert_rules(|rule| given(rule).map_or(rule.default, |(_, time)| *time), runbooks)
         }
+        MetricsPage::Dashboard => format!("{:#}\n", dashboard()),
         MetricsPage::ScrapeConfig { targets, every } => scrape_config(targets, every.as_secs()),
     })
 }

@@ -31,7 +31,8 @@ pub use self::opening::check;
 pub use self::past::Past;
 pub use self::pruning::prune;
 pub use self::queries::{
-    PipelineHistory, RunDetails, RunFilter, RunRow, StageRow, pipelines, runs, runs_named,
+    PipelineHistory, RunDetails, RunFilter, RunRow, StageRow, lost_runs, pipelines, runs,
+    runs_named,
 };
 pub use self::reading::read;
 pub use self::writer::{GiveUp, Ledger};

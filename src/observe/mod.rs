@@ -11,6 +11,7 @@ pub mod alert_rules;
 mod backlog;
 pub mod catalogue;
 pub mod colour;
+pub mod dashboard;
 mod last_errors;
 pub mod latency;
 mod ledger_metrics;
@@ -28,6 +29,7 @@ mod possible;
 pub mod process;
 pub mod progress;
 pub mod reading;
+mod rejected_columns;
 pub mod scrape;
 mod series;
 pub mod server;
@@ -51,7 +53,7 @@ pub use pages::Pages;
 pub use scrape::REVISION;
 #[cfg(feature = "otlp")]
 pub use series::SeriesType;
-pub use server::{Protection, Server, bind};
+pub use server::{Protection, Server, ServerFlags, bind};
 pub use stats::Stats;
 #[cfg(feature = "otlp")]
 pub use timeline::RunTimeline;

@@ -14,6 +14,8 @@ const OF_COMMANDS: &[&str] = &[
     "out",
     "help",
     "version",
+    // Of the exporter.
+    "notify-state",
     // Of `metrics`.
     "target",
     "every",
@@ -26,6 +28,7 @@ const OF_COMMANDS: &[&str] = &[
     "exporter-away",
     "retrying-over",
     "slow-batch",
+    "runbooks",
     "slow-for",
     // runs, status, exporter
     "pipeline",

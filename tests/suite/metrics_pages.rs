@@ -86,7 +86,8 @@ fn what_has_no_meaning_is_refused() {
         ("rules --runbooks a\"b", "no address of a page"),
         ("describe --runbooks a", "--runbooks has no meaning with 'metrics describe'"),
         ("scrape-config --target a", "'a' is no HOST:PORT"),
-        ("dashboard", "dashboard"),
+        ("dashboard --every 5s", "--every has no meaning with 'metrics dashboard'"),
+        ("panels", "panels"),
     ] {
         metrics(args).assert_code(2).assert_stderr_has(said);
     }

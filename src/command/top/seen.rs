@@ -132,7 +132,9 @@ impl RunSeen {
             }),
             bytes_read: whole("/bytes/read"),
             bytes_written: whole("/bytes/written"),
-            stages: list(at("/stages"), |one| StageSeen::of(one, elapsed, at("/limit/held_back_by"))),
+            stages: list(at("/stages"), |one| {
+                StageSeen::of(one, elapsed, at("/limit/held_back_by"))
+            }),
             // A pace that is kept says more than the stage that keeps it.
             limit: match (text("/limit/held_back_by"), real("/limit/held_back_share")) {
                 (Some(wait), Some(share)) => Some((wait, share)),
