@@ -8,7 +8,7 @@ use hyper::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use prometheus::TextEncoder;
 
-use crate::ledger::{PipelineHistory, now};
+use crate::ledger::PipelineHistory;
 use crate::observe::ledger_metrics::{families, own_gauge};
 use crate::observe::openmetrics;
 use crate::observe::page;
@@ -93,7 +93,7 @@ impl LedgerPages {
             pipelines: &found.pipelines,
             read_at: found.read_at.map(Number::number),
             is_up: found.is_up,
-            now: now(),
+            now: SystemTime::now().number(),
         });
         Page::new(HTML, page::document("Pipelines · flowgauge exporter", &live, false))
     }
@@ -105,7 +105,10 @@ impl LedgerPages {
         let mut runs = found.pipelines.iter().flat_map(|pipeline| &pipeline.recent);
         let run = runs.find(|run| run.run_id == id)?;
         let title = format!("{} · flowgauge exporter", run.pipeline_id);
-        Some(Page::new(HTML, page::document(&title, &pipelines::run(run, now()), false)))
+        Some(Page::new(
+            HTML,
+            page::document(&title, &pipelines::run(run, SystemTime::now().number()), false),
+        ))
     }
 
     fn ready(&self) -> Page {

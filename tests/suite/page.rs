@@ -19,6 +19,9 @@ const BROWSER: &[(&str, &str)] = &[("accept", "text/html,application/xhtml+xml,*
 /// A name that would like to be more than text.
 const HOSTILE: &str = "<b>o'rders</b>&\"</script><img src=x onerror=alert(1)>";
 
+/// More than is read ahead.
+const RECORDS: usize = 40_000;
+
 /// A run that has moved some records, rejected one, and waits for more.
 fn waiting(workdir: &Workdir, id: &str) -> (Waiting, String) {
     let command = workdir.flowgauge().args(["--jsonl-file", "-", "--output-file", "out.jsonl"]);
@@ -26,12 +29,12 @@ fn waiting(workdir: &Workdir, id: &str) -> (Waiting, String) {
     let mut run = command.args(["--metrics-port", "0"]).stdin_open().spawn();
     let address = run.metrics_address();
     let mut input = run.stdin();
-    for number in 0..1_000 {
+    for number in 0..RECORDS {
         writeln!(input, "{{\"id\": {number}}}").unwrap();
     }
     writeln!(input, "no JSON").unwrap();
     eventually("its first records", || {
-        (view(&address)["records"]["inserted"] == 1_000).then_some(())
+        (view(&address)["records"]["inserted"].as_u64() > Some(0)).then_some(())
     });
     (Waiting { run, input }, address)
 }
@@ -102,7 +105,7 @@ fn page_and_metrics_say_the_same_under_the_same_number() {
     let state = || browser.run("return document.querySelector('.state').textContent");
     eventually("the end", || (state() == "complete").then_some(()));
     let read = browser.run("return document.querySelector('.balance dd data').value");
-    assert_eq!(read, "1001");
+    assert_eq!(read, "40001");
     assert_eq!(browser.run("return document.getElementById('news').textContent"), "");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
@@ -155,7 +158,7 @@ fn a_lost_connection_is_survived() {
     let news = || browser.run("return document.getElementById('news').textContent");
     eventually("what is said", || news().as_str().unwrap().contains("out of reach").then_some(()));
     let shown = browser.run("return document.querySelector('.balance dd data').value");
-    assert_eq!(shown, "1000");
+    assert!(shown.as_str().unwrap().parse::<usize>().unwrap() > 0, "{shown}");
     // The next run of the pipeline takes the same port, and the page goes on with it.
     let command = workdir.flowgauge().args(["--jsonl-file", "-", "--output-file", "out.jsonl"]);
     let command = command.args(["--pipeline-id", "again", "--metrics-port", &port]);
@@ -177,7 +180,7 @@ fn without_javascript_the_numbers_of_the_moment_are_there() {
         browser.open(&format!("http://{address}/"));
         let shown = browser.run(NUMBERS);
         let read = browser.run("return document.querySelector('.balance dd data').value");
-        compared(&shown, &address).filter(|_| read == "1000" || read == "1001")
+        compared(&shown, &address).filter(|_| read != "0")
     });
     let advice = browser.run("return document.querySelector('noscript').innerText");
     assert!(advice.as_str().unwrap().contains("Without JavaScript"), "{advice}");

@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::event::{RunIdentity, RunState, Stage, Wait};
 use crate::outcome::Outcome;
 use crate::report::{Bottleneck, RunNumbers, bottleneck, text};
-use crate::secret::by_name;
 
 /// `running for 3 min 05 s; 41 %, about 4 min left; waiting for MySQL 83 % of the time`
 pub fn sentence(run: &RunNumbers, identity: &RunIdentity) -> String {
@@ -28,9 +27,6 @@ fn ended(run: &RunNumbers, outcome: Outcome) -> String {
     };
     if counts.failed > 0 {
         sentence += &format!(", {} rejected", text::count(counts.failed));
-    }
-    if let Some(error) = run.error.as_deref().filter(|_| outcome != Outcome::Complete) {
-        sentence += &format!("; {}", by_name(error));
     }
     sentence
 }
@@ -66,7 +62,7 @@ fn held_back(limit: Bottleneck, identity: &RunIdentity) -> String {
     if let Some(held_back) = limit.held_back {
         let percent = (held_back.share * 100.0).round();
         return match held_back.by {
-            Wait::Throttle => format!("held back as it was asked for {percent} % of the time"),
+            Wait::Throttle => format!("held back by its settings {percent} % of the time"),
             Wait::Retry => format!("waiting to try again {percent} % of the time"),
             other => format!("waiting for a {} {percent} % of the time", other.as_str()),
         };

@@ -294,6 +294,7 @@ pub struct EarlierRunView {
     pub read: Option<i64>,
     pub inserted: Option<i64>,
     pub updated: Option<i64>,
+    pub skipped: Option<i64>,
     pub failed: Option<i64>,
 }
 
@@ -512,6 +513,7 @@ impl EarlierRunView {
             read: run.read,
             inserted: run.inserted,
             updated: run.updated,
+            skipped: run.skipped(),
             failed: run.failed,
         }
     }

@@ -40,7 +40,7 @@ pub fn balance(view: &View) -> Element {
                 .children(below(rejected.collect())),
         )
         .child(term(
-            "under way",
+            if view.outcome.is_none() { "under way" } else { "not settled" },
             records.residual,
             count("pipeline_records_residual", records.residual),
         ));

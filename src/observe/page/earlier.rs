@@ -30,7 +30,7 @@ pub fn strip(runs: &[EarlierRunView], now: f64, has_pages: bool) -> Element {
         let drawn = up_and_down(
             share(taken(run), most_records),
             share(lasted(run), longest),
-            manner(run.outcome.as_deref()),
+            standing(run.outcome.as_deref()).1,
         );
         let words = words(run, now);
         let column = match has_pages {
@@ -44,17 +44,8 @@ pub fn strip(runs: &[EarlierRunView], now: f64, has_pages: bool) -> Element {
     element("ol").class("strip").children(columns)
 }
 
-/// How it is coloured.
-pub fn manner(outcome: Option<&str>) -> &'static str {
-    match outcome {
-        None => "on",
-        Some("complete") => "ok",
-        Some(_) => "bad",
-    }
-}
-
 fn taken(run: &EarlierRunView) -> f64 {
-    let known = [run.inserted, run.updated].into_iter().flatten();
+    let known = [run.inserted, run.updated, run.skipped].into_iter().flatten();
     known.sum::<i64>().max(0) as f64
 }
 
@@ -63,7 +54,7 @@ fn lasted(run: &EarlierRunView) -> f64 {
 }
 
 fn words(run: &EarlierRunView, now: f64) -> String {
-    let outcome = run.outcome.as_deref().unwrap_or("no end yet").replace('_', " ");
+    let (outcome, _) = standing(run.outcome.as_deref());
     let records = text::counted(taken(run) as u64, "record");
     let took = run.duration_seconds.map(|took| format!(" in {}", seconds(took)));
     let failed = run.failed.filter(|failed| *failed > 0);

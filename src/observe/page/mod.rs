@@ -101,7 +101,21 @@ fn per_second(rate: f64) -> String {
     }
 }
 
+/// How a run stands, and how that is coloured.
+fn standing(outcome: Option<&str>) -> (String, &'static str) {
+    let Some(outcome) = outcome else { return ("no end yet".to_string(), "on") };
+    let words = outcome.replace('_', " ");
+    match outcome {
+        "complete" => (words, "ok"),
+        "interrupted" | "interrupted_hangup" | "terminated" => (format!("stopped: {words}"), "bad"),
+        _ => (format!("failed: {words}"), "bad"),
+    }
+}
+
 fn seconds(seconds: f64) -> String {
+    if seconds == 0.0 {
+        return "0 s".to_string();
+    }
     let time = std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default();
     text::duration(time)
 }

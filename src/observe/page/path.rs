@@ -110,7 +110,7 @@ fn busy(view: &View, stage: &StageView) -> Element {
     if stage.is_limit {
         let words = match view.limit.as_ref().and_then(|limit| limit.held_back_by) {
             Some("retry") => "waits to try again",
-            Some(_) => "held back as asked",
+            Some(_) => "held back by settings",
             None => "the limit",
         };
         line = line.text(", ").child(element("strong").text(words));

@@ -1,6 +1,6 @@
 //! The pages of an exporter: all pipelines with their last runs, and one run with its numbers.
 
-use super::earlier::{legend, manner, strip};
+use super::earlier::{legend, strip};
 use super::{ago, moment, seconds, section, unknown};
 use crate::draw::{Element, Node, element};
 use crate::ledger::{PipelineHistory, RunRow};
@@ -68,17 +68,17 @@ fn is_well(pipeline: &PipelineHistory) -> bool {
 fn row(pipeline: &PipelineHistory, now: f64) -> Element {
     let last = pipeline.last.as_ref();
     let outcome = last.and_then(|run| run.outcome.as_deref());
-    let standing = match outcome {
-        Some(outcome) => outcome.replace('_', " "),
-        None => "no run has ended yet".to_string(),
+    let (words, manner) = match outcome {
+        None => ("no run has ended yet".to_string(), "on"),
+        outcome => standing(outcome),
     };
     let at = last.and_then(|run| run.finished_at).map(|at| ago(now - at));
     let mut line = element("p")
-        .class(format!("state {}", manner(outcome)))
+        .class(format!("state {manner}"))
         .child(element("span").class("dot").with("aria-hidden", "true"))
-        .text(standing);
+        .text(words);
     if let Some(at) = at {
-        line = line.child(element("span").class("quiet").text(format!(", {at}")));
+        line = line.child(element("span").class("quiet").text(at));
     }
     let runs: Vec<EarlierRunView> = pipeline.recent.iter().map(EarlierRunView::of).collect();
     let name = element("div").child(element("h3").text(&pipeline.pipeline_id)).child(line);
@@ -99,8 +99,7 @@ fn row(pipeline: &PipelineHistory, now: f64) -> Element {
 
 /// One run, with all that its row in the ledger has.
 pub fn run(run: &RunRow, now: f64) -> Element {
-    let outcome = run.outcome.as_deref();
-    let standing = outcome.unwrap_or("no end yet").replace('_', " ");
+    let (words, manner) = standing(run.outcome.as_deref());
     let took = run.duration_s.map(|took| format!(", it took {}", seconds(took)));
     let target = run.target.as_deref().unwrap_or("standard output");
     let mut head = element("header")
@@ -114,9 +113,9 @@ pub fn run(run: &RunRow, now: f64) -> Element {
                 )
                 .child(
                     element("p")
-                        .class(format!("state {}", manner(outcome)))
+                        .class(format!("state {manner}"))
                         .child(element("span").class("dot").with("aria-hidden", "true"))
-                        .text(&standing),
+                        .text(words),
                 ),
         )
         .child(element("h1").text(&run.pipeline_id))
@@ -129,7 +128,7 @@ pub fn run(run: &RunRow, now: f64) -> Element {
                 .text(took.unwrap_or_default()),
         );
     if let Some(error) = &run.error {
-        head = head.child(element("p").class("told").text(error));
+        head = head.child(element("p").class("why").text(error));
     }
     element("main").with("id", "live").child(head).child(balance(run)).child(facts(run)).child(
         element("footer").child(

@@ -86,7 +86,10 @@ fn one(
     most: Option<f64>,
     lasted: Duration,
 ) -> Element {
-    let highest = all.iter().flatten().copied().fold(0.0, f64::max);
+    // Of what is told first: a burst of the other is cut off, so that it does not press this down.
+    let highest = all[0].iter().copied().fold(0.0, f64::max);
+    let other = all.iter().skip(1).flatten().copied().fold(0.0, f64::max);
+    let highest = if highest > 0.0 { highest } else { other };
     let y_max = most.unwrap_or_else(|| round_up(highest));
     let now = all[0].last().map(|value| show(*value)).unwrap_or_default();
     let curve = |(index, values): (usize, Vec<f64>)| Curve {

@@ -1,6 +1,6 @@
 //! The page of a run, made of its view.
 
-use super::{ago, figure};
+use super::{ago, figure, standing};
 use super::{balance, count, details, earlier, moment, path, plots, section, unknown};
 use crate::draw::{Element, element};
 use crate::observe::live::series::TimeSeries;
@@ -31,16 +31,14 @@ pub fn live(view: &View, series: &TimeSeries) -> Element {
 }
 
 fn head(view: &View) -> Element {
-    let manner = match view.outcome {
-        None => "on",
-        Some("complete") => "ok",
-        Some(_) => "bad",
+    let (words, manner) = match view.outcome {
+        None => (view.state.to_string(), "on"),
+        outcome => standing(outcome),
     };
-    let standing = view.outcome.unwrap_or(view.state);
     let state = element("p")
         .class(format!("state {manner}"))
         .child(element("span").class("dot").with("aria-hidden", "true"))
-        .text(standing);
+        .text(words);
     let who = element("p")
         .class("who")
         .text(format!("{} into {}, started ", view.source.kind, view.sink.kind))
@@ -58,6 +56,7 @@ fn head(view: &View) -> Element {
         .child(element("h1").text(&view.pipeline_id))
         .child(who)
         .child(told)
+        .children(view.error.as_ref().map(|error| element("p").class("why").text(error)))
         .children(view.progress_ratio.map(|progress| advance(progress, manner)))
 }
 
@@ -95,7 +94,11 @@ fn prose(sentence: &str) -> String {
 fn errors(view: &View) -> Element {
     let whole = section("errors", "Errors and rejected records");
     if view.errors.is_empty() {
-        return whole.child(element("p").class("quiet").text("None so far."));
+        return whole.child(element("p").class("quiet").text(if view.is_final {
+            "None."
+        } else {
+            "None so far."
+        }));
     }
     let heads = ["what", "stage", "how often", "tried again", "last", "last message"];
     let head =
