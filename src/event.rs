@@ -336,9 +336,13 @@ pub enum Event {
     Rejected {
         stage: Stage,
         error_type: ErrorType,
+        /// Whose value is at fault, where one is.
+        column: Option<String>,
         records: u64,
         /// Of the last of them, where it is and why.
         reason: String,
+        /// Where the first of the kind is.
+        first_place: String,
     },
     /// The rejected records of a segment that is not written, because they are too many.
     Evidence {

@@ -153,6 +153,7 @@ mod suite {
     mod ledger;
     // What the exporter serves of the ledger.
     mod exporter;
+    mod notices;
     // A ledger that cannot be used, and runs that do not mind.
     mod ledger_faults;
     // What is said of a run while it runs and at its end: progress, silence, retries, the table.
@@ -167,7 +168,13 @@ mod suite {
     mod metrics_server;
     // The catalogue, alert rules and a scrape configuration, as they are printed.
     mod metrics_pages;
-    // The numbers of a run that leave it: a file, pushes, a message, the last scrape.
+    // The numbers of a run that leave it, each way by itself, and all of them against each other.
+    mod last_scrape;
+    mod messages;
+    mod pushgateway;
+    mod remote_write;
+    mod same_numbers;
+    mod textfile;
     mod ways_out;
     // The dashboard for Grafana, as its schema has it and in a real Prometheus.
     mod dashboard;
@@ -175,7 +182,8 @@ mod suite {
     mod otlp;
     // The alert rules in a real Prometheus.
     mod alerts_fire;
-
     // The page of a run in a real browser. Needs chromium.
     mod page;
+    // Runs that are on, in a terminal and printed once.
+    mod top;
 }

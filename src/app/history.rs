@@ -6,12 +6,13 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::complain_at_end;
 use super::keep_apart::lone;
 use crate::config::{Settings, SinkSettings};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::export::left;
-use crate::ledger::{BegunRun, FLAG, GiveUp, Ledger, Missing, Past};
+use crate::ledger::{BegunRun, FLAG, GiveUp, Ledger, Missing, Past, PipelineHistory, RunRow};
 use crate::observe::Stats;
 use crate::outcome::Outcome;
-use crate::pipeline::Stop;
+use crate::pipeline::{Minimum, Shrink, Stop};
+use crate::record::ErrorType;
 use crate::report::{LEDGER_ROUTE, Report, RouteReport};
 use crate::secret::by_name;
 use crate::sink::mysql::Mode;
@@ -37,15 +38,22 @@ impl History {
         stats: &Arc<Stats>,
         past: &Arc<Past>,
         is_apart: bool,
+        metrics_url: Option<String>,
     ) -> History {
-        let history = History::begun(settings, stats, past, is_apart);
+        let history = History::begun(settings, stats, past, is_apart, metrics_url);
         if !matches!(history, History::Kept(_)) {
             past.settle();
         }
         history
     }
 
-    fn begun(settings: &Settings, stats: &Arc<Stats>, past: &Arc<Past>, is_apart: bool) -> History {
+    fn begun(
+        settings: &Settings,
+        stats: &Arc<Stats>,
+        past: &Arc<Past>,
+        is_apart: bool,
+        metrics_url: Option<String>,
+    ) -> History {
         let ledger = &settings.ledger;
         let Some(path) = &ledger.path else {
             return match ledger.is_off {
@@ -60,7 +68,7 @@ impl History {
         }
         let numbers = Arc::clone(stats);
         let past = Arc::clone(past);
-        let run = begun(settings, stats);
+        let run = BegunRun { metrics_url, ..begun(settings, stats) };
         let observer = Arc::clone(stats) as _;
         History::Kept(Ledger::begin(path, run, move || numbers.numbers(), past, observer))
     }
@@ -115,6 +123,20 @@ pub fn ledger_give_up(stop: &Stop, drain_max: Duration) -> impl GiveUp {
     }
 }
 
+/// How few records a run may have, with what the last complete one had, where it is compared with that.
+pub fn minimum_against(settings: &Settings, past: &PipelineHistory) -> Minimum {
+    let before = past.last_complete.as_ref().and_then(RunRow::taken);
+    let shrink = settings.max_shrink.zip(before);
+    let shrink = shrink.map(|(percent, before)| Shrink { percent, before });
+    Minimum { shrink, ..settings.minimum }
+}
+
+pub fn cannot_compare() -> Error {
+    let message = "--max-shrink compares with the last complete run, and the ledger cannot be read";
+    Error::new(Kind::LocalIo, ErrorType::Disk, message)
+        .help("nothing was read; see 'flowgauge runs check', or leave the option out")
+}
+
 fn begun(settings: &Settings, stats: &Stats) -> BegunRun {
     let started = stats.started_at().duration_since(UNIX_EPOCH).unwrap_or_default();
     let shown = by_name(&serde_json::json!(settings.shown).to_string());
@@ -131,6 +153,7 @@ fn begun(settings: &Settings, stats: &Stats) -> BegunRun {
         fingerprint: fingerprint(&shown),
         settings: shown,
         expected_interval: settings.metrics.expected_interval,
+        metrics_url: None,
         trace_id: settings.export.otel.trace.as_ref().map(|trace| trace.trace.to_string()),
         keep: settings.ledger.keep,
     }

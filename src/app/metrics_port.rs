@@ -1,22 +1,15 @@
 //! The port of the metrics. Where a run of the same pipeline that is over still has it, because nobody has
 //! scraped its last numbers, it is opened when that gives it back; nothing waits for it meanwhile.
 
-use std::io::{Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
+use super::port_holder::{Holder, holder};
 use crate::config::Settings;
 use crate::error::{Error, Result};
-use crate::observe::{Pages, Protection, Server, bind};
-
-/// Somebody on this machine answers at once, or is not one of ours.
-const ANSWER_MAX: Duration = Duration::from_secs(1);
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
+use crate::observe::{Pages, Protection, Server, ServerFlags, bind};
 
 const TRY_EVERY: Duration = Duration::from_millis(100);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -43,11 +36,19 @@ impl MetricsPort {
             Ok(server) => return Ok(MetricsPort::Open(server)),
             Err(error) => error,
         };
-        if holder(&settings.metrics.host, port, &settings.pipeline_id) == Holder::Ended {
+        if holder(settings, port) == Holder::Ended {
             return await_port(settings, port, pages);
         }
         // It may have been given back while that was asked.
         serve(settings, port, &pages).map(MetricsPort::Open).map_err(|_| error)
+    }
+
+    /// Where it is, once it is open.
+    pub fn url(&self) -> Option<String> {
+        match self {
+            MetricsPort::Open(server) => Some(server.url().to_string()),
+            MetricsPort::Closed | MetricsPort::Awaited(_) => None,
+        }
     }
 
     /// The server, where it is there within `time`.
@@ -87,7 +88,7 @@ impl MetricsPort {
 fn serve(settings: &Settings, port: u16, pages: &Arc<Pages>) -> Result<Server> {
     let metrics = &settings.metrics;
     let protection = Protection::read(metrics.web_config.as_deref())?;
-    let bound = bind(&metrics.host, port, protection)?;
+    let bound = bind(&metrics.host, port, ServerFlags::OF_RUN, protection)?;
     let doubt = bound.doubt();
     let server = bound.serve(Arc::clone(pages) as _)?;
     if let Some(doubt) = doubt {
@@ -117,49 +118,4 @@ fn await_port(settings: &Settings, port: u16, pages: Arc<Pages>) -> Result<Metri
         })
         .map_err(|cause| Error::local_io("cannot wait for the metrics port", cause))?;
     Ok(MetricsPort::Awaited(AwaitedPort { servers, _patience: patience }))
-}
-
-/// Who has a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Holder {
-    /// A run of the pipeline that is on.
-    Running,
-    /// One that is over and waits to be scraped.
-    Ended,
-    Other,
-}
-
-/// Who answers there, as far as it says so.
-pub fn holder(host: &str, port: u16, pipeline_id: &str) -> Holder {
-    let info = info(host, port).unwrap_or_default();
-    if info.get("pipeline_id").and_then(Value::as_str) != Some(pipeline_id) {
-        return Holder::Other;
-    }
-    match info.get("outcome").and_then(Value::as_str) {
-        Some(_) => Holder::Ended,
-        None => Holder::Running,
-    }
-}
-
-fn info(host: &str, port: u16) -> Option<Value> {
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let address = (bare, port).to_socket_addrs().ok()?.next()?;
-    let mut stream = TcpStream::connect_timeout(&address, ANSWER_MAX).ok()?;
-    stream.set_write_timeout(Some(ANSWER_MAX)).ok()?;
-    stream.write_all(b"GET /info HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
-    let give_up = Instant::now() + ANSWER_MAX;
-    let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
-    loop {
-        // Whoever answers byte by byte has as long as everybody else.
-        let left = give_up.checked_duration_since(Instant::now())?;
-        stream.set_read_timeout(Some(left.max(Duration::from_millis(1)))).ok()?;
-        match stream.read(&mut piece).ok()? {
-            0 => break,
-            length if answer.len() < ANSWER_BYTES_MAX => answer.extend(&piece[..length]),
-            _ => return None,
-        }
-    }
-    let answer = String::from_utf8(answer).ok()?;
-    let (_, body) = answer.split_once("\r\n\r\n")?;
-    serde_json::from_str(body).ok()
 }

@@ -4,7 +4,7 @@
 //! says what will be done, `session` is one run, `history` its row in the ledger, `summary` is what is told of it, `run_all` what pipelines
 //! share that are run one after another, `preflight` what can be known before it: `keep_apart` that no file
 //! is used for two things, `stream` that standard streams are there. `backup` is what restores the dates of
-//! one, `bounded` waits for what may hang, `ways_out` tells others of the end, `metrics_port` is where they ask. `refusal` is told where not even the settings are known.
+//! one, `bounded` waits for what may hang, `ways_out` tells others of the end, `metrics_port` is where they ask, `port_holder` who else may have it. `refusal` is told where not even the settings are known.
 
 mod backup;
 mod bounded;
@@ -14,6 +14,7 @@ mod history;
 mod intent;
 mod keep_apart;
 mod metrics_port;
+mod port_holder;
 mod preflight;
 mod refusal;
 mod run_all;
@@ -29,8 +30,9 @@ use tracing::level_filters::LevelFilter;
 
 pub use self::ends::{Destination, Ends, job_identity, output};
 pub use self::fitted_table::Fitted;
+pub use self::history::{cannot_compare, minimum_against};
 pub use self::intent::intent;
-pub use self::metrics_port::{Holder, holder};
+pub use self::port_holder::{Holder, holder};
 pub use self::preflight::check_files;
 use self::refusal::RefusedRun;
 pub use self::run_all::{begin_all, begin_looks, keep_pipelines_apart, say_how_all_ended};

@@ -100,6 +100,7 @@ impl RefusedRun {
             pipeline_id,
             run_id: uuid::Uuid::now_v7().to_string(),
             started_at_seconds: now.as_secs_f64(),
+            ended_at_seconds: Some(now.as_secs_f64()),
             outcome,
             error: Some(error),
             published: None,

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::{Builder, Runtime};
 
 use super::ends::{Destination, Ends, output};
-use super::history::{History, PAST_MAX, ledger_give_up};
+use super::history::{History, PAST_MAX, cannot_compare, ledger_give_up, minimum_against};
 use super::intent::intent;
 use super::keep_apart::{lone, lone_summary};
 use super::metrics_port::MetricsPort;
@@ -19,20 +19,18 @@ use super::text_files::text_files;
 use super::ways_out::WaysOut;
 use super::{backup, complain, complain_at_end, show_bar, summary};
 use crate::config::{Settings, SinkSettings};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::event::{Event, Observer, RunIdentity, Vitals};
 use crate::export::{NoticeEvent, RunEnd, TEXTFILE_FLAG};
-use crate::ledger::{Past, RunRow};
+use crate::ledger::Past;
 use crate::observe::logging::EventLog;
 use crate::observe::progress::{EndNames, Progress};
 use crate::observe::standard_error::standard_error;
 use crate::observe::{Fanout, Metrics, Pages, REVISION, Stats, panics};
 use crate::outcome::Outcome;
 use crate::part::in_use;
-use crate::pipeline::{
-    self, Ending, MaxErrors, Minimum, OnRejected, RetryPolicy, Run, Shrink, Stop,
-};
-use crate::record::{Counts, ErrorType, Rejected};
+use crate::pipeline::{self, Ending, MaxErrors, Minimum, OnRejected, RetryPolicy, Run, Stop};
+use crate::record::{Counts, Rejected};
 use crate::rejects::RejectFile;
 use crate::report::{LEDGER_ROUTE, OutputKind, Report, Restore, text};
 use crate::secret::by_name;
@@ -155,7 +153,8 @@ impl RunSession {
     fn run(&mut self, settings: &Settings) -> Result<Ending> {
         let served = self.serve(settings);
         let checked = check_streams(settings);
-        self.history = History::begin(settings, &self.stats, &self.past, checked.is_ok());
+        let url = self.port.url();
+        self.history = History::begin(settings, &self.stats, &self.past, checked.is_ok(), url);
         checked?;
         let begun = summary::begin(&self.report(settings), settings, &self.stop);
         if let Err(Unwritten { error, is_hung }) = begun {
@@ -231,17 +230,11 @@ impl RunSession {
 
     /// With what the last complete run had, where this one is compared with it.
     fn minimum(&self, settings: &Settings) -> Result<Minimum> {
-        let Some(percent) = settings.max_shrink else { return Ok(settings.minimum) };
+        if settings.max_shrink.is_none() {
+            return Ok(settings.minimum);
+        }
         let past = self.past.wait_unless(LEDGER_MAX, || self.stop.is_stopping());
-        let past = past.ok_or_else(|| {
-            let message =
-                "--max-shrink compares with the last complete run, and the ledger cannot be read";
-            Error::new(Kind::LocalIo, ErrorType::Disk, message)
-                .help("nothing was read; see 'flowgauge runs check', or leave the option out")
-        })?;
-        let before = past.last_complete.as_ref().and_then(RunRow::taken);
-        let shrink = before.map(|before| Shrink { percent, before });
-        Ok(Minimum { shrink, ..settings.minimum })
+        Ok(minimum_against(settings, past.ok_or_else(cannot_compare)?))
     }
 
     fn serve(&mut self, settings: &Settings) -> Result<()> {
@@ -341,12 +334,14 @@ impl RunSession {
     }
 
     fn report(&self, settings: &Settings) -> Report {
-        let started = self.stats.started_at().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let seconds =
+            |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let ending = &self.ending;
         Report {
             pipeline_id: settings.pipeline_id.clone(),
             run_id: settings.run_id.clone(),
-            started_at_seconds: started.as_secs_f64(),
+            started_at_seconds: seconds(self.stats.started_at()),
+            ended_at_seconds: self.stats.ended_at().map(seconds),
             outcome: ending.outcome,
             error: ending.error.as_ref().map(|error| by_name(&error.to_string())),
             published: ending.published.clone(),

@@ -1,5 +1,6 @@
 //! The commands that look into the ledger, and what they may be told.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -45,6 +46,18 @@ pub struct StatusAsked {
     pub is_all: bool,
 }
 
+/// And those by which the exporter is protected, and tells somebody.
+const OF_EXPORTER: [&str; 8] = [
+    "metrics-web-config",
+    "notify-webhook",
+    "notify-on",
+    "notify-format",
+    "notify-webhook-pass-file",
+    "notify-webhook-token-file",
+    "notify-webhook-header",
+    "notify-webhook-ca",
+];
+
 /// `flowgauge exporter`
 #[derive(Clone, Debug)]
 pub struct ExporterAsked {
@@ -53,6 +66,8 @@ pub struct ExporterAsked {
     pub poll: Duration,
     pub pipelines: Vec<String>,
     pub labels_run_id: bool,
+    /// Keeps what was told.
+    pub notify_state: Option<PathBuf>,
 }
 
 pub fn runs_command() -> Command {
@@ -132,14 +147,32 @@ pub fn exporter_command() -> Command {
         .action(ArgAction::SetTrue)
         .help("Put the id of the run on all series of it");
     let db = Arg::new("db").long("db").value_name("FILE").help("The same as --ledger");
+    let state = Arg::new("notify-state")
+        .long("notify-state")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .help("File that keeps what --notify-webhook was told, so that a restart tells nothing twice and misses nothing");
     let command = Command::new("exporter")
         .about("Serve the ledger as Prometheus metrics, always on, for runs that are over");
-    let own = [port, host, poll, pipeline("Only this pipeline; may be repeated"), labels, db];
-    command.args(own.map(with_default_shown)).args(of_runs(&OF_RUNS[..3]))
+    let own =
+        [port, host, poll, pipeline("Only this pipeline; may be repeated"), labels, db, state];
+    let options = of_runs(&OF_RUNS[..3]).into_iter().chain(of_runs(&OF_EXPORTER));
+    command.args(own.map(with_default_shown)).args(options.map(|arg| match arg.get_id().as_str() {
+        "notify-webhook" => {
+            arg.help("URL that gets a JSON message about runs that were lost or did not come")
+        }
+        "notify-on" => arg.help(
+            "What is told: failure is a run that was lost or did not come, recovery the first complete one after it [default: failure]",
+        ),
+        "metrics-web-config" => arg.help(
+            "YAML file with TLS and users of the port, as the exporters of Prometheus have it [default: plain HTTP, no password]",
+        ),
+        _ => arg,
+    }))
 }
 
 /// As options of a run show theirs.
-fn with_default_shown(arg: Arg) -> Arg {
+pub(super) fn with_default_shown(arg: Arg) -> Arg {
     let default = arg.get_default_values().first().and_then(|text| text.to_str());
     match (default, arg.get_help()) {
         (Some(default), Some(help)) => {
@@ -150,11 +183,11 @@ fn with_default_shown(arg: Arg) -> Arg {
     }
 }
 
-fn pipeline(help: &'static str) -> Arg {
+pub(super) fn pipeline(help: &'static str) -> Arg {
     Arg::new("pipeline").long("pipeline").value_name("NAME").action(ArgAction::Append).help(help)
 }
 
-fn of_runs(names: &[&str]) -> Vec<Arg> {
+pub(super) fn of_runs(names: &[&str]) -> Vec<Arg> {
     names.iter().filter_map(|name| Opt::find(name)).map(argument).collect()
 }
 
@@ -191,9 +224,10 @@ pub fn exporter_asked(matches: &ArgMatches) -> ExporterAsked {
         poll: matches.get_one("poll").copied().unwrap_or_default(),
         pipelines: pipelines(matches),
         labels_run_id: matches.get_flag("label-run-id"),
+        notify_state: matches.get_one("notify-state").cloned(),
     }
 }
 
-fn pipelines(matches: &ArgMatches) -> Vec<String> {
+pub(super) fn pipelines(matches: &ArgMatches) -> Vec<String> {
     matches.get_many::<String>("pipeline").into_iter().flatten().cloned().collect()
 }

@@ -21,9 +21,10 @@ use crate::cli::Which;
 use crate::config::{self, Settings, SinkSettings, WrittenOptions};
 use crate::error::{Error, Result};
 use crate::event::Observer;
+use crate::ledger::{self, PipelineHistory};
 use crate::observe::logging::EventLog;
 use crate::outcome::Outcome;
-use crate::pipeline::{self, MaxErrors, Stop};
+use crate::pipeline::{self, MaxErrors, Minimum, Stop};
 use crate::record::{Rows, Shape};
 use crate::report::text;
 use crate::shown::{Block, Line};
@@ -84,6 +85,7 @@ fn check(settings: &Settings, out: &mut String) -> Result<()> {
         .map_err(|cause| Error::local_io("cannot start the runtime", cause))?;
     let stop = Arc::new(Stop::default());
     signals::listen(&stop);
+    let minimum = minimum(settings)?;
     let mut obstacles = obstacles::of_files_and_ports(settings);
     let looked = look(settings, &runtime, &stop);
     // From here on nothing would be left behind.
@@ -142,9 +144,12 @@ fn check(settings: &Settings, out: &mut String) -> Result<()> {
     let _ = write!(out, "\n{}", plan(settings, total, size));
     let is_whole = total == Total::Exactly(seen);
     let budget = settings.max_errors;
-    for warning in obstacles.iter().flatten().chain(&doubtful_share(budget, &rows, seen, is_whole))
-    {
-        let _ = writeln!(out, "warning: {}", Line(warning));
+    let known = ends.source.expected().records.or(is_whole.then_some(seen));
+    let doubts = doubtful_share(budget, &rows, seen, is_whole)
+        .into_iter()
+        .chain(doubtful_number(&minimum, known, total));
+    for warning in obstacles.iter().flatten().cloned().chain(doubts) {
+        let _ = writeln!(out, "warning: {}", Line(&warning));
     }
     let _ = writeln!(out, "this was a dry run: nothing was written");
     obstacles?;
@@ -155,10 +160,15 @@ fn check(settings: &Settings, out: &mut String) -> Result<()> {
             Error::config(message).help("docs/mysql.md has a table of the rights for each mode")
         );
     }
-    let known = ends.source.expected().records.or(is_whole.then_some(seen));
-    settings.minimum.check_expected(known)?;
+    minimum.check_expected(known)?;
     within_budget(budget, &rows, seen, is_whole)?;
-    fault.map_or(Ok(()), Err)
+    fault.map_or(Ok(()), Err)?;
+    // What was seen is all, so what the output would have is known as well.
+    let taken = (is_whole || known == Some(0)).then(|| seen - rows.rejected.len() as u64);
+    taken.map_or(Ok(()), |taken| {
+        let replaced = if taken == 0 { ends.sink.would_replace() } else { None };
+        minimum.check_taken(taken, replaced, ends.sink.is_public_at_commit())
+    })
 }
 
 fn bytes_of(records: u64, sampled: u64, bytes: usize) -> u64 {
@@ -210,6 +220,24 @@ async fn say_what_is_waited_for(settings: &Settings) -> Infallible {
         SILENCE_MAX.as_secs()
     );
     std::future::pending().await
+}
+
+/// With what the last complete run had, where a run would compare itself with that.
+fn minimum(settings: &Settings) -> Result<Minimum> {
+    if settings.max_shrink.is_none() {
+        return Ok(settings.minimum);
+    }
+    let path = settings.ledger.path.as_ref().ok_or_else(app::cannot_compare)?;
+    let of_this = |connection: &_| PipelineHistory::of(connection, &settings.pipeline_id);
+    let past = ledger::read(path, of_this).map_err(|_| app::cannot_compare())?;
+    Ok(past.map_or(settings.minimum, |past| app::minimum_against(settings, &past)))
+}
+
+/// A number of records that is only known by the first ones, and would be too small.
+fn doubtful_number(minimum: &Minimum, known: Option<u64>, total: Total) -> Option<String> {
+    let estimate = total.known().filter(|_| known.is_none());
+    let error = minimum.check_expected(estimate).err()?;
+    Some(format!("by the first records, a run would end with exit code 3: {error}"))
 }
 
 /// A share that these records are over, and all of them together may not be.

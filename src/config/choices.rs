@@ -1,7 +1,7 @@
 //! Options that take one of a few names, and what each of them means. The table of options, its help and
 //! the settings read the same list, so that a new choice cannot mean another.
 
-use crate::export::NoticeEvent;
+use crate::export::{NoticeEvent, NoticeFormat};
 use crate::part::IfExists;
 use crate::sink::file::{Compression, Format};
 use crate::sink::mysql::rules::{BinaryText, Fraction, JsonDoubles};
@@ -85,5 +85,6 @@ choice!(Fraction: "reject" => Reject, "truncate" => Truncate, "round" => Round);
 choice!(BinaryText: "raw" => Raw, "hex" => Hex, "base64" => Base64);
 choice!(JsonDoubles: "exact" => Exact, "nearest" => Nearest);
 choice!(NoticeEvent: "failure" => Failure, "recovery" => Recovery);
+choice!(NoticeFormat: "json" => Json, "slack" => Slack);
 choice!(LogFormat: "text" => Text, "json" => Json);
 choice!(LogLevel: "error" => Error, "warn" => Warn, "info" => Info, "debug" => Debug);

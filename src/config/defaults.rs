@@ -113,6 +113,7 @@ const DEFAULTS: &[(&str, Unwritten)] = &[
     // Prometheus comes by every minute unless told otherwise.
     ("metrics-linger", Value("60s")),
     ("notify-on", Value("failure")),
+    ("notify-format", Value("json")),
     ("log-format", Value("text")),
     ("log-level", Value("info")),
     ("ledger", Depends(|| format!("{LEDGER_FILE} in --state-dir"))),

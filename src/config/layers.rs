@@ -10,8 +10,9 @@ use super::end_choice::EndChoice;
 use super::environment::{from_environment, state_dir};
 use super::file::ConfigFile;
 use super::mistakes::Mistakes;
+use super::option_reader::OptionReader;
 use super::places::named_after;
-use super::settings::Settings;
+use super::settings::{ExporterSettings, Settings};
 use super::units::some_duration;
 use super::variables::process_variable;
 use super::written::WrittenOptions;
@@ -85,26 +86,26 @@ pub fn ledger_place(
     let mut mistakes = Mistakes::default();
     let layers = Layers::read(flags, &mut mistakes);
     mistakes.into_result()?;
-    let mut written = layers.typed.clone();
-    if let Some(file) = &layers.file {
-        let named = pipeline.filter(|name| file.names().any(|known| known == *name));
-        // What is wrong with other options is no matter here.
-        let layer =
-            file.layer(named, &written, layers.chosen, &process_variable, &mut Mistakes::default());
-        written.fall_back_on(layer);
-    }
-    written.map(|option, text| named_after(pipeline.unwrap_or(PIPELINE_ID), option, text));
-    let text = |name: &str| written.get(name)?.values.last().filter(|text| !text.is_empty());
-    let state_dir = || text("state-dir").map(PathBuf::from).or_else(state_home);
-    let path = text(LEDGER).map(PathBuf::from);
-    let path = path.or_else(|| Some(state_dir()?.join(FILE_NAME))).ok_or_else(|| {
-        let missing = Error::config("there is no place for a ledger: HOME is not set");
-        vec![missing.help("set --ledger or --state-dir")]
-    })?;
-    let keep = text("ledger-keep").cloned().or_else(|| defaults::value("ledger-keep"));
-    let keep = some_duration(&keep.unwrap_or_default())
-        .map_err(|why| vec![Error::config(format!("--ledger-keep: {why}"))])?;
-    Ok(LedgerPlace { path, keep })
+    layers.ledger_place(pipeline)
+}
+
+/// The same for the exporter, with what else it is told by flags and environment. A configuration file is that of
+/// runs, whose secrets need not be there.
+pub fn exporter_settings(
+    flags: WrittenOptions,
+    pipeline: Option<&str>,
+) -> Result<(LedgerPlace, ExporterSettings), Vec<Error>> {
+    let mut mistakes = Mistakes::default();
+    let layers = Layers::read(flags, &mut mistakes);
+    let mut reading = OptionReader {
+        written: &layers.typed,
+        mistakes: &mut mistakes,
+        warnings: Vec::new(),
+        has_failed: false,
+    };
+    let settings = reading.exporter();
+    mistakes.into_result()?;
+    Ok((layers.ledger_place(pipeline)?, settings))
 }
 
 /// Nothing is told by the environment alone unless it names what to read, and all the rest.
@@ -180,6 +181,34 @@ impl Layers {
             (Ok(()), None) => Err(self.refusal(Vec::new(), name)),
             (Err(mistakes), _) => Err(self.refusal(mistakes, name)),
         }
+    }
+
+    fn ledger_place(&self, pipeline: Option<&str>) -> Result<LedgerPlace, Vec<Error>> {
+        let mut written = self.typed.clone();
+        if let Some(file) = &self.file {
+            let named = pipeline.filter(|name| file.names().any(|known| known == *name));
+            // What is wrong with other options is no matter here.
+            let layer = file.layer(
+                named,
+                &written,
+                self.chosen,
+                &process_variable,
+                &mut Mistakes::default(),
+            );
+            written.fall_back_on(layer);
+        }
+        written.map(|option, text| named_after(pipeline.unwrap_or(PIPELINE_ID), option, text));
+        let text = |name: &str| written.get(name)?.values.last().filter(|text| !text.is_empty());
+        let state_dir = || text("state-dir").map(PathBuf::from).or_else(state_home);
+        let path = text(LEDGER).map(PathBuf::from);
+        let path = path.or_else(|| Some(state_dir()?.join(FILE_NAME))).ok_or_else(|| {
+            let missing = Error::config("there is no place for a ledger: HOME is not set");
+            vec![missing.help("set --ledger or --state-dir")]
+        })?;
+        let keep = text("ledger-keep").cloned().or_else(|| defaults::value("ledger-keep"));
+        let keep = some_duration(&keep.unwrap_or_default())
+            .map_err(|why| vec![Error::config(format!("--ledger-keep: {why}"))])?;
+        Ok(LedgerPlace { path, keep })
     }
 
     fn settings(&self, name: Option<&str>, mistakes: &mut Mistakes) -> Option<Settings> {

@@ -27,11 +27,14 @@ mod written;
 pub use choices::{LogFormat, LogLevel};
 pub use defaults::PIPELINE_ID;
 pub use layers::{
-    LedgerPlace, PipelineSettings, SettingsRefusal, environment, is_told_by_environment,
-    ledger_place, log_format_of_environment, pipeline_names, resolve, resolve_each,
+    LedgerPlace, PipelineSettings, SettingsRefusal, environment, exporter_settings,
+    is_told_by_environment, ledger_place, log_format_of_environment, pipeline_names, resolve,
+    resolve_each,
 };
 pub use places::is_named_after_pipeline;
 pub use schema::schema;
-pub use settings::{ColumnSelection, Linger, Settings, SinkSettings, SourceSettings, Summary};
+pub use settings::{
+    ColumnSelection, ExporterSettings, Linger, Settings, SinkSettings, SourceSettings, Summary,
+};
 pub use units::some_duration;
 pub use written::{OptionOrigin, WrittenOptions};

@@ -3,6 +3,7 @@
 
 use super::choices::{Choice, LogFormat, LogLevel, SinkType, SourceType};
 use super::defaults;
+use crate::export::NoticeFormat;
 use crate::part::IfExists;
 use crate::sink::file::{Compression, Format};
 use crate::sink::mysql::rules::{BinaryText, Fraction, JsonDoubles};
@@ -682,6 +683,12 @@ pub const OPTIONS: &[Opt] = &[
         "notify-on",
         "EVENTS",
         "Which ends are told: failure is every one that is not complete, recovery a complete one after one that was not",
+    ),
+    choice(
+        Theme::Reporting,
+        "notify-format",
+        NoticeFormat::NAMES,
+        "What a message is: an object with all there is to know, or one sentence as Slack takes it",
     ),
     one(
         Theme::Reporting,

@@ -52,6 +52,11 @@ pub struct Reply {
     pub trailers: HeaderMap,
 }
 
+/// For somebody who asks by himself.
+pub fn client(target: &Target) -> Result<Client> {
+    HttpClient::new(target.clone()).client()
+}
+
 impl HttpClient {
     pub fn new(target: Target) -> HttpClient {
         HttpClient {
@@ -182,6 +187,13 @@ impl HttpClient {
         let name = self.name();
         if why.contains("certificate") {
             let message = format!("the certificate of '{name}' is not trusted: {why}");
+            if why.contains("CaUsedAsEndEntity") {
+                return Error::new(Kind::Config, ErrorType::Auth, message).help(format!(
+                    "it is marked as that of an authority, which no server may use as its own; make the server's with \
+                     'basicConstraints = CA:FALSE', and name that in {}",
+                    self.target.authority_option
+                ));
+            }
             return Error::new(Kind::Config, ErrorType::Auth, message).help(format!(
                 "set {} to the certificate of its authority",
                 self.target.authority_option

@@ -24,14 +24,15 @@ use std::time::Duration;
 
 pub use self::deadline::{left, telling_allowance};
 pub use self::exporter::Exporter;
+pub use self::http::client as http_client;
 pub use self::labels::Labels;
 pub use self::otel_settings::{OtelSettings, OtlpProtocol, OtlpReceiver, Temporality};
 use self::pushgateway::Pushgateway;
 use self::remote_write::RemoteWrite;
 pub use self::target::Target;
 pub use self::textfile::{ENDING as TEXTFILE_ENDING, FLAG as TEXTFILE_FLAG, Textfile};
-pub use self::webhook::NoticeEvent;
 use self::webhook::Webhook;
+pub use self::webhook::{Messenger, NoticeEvent, NoticeFormat};
 use crate::error::{Later, Result};
 use crate::event::RunIdentity;
 use crate::observe::Moment;
@@ -49,6 +50,7 @@ pub struct ExportSettings {
     pub remote_write: Option<Target>,
     pub webhook: Option<Target>,
     pub notify_on: Vec<NoticeEvent>,
+    pub notify_format: NoticeFormat,
     pub labels: Labels,
     pub otel: OtelSettings,
 }
@@ -124,7 +126,7 @@ pub fn routes(
         routes.push(Box::new(RemoteWrite::new(target, &settings.labels, zeros())));
     }
     if let Some(target) = &settings.webhook {
-        routes.push(Box::new(Webhook::new(target, &settings.notify_on)));
+        routes.push(Box::new(Webhook::new(target, &settings.notify_on, settings.notify_format)));
     }
     #[cfg(feature = "otlp")]
     {

@@ -33,7 +33,7 @@ impl NoticeEvent {
         }
     }
 
-    fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             NoticeEvent::Failure => "failure",
             NoticeEvent::Recovery => "recovery",
@@ -41,23 +41,64 @@ impl NoticeEvent {
     }
 }
 
-pub struct Webhook {
+/// What a message looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NoticeFormat {
+    /// An object with all there is to know.
+    #[default]
+    Json,
+    /// The sentence alone, as the incoming webhooks of Slack take it, and of others that speak alike.
+    Slack,
+}
+
+impl NoticeFormat {
+    fn body(self, message: &Value) -> Vec<u8> {
+        match self {
+            NoticeFormat::Json => message.to_string().into_bytes(),
+            NoticeFormat::Slack => {
+                let text = message["text"].as_str().unwrap_or_default();
+                // These begin and end what Slack takes for a link or a mention.
+                let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+                json!({ "text": text }).to_string().into_bytes()
+            }
+        }
+    }
+}
+
+/// Where messages go, and in which form.
+pub struct Messenger {
     client: HttpClient,
+    format: NoticeFormat,
+}
+
+impl Messenger {
+    pub fn new(target: &Target, format: NoticeFormat) -> Messenger {
+        Messenger { client: HttpClient::new(target.clone()), format }
+    }
+
+    /// `message` has a member `text`, which is a sentence.
+    pub async fn send(&mut self, message: &Value) -> Result<()> {
+        let json = HeaderValue::from_static("application/json");
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, json)]);
+        let body = self.format.body(message);
+        let url = self.client.target().url.clone();
+        self.client.send(&Request { method: Method::POST, url, headers, body }).await
+    }
+}
+
+pub struct Webhook {
+    messenger: Messenger,
     events: Vec<NoticeEvent>,
 }
 
 impl Webhook {
-    pub fn new(target: &Target, events: &[NoticeEvent]) -> Webhook {
-        Webhook { client: HttpClient::new(target.clone()), events: events.to_vec() }
+    pub fn new(target: &Target, events: &[NoticeEvent], format: NoticeFormat) -> Webhook {
+        Webhook { messenger: Messenger::new(target, format), events: events.to_vec() }
     }
 
     async fn tell(&mut self, end: &RunEnd) -> Result<()> {
         let Some(event) = NoticeEvent::of(end) else { return Ok(()) };
-        let json = HeaderValue::from_static("application/json");
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, json)]);
-        let body = message(event, end).to_string().into_bytes();
-        let url = self.client.target().url.clone();
-        self.client.send(&Request { method: Method::POST, url, headers, body }).await
+        self.messenger.send(&message(event, end)).await
     }
 }
 
@@ -67,7 +108,7 @@ impl Route for Webhook {
     }
 
     fn aim(&self) -> String {
-        self.client.target().name()
+        self.messenger.client.target().name()
     }
 
     /// Nobody else is told in its stead, so also of a run that another one kept from its work.
@@ -119,4 +160,17 @@ fn message(event: NoticeEvent, end: &RunEnd) -> Value {
         },
         "rejects_file": report.rejects,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slack_gets_the_sentence_without_what_it_would_obey() {
+        let message = json!({"text": "orders: data: <!channel> & 'a' > 1", "outcome": "data"});
+        let slack = String::from_utf8(NoticeFormat::Slack.body(&message)).unwrap();
+        assert_eq!(slack, r#"{"text":"orders: data: &lt;!channel&gt; &amp; 'a' &gt; 1"}"#);
+        assert_eq!(NoticeFormat::Json.body(&message), message.to_string().into_bytes());
+    }
 }

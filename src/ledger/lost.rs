@@ -7,7 +7,8 @@ use procfs::process::Process;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::missing::Missing;
-use super::opening::{is_ledger, open};
+use super::opening::open_existing;
+use super::queries::{RunRow, silent};
 use super::totals::LOST;
 use super::{now, totals};
 
@@ -33,12 +34,31 @@ pub enum Standing {
 pub struct RunProcess<'a> {
     pub host: &'a str,
     pub pid: i64,
+    /// Among whom the pid counts; none of a run whose flowgauge did not write it.
+    pub pid_namespace: Option<&'a str>,
+    pub boot_id: Option<&'a str>,
     pub heartbeat_at: f64,
 }
 
 impl RunProcess<'_> {
+    /// Whether its process could be seen from here.
+    fn is_visible(&self) -> bool {
+        let is_same = |written: Option<&str>, here: Option<String>| {
+            written.is_none_or(|written| here.is_some_and(|here| here == written))
+        };
+        self.host == host()
+            && is_same(self.pid_namespace, pid_namespace())
+            && is_same(self.boot_id, boot_id())
+    }
+
+    /// When it was to be taken for lost, if its process was gone by then.
+    pub fn lost_at(&self) -> f64 {
+        let silent = if self.is_visible() { SILENT_S } else { SILENT_ELSEWHERE_S };
+        self.heartbeat_at + silent
+    }
+
     pub fn is_gone(&self, now: f64) -> bool {
-        if self.host != host() {
+        if !self.is_visible() {
             return now - self.heartbeat_at > SILENT_ELSEWHERE_S;
         }
         let Ok(pid) = i32::try_from(self.pid) else { return true };
@@ -64,28 +84,30 @@ pub fn host() -> String {
     name.trim_end().to_string()
 }
 
+/// Who the processes are that this one can see: `pid:[4026531836]`. Containers have one each.
+pub fn pid_namespace() -> Option<String> {
+    Some(fs::read_link("/proc/self/ns/pid").ok()?.to_string_lossy().into_owned())
+}
+
+/// The kernel since its start, whose namespaces are numbered anew by the next one.
+pub fn boot_id() -> Option<String> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim_end().to_string())
+}
+
 /// Writes once what became of runs that are lost, and says how many those are.
 pub fn mark(connection: &Connection, now: f64) -> rusqlite::Result<usize> {
-    let silent: Vec<(String, String, String, i64, f64)> = connection
-        .prepare_cached(
-            "SELECT run_id, pipeline_id, host, pid, heartbeat_at FROM runs
-             WHERE outcome IS NULL AND heartbeat_at < ?1",
-        )?
-        .query_map([now - SILENT_S], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-        })?
-        .collect::<rusqlite::Result<_>>()?;
+    let silent = silent(connection, now)?;
     let mut lost = 0;
-    for (run_id, pipeline_id, host, pid, heartbeat_at) in silent {
-        if !(RunProcess { host: &host, pid, heartbeat_at }).is_gone(now) {
-            continue;
-        }
+    for RunRow { run_id, pipeline_id, heartbeat_at, .. } in
+        silent.iter().filter(|run| run.process().is_gone(now))
+    {
         connection
             .prepare_cached(
                 "UPDATE runs SET outcome = ?2, finished_at = heartbeat_at, error = ?3 WHERE run_id = ?1",
             )?
             .execute(params![run_id, LOST, REASON])?;
-        totals::raise(connection, &pipeline_id, LOST, heartbeat_at)?;
+        totals::raise(connection, pipeline_id, LOST, *heartbeat_at)?;
         lost += 1;
     }
     Ok(lost)
@@ -93,10 +115,7 @@ pub fn mark(connection: &Connection, now: f64) -> rusqlite::Result<usize> {
 
 /// The same in a ledger that is there, for who looks into it.
 pub fn write_lost(path: &Path) -> Result<usize, Missing> {
-    if !is_ledger(path) {
-        return Ok(0);
-    }
-    let mut connection = open(path)?;
+    let Some(mut connection) = open_existing(path)? else { return Ok(0) };
     mark_in(&mut connection).map_err(|cause| Missing::from(cause).of(path))
 }
 

@@ -13,6 +13,7 @@ use rustix::fs::statfs;
 
 use super::damage::make_room;
 use super::missing::Missing;
+use super::reading::read;
 use super::schema::{APPLICATION_ID, VERSION, application_id, is_blank, migrate, version};
 
 /// Whoever holds it longer than this is not writing a few rows.
@@ -59,9 +60,13 @@ pub fn open(path: &Path) -> Result<Connection, Missing> {
     opened.map_err(|missing| missing.of(&path))
 }
 
-/// Whether there is one already, for who only looks: a look makes none.
-pub fn is_ledger(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() > 1)
+/// One that is there, for whoever writes into it in passing: neither is one made, nor is anything put aside.
+pub fn open_existing(path: &Path) -> Result<Option<Connection>, Missing> {
+    let path = real(path);
+    match read(&path, |_| Ok(()))? {
+        Some(()) => opened(&path).map(Some).map_err(|missing| missing.of(&path)),
+        None => Ok(None),
+    }
 }
 
 fn opened(path: &Path) -> Result<Connection, Missing> {

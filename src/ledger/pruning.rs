@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::missing::Missing;
-use super::opening::{is_ledger, open};
+use super::opening::open_existing;
 use super::{lost, now};
 
 /// Beyond it the oldest go, however young they are: a run each minute for two months.
@@ -55,10 +55,7 @@ pub fn prune_some(
 
 /// All of them, of one pipeline or of all, and gives the room back.
 pub fn prune(path: &Path, keep: Duration, pipeline: Option<&str>) -> Result<Pruned, Missing> {
-    if !is_ledger(path) {
-        return Ok(Pruned::default());
-    }
-    let mut connection = open(path)?;
+    let Some(mut connection) = open_existing(path)? else { return Ok(Pruned::default()) };
     pruned(&mut connection, keep, pipeline).map_err(|cause| Missing::from(cause).of(path))
 }
 

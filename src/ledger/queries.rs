@@ -4,10 +4,11 @@ use rusqlite::{Connection, Row, ToSql, params, params_from_iter};
 use serde::Serialize;
 
 use super::lost::{REASON, RunProcess, SILENT_S, Standing};
+use super::schema::version;
 use super::totals::{LOST, outcomes};
 
 /// A run with its last numbers, under the names of the tables.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct RunRow {
     pub run_id: String,
     pub pipeline_id: String,
@@ -20,6 +21,10 @@ pub struct RunRow {
     pub version: String,
     pub host: String,
     pub pid: i64,
+    #[serde(skip)]
+    pub pid_namespace: Option<String>,
+    #[serde(skip)]
+    pub boot_id: Option<String>,
     pub source: String,
     pub source_name: String,
     pub sink: String,
@@ -56,12 +61,22 @@ impl RunRow {
     }
 }
 
-const RUN: &str = "SELECT runs.run_id, pipeline_id, started_at, heartbeat_at, runs.finished_at, outcome,
+const COLUMNS: &str = "runs.run_id, pipeline_id, started_at, heartbeat_at, runs.finished_at, outcome,
     exit_code, error, version, host, pid, source, source_name, sink, target, mode, fingerprint,
     expected_interval_s, trace_id, rejects_path, read, inserted, updated, duplicate, unchanged, filtered,
     failed, residual, bytes_read, bytes_written, duration_s, cpu_s, peak_rss_bytes, verdict, yield_pct,
-    corruption_count
-    FROM runs LEFT JOIN run_summary ON run_summary.run_id = runs.run_id";
+    corruption_count";
+
+/// Who only reads a ledger of an earlier version cannot make it one of today.
+fn select(connection: &Connection) -> rusqlite::Result<String> {
+    let processes = match version(connection)? {
+        0 | 1 => "NULL, NULL",
+        _ => "pid_namespace, boot_id",
+    };
+    Ok(format!(
+        "SELECT {COLUMNS}, {processes} FROM runs LEFT JOIN run_summary ON run_summary.run_id = runs.run_id"
+    ))
+}
 
 impl RunRow {
     fn of(row: &Row<'_>) -> rusqlite::Result<RunRow> {
@@ -102,16 +117,45 @@ impl RunRow {
             verdict: row.get(33)?,
             yield_pct: row.get(34)?,
             corruption_count: row.get(35)?,
+            pid_namespace: row.get(36)?,
+            boot_id: row.get(37)?,
         })
     }
 
     pub fn standing(&self, now: f64) -> Standing {
-        let process =
-            RunProcess { host: &self.host, pid: self.pid, heartbeat_at: self.heartbeat_at };
         match &self.outcome {
             Some(_) => Standing::Ended,
-            None if process.is_gone(now) => Standing::Killed,
+            None if self.process().is_gone(now) => Standing::Killed,
             None => Standing::Running,
+        }
+    }
+
+    pub fn process(&self) -> RunProcess<'_> {
+        RunProcess {
+            host: &self.host,
+            pid: self.pid,
+            pid_namespace: self.pid_namespace.as_deref(),
+            boot_id: self.boot_id.as_deref(),
+            heartbeat_at: self.heartbeat_at,
+        }
+    }
+
+    /// Whether its process is there, be it that it has ended and waits for something.
+    pub fn has_process(&self, now: f64) -> bool {
+        !self.process().is_gone(now)
+    }
+
+    /// Whether the next run would write that it is lost.
+    fn is_lost(&self, now: f64) -> bool {
+        now - self.heartbeat_at > SILENT_S && self.standing(now) == Standing::Killed
+    }
+
+    fn as_lost(self) -> RunRow {
+        RunRow {
+            outcome: Some(LOST.to_string()),
+            finished_at: Some(self.heartbeat_at),
+            error: Some(REASON.to_string()),
+            ..self
         }
     }
 
@@ -152,8 +196,9 @@ pub fn runs(connection: &Connection, filter: &RunFilter) -> rusqlite::Result<Vec
     }
     let last = filter.last.map_or(-1, |last| i64::try_from(last).unwrap_or(i64::MAX));
     values.push(Box::new(last));
+    let select = select(connection)?;
     let sql = format!(
-        "{RUN} WHERE {} ORDER BY started_at DESC, runs.run_id DESC LIMIT ?",
+        "{select} WHERE {} ORDER BY started_at DESC, runs.run_id DESC LIMIT ?",
         conditions.join(" AND ")
     );
     let mut statement = connection.prepare(&sql)?;
@@ -294,14 +339,15 @@ fn all<T>(
 
 /// Runs whose id begins like this, two at most: more say no more.
 pub fn runs_named(connection: &Connection, prefix: &str) -> rusqlite::Result<Vec<RunRow>> {
-    let sql = format!("{RUN} WHERE substr(runs.run_id, 1, length(?1)) = ?1 LIMIT 2");
+    let select = select(connection)?;
+    let sql = format!("{select} WHERE substr(runs.run_id, 1, length(?1)) = ?1 LIMIT 2");
     let mut statement = connection.prepare(&sql)?;
     let rows = statement.query_map([prefix], RunRow::of)?;
     rows.collect()
 }
 
 /// What is known of a pipeline.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PipelineHistory {
     pub pipeline_id: String,
     /// The run that ended last, but for those that found another one at work.
@@ -336,11 +382,7 @@ impl PipelineHistory {
     }
 
     pub fn of(connection: &Connection, pipeline_id: &str) -> rusqlite::Result<PipelineHistory> {
-        let find = |which: &str| -> rusqlite::Result<Vec<RunRow>> {
-            let mut statement = connection.prepare_cached(&format!("{RUN} {which}"))?;
-            let rows = statement.query_map([pipeline_id], RunRow::of)?;
-            rows.collect()
-        };
+        let find = |which: &str| of_one(connection, which, pipeline_id);
         let totals: Vec<(String, i64)> = connection
             .prepare_cached(
                 "SELECT outcome, runs FROM totals WHERE pipeline_id = ?1 ORDER BY outcome",
@@ -379,10 +421,8 @@ impl PipelineHistory {
 impl PipelineHistory {
     /// The same with runs that are lost as the next run will write it.
     pub fn judged(mut self, now: f64) -> PipelineHistory {
-        let is_lost = |run: &RunRow| {
-            now - run.heartbeat_at > SILENT_S && run.standing(now) == Standing::Killed
-        };
-        let (lost, open): (Vec<_>, Vec<_>) = self.open.into_iter().partition(is_lost);
+        let (lost, open): (Vec<_>, Vec<_>) =
+            self.open.into_iter().partition(|run| run.is_lost(now));
         self.open = open;
         if let Some((_, runs)) = self.totals.iter_mut().find(|(outcome, _)| outcome == LOST) {
             *runs += lost.len() as i64;
@@ -391,15 +431,34 @@ impl PipelineHistory {
             |run: &RunRow| self.last.as_ref().is_none_or(|last| run.started_at > last.started_at);
         // They come the last one first.
         if let Some(run) = lost.into_iter().next().filter(is_later) {
-            self.last = Some(RunRow {
-                outcome: Some(LOST.to_string()),
-                finished_at: Some(run.heartbeat_at),
-                error: Some(REASON.to_string()),
-                ..run
-            });
+            self.last = Some(run.as_lost());
         }
         self
     }
+}
+
+/// Runs that are lost, whether that is written or not, whose last sign of life is not older than `since`.
+pub fn lost_runs(connection: &Connection, since: f64, now: f64) -> rusqlite::Result<Vec<RunRow>> {
+    let written = "WHERE outcome = 'lost' AND heartbeat_at >= ?1 ORDER BY heartbeat_at";
+    let written: Vec<RunRow> = of_one(connection, written, since)?;
+    let silent = silent(connection, now)?.into_iter();
+    let unwritten = silent.filter(|run| run.heartbeat_at >= since && run.is_lost(now));
+    Ok(written.into_iter().chain(unwritten.map(RunRow::as_lost)).collect())
+}
+
+/// Runs without an end that have given no sign of life for a while.
+pub fn silent(connection: &Connection, now: f64) -> rusqlite::Result<Vec<RunRow>> {
+    of_one(connection, "WHERE outcome IS NULL AND heartbeat_at < ?1", now - SILENT_S)
+}
+
+fn of_one(
+    connection: &Connection,
+    which: &str,
+    value: impl ToSql,
+) -> rusqlite::Result<Vec<RunRow>> {
+    let mut statement = connection.prepare_cached(&format!("{} {which}", select(connection)?))?;
+    let rows = statement.query_map([value], RunRow::of)?;
+    rows.collect()
 }
 
 /// Of every pipeline that ever ran, by name.

@@ -70,15 +70,13 @@ fn look_once<T>(
     let name = if is_still { format!("{}?immutable=1", uri(path)) } else { uri(path) };
     let connection = Connection::open_with_flags(name, flags)?;
     connection.busy_timeout(BUSY_MAX)?;
+    // One moment of the file for all that is asked.
+    let transaction = connection.unchecked_transaction()?;
     match (application_id(&connection)?, version(&connection)?) {
         (APPLICATION_ID, newer) if newer > VERSION => look(&connection).map(Some).map_err(|_| {
             Missing::because("it was written by a newer flowgauge; update this one to read it")
         }),
-        (APPLICATION_ID, _) => {
-            // One moment of the file for all that is asked.
-            let transaction = connection.unchecked_transaction()?;
-            Ok(Some(look(&transaction)?))
-        }
+        (APPLICATION_ID, _) => Ok(Some(look(&transaction)?)),
         // A run has it open for the first time.
         (0, 0) if is_blank(&connection)? => Ok(None),
         _ => Err(Missing::because("it is a database of another program")),

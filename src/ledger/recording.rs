@@ -7,11 +7,11 @@ use procfs::process::Process;
 use rusqlite::{Connection, params};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{BegunRun, lost, totals};
+use super::{BegunRun, address, lost, totals};
 use crate::event::{Stage, Wait};
 use crate::outcome::Outcome;
 use crate::record::ErrorType;
-use crate::report::{Latencies, Report, RouteReport, RunNumbers, bottleneck};
+use crate::report::{Latencies, RejectedColumn, Report, RouteReport, RunNumbers, bottleneck};
 use crate::secret::by_name;
 
 /// How a run ended.
@@ -21,6 +21,8 @@ pub struct EndedRun {
     pub error: Option<String>,
     pub rejects_path: Option<String>,
     pub numbers: RunNumbers,
+    /// As everybody else is told it.
+    pub ended_at: Option<f64>,
 }
 
 impl EndedRun {
@@ -30,6 +32,7 @@ impl EndedRun {
             error: report.error.clone(),
             rejects_path: report.rejects.clone(),
             numbers: report.run.clone(),
+            ended_at: report.ended_at_seconds,
         }
     }
 }
@@ -50,8 +53,9 @@ pub fn begin(connection: &Connection, run: &BegunRun, now: f64) -> rusqlite::Res
     connection
         .prepare_cached(
             "INSERT INTO runs (run_id, pipeline_id, started_at, heartbeat_at, version, host, pid, source,
-                 source_name, sink, target, mode, fingerprint, settings, expected_interval_s, trace_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+                 source_name, sink, target, mode, fingerprint, settings, expected_interval_s, trace_id,
+                 pid_namespace, boot_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
              ON CONFLICT DO NOTHING",
         )?
         .execute(params![
@@ -71,7 +75,12 @@ pub fn begin(connection: &Connection, run: &BegunRun, now: f64) -> rusqlite::Res
             run.settings,
             run.expected_interval.map(|interval| interval.as_secs_f64()),
             run.trace_id,
+            lost::pid_namespace(),
+            lost::boot_id(),
         ])?;
+    if let Some(url) = &run.metrics_url {
+        address::write(connection, &run.run_id, url)?;
+    }
     Ok(())
 }
 
@@ -97,12 +106,13 @@ pub fn end(
     now: f64,
 ) -> rusqlite::Result<()> {
     let outcome = ended.outcome.as_str();
+    let ended_at = ended.ended_at.unwrap_or(now);
     let before: Option<String> = connection
         .prepare_cached("SELECT outcome FROM runs WHERE run_id = ?1")?
         .query_row([&run.run_id], |row| row.get(0))?;
     connection
         .prepare_cached(
-            "UPDATE runs SET heartbeat_at = ?2, finished_at = ?2, outcome = ?3, exit_code = ?4, error = ?5,
+            "UPDATE runs SET heartbeat_at = ?2, finished_at = ?7, outcome = ?3, exit_code = ?4, error = ?5,
                  rejects_path = ?6
              WHERE run_id = ?1",
         )?
@@ -112,13 +122,14 @@ pub fn end(
             outcome,
             ended.outcome.exit_code(),
             ended.error,
-            ended.rejects_path
+            ended.rejects_path,
+            ended_at,
         ])?;
-    write_numbers(connection, &run.run_id, &ended.numbers, cpu_s, Some(now))?;
+    write_numbers(connection, &run.run_id, &ended.numbers, cpu_s, Some(ended_at))?;
     // One that was taken for lost was counted as that, and counters do not go down.
     match before.as_deref() {
         Some(totals::LOST) => Ok(()),
-        _ => totals::raise(connection, &run.pipeline_id, outcome, now),
+        _ => totals::raise(connection, &run.pipeline_id, outcome, ended_at),
     }
 }
 
@@ -172,11 +183,13 @@ fn write_numbers(
         ])?;
     }
     let mut rejects = connection.prepare_cached(
-        "INSERT OR REPLACE INTO rejects_summary (run_id, \"column\", error_type, count)
-         VALUES (?1, '', ?2, ?3)",
+        "INSERT OR REPLACE INTO rejects_summary (run_id, \"column\", error_type, count, first_place)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    for (error_type, count) in &numbers.rejected {
-        rejects.execute(params![run_id, error_type.as_str(), int(*count)])?;
+    for RejectedColumn { column, error_type, records, first_place } in &numbers.rejected_columns {
+        let column = column.as_deref().unwrap_or_default();
+        let place = by_name(first_place);
+        rejects.execute(params![run_id, column, error_type.as_str(), int(*records), place])?;
     }
     Ok(())
 }

@@ -261,8 +261,10 @@ pub mod tests {
             Event::Rejected {
                 stage: Stage::Convert,
                 error_type: ErrorType::Null,
+                column: Some("b".to_string()),
                 records: 1,
                 reason: "a.csv, line 2: no value".to_string(),
+                first_place: "a.csv, line 2".to_string(),
             },
             Event::Settled {
                 interval: Interval::bytes(0, 0, 70),

@@ -29,6 +29,7 @@ mod possible;
 pub mod process;
 pub mod progress;
 pub mod reading;
+mod rejected_columns;
 pub mod scrape;
 mod series;
 pub mod server;
@@ -52,7 +53,7 @@ pub use pages::Pages;
 pub use scrape::REVISION;
 #[cfg(feature = "otlp")]
 pub use series::SeriesType;
-pub use server::{Protection, Server, bind};
+pub use server::{Protection, Server, ServerFlags, bind};
 pub use stats::Stats;
 #[cfg(feature = "otlp")]
 pub use timeline::RunTimeline;

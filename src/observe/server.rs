@@ -40,8 +40,20 @@ const QUEUE_MAX: u32 = 4096;
 
 const SEND_BUFFER_BYTES: u32 = 256 << 10;
 
+/// What the options are called that say where a server listens.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerFlags {
+    pub host: &'static str,
+    pub port: &'static str,
+}
+
+impl ServerFlags {
+    pub const OF_RUN: ServerFlags = ServerFlags { host: "metrics-host", port: "metrics-port" };
+    pub const OF_EXPORTER: ServerFlags = ServerFlags { host: "host", port: "port" };
+}
+
 /// Opens the port. Nobody is answered before `serve`, but who connects is kept waiting, not refused.
-pub fn bind(host: &str, port: u16, protection: Protection) -> Result<Bound> {
+pub fn bind(host: &str, port: u16, flags: ServerFlags, protection: Protection) -> Result<Bound> {
     let could_not = |cause| Error::local_io("cannot set up the metrics server", cause);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -52,17 +64,17 @@ pub fn bind(host: &str, port: u16, protection: Protection) -> Result<Bound> {
         .map_err(could_not)?;
     let listener = {
         let _inside = runtime.enter();
-        listen(host, port)?
+        listen(host, port, flags)?
     };
     let address = listener.local_addr().map_err(could_not)?;
-    Ok(Bound { listener, runtime, address, host: host.to_string(), protection })
+    Ok(Bound { listener, runtime, address, host: host.to_string(), flags, protection })
 }
 
-fn listen(host: &str, port: u16) -> Result<TcpListener> {
+fn listen(host: &str, port: u16, flags: ServerFlags) -> Result<TcpListener> {
     let quoted = host.escape_default();
     let unresolved = || {
         Error::config(format!("cannot resolve the metrics host '{quoted}'"))
-            .help("set --metrics-host to a name or an address of this machine")
+            .help(format!("set --{} to a name or an address of this machine", flags.host))
     };
     let addresses: Vec<SocketAddr> = (bare(host), port)
         .to_socket_addrs()
@@ -72,7 +84,7 @@ fn listen(host: &str, port: u16) -> Result<TcpListener> {
     for address in addresses {
         match listen_on(address) {
             Ok(listener) => return Ok(listener),
-            Err(cause) => listening = Err(not_listening(cause, port, &quoted.to_string())),
+            Err(cause) => listening = Err(not_listening(cause, port, &quoted.to_string(), flags)),
         }
     }
     listening
@@ -88,22 +100,23 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(QUEUE_MAX)
 }
 
-fn not_listening(cause: io::Error, port: u16, quoted: &str) -> Error {
+fn not_listening(cause: io::Error, port: u16, quoted: &str, flags: ServerFlags) -> Error {
+    let ServerFlags { host: host_flag, port: port_flag } = flags;
     match cause.kind() {
         ErrorKind::AddrInUse => {
             Error::config(format!("port {port} on '{quoted}' is in use by another process"))
-                .help("choose another --metrics-port")
+                .help(format!("choose another --{port_flag}"))
         }
         ErrorKind::PermissionDenied => {
             Error::config(format!("port {port} on '{quoted}' is not permitted to this user"))
-                .help("choose a --metrics-port above 1023")
+                .help(format!("choose a --{port_flag} above 1023"))
         }
         ErrorKind::AddrNotAvailable => {
             Error::config(format!("the metrics host '{quoted}' is not an address of this machine"))
-                .help("set --metrics-host")
+                .help(format!("set --{host_flag}"))
         }
         _ => Error::config(format!("cannot listen on port {port} of '{quoted}'"))
-            .help("set --metrics-host and --metrics-port")
+            .help(format!("set --{host_flag} and --{port_flag}"))
             .because(cause),
     }
 }
@@ -113,8 +126,9 @@ pub struct Bound {
     listener: TcpListener,
     runtime: Runtime,
     address: SocketAddr,
-    /// As `--metrics-host` has it.
+    /// As the option has it.
     host: String,
+    flags: ServerFlags,
     protection: Protection,
 }
 
@@ -126,11 +140,11 @@ impl Bound {
 
     /// What whoever opened it should know.
     pub fn doubt(&self) -> Option<String> {
-        self.protection.doubt(self.address)
+        self.protection.doubt(self.address, self.flags.host)
     }
 
     pub fn serve(self, pages: Arc<dyn Show>) -> Result<Server> {
-        let Bound { listener, runtime, address, host, protection } = self;
+        let Bound { listener, runtime, address, host, protection, .. } = self;
         let (stop, stopping) = watch::channel(());
         let (scraped, final_scrapes) = watch::channel(0);
         let scheme = if protection.tls.is_some() { "https" } else { "http" };
@@ -194,7 +208,7 @@ mod tests {
     use crate::observe::{Pages, Stats};
 
     fn bound(host: &str, port: u16) -> Result<Bound> {
-        bind(host, port, Protection::default())
+        bind(host, port, ServerFlags::OF_RUN, Protection::default())
     }
 
     fn serve(host: &str) -> (Arc<Stats>, Server) {

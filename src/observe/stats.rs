@@ -16,6 +16,7 @@ use crate::event::{
 };
 use crate::observe::last_errors::LastErrors;
 use crate::observe::latency::{Amounts, Durations};
+use crate::observe::rejected_columns::RejectedColumns;
 use crate::observe::servers::{LedgerQueries, Requests, ResourcesInUse, SchemaChanges, Statements};
 use crate::outcome::Outcome;
 use crate::record::{Counts, ErrorType};
@@ -144,6 +145,7 @@ pub struct Stats {
     last_errors: LastErrors,
     /// Indexed as `ErrorType::ALL`.
     rejected: [AtomicU64; 18],
+    rejected_columns: RejectedColumns,
     rate_limited: [AtomicU64; 3],
     flushes: [AtomicU64; 4],
     requests: Requests,
@@ -192,6 +194,7 @@ impl Stats {
             retries: ByError::new(RETRIES),
             last_errors: LastErrors::default(),
             rejected: Default::default(),
+            rejected_columns: RejectedColumns::default(),
             rate_limited: Default::default(),
             flushes: Default::default(),
             requests: Requests::new(STEP_SECONDS),
@@ -264,6 +267,7 @@ impl Stats {
                 .map(|(&error_type, count)| (error_type, count.load(Relaxed)))
                 .filter(|&(_, count)| count > 0)
                 .collect(),
+            rejected_columns: self.rejected_columns.read(),
             rate_limited: self.rate_limited.each_ref().map(|count| count.load(Relaxed)),
             flushes: self.flushes.each_ref().map(|count| count.load(Relaxed)),
             requests: self.requests.read(),
@@ -359,8 +363,16 @@ impl Observer for Stats {
                 self.insert.record(insert);
                 self.settled.add(&counts);
             }
-            Event::Rejected { stage, error_type, records, ref reason } => {
+            Event::Rejected {
+                stage,
+                error_type,
+                ref column,
+                records,
+                ref reason,
+                ref first_place,
+            } => {
                 self.count_error(stage, error_type, records, reason, false);
+                self.rejected_columns.note(error_type, column.as_deref(), records, first_place);
                 self.rejected[error_type as usize].fetch_add(records, Relaxed);
             }
             Event::Evidence { records } => {
@@ -506,7 +518,14 @@ mod tests {
 
     fn rejected(stage: Stage) -> Event {
         let (error_type, reason) = (ErrorType::Null, "no value".to_string());
-        Event::Rejected { stage, error_type, records: 1, reason }
+        Event::Rejected {
+            stage,
+            error_type,
+            column: None,
+            records: 1,
+            reason,
+            first_place: String::new(),
+        }
     }
 
     fn failed(stage: Stage, error_type: ErrorType) -> Event {

@@ -207,13 +207,6 @@ impl PartFile {
         })
     }
 
-    /// Bytes of what stands under the name it will get, where those are more than it has itself.
-    pub fn would_replace(&self) -> Option<u64> {
-        let own = self.file.metadata().ok()?.len();
-        let replaced = fs::metadata(&self.resolved).ok()?.len();
-        (replaced > own).then_some(replaced)
-    }
-
     /// Where it was published, if it was.
     pub fn published(&self) -> Option<Published> {
         match &*self.state() {

@@ -223,7 +223,9 @@ async fn publish(
         return Err(Failure::TooManyRejected);
     }
     let taken = totals.processed() - totals.failed;
-    let (replaced, is_public) = (run.sink.would_replace(), run.sink.is_public_at_commit());
+    // It is looked at only where nothing would take its place.
+    let replaced = if taken == 0 { run.sink.would_replace() } else { None };
+    let is_public = run.sink.is_public_at_commit();
     let checked = run.minimum.check_taken(taken, replaced, is_public);
     checked.map_err(|error| tell_failure(&*run.observer, Stage::Fetch, error, true))?;
     let keeper = Arc::clone(settling);

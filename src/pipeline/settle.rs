@@ -113,9 +113,11 @@ struct Rejects {
     /// Of those in the file.
     told: u64,
     /// Those that are not, in their order: there is no room for them.
-    waiting: VecDeque<(Stage, ErrorType)>,
+    waiting: VecDeque<RejectKind>,
     /// Where the last of each was, and why.
     last: HashMap<(Stage, ErrorType), String>,
+    /// The place of the first of a kind.
+    first: HashMap<RejectKind, String>,
     is_published: bool,
 }
 
@@ -129,6 +131,7 @@ impl Settling {
                 told: 0,
                 waiting: VecDeque::new(),
                 last: HashMap::new(),
+                first: HashMap::new(),
                 is_published: false,
             }),
             unclear: Mutex::default(),
@@ -204,8 +207,9 @@ impl Settling {
             if rejected.is_empty() {
                 continue;
             }
-            rejects.waiting.extend(rejected.iter().map(|rejected| (stage, rejected.error_type)));
+            rejects.waiting.extend(rejected.iter().map(|rejected| RejectKind::of(stage, rejected)));
             rejects.last.extend(last_of_each(stage, rejected));
+            rejects.note_first(stage, rejected);
             match rejects.log.append(&segment.outgoing.interval, rejected) {
                 Ok(()) => self.books().accuse(segment.outgoing.ticket, rejected),
                 Err(error) => outcome = outcome.and(Err(error)),
@@ -218,13 +222,22 @@ impl Settling {
     fn tell_kept(&self, rejects: &mut Rejects) -> u64 {
         let kept = rejects.log.kept() - rejects.told;
         rejects.told += kept;
-        let mut records_of: BTreeMap<(Stage, ErrorType), u64> = BTreeMap::new();
+        let mut records_of: BTreeMap<RejectKind, u64> = BTreeMap::new();
         for reason in rejects.waiting.drain(..kept as usize) {
             *records_of.entry(reason).or_default() += 1;
         }
-        for ((stage, error_type), records) in records_of {
+        for (kind, records) in records_of {
+            let first_place = rejects.first.get(&kind).cloned().unwrap_or_default();
+            let RejectKind { stage, error_type, column } = kind;
             let reason = rejects.last.get(&(stage, error_type)).cloned().unwrap_or_default();
-            self.run.observer.notice(&Event::Rejected { stage, error_type, records, reason });
+            self.run.observer.notice(&Event::Rejected {
+                stage,
+                error_type,
+                column,
+                records,
+                reason,
+                first_place,
+            });
         }
         kept
     }
@@ -321,6 +334,36 @@ impl Settling {
 
     fn rejects(&self) -> std::sync::MutexGuard<'_, Rejects> {
         self.rejects.lock().expect("nobody panics while holding the rejects")
+    }
+}
+
+/// What rejected records are counted by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct RejectKind {
+    stage: Stage,
+    error_type: ErrorType,
+    column: Option<String>,
+}
+
+impl RejectKind {
+    fn of(stage: Stage, rejected: &Rejected) -> RejectKind {
+        let column = rejected.place.column.clone();
+        RejectKind { stage, error_type: rejected.error_type, column }
+    }
+}
+
+/// More kinds than anybody looks at: names of fields may come from documents.
+const FIRST_PLACES_MAX: usize = 256;
+
+impl Rejects {
+    fn note_first(&mut self, stage: Stage, rejected: &[Rejected]) {
+        for rejected in rejected {
+            if self.first.len() == FIRST_PLACES_MAX {
+                return;
+            }
+            let kind = RejectKind::of(stage, rejected);
+            self.first.entry(kind).or_insert_with(|| rejected.place.to_string());
+        }
     }
 }
 

@@ -38,6 +38,9 @@ const HELD_BACK_MIN: f64 = 0.5;
 /// Two stages that wait for each other about as long as this, in shares of the run, are equal.
 const SAME_WAIT: f64 = 0.05;
 
+/// Nor does it say more of two stages which one is busier by so little.
+const SAME_SHARE: f64 = 0.1;
+
 /// None when no stage had much to do, or nobody would want it faster.
 pub fn bottleneck(numbers: &RunNumbers) -> Option<Bottleneck> {
     if numbers.elapsed < WORTH_MIN {
@@ -48,13 +51,18 @@ pub fn bottleneck(numbers: &RunNumbers) -> Option<Bottleneck> {
         return Some(Bottleneck { stage, busy_share, held_back: Some(held_back) });
     }
     let busy = |stage: Stage| numbers.stage(stage).busy.as_secs_f64();
-    not_waited_for(numbers)
+    let found: Vec<Bottleneck> = not_waited_for(numbers)
         .iter()
         .filter_map(|&stage| {
             let busy_share = busy_share(numbers, stage)?;
             Some(Bottleneck { stage, busy_share, held_back: None })
         })
-        .max_by(|one, other| one.busy_share.total_cmp(&other.busy_share))
+        .collect();
+    let busiest = found.iter().map(|found| found.busy_share).fold(0.0, f64::max);
+    // Of those that are about as busy it is the first one, in every run.
+    found
+        .into_iter()
+        .find(|found| found.busy_share + SAME_SHARE >= busiest)
         // Who was idle most of the time waited for its input, or was over before it began.
         .filter(|found| busy(found.stage) >= numbers.elapsed.as_secs_f64() * BUSY_SHARE_MIN)
 }
@@ -76,12 +84,15 @@ fn held_back(numbers: &RunNumbers) -> Option<(Stage, HeldBack)> {
     let throttled = numbers.stage(Stage::Insert).waited(Wait::Throttle).as_secs_f64();
     let throttled = (throttled / numbers.elapsed.as_secs_f64()).min(1.0);
     let throttled = (Stage::Insert, HeldBack { by: Wait::Throttle, share: throttled });
-    let retried = Stage::ALL.into_iter().filter_map(|stage| {
-        let share = share(numbers, stage, numbers.stage(stage).waited(Wait::Retry))?;
-        Some((stage, HeldBack { by: Wait::Retry, share }))
+    let is_of_others = |wait: &Wait| !matches!(wait, Wait::Input | Wait::Output | Wait::Throttle);
+    let of_others = Wait::ALL.into_iter().filter(is_of_others);
+    let waited = of_others.flat_map(|by| Stage::ALL.map(|stage| (stage, by)));
+    let waited = waited.filter_map(|(stage, by)| {
+        let share = share(numbers, stage, numbers.stage(stage).waited(by))?;
+        Some((stage, HeldBack { by, share }))
     });
     std::iter::once(throttled)
-        .chain(retried)
+        .chain(waited)
         .filter(|(_, held_back)| held_back.share >= HELD_BACK_MIN)
         .max_by(|(_, one), (_, other)| one.share.total_cmp(&other.share))
 }
@@ -124,6 +135,10 @@ fn slower(first_waited: f64, second_waited: f64) -> Slower {
 impl Bottleneck {
     /// In the words of somebody who wants it faster, with what may be done about it.
     pub fn sentence(&self, report: &Report) -> String {
+        self.words(report.source, report.sink, report.reads_pipe, report.has_idle_cores)
+    }
+
+    fn words(&self, source: &str, sink: &str, reads_pipe: bool, has_idle_cores: bool) -> String {
         let percent = (self.busy_share * 100.0).round();
         if let Some(held_back) = self.held_back {
             let percent = (held_back.share * 100.0).round();
@@ -139,22 +154,22 @@ impl Bottleneck {
         }
         match self.stage {
             Stage::Fetch => {
-                let advice = match report.source {
+                let advice = match source {
                     "elasticsearch" => "more --es-slices may help",
-                    _ if report.reads_pipe => "what writes to the pipe may be slow",
+                    _ if reads_pipe => "what writes to the pipe may be slow",
                     _ => "faster storage may help",
                 };
                 format!("reading, the reader {percent} % busy; {advice}")
             }
-            Stage::Convert if report.has_idle_cores => {
+            Stage::Convert if has_idle_cores => {
                 format!("converting, the workers {percent} % busy; more --workers may help")
             }
             Stage::Convert => format!("converting, the workers {percent} % busy on all cores"),
             // Lanes that are mostly idle wait for each other's rows or for a server: more change nothing.
-            Stage::Insert if report.sink == "mysql" && self.busy_share >= MORE_LANES_MIN => {
+            Stage::Insert if sink == "mysql" && self.busy_share >= MORE_LANES_MIN => {
                 format!("writing, the lanes {percent} % busy; more --lanes may help")
             }
-            Stage::Insert if report.sink == "mysql" => {
+            Stage::Insert if sink == "mysql" => {
                 format!("writing, the lanes {percent} % busy; the server is the limit")
             }
             Stage::Insert => format!("writing, {percent} % busy; the output is the limit"),
@@ -169,14 +184,15 @@ mod tests {
     use super::*;
     use crate::report::StageTime;
 
-    const NONE: Duration = Duration::ZERO;
-
     /// Of a run of ten seconds with one reader, two workers and a lane: what each stage worked, waited
     /// for work, and for room; in seconds.
     fn run(stages: [(f64, f64, f64); 3], threads: [u64; 3]) -> RunNumbers {
         let time = |(busy, input, output)| {
-            let [busy, input, output] = [busy, input, output].map(Duration::from_secs_f64);
-            StageTime { busy, waits: [input, output, NONE, NONE] }
+            let mut time =
+                StageTime { busy: Duration::from_secs_f64(busy), ..StageTime::default() };
+            time.waits[Wait::Input as usize] = Duration::from_secs_f64(input);
+            time.waits[Wait::Output as usize] = Duration::from_secs_f64(output);
+            time
         };
         let stages = stages.map(time);
         RunNumbers { elapsed: Duration::from_secs(10), stages, threads, ..RunNumbers::default() }
@@ -196,8 +212,10 @@ mod tests {
             ((0.5, 0.0, 0.1), (19.0, 0.1, 0.1), (3.0, 6.5, 0.0), 1, Some(Convert)),
             // Lanes that wait for each other's rows: one of four writes at a time.
             ((1.0, 0.0, 8.8), (4.0, 0.2, 15.0), (9.8, 29.0, 0.0), 4, Some(Insert)),
-            // Nobody had to wait for anybody.
-            ((9.0, 0.0, 0.2), (19.0, 0.2, 0.1), (9.2, 0.1, 0.0), 1, Some(Convert)),
+            // Nobody had to wait for anybody, twice, and once one had.
+            ((9.2, 0.0, 0.2), (18.0, 0.2, 0.1), (9.1, 0.1, 0.0), 1, Some(Fetch)),
+            ((9.0, 0.0, 0.2), (19.0, 0.2, 0.1), (9.2, 0.1, 0.0), 1, Some(Fetch)),
+            ((7.0, 0.0, 0.2), (19.0, 0.2, 0.1), (6.2, 0.1, 0.0), 1, Some(Convert)),
             // Nobody had anything to do.
             ((0.5, 0.0, 0.0), (0.2, 1.0, 0.0), (0.1, 1.0, 0.0), 1, None),
         ] {
@@ -229,5 +247,30 @@ mod tests {
         let numbers = run([(5.0, 0.0, 1.0), (5.0, 0.0, 0.0), (0.0, 0.0, 0.0)], [1, 2, 0]);
         let shares = Stage::ALL.map(|stage| busy_share(&numbers, stage));
         assert_eq!(shares, [Some(0.5), Some(0.25), None]);
+    }
+
+    #[test]
+    fn what_is_advised_can_be_done_and_fits_a_terminal() {
+        let shares = [0.3, 1.0];
+        let held = [None, Some(Wait::Retry), Some(Wait::Throttle)];
+        for stage in Stage::ALL {
+            for (busy_share, by) in shares.into_iter().flat_map(|share| held.map(|by| (share, by)))
+            {
+                let held_back = by.map(|by| HeldBack { by, share: 1.0 });
+                let found = Bottleneck { stage, busy_share, held_back };
+                for (source, sink) in
+                    ["csv", "elasticsearch"].into_iter().flat_map(|s| [(s, "file"), (s, "mysql")])
+                {
+                    for (pipe, idle) in [(false, false), (false, true), (true, false), (true, true)]
+                    {
+                        let said = found.words(source, sink, pipe, idle);
+                        assert!("  limit: ".len() + said.chars().count() <= 80, "{said}");
+                        assert!(idle || !said.contains("--workers"), "{said}");
+                        assert!(!pipe || !said.contains("storage"), "{said}");
+                        assert!(busy_share > 0.5 || !said.contains("--lanes"), "{said}");
+                    }
+                }
+            }
+        }
     }
 }

@@ -42,6 +42,7 @@ pub fn summary(report: &Report) -> Value {
         "exit_code": report.exit().exit_code(),
         "error": report.error,
         "started_at_seconds": report.started_at_seconds,
+        "ended_at_seconds": report.ended_at_seconds,
         "duration_seconds": run.elapsed.as_secs_f64(),
         "records": {
             "read": run.records_read,

@@ -14,7 +14,9 @@ pub mod text;
 pub use bottleneck::{Bottleneck, bottleneck, busy_share};
 pub use restore::Restore;
 pub use route_report::{LEDGER_ROUTE, RouteReport};
-pub use run_numbers::{LastError, Latencies, RunNumbers, Sizes, StageTime, per_second};
+pub use run_numbers::{
+    LastError, Latencies, RejectedColumn, RunNumbers, Sizes, StageTime, per_second,
+};
 pub use silence::{LastSign, SILENCE_MIN, Silence};
 
 use crate::outcome::Outcome;
@@ -27,6 +29,8 @@ pub struct Report {
     pub pipeline_id: String,
     pub run_id: String,
     pub started_at_seconds: f64,
+    /// Unknown while it is on.
+    pub ended_at_seconds: Option<f64>,
     pub outcome: Outcome,
     /// Why it did not complete.
     pub error: Option<String>,

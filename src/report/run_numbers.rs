@@ -59,6 +59,16 @@ pub struct LastError {
     pub is_final: bool,
 }
 
+/// Rejected records of one type, by the column at fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedColumn {
+    /// None where no single column is.
+    pub column: Option<String>,
+    pub error_type: ErrorType,
+    pub records: u64,
+    pub first_place: String,
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct RunNumbers {
     pub state: RunState,
@@ -96,6 +106,8 @@ pub struct RunNumbers {
     pub last_errors: Vec<LastError>,
     /// Rejected records that were decided, by type; only those that occurred.
     pub rejected: Vec<(ErrorType, u64)>,
+    /// The same by column, of which there are not too many.
+    pub rejected_columns: Vec<RejectedColumn>,
     /// Indexed as `Stage::ALL`.
     pub rate_limited: [u64; 3],
     /// Segments by the reason their end was where it is: records, bytes, large, end.

@@ -46,7 +46,7 @@ pub trait Sink: Send + Sync {
         false
     }
 
-    /// Bytes that publishing an output without records would replace by less.
+    /// Bytes that publishing an output without records would replace, where records may be among them.
     fn would_replace(&self) -> Option<u64> {
         None
     }

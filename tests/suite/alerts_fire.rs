@@ -195,7 +195,7 @@ fn alerts_on_what_is_full_fire_and_go_out() {
         let address = run.metrics_address();
         (run, address)
     };
-    let memory = "--memory-limit 16MiB --workers 32 --batch-bytes 256KiB";
+    let memory = "--memory-limit 16MiB --workers 64 --batch-bytes 128KiB";
     let (memory, memory_address) = blocked("memory", memory);
     let (queue, queue_address) = blocked("queue", "--memory-limit 256MiB --workers 1");
     scrape(&workdir, &[&memory_address, &queue_address]);

@@ -250,7 +250,7 @@ fn a_decimal_comma_is_named() {
         ("12x", plain),
     ] {
         let workdir = workdir!();
-        workdir.write("in.csv", &format!("a\n{value}\n"));
+        workdir.write("in.csv", format!("a\n{value}\n"));
         let program = workdir.flowgauge().args(["--csv-file", "in.csv", "--output-file", "-"]);
         program.args(["--types", "a=decimal"]).run().assert_code(3).assert_stderr_has(words);
     }

@@ -14,6 +14,8 @@ const OF_COMMANDS: &[&str] = &[
     "out",
     "help",
     "version",
+    // Of the exporter.
+    "notify-state",
     // Of `metrics`.
     "target",
     "every",
@@ -39,6 +41,9 @@ const OF_COMMANDS: &[&str] = &[
     "poll",
     "label-run-id",
     "db",
+    // top
+    "once",
+    "ca",
 ];
 
 /// Of other programs whose command lines the pages show.
@@ -51,6 +56,8 @@ const OF_OTHERS: &[&str] = &[
     "long",
     "now",
     "release",
+    "features",
+    "no-default-features",
     "system",
     "web.config.file",
     "web.enable-lifecycle",

@@ -1,6 +1,7 @@
 //! The exporter: what is over, for Prometheus, from a ledger that it only reads.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -8,7 +9,8 @@ use serde_json::Value;
 use crate::support::exposition::Scrape;
 use crate::support::program::Running;
 use crate::support::prometheus::Promtool;
-use crate::support::{LedgerFile, Workdir, eventually, http, needs, workdir};
+use crate::support::secrets::HASH;
+use crate::support::{Flowgauge, LedgerFile, Workdir, eventually, http, https, needs, workdir};
 
 const ARGS: &str = "--csv-file in.csv --output-file out.jsonl --summary-json summary.json";
 
@@ -30,6 +32,12 @@ fn scrape(address: &str) -> Scrape {
     Scrape::parse(answer.text())
 }
 
+/// The first one after the ledger was read.
+fn read(address: &str) -> Scrape {
+    let is_up = |scrape: &Scrape| scrape.value("pipeline_exporter_up", &[]) == 1.0;
+    eventually("the ledger to be read", || Some(scrape(address)).filter(is_up))
+}
+
 #[test]
 fn the_last_run_of_each_pipeline_is_there_with_its_numbers() {
     let workdir = workdir!();
@@ -40,7 +48,7 @@ fn the_last_run_of_each_pipeline_is_there_with_its_numbers() {
     run(&workdir, "--pipeline-id bad", 3);
     let before = fs::read(workdir.path("state/ledger.sqlite")).unwrap();
     let (running, address) = exporter(&workdir, "");
-    let scrape = scrape(&address);
+    let scrape = read(&address);
     let good = |name: &str, labels: &[(&str, &str)]| {
         scrape.value(name, &[&[("pipeline_id", "good")], labels].concat())
     };
@@ -125,7 +133,9 @@ fn a_lost_run_is_seen_before_anybody_has_written_that() {
 fn it_goes_on_when_the_ledger_is_missing_locked_replaced_or_no_ledger() {
     let workdir = workdir!();
     workdir.write("in.csv", "a\n1\n");
-    let (running, address) = exporter(&workdir, "--db state/ledger.sqlite");
+    let (mut running, address) = exporter(&workdir, "--db state/ledger.sqlite");
+    // The port comes first: a disk that hangs is seen by whoever scrapes.
+    running.wait_for_line("the ledger cannot be read");
     let up = |wanted: f64| {
         eventually("up or down", || {
             let scrape = scrape(&address);
@@ -169,7 +179,108 @@ fn promtool_finds_nothing_to_say() {
     workdir.write("in.csv", "a\n1\n");
     run(&workdir, "--pipeline-id \"quoted\\name\" --expect-every 1d", 0);
     let (_running, address) = exporter(&workdir, "--label-run-id");
+    read(&address);
     let text = http::get(&address, "/metrics").unwrap();
     let verdict = Promtool::new().check_metrics(text.text());
     assert!(verdict.is_ok(), "{verdict:?}");
+}
+
+#[test]
+fn its_port_may_be_protected_as_that_of_a_run() {
+    let workdir = workdir!();
+    workdir.write("in.csv", "a\n1\n");
+    run(&workdir, "", 0);
+    https::certificate(&workdir);
+    let config = format!(
+        "tls_server_config: {{cert_file: cert.pem, key_file: key.pem}}\nbasic_auth_users: {{me: '{HASH}'}}\n"
+    );
+    workdir.write("web.yml", config);
+    let all = "exporter --port 0 --host 127.0.0.1 --metrics-web-config web.yml";
+    let mut running = workdir.flowgauge().args(all.split(' ')).spawn();
+    let line = running.wait_for_line("metrics on https://");
+    let address = line.rsplit_once("//").unwrap().1.strip_suffix("/metrics").unwrap().to_string();
+    assert_eq!(https::get(&workdir, &address, "/metrics", &[]).unwrap().status, 401);
+    let encoded = "bWU6cGE1NXcwcmQtb2YtdGhlLWdhdGV3YXk=";
+    let header = ("authorization", format!("Basic {encoded}"));
+    let answer = https::get(&workdir, &address, "/metrics", &[(header.0, &header.1)]).unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(Scrape::parse(answer.text()).find("pipeline_exporter_up", &[]).is_some());
+    running.signal(Signal::TERM);
+    running.finish().assert_code(0);
+    workdir.write("web.yml", "rate_limit: 1\n");
+    let refused = workdir.flowgauge().args(all.split(' ')).run();
+    refused.assert_code(2).assert_stderr_has("'rate_limit' is not supported");
+    let port = address.rsplit_once(':').unwrap().1;
+    let holder = std::net::TcpListener::bind(&*address);
+    let taken = workdir.flowgauge().args(["exporter", "--port", port]).run();
+    taken.assert_code(2).assert_stderr_has("choose another --port");
+    drop(holder);
+}
+
+/// Another user has the file to read and nothing to write, not even in its directory.
+#[test]
+fn it_runs_as_another_user_who_may_only_read() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("not root: no other user was tried");
+        return;
+    }
+    let workdir = workdir!();
+    workdir.write("in.csv", "a\n1\n");
+    run(&workdir, "", 0);
+    let state = workdir.path("state");
+    let nobody = 65_534;
+    let mode = |path: &std::path::Path, mode: u32| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(workdir.root(), 0o755);
+    let ledger = state.join("ledger.sqlite");
+    std::os::unix::fs::chown(&ledger, None, Some(nobody)).unwrap();
+    let program = fs::copy(env!("CARGO_BIN_EXE_flowgauge"), workdir.path("flowgauge"));
+    program.unwrap();
+    mode(&workdir.path("flowgauge"), 0o755);
+    let as_nobody = || {
+        let id = nobody.to_string();
+        let shell = Flowgauge::new("setpriv", &workdir).args(["--reuid", &id, "--regid", &id]);
+        let shell = shell.args(["--clear-groups", "./flowgauge", "exporter", "--port", "0"]);
+        let mut running = shell.args(["--poll", "20ms", "--ledger", "state/ledger.sqlite"]).spawn();
+        let address = running.metrics_address();
+        (running, address)
+    };
+    for (file, folder, is_up) in
+        [(0o640, 0o755, 1.0), (0o640, 0o711, 1.0), (0o600, 0o755, 0.0), (0o640, 0o700, 0.0)]
+    {
+        mode(&ledger, file);
+        mode(&state, folder);
+        let (mut running, address) = as_nobody();
+        match is_up {
+            1.0 => assert_eq!(
+                read(&address).value("pipeline_runs_total", &[("outcome", "complete")]),
+                1.0
+            ),
+            _ => {
+                running.wait_for_line("the ledger cannot be read");
+                assert_eq!(scrape(&address).value("pipeline_exporter_up", &[]), 0.0);
+            }
+        }
+        running.signal(Signal::TERM);
+        running.finish().assert_code(0);
+        mode(&state, 0o755);
+        assert!(
+            !workdir.exists("state/ledger.sqlite-wal")
+                && !workdir.exists("state/ledger.sqlite-shm")
+        );
+    }
+    // While a run is on, what it wrote last is beside the file, of its owner alone.
+    mode(&ledger, 0o640);
+    let (running, address) = as_nobody();
+    read(&address);
+    let piped = "--csv-file - --output-file waiting.jsonl --pipeline-id on";
+    let on = workdir.flowgauge().args(piped.split(' ')).keep_stdin_open().spawn();
+    let began = [("pipeline_id", "on")];
+    eventually("the run that is on", || {
+        scrape(&address).find("pipeline_start_timestamp_seconds", &began)
+    });
+    drop(on);
+    running.signal(Signal::TERM);
+    running.finish().assert_code(0);
 }

@@ -43,6 +43,71 @@ fn a_good_file_is_not_replaced_by_one_without_records() {
 }
 
 #[test]
+fn an_output_that_has_only_a_header_is_replaced() {
+    for (output, before, is_kept) in [
+        ("o.csv", "id,name,dropped\n", false),
+        ("o.csv", "\u{feff}name,id\r\n", false),
+        ("o.jsonl", "\n", false),
+        // It may be the only record of an output that has no header.
+        ("o.csv", "1,the name of this one\n", true),
+        ("o.csv", "7\n", true),
+        ("o.jsonl", "{}\n", true),
+    ] {
+        let workdir = workdir!();
+        workdir.write("in.csv", "id,name\n");
+        workdir.write(output, before);
+        let args = format!("--csv-file in.csv --output-file {output}");
+        for verb in ["check ", ""] {
+            let finished = run(&workdir, &format!("{verb}{args}"));
+            match is_kept {
+                true => finished.assert_code(3).assert_stderr_has("no record would replace"),
+                false => finished.assert_code(0),
+            };
+        }
+        if is_kept {
+            workdir.assert_file(output, before);
+        }
+    }
+    let workdir = workdir!();
+    workdir.write("in.csv", "id,name\n");
+    for _ in 0..2 {
+        run(&workdir, "--csv-file in.csv --output-file o.jsonl.gz").assert_code(0);
+    }
+}
+
+#[test]
+fn a_look_says_what_a_run_of_too_few_records_would() {
+    let workdir = workdir!();
+    let args = "--csv-file in.csv --output-file o.jsonl";
+    let check = |args: &str| run(&workdir, &format!("check {args}"));
+    workdir.write("in.csv", "id\n1\n2\n3\n4\n");
+    // Without a ledger there is nothing to compare with, and a look makes none.
+    check(&format!("{args} --max-shrink 20%")).assert_code(0);
+    assert!(!workdir.exists("state/ledger.sqlite"));
+    run(&workdir, args).assert_code(0);
+    workdir.write("in.csv", "id\n1\n");
+    let shrunk = check(&format!("{args} --max-shrink 20%"));
+    shrunk.assert_code(3).assert_stderr_has(
+        "the source has 1 record, and the last complete run had 4; --max-shrink is 20%",
+    );
+    check(&format!("{args} --max-shrink 80%")).assert_code(0);
+    workdir.write("no-ledger", "no database");
+    let unread = check(&format!("{args} --max-shrink 20% --ledger no-ledger"));
+    unread.assert_code(5).assert_stderr_has("--max-shrink compares with the last complete run");
+    workdir.write("in.csv", "id\n");
+    let refused = "no record would replace an output of ";
+    check(args).assert_code(3).assert_stderr_has(refused);
+    run(&workdir, args).assert_code(3).assert_stderr_has(refused);
+    check(&format!("{args} --allow-empty")).assert_code(0);
+    check("--csv-file in.csv --output-file other.jsonl").assert_code(0);
+    // All of them rejected is none as well.
+    workdir.write("in.csv", "id\n1,2\n");
+    check(&format!("{args} --max-errors 1")).assert_code(3).assert_stderr_has(refused);
+    let rejecting = check(&format!("{args} --max-errors 1 --min-records 1"));
+    rejecting.assert_code(3).assert_stderr_has("the output has 0 records, and --min-records is 1");
+}
+
+#[test]
 fn fewer_records_than_the_minimum_are_not_published() {
     let workdir = workdir!();
     workdir.write("in.csv", "id,name\n1,a\n2\n3,c\n");

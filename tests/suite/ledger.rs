@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::support::database::{Database, Server, on_both};
 use crate::support::program::Running;
 use crate::support::{Finished, LedgerFile, Workdir, eventually, needs, workdir};
 
@@ -439,4 +440,88 @@ fn the_exit_code_in_the_ledger_is_what_the_program_ended_with() {
     assert_eq!(code(), 5.0);
     assert_eq!(ledger.total("default", "complete"), 3.0);
     typed(&workdir, "runs show last").assert_stdout_has("complete").assert_stdout_has("5");
+}
+
+/// The number of a process says nothing among others, such as those of a container.
+#[test]
+fn a_run_of_another_process_namespace_is_on_while_it_gives_signs_of_life() {
+    let workdir = workdir!();
+    let ledger = LedgerFile::of(&workdir);
+    workdir.write("in.csv", "a\n1\n");
+    run(&workdir, "--pipeline-id before").assert_code(0);
+    let args = ["--csv-file", "-", "--output-file", "killed.jsonl"];
+    let killed = workdir.flowgauge().args(args).keep_stdin_open().spawn();
+    eventually("its row", || {
+        let rows = ledger.open().query_row("SELECT count(*) FROM runs", [], |row| row.get(0));
+        (rows.unwrap_or(0) == 2).then_some(())
+    });
+    killed.signal(Signal::KILL);
+    killed.finish();
+    let of_killed = "FROM runs WHERE pipeline_id = 'default'";
+    let status = || workdir.flowgauge().args(["status", "--pipeline", "default"]).run();
+    status().assert_code(3).assert_stdout_has("killed");
+    assert!(ledger.text(&format!("SELECT pid_namespace {of_killed}")).starts_with("pid:["));
+    for column in ["pid_namespace", "boot_id"] {
+        let here = ledger.text(&format!("SELECT {column} {of_killed}"));
+        ledger.execute(&format!("UPDATE runs SET {column} = 'another'"), []);
+        status().assert_code(0).assert_stdout_has("running");
+        ledger.execute(&format!("UPDATE runs SET {column} = ?1"), [here]);
+    }
+    ledger.execute(
+        "UPDATE runs SET pid_namespace = 'another', heartbeat_at = heartbeat_at - 100",
+        [],
+    );
+    workdir.flowgauge().arg("runs").run().assert_code(0);
+    status().assert_code(0).assert_stdout_has("running");
+    ledger.execute("UPDATE runs SET heartbeat_at = heartbeat_at - 900", []);
+    workdir.flowgauge().arg("runs").run().assert_code(0);
+    assert_eq!(ledger.text(&format!("SELECT outcome {of_killed}")), "lost");
+}
+
+/// A ledger of the version before is read by whoever may not write it, and becomes one of today with the next run.
+#[test]
+fn a_ledger_of_an_earlier_version_is_read_and_goes_on() {
+    let workdir = workdir!();
+    workdir.write("in.csv", "a\n1\n");
+    let run =
+        || workdir.flowgauge().args(["--csv-file", "in.csv", "--output-file", "o.jsonl"]).run();
+    run().assert_code(0);
+    let ledger = LedgerFile::of(&workdir);
+    ledger
+        .open()
+        .execute_batch(
+            "DROP INDEX runs_lost; ALTER TABLE runs DROP COLUMN pid_namespace;
+             ALTER TABLE runs DROP COLUMN boot_id; PRAGMA user_version = 1;",
+        )
+        .unwrap();
+    workdir.flowgauge().arg("status").run().assert_code(0).assert_stdout_has("ok");
+    assert_eq!(ledger.text("PRAGMA user_version"), "1");
+    run().assert_code(0);
+    assert_eq!(
+        ledger.texts("SELECT pid_namespace IS NULL FROM runs ORDER BY started_at"),
+        ["1", "0"]
+    );
+}
+
+on_both! { needs!("mariadb"), needs!("mysql"); rejected_records_are_kept_by_the_column_at_fault }
+
+fn rejected_records_are_kept_by_the_column_at_fault(server: &Server) {
+    let workdir = workdir!();
+    let database = Database::new(server);
+    database.client.run("CREATE TABLE t (id INT PRIMARY KEY, small TINYINT, day DATE)");
+    workdir
+        .write("in.csv", "id,small,day\n1,1,2026-01-01\n2,500,2026-01-01\n3,1,soon\n4,700,\n5\n");
+    let args = "--csv-file in.csv --db-table t --max-errors 4";
+    database.flowgauge(&workdir).args(args.split(' ')).run().assert_code(0);
+    let ledger = LedgerFile::of(&workdir);
+    let rows = ledger.texts(
+        "SELECT \"column\" || ' ' || error_type || ' ' || count || ' ' || first_place
+         FROM rejects_summary ORDER BY 1",
+    );
+    let expected = [
+        " parse 1 in.csv, line 6, byte 61",
+        "day type_mismatch 1 in.csv, line 4, byte 45, column 'day'",
+        "small out_of_range 2 in.csv, line 3, byte 28, column 'small'",
+    ];
+    assert_eq!(rows, expected);
 }

@@ -230,3 +230,29 @@ fn a_file_that_takes_the_name_of_a_ledger_in_use_is_left_as_it_is() {
     // Nor is anything left that the next one who opens it would read.
     assert!(!workdir.path("ours.db-wal").exists() && !workdir.path("ours.db-shm").exists());
 }
+
+/// A look puts nothing aside and begins nothing.
+#[test]
+fn a_look_leaves_a_file_that_is_no_ledger_as_it_is() {
+    let workdir = workdir!();
+    let text = "my own notes, which somebody called so, and which are long enough\n";
+    workdir.write("ledger.sqlite", text);
+    workdir.write("empty.sqlite", "");
+    let blank = rusqlite::Connection::open(workdir.path("blank.sqlite")).unwrap();
+    blank.execute_batch("CREATE TABLE t (a); DROP TABLE t;").unwrap();
+    drop(blank);
+    let before = std::fs::read(workdir.path("blank.sqlite")).unwrap();
+    for verb in ["runs", "runs show", "runs prune", "runs check", "status"] {
+        for (file, code) in [("ledger.sqlite", 5), ("empty.sqlite", 0), ("blank.sqlite", 0)] {
+            let finished = workdir.flowgauge().args(verb.split(' ')).args(["--ledger", file]).run();
+            // There is no run to show.
+            let is_fine = finished.code() == Some(code) || verb == "runs show";
+            assert!(is_fine, "{finished}");
+        }
+    }
+    workdir.assert_file("ledger.sqlite", text);
+    workdir.assert_file("empty.sqlite", "");
+    assert!(std::fs::read(workdir.path("blank.sqlite")).unwrap() == before);
+    let names = workdir.names();
+    assert!(names.iter().all(|name| !name.contains("damaged")), "{names:?}");
+}

@@ -50,6 +50,7 @@ fn the_pages_promise_no_option_that_does_not_exist() {
         "exporter-away",
         "failed",
         "longest-run",
+        "notify-state",
         "now",
         "port",
         "remember",

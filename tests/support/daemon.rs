@@ -66,3 +66,8 @@ impl Drop for Daemon {
         drop(self.child.wait());
     }
 }
+
+/// A Pushgateway of its own.
+pub fn pushgateway(binary: &str, workdir: &Workdir) -> Daemon {
+    Daemon::start(binary, workdir, &["--web.listen-address={address}"], "/-/ready")
+}

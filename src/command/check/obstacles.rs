@@ -5,7 +5,7 @@ use crate::app::{self, Fitted, Holder};
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::export::Textfile;
-use crate::observe::{Protection, bind};
+use crate::observe::{Protection, ServerFlags, bind};
 use crate::part::in_use;
 use crate::rejects::{FLAG as REJECTS_FLAG, RejectPath};
 use crate::sink::file::FLAG as OUTPUT_FLAG;
@@ -22,9 +22,9 @@ pub fn of_files_and_ports(settings: &Settings) -> Result<Vec<String>> {
     if let Some(port) = settings.metrics.port {
         let host = &settings.metrics.host;
         let protection = Protection::read(settings.metrics.web_config.as_deref())?;
-        match bind(host, port, protection) {
+        match bind(host, port, ServerFlags::OF_RUN, protection) {
             Ok(bound) => warnings.extend(bound.doubt()),
-            Err(error) => match app::holder(host, port, &settings.pipeline_id) {
+            Err(error) => match app::holder(settings, port) {
                 Holder::Running => warnings.push(for_the_moment(&error)),
                 // A run begins nevertheless.
                 Holder::Ended => {}

@@ -116,6 +116,11 @@ fn in_text(details: &RunDetails) -> String {
     if let Some(limit) = &run.verdict {
         line(format!("  limit: {limit}"));
     }
+    for row in details.rejects.iter().filter(|row| !row.column.is_empty()) {
+        let count = number(Some(row.count));
+        let place = row.first_place.as_deref().unwrap_or_default();
+        let _ = writeln!(out, "  rejected: {count} {}, first {}", row.error_type, Line(place));
+    }
     out.push_str(&stages(details));
     out.push_str(&errors(details));
     for report in details.reports.iter().filter(|report| !report.ok) {

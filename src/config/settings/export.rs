@@ -8,7 +8,7 @@ use crate::config::option_reader::OptionReader;
 use crate::config::settings::otel::otel;
 use crate::config::small_file;
 use crate::config::units;
-use crate::export::{ExportSettings, Labels, NoticeEvent, TEXTFILE_ENDING, Target};
+use crate::export::{ExportSettings, Labels, NoticeEvent, NoticeFormat, TEXTFILE_ENDING, Target};
 use crate::observe::CATALOGUE;
 
 /// More than all authorities of the web take.
@@ -53,6 +53,15 @@ const WEBHOOK: AddressOptions = AddressOptions {
     ca: "notify-webhook-ca",
 };
 
+/// What the exporter is told beside where the ledger is.
+#[derive(Debug)]
+pub struct ExporterSettings {
+    pub web_config: Option<PathBuf>,
+    pub webhook: Option<Target>,
+    pub notify_on: Vec<NoticeEvent>,
+    pub notify_format: NoticeFormat,
+}
+
 /// How long the last numbers are kept up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Linger {
@@ -82,7 +91,7 @@ impl OptionReader<'_> {
             self.refuse(&["metrics-label"], when);
         }
         if webhook.is_none() {
-            self.refuse(&["notify-on"], "without --notify-webhook");
+            self.refuse(&["notify-on", "notify-format"], "without --notify-webhook");
         }
         ExportSettings {
             textfile: self.textfile(),
@@ -91,8 +100,23 @@ impl OptionReader<'_> {
             remote_write,
             webhook,
             notify_on: self.notify_on(),
+            notify_format: self.choice_or_default("notify-format"),
             labels: self.metrics_labels(),
             otel: otel(|name| std::env::var(name).ok(), &mut self.warnings),
+        }
+    }
+
+    /// Of the exporter, which tells of runs that cannot tell of themselves.
+    pub fn exporter(&mut self) -> ExporterSettings {
+        let webhook = self.target(&WEBHOOK);
+        if webhook.is_none() {
+            self.refuse(&["notify-on", "notify-format"], "without --notify-webhook");
+        }
+        ExporterSettings {
+            web_config: self.text("metrics-web-config").map(PathBuf::from),
+            webhook,
+            notify_on: self.notify_on(),
+            notify_format: self.choice_or_default("notify-format"),
         }
     }
 

@@ -16,7 +16,7 @@ mod secrets;
 mod text_files;
 mod typing;
 
-pub use self::export::Linger;
+pub use self::export::{ExporterSettings, Linger};
 pub use self::files_read::FileRead;
 pub use self::history::ShownOptions;
 pub use self::reporting::{MetricsSettings, Reporting, Summary};

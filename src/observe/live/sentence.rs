@@ -62,8 +62,9 @@ fn held_back(limit: Bottleneck, identity: &RunIdentity) -> String {
     if let Some(held_back) = limit.held_back {
         let percent = (held_back.share * 100.0).round();
         return match held_back.by {
+            Wait::Throttle => format!("held back by its settings {percent} % of the time"),
             Wait::Retry => format!("waiting to try again {percent} % of the time"),
-            _ => format!("held back by its settings {percent} % of the time"),
+            other => format!("waiting for a {} {percent} % of the time", other.as_str()),
         };
     }
     let percent = (limit.busy_share * 100.0).round();

@@ -136,7 +136,7 @@ pub struct StageView {
     pub threads: u64,
     pub busy_seconds: f64,
     pub wait_seconds: WaitsView,
-    /// Busy over busy and waiting, between 0 and 1; null while it has done nothing.
+    /// Of the time of the run for each thread, between 0 and 1; null while it has done nothing.
     pub busy_share: Option<f64>,
     /// It holds the run back.
     pub is_limit: bool,
@@ -148,14 +148,17 @@ pub struct WaitsView {
     pub output: f64,
     pub retry: f64,
     pub throttle: f64,
+    pub lock: f64,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub struct LimitView {
     pub stage: &'static str,
     pub busy_share: f64,
-    /// retry or throttle, where the stage is not slow but kept waiting.
+    /// retry, throttle or lock, where the stage is not slow but kept waiting.
     pub held_back_by: Option<&'static str>,
+    /// Of the time of the run, between 0 and 1.
+    pub held_back_share: Option<f64>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -305,6 +308,7 @@ impl View {
             stage: limit.stage.as_str(),
             busy_share: limit.busy_share,
             held_back_by: limit.held_back.map(|held_back| held_back.by.as_str()),
+            held_back_share: limit.held_back.map(|held_back| held_back.share),
         });
         let silence = run.silence().map(|silence| silence.sentence(identity.source, identity.sink));
         let rejected = run.rejected.iter();
@@ -402,17 +406,14 @@ fn stage_view(reading: &Reading, stage: Stage, limit: Option<&LimitView>) -> Sta
     let waited = |wait| time.waited(wait).number();
     StageView {
         stage: stage.as_str(),
-        threads: match stage {
-            Stage::Fetch => 1,
-            Stage::Convert => reading.vitals.worker_count,
-            Stage::Insert => reading.vitals.lane_count,
-        },
+        threads: reading.run.threads[stage as usize],
         busy_seconds: time.busy.number(),
         wait_seconds: WaitsView {
             input: waited(Wait::Input),
             output: waited(Wait::Output),
             retry: waited(Wait::Retry),
             throttle: waited(Wait::Throttle),
+            lock: waited(Wait::Lock),
         },
         busy_share: busy_share(&reading.run, stage),
         is_limit: limit.is_some_and(|limit| limit.stage == stage.as_str()),

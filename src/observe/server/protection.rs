@@ -37,13 +37,13 @@ impl Protection {
     }
 
     /// What whoever opens a port at `address` should know.
-    pub fn doubt(&self, address: SocketAddr) -> Option<String> {
+    pub fn doubt(&self, address: SocketAddr, host_flag: &str) -> Option<String> {
         if is_loopback(address.ip()) {
             return None;
         }
         if self.users.is_none() && !self.asks_for_certificate {
             return Some(format!(
-                "whoever reaches {address} can read the metrics; set --metrics-host to 127.0.0.1, or basic_auth_users in the file of --metrics-web-config"
+                "whoever reaches {address} can read the metrics; set --{host_flag} to 127.0.0.1, or basic_auth_users in the file of --metrics-web-config"
             ));
         }
         (self.users.is_some() && self.tls.is_none()).then(|| {

@@ -36,6 +36,10 @@ impl CsvEncoder {
         &self.header
     }
 
+    pub fn delimiter(&self) -> u8 {
+        self.delimiter
+    }
+
     /// A quote doubles; a field gets two quotes and a comma, or is the text for NULL.
     pub fn footprint(&self, bytes: usize, records: u64) -> usize {
         bytes * 2 + records as usize * (self.width * (self.null.len() + 5) + 1)

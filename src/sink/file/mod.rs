@@ -7,8 +7,10 @@ mod compress;
 mod csv;
 mod json;
 mod lane;
+mod nothing_lost;
 mod standard_output;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +20,7 @@ pub use self::compress::Compression;
 use self::csv::CsvEncoder;
 use self::json::JsonEncoder;
 use self::lane::{FileLane, StdoutLane};
+use self::nothing_lost::has_no_records;
 pub use self::standard_output::StandardOutput;
 use super::{Lane, Payload, Refused, Sink};
 use crate::error::{Error, Later, Result};
@@ -67,6 +70,9 @@ pub struct FileSink {
     encoder: Encoder,
     compression: Compression,
     target: OutputTarget,
+    /// Of the settings, whatever is written to.
+    path: Option<PathBuf>,
+    published_compression: Compression,
 }
 
 enum Encoder {
@@ -127,6 +133,8 @@ impl FileSink {
                 _ => settings.compression,
             },
             target,
+            path: settings.path.clone(),
+            published_compression: settings.compression,
         }
     }
 
@@ -136,6 +144,20 @@ impl FileSink {
             Encoder::Json(_) => Vec::new(),
             Encoder::Csv(csv) => self.compression.apply(csv.header().to_vec()),
         }
+    }
+
+    /// Whether a file holds nothing that one without records would not hold as well.
+    fn loses_nothing(&self, path: &Path, bytes: u64) -> bool {
+        let (header, delimiter) = match &self.encoder {
+            Encoder::Json(_) => (&[][..], b','),
+            Encoder::Csv(csv) => (csv.header(), csv.delimiter()),
+        };
+        if self.published_compression != Compression::None {
+            return bytes <= self.published_compression.apply(header.to_vec()).len() as u64;
+        }
+        bytes <= nothing_lost::BYTES_MAX
+            && fs::read(path)
+                .is_ok_and(|before| before == header || has_no_records(&before, header, delimiter))
     }
 }
 
@@ -177,10 +199,9 @@ impl Sink for FileSink {
     }
 
     fn would_replace(&self) -> Option<u64> {
-        match &self.target {
-            OutputTarget::Nowhere | OutputTarget::Stdout => None,
-            OutputTarget::File(part) => part.would_replace(),
-        }
+        let path = self.path.as_ref()?;
+        let before = fs::metadata(path).ok().filter(|before| before.is_file())?.len();
+        (!self.loses_nothing(path, before)).then_some(before)
     }
 
     fn open(self: Arc<Self>) -> Later<'static, Result<Box<dyn Lane>>> {
