@@ -182,4 +182,8 @@ mod suite {
     mod otlp;
     // The alert rules in a real Prometheus.
     mod alerts_fire;
+    // The page of a run in a real browser. Needs chromium.
+    mod page;
+    // Runs that are on, in a terminal and printed once.
+    mod top;
 }
