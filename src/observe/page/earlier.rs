@@ -1,6 +1,6 @@
 //! Runs that are over, as columns side by side: how many records up, how long down, and how each ended.
 
-use super::{ago, seconds, section};
+use super::{ago, seconds, section, standing};
 use crate::draw::plot::up_and_down;
 use crate::draw::{Element, element};
 use crate::observe::live::view::{EarlierRunView, LedgerView, View};

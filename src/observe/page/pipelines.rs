@@ -1,7 +1,7 @@
 //! The pages of an exporter: all pipelines with their last runs, and one run with its numbers.
 
 use super::earlier::{legend, strip};
-use super::{ago, moment, seconds, section, unknown};
+use super::{ago, moment, seconds, section, standing, unknown};
 use crate::draw::{Element, Node, element};
 use crate::ledger::{PipelineHistory, RunRow};
 use crate::observe::live::view::EarlierRunView;
