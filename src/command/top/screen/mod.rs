@@ -75,10 +75,10 @@ pub fn watch(runs: Runs, every: Duration) -> Result<Outcome> {
         while event::poll(wait).map_err(failed)? {
             wait = Duration::ZERO;
             match event::read().map_err(failed)? {
-                Event::Key(key) if key.kind == KeyEventKind::Press => {
-                    if state.press(key) == After::Leave {
-                        return Ok(Outcome::Complete);
-                    }
+                Event::Key(key)
+                    if key.kind == KeyEventKind::Press && state.press(key) == After::Leave =>
+                {
+                    return Ok(Outcome::Complete);
                 }
                 _ => {}
             }
