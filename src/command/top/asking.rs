@@ -37,7 +37,7 @@ pub enum News {
     /// The ledger cannot be read.
     Lost(String),
     /// A run has answered, or why it has not. The document as it came is kept where it is printed.
-    Answer(Key, std::result::Result<(RunSeen, Arc<Value>), String>),
+    Answer(Key, std::result::Result<(Box<RunSeen>, Arc<Value>), String>),
 }
 
 #[derive(Clone, Debug)]
@@ -177,13 +177,13 @@ pub fn ask_once(runs: &Runs) -> Result<Vec<News>> {
     Ok(told)
 }
 
-async fn ask(target: &Target) -> std::result::Result<(RunSeen, Arc<Value>), String> {
+async fn ask(target: &Target) -> std::result::Result<(Box<RunSeen>, Arc<Value>), String> {
     let late = || format!("no answer within {} s", ANSWER_MAX.as_secs());
     let body = timeout(ANSWER_MAX, body(target)).await.map_err(|_| late())??;
     const STRANGER: &str = "no run of flowgauge answers there";
     let document: Value = serde_json::from_slice(&body).map_err(|_| STRANGER.to_string())?;
     let seen = RunSeen::of(&document).ok_or_else(|| STRANGER.to_string())?;
-    Ok((seen, Arc::new(document)))
+    Ok((Box::new(seen), Arc::new(document)))
 }
 
 /// A connection of its own for each: the port has few places, and whoever looks may look for days.
