@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -89,10 +90,11 @@ class Runs:
         elif self.mysql:
             ends = ["--csv-file", csv, "--db-url", self.mysql, "--db-table", pipeline.replace("-", "_")]
             ends += ["--create-table", "--mode", "upsert", "--key", "id", "--batch-size", "5000"]
+            types = "id=int,customer=varchar(40),item=varchar(40),amount=decimal(10,2),ordered_at=datetime"
+            ends += ["--types", types]
         else:
-            ends = ["--csv-file", csv, "--output-file", f"{pipeline}.jsonl", "--if-exists", "replace"]
-        types = "id=int,customer=varchar(40),item=varchar(40),amount=decimal(10,2),ordered_at=datetime"
-        names = [] if verb else ["--pipeline-id", pipeline, "--types", types]
+            ends = ["--csv-file", csv, "--output-file", "out.jsonl", "--types", "amount=decimal(10,2)"]
+        names = [] if verb else ["--pipeline-id", pipeline]
         command = [self.program, *verb, *ends, *names, *more]
         environment = {"PATH": os.environ["PATH"], "HOME": self.folder}
         environment["FLOWGAUGE_DB_PASS"] = os.environ.get("FLOWGAUGE_DB_PASS", "")
@@ -107,7 +109,6 @@ class Runs:
             found = re.search(r"(http://\S+)/metrics", line)
             if found:
                 # Nobody else reads it, and it must not fill up.
-                import threading
                 threading.Thread(target=lambda: [None for _ in run.stderr], daemon=True).start()
                 return run, found[1] + "/"
             print(line, end="")
@@ -137,20 +138,20 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         runs = Runs(program, folder, mysql)
         history(runs)
+        picture = lambda name: os.path.join(HERE, name)
+        exporter, url = runs.served("", "", verb=["exporter"])
+        browser.shoot(url, picture("exporter.png"), 1280, "light")
+        exporter.terminate()
+        exporter.wait()
         orders(os.path.join(folder, "orders.csv"), 1_500_000, {120_000, 400_000, 410_000})
         run, url = runs.served("orders.csv", "orders-nightly", "--max-errors", "100", "--max-rows-per-second", "30000")
         while (view(url)["progress_ratio"] or 0) < 0.41:
             time.sleep(0.5)
-        picture = lambda name: os.path.join(HERE, name)
         browser.shoot(url, picture("page.png"), 1280, "light", 1180)
         browser.shoot(url, picture("page-dark.png"), 1280, "dark", 1180)
         browser.shoot(url, picture("page-phone.png"), 390, "light", 1180)
         run.terminate()
         run.wait()
-        exporter, url = runs.served("", "", verb=["exporter"])
-        browser.shoot(url, picture("exporter.png"), 1280, "light")
-        exporter.terminate()
-        exporter.wait()
     browser.close()
 
 

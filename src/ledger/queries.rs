@@ -150,7 +150,7 @@ impl RunRow {
         now - self.heartbeat_at > SILENT_S && self.standing(now) == Standing::Killed
     }
 
-    fn as_lost(self) -> RunRow {
+    fn into_lost(self) -> RunRow {
         RunRow {
             outcome: Some(LOST.to_string()),
             finished_at: Some(self.heartbeat_at),
@@ -431,7 +431,7 @@ impl PipelineHistory {
             |run: &RunRow| self.last.as_ref().is_none_or(|last| run.started_at > last.started_at);
         // They come the last one first.
         if let Some(run) = lost.into_iter().next().filter(is_later) {
-            self.last = Some(run.as_lost());
+            self.last = Some(run.into_lost());
         }
         self
     }
@@ -443,7 +443,7 @@ pub fn lost_runs(connection: &Connection, since: f64, now: f64) -> rusqlite::Res
     let written: Vec<RunRow> = of_one(connection, written, since)?;
     let silent = silent(connection, now)?.into_iter();
     let unwritten = silent.filter(|run| run.heartbeat_at >= since && run.is_lost(now));
-    Ok(written.into_iter().chain(unwritten.map(RunRow::as_lost)).collect())
+    Ok(written.into_iter().chain(unwritten.map(RunRow::into_lost)).collect())
 }
 
 /// Runs without an end that have given no sign of life for a while.

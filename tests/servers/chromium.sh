@@ -3,7 +3,8 @@
 # shellcheck shell=bash disable=SC2154
 
 chromium_install() {
-  command -v chromium && command -v chromedriver || apt_install chromium chromium-driver
+  # It finds the browser that it came with.
+  command -v chromedriver || apt_install chromium chromium-driver
   into_cache axe-core chromium_axe
 }
 

@@ -389,8 +389,8 @@ impl View {
             rate_limited: (Stage::ALL.iter().zip(run.rate_limited).filter(|(_, count)| *count > 0))
                 .map(|(stage, count)| RateLimitedView { stage: stage.as_str(), count })
                 .collect(),
-            http: reading.identity.asks_search_server().then(|| http(reading)),
-            sql: reading.identity.asks_database().then(|| sql(reading)),
+            http: identity.asks_search_server().then(|| http(reading)),
+            sql: identity.asks_database().then(|| sql(reading)),
             files: FilesView {
                 processed: run.counted(Counter::FilesProcessed),
                 failed: run.counted(Counter::FilesFailed),
