@@ -190,6 +190,13 @@ fn assert_kept(ledger: &Value, summary: &Value) {
     assert_eq!(routes(&ledger["reports"]), routes(&summary["reports"]));
 }
 
+/// A reader of JSON may miss the last bit of a number.
+#[track_caller]
+fn assert_same(scraped: f64, told: &Value, what: &str) {
+    let told = told.as_f64().unwrap_or_else(|| panic!("{what}: {told}"));
+    assert!((scraped - told).abs() < 1e-6, "{what}: {scraped} {told}");
+}
+
 #[track_caller]
 fn assert_summarized(summary: &Value, scraped: &Numbers, id: &str) {
     let scraped_of = of(scraped, id);
@@ -208,7 +215,7 @@ fn assert_summarized(summary: &Value, scraped: &Numbers, id: &str) {
         ("pipeline_last_completion_timestamp_seconds", &summary["ended_at_seconds"]),
         ("pipeline_start_timestamp_seconds", &summary["started_at_seconds"]),
     ] {
-        assert_eq!(Some(scraped_of(name, &[])), told.as_f64(), "{name}");
+        assert_same(scraped_of(name, &[]), told, name);
     }
     for way in ["read", "written"] {
         let name = format!("pipeline_bytes_{way}_total");
@@ -217,7 +224,7 @@ fn assert_summarized(summary: &Value, scraped: &Numbers, id: &str) {
     }
     for stage in ["fetch", "convert", "insert"] {
         let busy = scraped_of("pipeline_stage_busy_seconds_total", &[("stage", stage)]);
-        assert_eq!(Some(busy), summary["stages"][stage]["busy_seconds"].as_f64(), "{stage}");
+        assert_same(busy, &summary["stages"][stage]["busy_seconds"], stage);
     }
     let errors = scraped
         .iter()
