@@ -109,7 +109,10 @@ impl Report {
                      unknown whether {} more were committed",
                     text::count(self.unclear)
                 ),
-                _ => format!("{written} of {read} read were written to '{table}' and stay there"),
+                _ => format!(
+                    "{written} of {read} read were written to '{table}' and stay there{}",
+                    self.others()
+                ),
             };
         }
         match &self.published {
@@ -128,6 +131,18 @@ impl Report {
                 "nothing was published; {written} of {read} read had been written and were let go"
             ),
         }
+    }
+
+    /// Records that are not to be written, which a run that is stopped has no fault in.
+    fn others(&self) -> String {
+        let counts = &self.run.counts;
+        let others = [
+            (counts.duplicate + counts.unchanged, "there already"),
+            (counts.filtered, "left out"),
+            (counts.failed, "rejected"),
+        ];
+        let others = others.iter().filter(|(records, _)| *records > 0);
+        others.map(|(records, what)| format!(", {} {what}", text::count(*records))).collect()
     }
 
     /// `read = inserted + updated + skipped + failed`, with what is missing.

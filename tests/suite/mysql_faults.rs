@@ -194,6 +194,7 @@ fn a_second_run_of_the_job_is_told_so(server: &Server) {
 
 fn a_signal_leaves_whole_segments(server: &Server) {
     let database = database(server);
+    database.client.run("INSERT INTO t VALUES (0, 0)");
     let holder = hold(&database);
     // A source that has not come to its end, and more of it than is read before the run begins.
     let lines = (0..60_000).map(|k| format!("{k},{k}\n"));
@@ -204,7 +205,8 @@ fn a_signal_leaves_whole_segments(server: &Server) {
     running.signal(Signal::TERM);
     running.wait_for_line("SIGTERM");
     holder.run("ROLLBACK");
-    let loaded = load.ended(running.finish()).ends_with(143);
+    let loaded =
+        load.ended(running.finish()).ends_with(143).says("and stay there, 1 there already");
     let there = keys(&database);
     // It finishes what it has read.
     let whole: Vec<u64> = (0..there.len() as u64).collect();
@@ -213,7 +215,7 @@ fn a_signal_leaves_whole_segments(server: &Server) {
         "{}",
         there.len()
     );
-    assert_eq!(loaded.summary()["records"]["inserted"], there.len());
+    assert_eq!(loaded.summary()["records"]["inserted"], there.len() - 1);
     self::load(&database).run().completes().counts("read 200, duplicate 200");
 }
 
