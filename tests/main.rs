@@ -182,4 +182,6 @@ mod suite {
     mod otlp;
     // The alert rules in a real Prometheus.
     mod alerts_fire;
+    // The files in deploy, each read by what it is for.
+    mod deploy;
 }
