@@ -5,6 +5,7 @@ pub mod history;
 mod metrics_page;
 pub mod page;
 mod pipeline_names;
+pub mod top;
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -20,6 +21,7 @@ use self::history::{
 };
 use self::page::Page;
 use self::pipeline_names::LISTING;
+use self::top::{TopAsked, top_asked, top_command};
 use crate::command::metrics::MetricsPage;
 use crate::config::options::{OPTIONS, Opt, Takes};
 use crate::config::shell_expansion::repeat_flags;
@@ -56,6 +58,11 @@ pub enum Asked {
     },
     Exporter {
         asked: ExporterAsked,
+        written: WrittenOptions,
+    },
+    /// Runs that are on, seen live.
+    Top {
+        asked: TopAsked,
         written: WrittenOptions,
     },
 }
@@ -141,6 +148,7 @@ pub fn command() -> Command {
         .subcommand(runs_command())
         .subcommand(status_command())
         .subcommand(exporter_command())
+        .subcommand(top_command())
         .subcommand(
             Command::new("completions").about("Print the completion script of a shell").arg(shell),
         )
@@ -290,6 +298,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, cla
                 written.set(ledger, vec![db.clone()], OptionOrigin::Flag);
             }
             Asked::Exporter { asked: exporter_asked(matches), written: joined(before, written)? }
+        }
+        Some(("top", matches)) => {
+            Asked::Top { asked: top_asked(matches), written: joined(before, written(matches)?)? }
         }
         Some(("completions", matches)) => {
             let shell = matches.get_one::<clap_complete::Shell>("shell");

@@ -39,8 +39,9 @@ pub struct RunIdentity {
     pub trace: Option<TraceContext>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RunState {
+    #[default]
     Starting,
     Running,
     Draining,
@@ -427,12 +428,15 @@ pub fn tell_failure(
 }
 
 /// Gauges of the moment, written by the pipeline and read at a scrape.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Vitals {
     pub worker_count: u64,
     pub lane_count: u64,
     pub queue_capacity: u64,
     pub memory_budget_bytes: u64,
+    /// Threads that read, and lanes that were opened: a sink may want fewer than are configured.
+    pub readers: Gauge,
+    pub lanes: Gauge,
     pub active_workers: Gauge,
     pub queue_depth: Gauge,
     pub queue_bytes: Gauge,
@@ -441,6 +445,12 @@ pub struct Vitals {
 
 #[derive(Debug, Default)]
 pub struct Gauge(AtomicU64);
+
+impl Clone for Gauge {
+    fn clone(&self) -> Gauge {
+        Gauge(self.get().into())
+    }
+}
 
 impl Gauge {
     pub fn get(&self) -> u64 {

@@ -12,6 +12,7 @@ mod cli;
 mod command;
 mod config;
 mod convert;
+mod draw;
 mod error;
 mod event;
 mod export;
@@ -38,7 +39,9 @@ mod trace_context;
 pub mod program {
     pub use crate::app::complain;
     pub use crate::cli::{Asked, parse};
-    pub use crate::command::{check, exporter, metrics, run, runs, schema, status, texts, usage};
+    pub use crate::command::{
+        check, exporter, metrics, run, runs, schema, status, texts, top, usage,
+    };
     pub use crate::config::is_told_by_environment;
     pub use crate::observe::panics;
     pub use crate::observe::standard_error::{LAST_LINES_MAX, standard_error};

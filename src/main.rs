@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use flowgauge::program::{
     Asked, LAST_LINES_MAX, Outcome, check, complain, driver_buffers, exporter,
     is_told_by_environment, metrics, panics, parse, run, runs, schema, signals, standard_error,
-    status, texts, usage,
+    status, texts, top, usage,
 };
 
 /// The allocator of glibc keeps what was given back of large blocks, and puts no bound to it; that of musl has
@@ -44,6 +44,7 @@ fn asked() -> Outcome {
         Ok(Asked::Runs { asked, written }) => runs::run(&asked, written),
         Ok(Asked::Exporter { asked, written }) => exporter::run(&asked, written),
         Ok(Asked::Status { asked, written }) => status::run(&asked, written),
+        Ok(Asked::Top { asked, written }) => top::run(&asked, written),
         Ok(Asked::Page(page)) => texts::print_page(&page),
         Ok(Asked::Metrics(page)) => metrics::print_metrics(&page),
         Ok(Asked::Schema) => schema::print_schema(),

@@ -182,6 +182,10 @@ mod suite {
     mod otlp;
     // The alert rules in a real Prometheus.
     mod alerts_fire;
+    // The page of a run in a real browser. Needs chromium.
+    mod page;
+    // Runs that are on, in a terminal and printed once.
+    mod top;
     // The files in deploy, each read by what it is for.
     mod deploy;
 }

@@ -38,15 +38,22 @@ impl History {
         stats: &Arc<Stats>,
         past: &Arc<Past>,
         is_apart: bool,
+        metrics_url: Option<String>,
     ) -> History {
-        let history = History::begun(settings, stats, past, is_apart);
+        let history = History::begun(settings, stats, past, is_apart, metrics_url);
         if !matches!(history, History::Kept(_)) {
             past.settle();
         }
         history
     }
 
-    fn begun(settings: &Settings, stats: &Arc<Stats>, past: &Arc<Past>, is_apart: bool) -> History {
+    fn begun(
+        settings: &Settings,
+        stats: &Arc<Stats>,
+        past: &Arc<Past>,
+        is_apart: bool,
+        metrics_url: Option<String>,
+    ) -> History {
         let ledger = &settings.ledger;
         let Some(path) = &ledger.path else {
             return match ledger.is_off {
@@ -61,7 +68,7 @@ impl History {
         }
         let numbers = Arc::clone(stats);
         let past = Arc::clone(past);
-        let run = begun(settings, stats);
+        let run = BegunRun { metrics_url, ..begun(settings, stats) };
         let observer = Arc::clone(stats) as _;
         History::Kept(Ledger::begin(path, run, move || numbers.numbers(), past, observer))
     }
@@ -146,6 +153,7 @@ fn begun(settings: &Settings, stats: &Stats) -> BegunRun {
         fingerprint: fingerprint(&shown),
         settings: shown,
         expected_interval: settings.metrics.expected_interval,
+        metrics_url: None,
         trace_id: settings.export.otel.trace.as_ref().map(|trace| trace.trace.to_string()),
         keep: settings.ledger.keep,
     }

@@ -43,6 +43,14 @@ impl MetricsPort {
         serve(settings, port, &pages).map(MetricsPort::Open).map_err(|_| error)
     }
 
+    /// Where it is, once it is open.
+    pub fn url(&self) -> Option<String> {
+        match self {
+            MetricsPort::Open(server) => Some(server.url().to_string()),
+            MetricsPort::Closed | MetricsPort::Awaited(_) => None,
+        }
+    }
+
     /// The server, where it is there within `time`.
     pub fn server(&mut self, time: Duration, is_let_go: impl Fn() -> bool) -> Option<&Server> {
         let give_up = Instant::now() + time;

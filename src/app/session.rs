@@ -153,7 +153,8 @@ impl RunSession {
     fn run(&mut self, settings: &Settings) -> Result<Ending> {
         let served = self.serve(settings);
         let checked = check_streams(settings);
-        self.history = History::begin(settings, &self.stats, &self.past, checked.is_ok());
+        let url = self.port.url();
+        self.history = History::begin(settings, &self.stats, &self.past, checked.is_ok(), url);
         checked?;
         let begun = summary::begin(&self.report(settings), settings, &self.stop);
         if let Err(Unwritten { error, is_hung }) = begun {
@@ -173,7 +174,8 @@ impl RunSession {
         let stop = Arc::clone(&self.stop);
         let progress = (!settings.reporting.is_quiet).then(|| {
             let (source, sink) = (settings.source.kind().0, settings.sink.kind().0);
-            Progress::start(Arc::clone(&self.stats), show_bar(settings), EndNames { source, sink })
+            let ends = EndNames { source, sink, reads_pipe: reads_pipe(settings) };
+            Progress::start(Arc::clone(&self.stats), show_bar(settings), ends)
         });
         // Before anything is taken that would have to be given back.
         let minimum = self.minimum(settings)?;

@@ -13,6 +13,7 @@ use super::bounded::bounded;
 use super::stream::{self, STOPPED_MAX, is_let_go, is_stream};
 use crate::config::{LogFormat, Settings, Summary};
 use crate::error::{Error, Kind, Result};
+use crate::observe::progress::terminal_width;
 use crate::observe::standard_error::standard_error;
 use crate::outcome::Outcome;
 use crate::part::{PartFile, PartPolicy};
@@ -40,7 +41,7 @@ pub fn show(report: &Report, settings: &Settings) {
     if !reporting.is_quiet {
         match reporting.log_format {
             LogFormat::Text => {
-                standard_error().say(text::summary(report));
+                standard_error().say(text::summary(report, terminal_width()));
             }
             LogFormat::Json => {
                 let (alarm, outcome) = (report.alarm(), report.outcome.as_str());

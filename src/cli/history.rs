@@ -172,7 +172,7 @@ pub fn exporter_command() -> Command {
 }
 
 /// As options of a run show theirs.
-fn with_default_shown(arg: Arg) -> Arg {
+pub(super) fn with_default_shown(arg: Arg) -> Arg {
     let default = arg.get_default_values().first().and_then(|text| text.to_str());
     match (default, arg.get_help()) {
         (Some(default), Some(help)) => {
@@ -183,11 +183,11 @@ fn with_default_shown(arg: Arg) -> Arg {
     }
 }
 
-fn pipeline(help: &'static str) -> Arg {
+pub(super) fn pipeline(help: &'static str) -> Arg {
     Arg::new("pipeline").long("pipeline").value_name("NAME").action(ArgAction::Append).help(help)
 }
 
-fn of_runs(names: &[&str]) -> Vec<Arg> {
+pub(super) fn of_runs(names: &[&str]) -> Vec<Arg> {
     names.iter().filter_map(|name| Opt::find(name)).map(argument).collect()
 }
 
@@ -228,6 +228,6 @@ pub fn exporter_asked(matches: &ArgMatches) -> ExporterAsked {
     }
 }
 
-fn pipelines(matches: &ArgMatches) -> Vec<String> {
+pub(super) fn pipelines(matches: &ArgMatches) -> Vec<String> {
     matches.get_many::<String>("pipeline").into_iter().flatten().cloned().collect()
 }

@@ -9,6 +9,7 @@ pub mod runs;
 pub mod schema;
 pub mod status;
 pub mod texts;
+pub mod top;
 pub mod usage;
 
 use std::io::{self, Write};

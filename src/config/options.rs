@@ -570,7 +570,7 @@ pub const OPTIONS: &[Opt] = &[
         Theme::Metrics,
         "metrics-port",
         "PORT",
-        "TCP port that serves /metrics (Prometheus), /health, /ready and /info",
+        "TCP port that serves /metrics (Prometheus), /health, /ready and /info, and for browsers the page of the run",
     ),
     one(Theme::Metrics, "metrics-host", "ADDRESS", "Address that the metrics port listens on"),
     one(

@@ -52,6 +52,11 @@ pub struct Reply {
     pub trailers: HeaderMap,
 }
 
+/// For somebody who asks by himself.
+pub fn client(target: &Target) -> Result<Client> {
+    HttpClient::new(target.clone()).client()
+}
+
 impl HttpClient {
     pub fn new(target: Target) -> HttpClient {
         HttpClient {

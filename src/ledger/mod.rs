@@ -7,6 +7,7 @@
 //! `pruning` what removes old runs. Whatever goes wrong here changes neither data nor outcome: it is
 //! `Missing`, one line.
 
+mod address;
 mod damage;
 mod lost;
 mod missing;
@@ -23,6 +24,7 @@ mod writer;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+pub use self::address::metrics_addresses;
 pub use self::lost::{Standing, write_lost};
 pub use self::missing::Missing;
 pub use self::opening::check;
@@ -73,6 +75,8 @@ pub struct BegunRun {
     pub fingerprint: String,
     pub expected_interval: Option<Duration>,
     pub trace_id: Option<String>,
+    /// Where its metrics are asked for, where they are served.
+    pub metrics_url: Option<String>,
     /// How long runs are kept.
     pub keep: Duration,
 }

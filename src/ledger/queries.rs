@@ -363,6 +363,8 @@ pub struct PipelineHistory {
     /// Of the run that began last.
     pub expected_interval_s: Option<f64>,
     pub last_began_at: Option<f64>,
+    /// Its runs, whatever became of them, the last one first: so many as a page shows.
+    pub recent: Vec<RunRow>,
 }
 
 /// A run that is on or was lost in vain does not say how the pipeline is.
@@ -370,6 +372,7 @@ const LAST_ENDED: &str =
     "WHERE pipeline_id = ?1 AND outcome IS NOT NULL AND outcome NOT IN ('locked', 'skipped')
     ORDER BY started_at DESC, runs.run_id DESC LIMIT 1";
 const LAST_COMPLETE: &str = "WHERE pipeline_id = ?1 AND outcome = 'complete' ORDER BY started_at DESC, runs.run_id DESC LIMIT 1";
+const RECENT: &str = "WHERE pipeline_id = ?1 ORDER BY started_at DESC, runs.run_id DESC LIMIT 30";
 const OPEN: &str = "WHERE pipeline_id = ?1 AND outcome IS NULL ORDER BY started_at DESC, runs.run_id DESC LIMIT 100";
 
 impl PipelineHistory {
@@ -410,6 +413,7 @@ impl PipelineHistory {
             last_success_at,
             expected_interval_s: began.and_then(|(_, interval)| interval),
             last_began_at: began.map(|(at, _)| at),
+            recent: find(RECENT)?,
         })
     }
 }

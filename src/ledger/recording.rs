@@ -7,7 +7,7 @@ use procfs::process::Process;
 use rusqlite::{Connection, params};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{BegunRun, lost, totals};
+use super::{BegunRun, address, lost, totals};
 use crate::event::{Stage, Wait};
 use crate::outcome::Outcome;
 use crate::record::ErrorType;
@@ -78,6 +78,9 @@ pub fn begin(connection: &Connection, run: &BegunRun, now: f64) -> rusqlite::Res
             lost::pid_namespace(),
             lost::boot_id(),
         ])?;
+    if let Some(url) = &run.metrics_url {
+        address::write(connection, &run.run_id, url)?;
+    }
     Ok(())
 }
 

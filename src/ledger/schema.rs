@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 pub const APPLICATION_ID: i64 = 0x666c_6761;
 
 /// One text for each version; each is applied in a transaction of its own.
-const MIGRATIONS: &[&str] = &[FIRST, PROCESSES];
+const MIGRATIONS: &[&str] = &[FIRST, PROCESSES, ADDRESSES];
 
 pub const VERSION: i64 = MIGRATIONS.len() as i64;
 
@@ -117,6 +117,14 @@ const PROCESSES: &str = "
 ALTER TABLE runs ADD COLUMN pid_namespace TEXT;
 ALTER TABLE runs ADD COLUMN boot_id TEXT;
 CREATE INDEX runs_lost ON runs (heartbeat_at) WHERE outcome = 'lost';
+";
+
+/// Of runs that serve their metrics.
+const ADDRESSES: &str = "
+CREATE TABLE metrics_addresses (
+    run_id TEXT PRIMARY KEY REFERENCES runs ON DELETE CASCADE,
+    url TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 pub fn application_id(connection: &Connection) -> rusqlite::Result<i64> {

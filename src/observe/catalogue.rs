@@ -304,6 +304,15 @@ const LISTED: &[Metric] = &[
     gauge("pipeline_memory_used_bytes", &[], "Bytes the records in flight take now.", |now| {
         one(now.vitals.memory_used_bytes.get())
     }),
+    gauge(
+        "pipeline_stage_threads",
+        &["stage"],
+        "Readers, workers and lanes of the run; 0 before they are there.",
+        |now| {
+            let threads = Stage::ALL.iter().zip(now.run.threads);
+            threads.map(|(stage, threads)| sample(&[stage.as_str()], threads)).collect()
+        },
+    ),
     counter(
         "pipeline_stage_busy_seconds_total",
         &["stage"],

@@ -40,6 +40,16 @@ fn of_line(line: &str) -> Option<&'static str> {
     if line.starts_with("flowgauge: ") || line.starts_with("error: ") {
         return Some(RED);
     }
+    // The summary: how the run ended, and the heads of its table.
+    if line.starts_with("FAILED ") {
+        return Some(RED);
+    }
+    if line.starts_with("STOPPED ") {
+        return Some(YELLOW);
+    }
+    if line.starts_with("  stage ") {
+        return Some(DIM);
+    }
     let (time, rest) = line.split_once(' ')?;
     let is_time = time.len() == "2026-01-01T00:00:00Z".len() && time.ends_with('Z');
     match rest.trim_start().split(' ').next()? {
@@ -80,6 +90,9 @@ mod tests {
                 "orders complete\n\n  limit: writing\n",
                 "orders complete\n\n\x1b[33m  limit: writing\x1b[0m\n",
             ),
+            ("FAILED orders data in 1 s\n", "\x1b[31mFAILED orders data in 1 s\x1b[0m\n"),
+            ("STOPPED orders in 1 s\n", "\x1b[33mSTOPPED orders in 1 s\x1b[0m\n"),
+            ("  stage  records\n", "\x1b[2m  stage  records\x1b[0m\n"),
             ("Z INFO x\n", "Z INFO x\n"),
             ("\n", "\n"),
             ("", ""),

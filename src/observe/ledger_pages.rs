@@ -5,16 +5,22 @@ use std::sync::{PoisonError, RwLock};
 use std::time::SystemTime;
 
 use hyper::{Method, StatusCode};
+use percent_encoding::percent_decode_str;
 use prometheus::TextEncoder;
 
 use crate::ledger::PipelineHistory;
 use crate::observe::ledger_metrics::{families, own_gauge};
 use crate::observe::openmetrics;
-use crate::observe::pages::{Page, Show, TEXT_FORMAT, prefers_openmetrics, refused, text};
+use crate::observe::page;
+use crate::observe::page::pipelines::{self, Known};
+use crate::observe::pages::{
+    Asked, HTML, Page, Reply, Show, TEXT_FORMAT, prefers_html, prefers_openmetrics, refused, text,
+};
 use crate::observe::scrape::Number;
 use crate::observe::server::counts::ConnectionCounts;
 
 const INDEX: &str = "\
+/         this list, and for browsers the pipelines with their last runs
 /metrics  the last run of each pipeline for Prometheus, as text or OpenMetrics
 /health   200 while the process lives
 /ready    200 while the ledger can be read
@@ -78,7 +84,31 @@ impl LedgerPages {
                 (TEXT_FORMAT, text.expect("families without a series are left out"))
             }
         };
-        Page { status: StatusCode::OK, content_type, body, is_final: false }
+        Page::new(content_type, body)
+    }
+
+    fn overview(&self) -> Page {
+        let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
+        let live = pipelines::overview(&Known {
+            pipelines: &found.pipelines,
+            read_at: found.read_at.map(Number::number),
+            is_up: found.is_up,
+            now: SystemTime::now().number(),
+        });
+        Page::new(HTML, page::document("Pipelines · flowgauge exporter", &live, false))
+    }
+
+    /// One that the overview shows.
+    fn run(&self, id: &str) -> Option<Page> {
+        let id = percent_decode_str(id).decode_utf8().ok()?;
+        let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
+        let mut runs = found.pipelines.iter().flat_map(|pipeline| &pipeline.recent);
+        let run = runs.find(|run| run.run_id == id)?;
+        let title = format!("{} · flowgauge exporter", run.pipeline_id);
+        Some(Page::new(
+            HTML,
+            page::document(&title, &pipelines::run(run, SystemTime::now().number()), false),
+        ))
     }
 
     fn ready(&self) -> Page {
@@ -94,18 +124,24 @@ impl Show for LedgerPages {
         &self.connections
     }
 
-    fn answer(&self, method: &Method, path: &str, accept: &str) -> Page {
-        if !matches!(*method, Method::GET | Method::HEAD) {
-            return refused();
+    fn answer(&self, asked: &Asked) -> Reply {
+        if !matches!(*asked.method, Method::GET | Method::HEAD) {
+            return refused().into();
         }
-        match path {
+        let page = match asked.path {
+            "/" if prefers_html(asked.accept) => self.overview(),
             "/" => text(StatusCode::OK, INDEX),
-            "/metrics" => self.metrics(accept),
+            "/metrics" => self.metrics(asked.accept),
             "/health" => text(StatusCode::OK, "alive\n"),
             "/ready" => self.ready(),
-            _ => {
-                text(StatusCode::NOT_FOUND, &format!("there is no such page; there are:\n{INDEX}"))
-            }
-        }
+            path => match path.strip_prefix("/runs/").and_then(|id| self.run(id)) {
+                Some(run) => run,
+                None => text(
+                    StatusCode::NOT_FOUND,
+                    &format!("there is no such page; there are:\n{INDEX}"),
+                ),
+            },
+        };
+        page.into()
     }
 }

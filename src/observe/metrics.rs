@@ -1,20 +1,22 @@
-//! The metrics of a run in the formats Prometheus reads: takes a reading, asks every line of the
-//! catalogue for its series, and hands both to the encoders.
+//! The metrics of a run: takes readings of it, and shows one in the formats that Prometheus reads: asks
+//! every line of the catalogue for its series, and hands both to the encoders.
 //!
-//! The registry is a value, so that each run and each test has its own.
+//! The registry is a value that is made for each reading, so that none is shown in parts.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus::core::{Collector, Desc};
 use prometheus::{Registry, TextEncoder, proto};
+use tokio::sync::watch;
 
 use crate::event::RunIdentity;
 use crate::ledger::Past;
 use crate::observe::catalogue::{CATALOGUE, Metric, SeriesType};
 use crate::observe::moment::Moment;
 use crate::observe::openmetrics::{self, Exemplars};
+use crate::observe::reading::Reading;
 use crate::observe::scrape::{Sample, SampleValue, Scrape};
 use crate::observe::series::pair;
 use crate::observe::server::counts::ConnectionCounts;
@@ -26,29 +28,29 @@ use crate::report::{Latencies, Sizes};
 pub struct Metrics {
     stats: Arc<Stats>,
     identity: Arc<RunIdentity>,
+    past: Arc<Past>,
     timeline: Arc<Timeline>,
-    connections: Arc<ConnectionCounts>,
-    registry: Registry,
+    connections: ConnectionCounts,
+    /// Of the reading that was taken last.
+    number: AtomicU64,
+    descriptions: Vec<Desc>,
     /// From the end of the run on.
-    last: OnceLock<Vec<proto::MetricFamily>>,
+    last: watch::Sender<Option<Arc<Reading>>>,
 }
 
 impl Metrics {
     pub fn new(stats: Arc<Stats>, identity: Arc<RunIdentity>, past: Arc<Past>) -> Metrics {
-        let everywhere = [("pipeline_id".to_string(), identity.pipeline_id.clone())];
-        let registry = Registry::new_custom(None, Some(HashMap::from(everywhere)))
-            .expect("a registry without prefix takes any label");
-        let connections = Arc::<ConnectionCounts>::default();
-        let run = RunCollector {
-            stats: stats.clone(),
-            identity: identity.clone(),
-            past,
-            connections: connections.clone(),
-            descriptions: describe(),
-        };
-        registry.register(Box::new(run)).expect("every name in the catalogue stands once");
         let timeline = Arc::new(Timeline::new(stats.started_at()));
-        Metrics { stats, identity, timeline, connections, registry, last: OnceLock::new() }
+        Metrics {
+            stats,
+            identity,
+            past,
+            timeline,
+            connections: ConnectionCounts::default(),
+            number: AtomicU64::default(),
+            descriptions: describe(),
+            last: watch::Sender::default(),
+        }
     }
 
     pub fn stats(&self) -> &Stats {
@@ -70,55 +72,72 @@ impl Metrics {
 
     /// What is shown from now on: the run has ended, and all who ask are given the same.
     pub fn freeze(&self) {
-        self.last.get_or_init(|| self.registry.gather());
+        self.last.send_modify(|last| {
+            last.get_or_insert_with(|| Arc::new(self.take().last()));
+        });
     }
 
-    pub fn is_frozen(&self) -> bool {
-        self.last.get().is_some()
+    /// Has the last reading once the run has ended.
+    pub fn last(&self) -> watch::Receiver<Option<Arc<Reading>>> {
+        self.last.subscribe()
     }
 
-    fn families(&self) -> Vec<proto::MetricFamily> {
-        self.last.get().cloned().unwrap_or_else(|| self.registry.gather())
+    /// Of now, or of the end of a run that has ended.
+    pub fn reading(&self) -> Arc<Reading> {
+        self.last.borrow().clone().unwrap_or_else(|| Arc::new(self.take()))
+    }
+
+    fn take(&self) -> Reading {
+        let number = self.number.fetch_add(1, Ordering::Relaxed) + 1;
+        Reading::take(number, &self.stats, &self.identity, &self.connections, &self.past)
+    }
+
+    fn families(&self, reading: &Arc<Reading>) -> Vec<proto::MetricFamily> {
+        let everywhere = [("pipeline_id".to_string(), self.identity.pipeline_id.clone())];
+        let registry = Registry::new_custom(None, Some(HashMap::from(everywhere)))
+            .expect("a registry without prefix takes any label");
+        let reading = Arc::clone(reading);
+        let shown = ReadingCollector { reading, descriptions: self.descriptions.clone() };
+        registry.register(Box::new(shown)).expect("every name in the catalogue stands once");
+        registry.gather()
     }
 
     /// The text format 0.0.4.
-    pub fn text(&self) -> String {
-        let families = self.families();
+    pub fn text(&self, reading: &Arc<Reading>) -> String {
+        let families = self.families(reading);
         TextEncoder::new().encode_to_string(&families).expect("no gathered family is empty")
     }
 
     /// What leaves by itself. Of a run that has ended it is that of its end, whenever it is taken.
     pub fn moment(&self) -> Moment {
-        let families = self.families();
-        let taken_at = self.stats.ended_at().unwrap_or_else(SystemTime::now);
-        Moment::of(&families, taken_at, self.timeline.now())
+        let reading = self.reading();
+        let taken_at = reading.ended_at.unwrap_or(reading.taken_at);
+        Moment::of(&self.families(&reading), taken_at, self.timeline.now())
     }
 
     /// OpenMetrics 1.0, which also says since when it counts.
-    pub fn openmetrics(&self) -> String {
+    pub fn openmetrics(&self, reading: &Arc<Reading>) -> String {
         // Only of a trace that somebody is told.
         let trace = self.identity.trace.as_ref().filter(|trace| trace.is_sampled);
         let exemplars =
             trace.map(|trace| Exemplars { trace: trace.trace, timeline: self.timeline.now() });
-        openmetrics::encode(&self.families(), self.stats.started_at(), exemplars.as_ref())
+        let families = self.families(reading);
+        openmetrics::encode(&families, self.stats.started_at(), exemplars.as_ref())
     }
 }
 
-struct RunCollector {
-    stats: Arc<Stats>,
-    identity: Arc<RunIdentity>,
-    past: Arc<Past>,
-    connections: Arc<ConnectionCounts>,
+struct ReadingCollector {
+    reading: Arc<Reading>,
     descriptions: Vec<Desc>,
 }
 
-impl Collector for RunCollector {
+impl Collector for ReadingCollector {
     fn desc(&self) -> Vec<&Desc> {
         self.descriptions.iter().collect()
     }
 
     fn collect(&self) -> Vec<proto::MetricFamily> {
-        let now = Scrape::now(&self.stats, &self.identity, &self.connections, self.past.get());
+        let now = self.reading.scrape();
         CATALOGUE.iter().map(|metric| family(metric, &now)).collect()
     }
 }
@@ -290,7 +309,8 @@ pub mod tests {
 
     #[test]
     fn before_anything_happened_counters_are_zero_and_the_unknown_is_absent() {
-        let page = metrics().1.text();
+        let metrics = metrics().1;
+        let page = metrics.text(&metrics.reading());
         check(
             &page,
             &[
@@ -351,7 +371,7 @@ pub mod tests {
         let (stats, metrics) = metrics();
         run(&stats);
         check(
-            &metrics.text(),
+            &metrics.text(&metrics.reading()),
             &[
                 ("pipeline_records_read_total", "4"),
                 ("pipeline_records_processed_total", "4"),
@@ -379,7 +399,8 @@ pub mod tests {
 
     #[test]
     fn histograms_have_at_most_fifteen_buckets() {
-        for family in metrics().1.registry.gather() {
+        let metrics = metrics().1;
+        for family in metrics.families(&metrics.reading()) {
             for metric in family.get_metric() {
                 let bounded = metric.get_histogram().get_bucket().len();
                 assert!(bounded < 15, "{} and one for infinity", family.name());
@@ -392,7 +413,7 @@ pub mod tests {
         let (stats, metrics) = metrics();
         run(&stats);
         let page = || {
-            let text = metrics.text();
+            let text = metrics.text(&metrics.reading());
             let own = text.lines().filter(|line| !line.starts_with("process_"));
             own.map(str::to_string).collect::<Vec<_>>()
         };
@@ -404,7 +425,7 @@ pub mod tests {
         let (stats, metrics) = metrics();
         run(&stats);
         // Both pages from one gathering: the process goes on between two.
-        let families = metrics.registry.gather();
+        let families = metrics.families(&metrics.reading());
         let text = TextEncoder::new().encode_to_string(&families).unwrap();
         let open = openmetrics::encode(&families, stats.started_at(), None);
         let open: Vec<&str> = open.lines().collect();

@@ -1,6 +1,6 @@
 //! Who listens to a run: the numbers (`stats`), the catalogue of metrics and its exposition
-//! (`catalogue`, `metrics`, `openmetrics`), and the HTTP server that answers scrapes (`pages`,
-//! `server`), the log (`logging`) and the progress of a run (`progress`), both of which go through
+//! (`catalogue`, `metrics`, `openmetrics`), the HTTP server that answers scrapes and browsers (`pages`,
+//! `page`, `live`, `server`), the log (`logging`) and the progress of a run (`progress`), both of which go through
 //! `standard_error`, and what becomes of panics (`panics`).
 //!
 //! Nothing here touches the data path: it hears events, which cannot fail and do not block, and
@@ -17,15 +17,18 @@ pub mod latency;
 mod ledger_metrics;
 mod ledger_pages;
 mod line;
+mod live;
 pub mod logging;
 pub mod metrics;
 pub mod moment;
 pub mod openmetrics;
+mod page;
 pub mod pages;
 pub mod panics;
 mod possible;
 pub mod process;
 pub mod progress;
+pub mod reading;
 mod rejected_columns;
 pub mod scrape;
 mod series;

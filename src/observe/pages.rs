@@ -2,27 +2,62 @@
 //!
 //! Every page is made from one reading of the numbers and shows no secret. Sockets and limits are the server's.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 
 use crate::event::RunState;
+use crate::observe::live::Live;
+use crate::observe::live::events::EventStream;
 use crate::observe::metrics::Metrics;
 use crate::observe::openmetrics;
+use crate::observe::reading::Reading;
 use crate::observe::scrape::Number;
 use crate::observe::server::counts::ConnectionCounts;
+use crate::shown::Json;
 
 pub const TEXT: &str = "text/plain; charset=utf-8";
 pub const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const JSON: &str = "application/json";
+pub const HTML: &str = "text/html; charset=utf-8";
+pub const EVENTS: &str = "text/event-stream";
 
 const INDEX: &str = "\
+/         this list, and for browsers the page of the run
 /metrics  numbers for Prometheus, as text or OpenMetrics
 /health   200 while the process lives
 /ready    200 while the run is running
 /info     what this run is and how far it got, as JSON
+/run.json all numbers of the run as people are shown them, as JSON
+/events   the page of the run again and again, as server-sent events
 ";
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    pub method: &'a Method,
+    pub path: &'a str,
+    /// What stands behind the question mark.
+    pub query: &'a str,
+    /// What the header Accept says, or nothing.
+    pub accept: &'a str,
+    /// The event that was seen last.
+    pub last_event_id: Option<&'a str>,
+}
+
+/// What is answered.
+pub enum Reply {
+    Page(Page),
+    Events(EventStream),
+}
+
+impl From<Page> for Reply {
+    fn from(page: Page) -> Reply {
+        Reply::Page(page)
+    }
+}
 
 /// One answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,38 +65,83 @@ pub struct Page {
     pub status: StatusCode,
     pub content_type: &'static str,
     pub body: String,
+    /// The reading that is shown.
+    pub snapshot: Option<u64>,
     /// The numbers of a run that is over.
     pub is_final: bool,
 }
 
+impl Page {
+    pub fn new(content_type: &'static str, body: String) -> Page {
+        Page { status: StatusCode::OK, content_type, body, snapshot: None, is_final: false }
+    }
+}
+
+/// Has to be done while the pages are served, and ends when there is nothing more to do.
+pub type Chore = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// What a server shows.
 pub trait Show: Send + Sync {
-    /// The page for a request; `accept` is what its header says, or nothing.
-    fn answer(&self, method: &Method, path: &str, accept: &str) -> Page;
+    fn answer(&self, asked: &Asked) -> Reply;
 
     /// Where the server counts its connections.
     fn connections(&self) -> &ConnectionCounts;
+
+    fn chore(&self) -> Option<Chore> {
+        None
+    }
 }
 
 /// The pages of one run.
 pub struct Pages {
     metrics: Arc<Metrics>,
+    live: Arc<Live>,
 }
 
 impl Pages {
     pub fn new(metrics: Arc<Metrics>) -> Pages {
-        Pages { metrics }
+        Pages { live: Arc::new(Live::new(Arc::clone(&metrics))), metrics }
     }
 
-    fn metrics(&self, accept: &str) -> Page {
-        // Before the numbers are read: what ends meanwhile is final the next time.
-        let is_final = self.metrics.is_frozen();
-        let (content_type, body) = if prefers_openmetrics(accept) {
-            (openmetrics::CONTENT_TYPE, self.metrics.openmetrics())
-        } else {
-            (TEXT_FORMAT, self.metrics.text())
+    /// The reading that is asked for, which is one of now, unless a number says which.
+    fn reading(&self, asked: &Asked) -> Result<Arc<Reading>, Page> {
+        let named = asked.query.split('&').find_map(|part| part.strip_prefix("snapshot="));
+        match named {
+            None => Ok(self.metrics.reading()),
+            Some(number) => {
+                number.parse().ok().and_then(|number| self.live.kept(number)).ok_or_else(|| {
+                    text(
+                        StatusCode::NOT_FOUND,
+                        "a snapshot is kept for some seconds, and this one is not\n",
+                    )
+                })
+            }
+        }
+    }
+
+    fn metrics(&self, asked: &Asked) -> Page {
+        let reading = match self.reading(asked) {
+            Ok(reading) => reading,
+            Err(missing) => return missing,
         };
-        Page { status: StatusCode::OK, content_type, body, is_final }
+        let (content_type, body) = if prefers_openmetrics(asked.accept) {
+            (openmetrics::CONTENT_TYPE, self.metrics.openmetrics(&reading))
+        } else {
+            (TEXT_FORMAT, self.metrics.text(&reading))
+        };
+        let snapshot = Some(reading.number);
+        Page { snapshot, is_final: reading.is_final, ..Page::new(content_type, body) }
+    }
+
+    fn run(&self, asked: &Asked) -> Page {
+        let reading = match self.reading(asked) {
+            Ok(reading) => reading,
+            Err(missing) => return missing,
+        };
+        let view = self.live.view(&reading);
+        let body = serde_json::to_string_pretty(&view).expect("names and numbers are valid JSON");
+        let body = format!("{}\n", Json(body));
+        Page { snapshot: Some(reading.number), ..Page::new(JSON, body) }
     }
 
     fn ready(&self) -> Page {
@@ -100,7 +180,7 @@ impl Pages {
             },
         };
         let body = serde_json::to_string_pretty(&info).expect("names and numbers are valid JSON");
-        Page { status: StatusCode::OK, content_type: JSON, body: body + "\n", is_final: false }
+        Page::new(JSON, body + "\n")
     }
 }
 
@@ -109,13 +189,33 @@ impl Show for Pages {
         self.metrics.connections()
     }
 
-    fn answer(&self, method: &Method, path: &str, accept: &str) -> Page {
-        if !matches!(*method, Method::GET | Method::HEAD) {
-            return refused();
+    fn chore(&self) -> Option<Chore> {
+        let live = Arc::clone(&self.live);
+        Some(Box::pin(async move { live.sample().await }))
+    }
+
+    fn answer(&self, asked: &Asked) -> Reply {
+        match (asked.method, asked.path) {
+            (&Method::GET, "/events") => match self.live.events(asked.last_event_id) {
+                Some(events) => Reply::Events(events),
+                None => Page { status: StatusCode::NO_CONTENT, ..Page::new(EVENTS, String::new()) }
+                    .into(),
+            },
+            (&Method::GET | &Method::HEAD, _) => self.page(asked).into(),
+            _ => refused().into(),
         }
-        match path {
+    }
+}
+
+impl Pages {
+    fn page(&self, asked: &Asked) -> Page {
+        match asked.path {
+            "/" if prefers_html(asked.accept) => Page::new(HTML, self.live.page()),
             "/" => text(StatusCode::OK, INDEX),
-            "/metrics" => self.metrics(accept),
+            "/live.json" => Page::new(JSON, self.live.document()),
+            "/events" => Page::new(EVENTS, String::new()),
+            "/metrics" => self.metrics(asked),
+            "/run.json" => self.run(asked),
             "/health" => text(StatusCode::OK, "alive\n"),
             "/ready" => self.ready(),
             "/info" => self.info(),
@@ -157,7 +257,7 @@ pub fn refused() -> Page {
 }
 
 pub fn text(status: StatusCode, body: &str) -> Page {
-    Page { status, content_type: TEXT, body: body.to_string(), is_final: false }
+    Page { status, ..Page::new(TEXT, body.to_string()) }
 }
 
 /// Whether an Accept header would rather have OpenMetrics 1.0 than the text format.
@@ -177,6 +277,16 @@ pub fn prefers_openmetrics(accept: &str) -> bool {
         Some(open) => open > 0 && open >= plain,
         None => wild > plain,
     }
+}
+
+/// Whether an Accept header names HTML, as those of browsers do, and not rather plain text.
+pub fn prefers_html(accept: &str) -> bool {
+    let ranges: Vec<Range> = accept.split(',').filter_map(Range::parse).collect();
+    let weight = |media: &str| {
+        let named = ranges.iter().filter(|range| range.media == media);
+        named.map(|range| range.weight).max().unwrap_or(0)
+    };
+    weight("text/html") > 0 && weight("text/html") >= weight("text/plain")
 }
 
 /// One member of an Accept header, its weight in thousandths.
@@ -256,9 +366,33 @@ mod tests {
         }
     }
 
+    #[test]
+    fn browsers_get_html() {
+        for (accept, expected) in [
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", true),
+            ("text/html", true),
+            ("*/*", false),
+            ("", false),
+            ("text/*", false),
+            ("text/html;q=0", false),
+            ("text/html;q=0.5, text/plain", false),
+        ] {
+            assert_eq!(prefers_html(accept), expected, "{accept}");
+        }
+    }
+
     fn pages() -> (Arc<crate::observe::Stats>, Pages) {
         let (stats, metrics) = metrics();
         (stats, Pages::new(Arc::new(metrics)))
+    }
+
+    fn get(pages: &Pages, path: &str) -> Page {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let asked = Asked { method: &Method::GET, path, query, accept: "", last_event_id: None };
+        match pages.answer(&asked) {
+            Reply::Page(page) => page,
+            Reply::Events(_) => panic!("{path} is a stream"),
+        }
     }
 
     #[test]
@@ -266,7 +400,7 @@ mod tests {
         let (stats, pages) = pages();
         for (state, status) in RunState::ALL.into_iter().zip([503u16, 200, 503, 503, 503]) {
             stats.notice(&Event::Entered(state));
-            let page = pages.answer(&Method::GET, "/ready", "");
+            let page = get(&pages, "/ready");
             assert_eq!((page.status.as_u16(), page.body.trim()), (status, state.as_str()));
         }
     }
@@ -275,7 +409,7 @@ mod tests {
     fn info_says_what_is_known() {
         let (stats, pages) = pages();
         let info = || {
-            let page = pages.answer(&Method::GET, "/info", "");
+            let page = get(&pages, "/info");
             assert_eq!(page.content_type, "application/json");
             serde_json::from_str::<serde_json::Value>(&page.body).unwrap()
         };
@@ -293,5 +427,42 @@ mod tests {
             "read": 4, "processed": 4, "inserted": 3, "updated": 0, "skipped": 0, "failed": 1
         });
         assert_eq!(after["records"], records);
+    }
+
+    #[test]
+    fn a_snapshot_that_is_kept_says_the_same_everywhere() {
+        let (stats, pages) = pages();
+        let json = |query: &str| {
+            let page = get(&pages, &format!("/run.json{query}"));
+            let view = serde_json::from_str::<serde_json::Value>(&page.body).unwrap();
+            assert_eq!(view["snapshot"].as_u64(), page.snapshot);
+            view
+        };
+        let first = json("");
+        assert_eq!((&first["state"], &first["is_final"]), (&"starting".into(), &false.into()));
+        run(&stats);
+        assert!(json("")["snapshot"].as_u64() > first["snapshot"].as_u64());
+        // It was nobody's to keep.
+        let gone = get(&pages, &format!("/metrics?snapshot={}", first["snapshot"]));
+        assert_eq!(gone.status, StatusCode::NOT_FOUND);
+        pages.metrics.freeze();
+        let last = json("");
+        assert_eq!((&last["outcome"], &last["is_final"]), (&"complete".into(), &true.into()));
+        assert_eq!(last, json(&format!("?snapshot={}", last["snapshot"])));
+        let page = get(&pages, "/metrics");
+        assert_eq!((page.snapshot, page.is_final), (last["snapshot"].as_u64(), true));
+        for (name, value) in [
+            ("records_read_total", &last["records"]["read"]),
+            ("records_inserted_total", &last["records"]["inserted"]),
+            ("records_failed_total", &last["records"]["failed"]),
+            ("stage_latency_seconds", &last["latency_seconds"]["insert"]["p95"]),
+            ("process_resident_memory_bytes", &last["process"]["resident_bytes"]),
+        ] {
+            let line = page.body.lines().filter(|line| !line.starts_with('#'));
+            let mut line = line.filter(|line| line.contains(name));
+            let value = value.as_f64().unwrap().to_string();
+            let ends = format!(" {value}");
+            assert!(line.any(|line| line.ends_with(&ends)), "{name} {value}\n{}", page.body);
+        }
     }
 }

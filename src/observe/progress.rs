@@ -48,6 +48,8 @@ impl RecentRate {
 pub struct EndNames {
     pub source: &'static str,
     pub sink: &'static str,
+    /// Standard input or a pipe is read: a run begins when somebody writes to it.
+    pub reads_pipe: bool,
 }
 
 /// A thread of its own that reads numbers. Dropping it ends it.
@@ -104,13 +106,18 @@ impl Drop for Progress {
 #[derive(Debug, Default)]
 struct BottomLine(Mutex<String>);
 
-/// Where a terminal does not say how wide it is.
+/// Where a terminal does not say how wide it is, or standard error is none.
 const WIDTH: u16 = 80;
+
+/// Of what stands on standard error.
+pub fn terminal_width() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stderr());
+    usize::from(size.map(|size| size.ws_col).ok().filter(|width| *width > 0).unwrap_or(WIDTH))
+}
 
 impl TermLike for BottomLine {
     fn width(&self) -> u16 {
-        let size = rustix::termios::tcgetwinsize(io::stderr());
-        size.map(|size| size.ws_col).ok().filter(|width| *width > 0).unwrap_or(WIDTH)
+        terminal_width() as u16
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
@@ -125,7 +132,7 @@ impl TermLike for BottomLine {
     /// A line that fills its last column may be continued on the next, which nobody would clear.
     fn flush(&self) -> io::Result<()> {
         let drawn = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let width = usize::from(self.width().saturating_sub(1));
+        let width = terminal_width().saturating_sub(1);
         let visible = drawn.trim_matches(['\r', ' ']);
         standard_error().draw(visible.chars().take(width).collect());
         Ok(())
@@ -172,7 +179,7 @@ fn draw(bar: &ProgressBar, numbers: &RunNumbers, rate: f64, ends: EndNames) {
         Some(progress) => bar.set_position((progress * STEPS as f64) as u64),
         None => bar.tick(),
     }
-    let width = usize::from(BottomLine::default().width().saturating_sub(1));
+    let width = terminal_width().saturating_sub(1);
     bar.set_message(fitting(numbers, rate, ends, width.saturating_sub(BAR_WIDTH)));
 }
 
@@ -202,9 +209,12 @@ fn parts(numbers: &RunNumbers, rate: f64, ends: EndNames) -> Vec<(u8, String)> {
     let silence = numbers.silence();
     let is_failing = silence.is_some_and(|silence| silence.sign != LastSign::Moved);
     if numbers.state == RunState::Starting && !is_failing {
-        let EndNames { source, sink } = ends;
+        let EndNames { source, sink, reads_pipe } = ends;
         let lasted = text::duration(Duration::from_secs(numbers.quiet.as_secs()));
-        return vec![(0, format!("opening {source} and {sink} for {lasted}"))];
+        return vec![match reads_pipe {
+            true => (0, format!("waiting for the first records of the input for {lasted}")),
+            false => (0, format!("opening {source} and {sink} for {lasted}")),
+        }];
     }
     let mut parts = Vec::new();
     if let Some(progress) = numbers.progress() {
@@ -229,7 +239,7 @@ fn parts(numbers: &RunNumbers, rate: f64, ends: EndNames) -> Vec<(u8, String)> {
     }
     if let Some(silence) = silence {
         parts.push((0, silence.sentence(ends.source, ends.sink)));
-    } else if let Some(eta) = numbers.eta().filter(|eta| !eta.is_zero()) {
+    } else if let Some(eta) = numbers.eta() {
         parts.push((1, format!("{} left", text::duration(eta))));
     }
     parts
@@ -243,7 +253,7 @@ mod tests {
     use crate::event::{Event, Expected, Observer, Vitals};
     use crate::record::{Counts, Flush, Interval};
 
-    const ENDS: EndNames = EndNames { source: "csv", sink: "mysql" };
+    const ENDS: EndNames = EndNames { source: "csv", sink: "mysql", reads_pipe: false };
     const SECOND: Duration = Duration::from_secs(1);
 
     fn fetched(records: u64, bytes: u64) -> Event {
@@ -285,8 +295,9 @@ mod tests {
             line(617_283_945, 383_000_000),
             "50 %, 617,283,945 records, 342,935 records/s, 383 MB of 766 MB, 30 m 00 s left"
         );
-        // All but a few.
-        assert!(line(1_234_567_000, 765_999_000).starts_with("99 %, "));
+        // All but a few, which take no time that is worth telling.
+        let last = line(1_234_567_000, 765_999_000);
+        assert!(last.starts_with("99 %, ") && !last.contains("left"), "{last}");
         assert!(line(1_234_567_890, 766_000_000).ends_with(" 766 MB of 766 MB"));
     }
 
@@ -314,6 +325,9 @@ mod tests {
         assert_eq!(numbers.eta(), None);
         let opening = RunNumbers { state: RunState::Starting, ..numbers };
         assert_eq!(line(&opening, 0.0, ENDS), "opening csv and mysql for 40.0 s");
+        let ends = EndNames { reads_pipe: true, ..ENDS };
+        let waiting = line(&opening, 0.0, ends);
+        assert_eq!(waiting, "waiting for the first records of the input for 40.0 s");
     }
 
     #[test]

@@ -6,7 +6,6 @@ use crate::event::{RunIdentity, Vitals};
 use crate::ledger::PipelineHistory;
 use crate::observe::process::Process;
 use crate::observe::server::counts::ConnectionCounts;
-use crate::observe::stats::Stats;
 use crate::outcome::Outcome;
 use crate::report::{Latencies, RunNumbers, Sizes};
 
@@ -16,40 +15,18 @@ pub const REVISION: &str = match option_env!("FLOWGAUGE_REVISION") {
     None => "unknown",
 };
 
-/// One moment of a run.
+/// One moment of a run, as its `Reading` has it.
 #[derive(Debug)]
 pub struct Scrape<'a> {
-    pub run: RunNumbers,
+    pub run: &'a RunNumbers,
     pub vitals: &'a Vitals,
     pub identity: &'a RunIdentity,
     pub connections: &'a ConnectionCounts,
-    pub process: Process,
+    pub process: &'a Process,
     pub started_at: SystemTime,
     pub ended_at: Option<SystemTime>,
     /// The runs of the pipeline before this one, where they are known.
     pub past: Option<&'a PipelineHistory>,
-}
-
-impl<'a> Scrape<'a> {
-    pub fn now(
-        stats: &'a Stats,
-        identity: &'a RunIdentity,
-        connections: &'a ConnectionCounts,
-        past: Option<&'a PipelineHistory>,
-    ) -> Scrape<'a> {
-        // The numbers come before the end: those with an outcome have their time, too.
-        let run = stats.numbers();
-        Scrape {
-            ended_at: run.outcome.and_then(|_| stats.ended_at()),
-            run,
-            vitals: stats.vitals(),
-            identity,
-            connections,
-            process: Process::read(),
-            started_at: stats.started_at(),
-            past,
-        }
-    }
 }
 
 impl Scrape<'_> {

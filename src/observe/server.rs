@@ -38,6 +38,8 @@ use crate::observe::pages::Show;
 /// Connections that the system keeps while no place is free; it may keep fewer.
 const QUEUE_MAX: u32 = 4096;
 
+const SEND_BUFFER_BYTES: u32 = 256 << 10;
+
 /// What the options are called that say where a server listens.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerFlags {
@@ -92,6 +94,8 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // Connections of a run that is over do not keep the port.
     socket.set_reuseaddr(true)?;
+    // Who never reads costs no more than that; it holds any page.
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
     socket.bind(address)?;
     socket.listen(QUEUE_MAX)
 }
@@ -149,6 +153,9 @@ impl Bound {
         let thread = std::thread::Builder::new()
             .name("metrics".to_string())
             .spawn(move || {
+                if let Some(chore) = site.pages.chore() {
+                    drop(runtime.spawn(chore));
+                }
                 runtime.block_on(accept(listener, site, stopping));
                 // A password may be being checked, for whom nobody waits any more.
                 runtime.shutdown_background();

@@ -40,6 +40,8 @@ struct WriterState {
     frame: String,
     is_frame_new: bool,
     is_writing: bool,
+    /// A screen stands where lines would be written: they wait.
+    is_held: bool,
     style: Style,
 }
 
@@ -125,6 +127,12 @@ impl StandardError {
         }
     }
 
+    /// From now on lines wait, or no longer: a screen stands where they would be written.
+    pub fn hold(&self, is_held: bool) {
+        self.state().is_held = is_held;
+        self.woken.notify_one();
+    }
+
     /// How many lines were left out so far, or could not be written.
     pub fn dropped(&self) -> u64 {
         self.state().backlog.dropped()
@@ -168,7 +176,7 @@ impl StandardError {
     fn write_all<W: Write>(&self, mut writer: Writer<W>) {
         loop {
             let mut state = self.state();
-            while !state.is_frame_new && state.backlog.is_empty() {
+            while state.is_held || !state.is_frame_new && state.backlog.is_empty() {
                 state = self.woken.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
             let (entry, style) = (state.backlog.pop(), state.style);

@@ -119,6 +119,8 @@ pub struct Stats {
     started: Instant,
     started_at: SystemTime,
     ended: OnceLock<End>,
+    /// Why it did not complete: told before its end.
+    error: OnceLock<String>,
     expected: OnceLock<Expected>,
     /// When something last moved, in milliseconds since the start.
     moved_ms: AtomicU64,
@@ -171,6 +173,7 @@ impl Stats {
             started: Instant::now(),
             started_at: SystemTime::now(),
             ended: OnceLock::new(),
+            error: OnceLock::new(),
             expected: OnceLock::new(),
             moved_ms: AtomicU64::default(),
             last_sign: AtomicU8::new(MOVED),
@@ -233,9 +236,11 @@ impl Stats {
         let counts = self.settled.read();
         let records_read = self.records_read.load(Relaxed);
         let expected = self.expected.get().copied().unwrap_or_default();
+        let vitals = &self.vitals;
         RunNumbers {
             state,
             outcome: ended.map(|end| end.outcome),
+            error: ended.and_then(|_| self.error.get().cloned()),
             is_published: ended.map(|end| end.is_published),
             elapsed: ended.map_or_else(|| self.started.elapsed(), |end| end.took),
             quiet: self.quiet(),
@@ -254,6 +259,7 @@ impl Stats {
             batch_records: self.batch_records.read(),
             batch_bytes: self.batch_bytes.read(),
             stages: self.stages.each_ref().map(Spent::read),
+            threads: [vitals.readers.get(), vitals.worker_count, vitals.lanes.get()],
             errors: self.errors.read(),
             retries: self.retries.read(),
             last_errors: self.last_errors.read(),
@@ -398,7 +404,10 @@ impl Observer for Stats {
             }
             Event::FileSettled { took } => self.file.record(took),
             Event::LedgerAsked { operation, took } => self.ledger_queries.record(operation, took),
-            Event::Ended { outcome, is_published, took, .. } => {
+            Event::Ended { outcome, ref error, is_published, took } => {
+                if let Some(error) = error {
+                    self.error.get_or_init(|| error.clone());
+                }
                 self.run.record(took);
                 let at = SystemTime::now();
                 self.ended.get_or_init(|| End { outcome, is_published, took, at });

@@ -207,6 +207,7 @@ async fn open_lanes(run: &Run) -> Result<Vec<Box<dyn Lane>>> {
     for _ in 0..lane_count {
         lanes.push(lane::open(run).await?);
     }
+    run.vitals.lanes.set(lanes.len() as u64);
     Ok(lanes)
 }
 

@@ -121,6 +121,7 @@ impl Rooms {
             })
         };
         let count = run.source.readers().clamp(1, run.source.splits().len().max(1));
+        run.vitals.readers.set(count as u64);
         (0..count).map(|number| outcome_of(start_one(number))).collect()
     }
 

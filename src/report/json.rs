@@ -21,6 +21,7 @@ pub fn summary(report: &Report) -> Value {
             .map(|wait| (wait.as_str().to_string(), json!(time.waited(*wait).as_secs_f64())))
             .collect();
         json!({
+            "threads": run.threads[stage as usize],
             "busy_seconds": time.busy.as_secs_f64(),
             "wait_seconds": waits,
             "busy_share": busy_share(run, stage),

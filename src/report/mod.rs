@@ -8,9 +8,10 @@ mod restore;
 mod route_report;
 mod run_numbers;
 mod silence;
+mod stage_table;
 pub mod text;
 
-pub use bottleneck::{bottleneck, busy_share};
+pub use bottleneck::{Bottleneck, bottleneck, busy_share};
 pub use restore::Restore;
 pub use route_report::{LEDGER_ROUTE, RouteReport};
 pub use run_numbers::{

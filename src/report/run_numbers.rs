@@ -69,11 +69,13 @@ pub struct RejectedColumn {
     pub first_place: String,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct RunNumbers {
     pub state: RunState,
     /// Set once the run has ended.
     pub outcome: Option<Outcome>,
+    /// Why it did not complete.
+    pub error: Option<String>,
     /// The output is public as a whole; unknown before the end.
     pub is_published: Option<bool>,
     pub elapsed: Duration,
@@ -95,6 +97,8 @@ pub struct RunNumbers {
     pub batch_bytes: Sizes,
     /// Indexed as `Stage::ALL`.
     pub stages: [StageTime; 3],
+    /// Readers, workers and lanes, indexed in the same way; 0 before they are there.
+    pub threads: [u64; 3],
     /// How often each thing went wrong, rejected records included; zeros included.
     pub errors: Vec<(Stage, ErrorType, u64)>,
     pub retries: Vec<(Stage, ErrorType, u64)>,
@@ -178,7 +182,9 @@ impl RunNumbers {
             return None;
         }
         let done = self.progress().filter(|&done| done > 0.0)?;
-        Duration::try_from_secs_f64(self.elapsed.as_secs_f64() * (1.0 - done) / done).ok()
+        let left = Duration::try_from_secs_f64(self.elapsed.as_secs_f64() * (1.0 - done) / done);
+        // Less is over before it is read.
+        left.ok().filter(|left| *left >= ETA_MIN)
     }
 
     /// Settled records a second, over the whole run so far.
@@ -186,6 +192,9 @@ impl RunNumbers {
         per_second(self.counts.processed(), self.elapsed)
     }
 }
+
+/// The end may be the next moment; nobody is told of milliseconds that are left.
+const ETA_MIN: Duration = Duration::from_secs(1);
 
 pub fn per_second(amount: u64, elapsed: Duration) -> f64 {
     let seconds = elapsed.as_secs_f64();

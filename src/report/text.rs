@@ -4,12 +4,11 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::counters::COUNTERS;
-use super::{Latencies, Report, bottleneck, busy_share, per_second};
-use crate::event::Stage;
+use super::{Report, bottleneck, stage_table};
 use crate::shown::Line;
 
-/// The table at the end of a run.
-pub fn summary(report: &Report) -> String {
+/// What is said at the end of a run, with a table for a terminal of this width.
+pub fn summary(report: &Report, width: usize) -> String {
     let run = &report.run;
     let mut out = String::new();
     let mut line = |text: String| {
@@ -25,34 +24,7 @@ pub fn summary(report: &Report) -> String {
         report.what_happened()
     ));
     line(String::new());
-    line(format!(
-        "  {:<7}{:>13}{:>8}{:>11}{:>9}{:>6}{:>8}{:>8}{:>8}",
-        "stage", "records", "bytes", "records/s", "busy", "share", "p50", "p95", "p99"
-    ));
-    let rows = [
-        (Stage::Fetch, run.records_read, run.bytes_read, Some(&run.fetch)),
-        (Stage::Convert, run.records_read, run.bytes_read, None),
-        (
-            Stage::Insert,
-            run.counts.inserted + run.counts.updated,
-            run.bytes_written,
-            Some(&run.insert),
-        ),
-    ];
-    for (stage, records, bytes_moved, latencies) in rows {
-        let share = busy_share(run, stage).map(|share| format!("{:.0} %", share * 100.0));
-        line(format!(
-            "  {:<7}{:>13}{:>8}{:>11}{:>9}{:>6}{}",
-            stage.as_str(),
-            count(records),
-            bytes(bytes_moved),
-            count(per_second(records, run.elapsed) as u64),
-            narrow(run.stage(stage).busy),
-            share.unwrap_or_default(),
-            latencies.map(quantiles).unwrap_or_default()
-        ));
-    }
-    line(format!("  {:<7}{:>47}{}", "batch", "", quantiles(&run.batch)));
+    stage_table::rows(run, width).into_iter().for_each(&mut line);
     line(String::new());
     line(format!("  {}", report.balance()));
     for (error_type, failed) in &run.rejected {
@@ -105,15 +77,6 @@ pub fn table<'a, const N: usize>(
     out
 }
 
-fn quantiles(latencies: &Latencies) -> String {
-    if latencies.count == 0 {
-        return String::new();
-    }
-    [latencies.p50, latencies.p95, latencies.p99]
-        .map(|latency| format!("{:>8}", narrow(latency)))
-        .concat()
-}
-
 /// `1,234,567`
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -159,7 +122,7 @@ pub fn duration(time: Duration) -> String {
 }
 
 /// As short as a column of a table wants it: `2m05s`.
-fn narrow(time: Duration) -> String {
+pub fn narrow(time: Duration) -> String {
     let text = duration(time);
     if time.as_secs_f64() < 59.95 { text } else { text.replace(' ', "") }
 }

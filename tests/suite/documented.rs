@@ -41,6 +41,9 @@ const OF_COMMANDS: &[&str] = &[
     "poll",
     "label-run-id",
     "db",
+    // top
+    "once",
+    "ca",
 ];
 
 /// Of other programs whose command lines the pages show.
@@ -53,6 +56,8 @@ const OF_OTHERS: &[&str] = &[
     "long",
     "now",
     "release",
+    "features",
+    "no-default-features",
     "system",
     "web.config.file",
     "web.enable-lifecycle",

@@ -25,7 +25,7 @@ fn a_run_that_waits_for_its_first_record_says_so() {
     let args = "--csv-file - --output-file out.jsonl";
     let program = workdir.flowgauge().args(args.split(' ')).stdin("a\n1\n").keep_stdin_open();
     let mut running = program.spawn();
-    running.wait_for_line("opening csv and file for");
+    running.wait_for_line("waiting for the first records of the input for");
     running.close_stdin();
     running.finish().assert_code(0).assert_stderr_has("1 record in 'out.jsonl'");
 }

@@ -50,6 +50,7 @@ const PLAN: &[Room] = &[
     room("convert",  1, &[FLOOR_0, FLOOR_1]),
     room("infer",    1, &[FLOOR_0, FLOOR_1]),
     room("report",   1, &[FLOOR_0, FLOOR_1]),
+    room("draw",     1, &[All("shown")]),
 
     // I/O. These do not know each other, nor anything above; what takes its name at the end is
     // shared by those that write files.
@@ -69,7 +70,8 @@ const PLAN: &[Room] = &[
         tests_may_use: &[All("source::memory"), All("sink::memory")],
     },
     room("observe",  3, &[All("record"), All("error"), All("event"), All("outcome"), All("shown"),
-                           All("report"), All("secret"), All("trace_context"), Names("ledger")]),
+                           All("report"), All("draw"), All("secret"), All("trace_context"),
+                           Names("ledger")]),
     // Tells others of a run: what observers know, by way of files and servers that are no data.
     room("export",   3, &[FLOOR_0, All("report"), All("part"), All("host"), All("observe")]),
 

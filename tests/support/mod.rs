@@ -3,6 +3,7 @@
 //! Waits in here are bounded watchdogs: they decide how long a broken program may hang, never
 //! whether a working one passes.
 
+pub mod browser;
 pub mod chance;
 pub mod collector;
 pub mod daemon;
@@ -28,6 +29,7 @@ pub mod secrets;
 pub mod server;
 pub mod silent_clients;
 pub mod sockets;
+pub mod tmux;
 pub mod told;
 pub mod trial;
 

@@ -1,20 +1,28 @@
-//! An answer: a page, its headers, and gzip for who asked for it. Pure.
+//! An answer: a page or a stream, its headers, and gzip for who asked for it. Pure.
 
+use std::convert::Infallible;
 use std::io::Write;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http_body_util::Full;
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER, VARY,
-    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
+    REFERRER_POLICY, RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::http::HeaderValue;
 use hyper::{Response, StatusCode};
 
 use super::head::Fault;
-use crate::observe::pages::{Page, TEXT};
+use crate::observe::live::events::EventStream;
+use crate::observe::page::policy;
+use crate::observe::pages::{EVENTS, HTML, Page, TEXT};
+
+/// Number of the reading that is shown.
+const SNAPSHOT: HeaderName = HeaderName::from_static("flowgauge-snapshot");
 
 /// Less than that fits a packet anyway.
 const GZIP_BYTES_MIN: usize = 1 << 10;
@@ -30,11 +38,11 @@ fn advice(status: StatusCode) -> Option<(HeaderName, &'static str)> {
 }
 
 /// A page, for who accepts these encodings.
-pub fn page(page: Page, accept_encoding: &str) -> Response<Full<Bytes>> {
-    let Page { status, content_type, body, .. } = page;
+pub fn page(page: Page, accept_encoding: &str) -> Response<AnswerBody> {
+    let Page { status, content_type, body, snapshot, .. } = page;
     let is_packed = body.len() >= GZIP_BYTES_MIN && prefers_gzip(accept_encoding);
     let body = if is_packed { gzip(body.as_bytes()) } else { body.into_bytes() };
-    let mut response = Response::new(Full::from(body));
+    let mut response = Response::new(AnswerBody::Whole(Full::from(body)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     for (name, value) in [
@@ -49,13 +57,70 @@ pub fn page(page: Page, accept_encoding: &str) -> Response<Full<Bytes>> {
     {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    if let Some(snapshot) = snapshot {
+        headers.insert(SNAPSHOT, HeaderValue::from(snapshot));
+    }
+    if content_type == HTML {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy()));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    }
     response
 }
 
+/// Events as they come. They are not packed, because a packer waits for more.
+pub fn events(events: EventStream) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::Events(events));
+    for (name, value) in [
+        (CONTENT_TYPE, EVENTS),
+        (CACHE_CONTROL, "no-store"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // nginx would keep them until they are many.
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// What is sent: all of it at once, or one event after the other.
+pub enum AnswerBody {
+    Whole(Full<Bytes>),
+    Events(EventStream),
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            AnswerBody::Whole(whole) => Pin::new(whole).poll_frame(context),
+            AnswerBody::Events(events) => Pin::new(events).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            AnswerBody::Whole(whole) => whole.is_end_stream(),
+            AnswerBody::Events(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            AnswerBody::Whole(whole) => whole.size_hint(),
+            AnswerBody::Events(events) => events.size_hint(),
+        }
+    }
+}
+
 /// A line of text as an answer.
-pub fn said(status: StatusCode, line: &str) -> Response<Full<Bytes>> {
+pub fn said(status: StatusCode, line: &str) -> Response<AnswerBody> {
     let body = format!("{line}\n");
-    page(Page { status, content_type: TEXT, body, is_final: false }, "")
+    page(Page { status, ..Page::new(TEXT, body) }, "")
 }
 
 /// The same as bytes, for who has not asked anything that hyper could have answered.
@@ -147,10 +212,10 @@ mod tests {
     }
 
     fn text(body: &str) -> Page {
-        Page { status: StatusCode::OK, content_type: TEXT, body: body.into(), is_final: false }
+        Page::new(TEXT, body.into())
     }
 
-    fn body(response: Response<Full<Bytes>>) -> Bytes {
+    fn body(response: Response<AnswerBody>) -> Bytes {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(response.into_body().collect()).unwrap().to_bytes()
     }

@@ -9,9 +9,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION};
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderName};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -23,7 +22,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::answer;
+use super::answer::{self, AnswerBody};
 use super::counts::ConnectionEnd;
 use super::head::{self, Fault};
 use super::host::AllowedHosts;
@@ -31,7 +30,7 @@ use super::places::{Evicted, Place};
 use super::progress::{Progress, TLS_HANDSHAKE, Watched};
 use super::protection::Protection;
 use super::users::Admission;
-use crate::observe::pages::Show;
+use crate::observe::pages::{Asked, Reply, Show};
 
 const HEAD_BYTES_MAX: usize = 16 << 10;
 const HEADERS_MAX: usize = 64;
@@ -44,6 +43,8 @@ const LEAVE_WAIT_MAX: Duration = Duration::from_secs(1);
 const SHORT_WAIT_MAX: Duration = Duration::from_millis(100);
 /// What is read of a client that has been answered.
 const IGNORED_BYTES_MAX: usize = 64 << 10;
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 const BUSY: &str = "too many connections";
 const TOO_MANY_PASSWORDS: &str = "too many passwords wait to be checked";
@@ -141,10 +142,22 @@ impl Connection {
                 biased;
                 done = done => Talked::Done(done),
                 () = progress.too_late(until) => Talked::Late,
-                _ = &mut self.evicted => Talked::Evicted,
+                Ok(()) = &mut self.evicted => Talked::Evicted,
                 () = stopped(&mut self.stopping, &progress) => return ConnectionEnd::BrokenOff,
             }
         };
+        if progress.is_following() && !matches!(talked, Talked::Late | Talked::Evicted) {
+            // However a page was closed, it was followed until then.
+            let mut stream = talk.into_parts().io.into_inner().stream;
+            if matches!(talked, Talked::Done(Ok(()))) {
+                tokio::select! {
+                    biased;
+                    _ = part(&mut stream, is_tls) => {}
+                    _ = self.stopping.changed() => {}
+                }
+            }
+            return ConnectionEnd::Followed;
+        }
         let has_asked = progress.has_asked();
         let mut stream = talk.into_parts().io.into_inner().stream;
         match talked {
@@ -217,7 +230,7 @@ async fn tell<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, said: &[u8], wa
 }
 
 struct Answer {
-    response: Response<Full<Bytes>>,
+    response: Response<AnswerBody>,
     end: ConnectionEnd,
     /// The numbers of a run that is over, for who did not only ask how long they are.
     is_final: bool,
@@ -261,9 +274,26 @@ impl Site {
         let headers = request.headers();
         let (accept, encoding) =
             (head::list(headers, ACCEPT), head::list(headers, ACCEPT_ENCODING));
-        let page = self.pages.answer(request.method(), request.uri().path(), &accept);
-        let is_final = page.is_final && request.method() == Method::GET;
-        Answer { response: answer::page(page, &encoding), end: ConnectionEnd::Answered, is_final }
+        let uri = request.uri();
+        let last_event_id = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
+        let reply = self.pages.answer(&Asked {
+            method: request.method(),
+            path: uri.path(),
+            query: uri.query().unwrap_or_default(),
+            accept: &accept,
+            last_event_id,
+        });
+        match reply {
+            Reply::Page(page) => {
+                let is_final = page.is_final && request.method() == Method::GET;
+                let response = answer::page(page, &encoding);
+                Answer { response, end: ConnectionEnd::Answered, is_final }
+            }
+            Reply::Events(events) => {
+                let response = answer::events(events);
+                Answer { response, end: ConnectionEnd::Followed, is_final: false }
+            }
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub enum ConnectionEnd {
     /// A request was answered, with whatever status.
     Answered,
+    /// A page followed the run, and was closed or saw its end.
+    Followed,
     /// A password was wrong or missing.
     Unauthorized,
     /// Too many others waited for their passwords to be checked.
@@ -20,8 +22,9 @@ pub enum ConnectionEnd {
 }
 
 impl ConnectionEnd {
-    pub const ALL: [ConnectionEnd; 6] = [
+    pub const ALL: [ConnectionEnd; 7] = [
         ConnectionEnd::Answered,
+        ConnectionEnd::Followed,
         ConnectionEnd::Unauthorized,
         ConnectionEnd::Refused,
         ConnectionEnd::Evicted,
@@ -32,6 +35,7 @@ impl ConnectionEnd {
     pub fn as_str(self) -> &'static str {
         match self {
             ConnectionEnd::Answered => "answered",
+            ConnectionEnd::Followed => "followed",
             ConnectionEnd::Unauthorized => "unauthorized",
             ConnectionEnd::Refused => "refused",
             ConnectionEnd::Evicted => "evicted",
@@ -46,6 +50,13 @@ impl ConnectionEnd {
 pub struct ConnectionCounts {
     /// Indexed as `ConnectionEnd::ALL`.
     ended: [AtomicU64; ConnectionEnd::ALL.len()],
+}
+
+impl Clone for ConnectionCounts {
+    fn clone(&self) -> ConnectionCounts {
+        let ended = self.ended.each_ref().map(|count| count.load(Ordering::Relaxed).into());
+        ConnectionCounts { ended }
+    }
 }
 
 impl ConnectionCounts {

@@ -13,6 +13,9 @@ use tokio::sync::{Notify, oneshot};
 /// slow or silent, so that an honest one has time to ask before its place is needed.
 pub const PLACES: usize = 128;
 
+/// Pages that are open, beside those.
+pub const FOLLOWERS: usize = 64;
+
 /// Whoever has just connected may be about to ask: for so long a new one waits in the port's own queue.
 pub const GRACE: Duration = Duration::from_millis(50);
 
@@ -39,8 +42,12 @@ struct Taker {
 /// Who has to do something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Waiting {
-    ForClient { since: Instant },
+    ForClient {
+        since: Instant,
+    },
     ForUs,
+    /// A page that follows the run, which takes no place of who asks once.
+    Follows,
 }
 
 /// What a new connection gets.
@@ -57,7 +64,8 @@ pub type Evicted = oneshot::Receiver<()>;
 impl Places {
     pub fn offer(self: &Arc<Places>, now: Instant) -> Offer {
         let mut taken = self.taken();
-        if taken.places.len() >= PLACES {
+        let is_asker = |taker: &&Taker| taker.waiting != Waiting::Follows;
+        if taken.places.iter().filter(is_asker).count() >= PLACES {
             let Some((index, since)) = taken.longest_silent() else {
                 return Offer::NotBefore(None);
             };
@@ -81,13 +89,28 @@ impl Places {
 
     fn set(&self, id: u64, waiting: Waiting) {
         let mut taken = self.taken();
-        if let Some(taker) = taken.places.iter_mut().find(|taker| taker.id == id) {
+        let taker = taken.places.iter_mut().find(|taker| taker.id == id);
+        if let Some(taker) = taker.filter(|taker| taker.waiting != Waiting::Follows) {
             let was_ours = taker.waiting == Waiting::ForUs;
             taker.waiting = waiting;
             drop(taken);
             if was_ours {
                 self.changed.notify_one();
             }
+        }
+    }
+
+    /// Of those that follow, the first one gives way where they are too many: it comes again.
+    fn follow(&self, id: u64) {
+        self.set(id, Waiting::Follows);
+        let mut taken = self.taken();
+        let mut following: Vec<(u64, usize)> = (taken.places.iter().enumerate())
+            .filter(|(_, taker)| taker.waiting == Waiting::Follows)
+            .map(|(index, taker)| (taker.id, index))
+            .collect();
+        following.sort_unstable();
+        if let Some((_, first)) = following.first().filter(|_| following.len() > FOLLOWERS) {
+            let _ = taken.places.swap_remove(*first).evict.send(());
         }
     }
 
@@ -101,7 +124,7 @@ impl Taken {
         let waiting = self.places.iter().enumerate();
         let silent = waiting.filter_map(|(index, taker)| match taker.waiting {
             Waiting::ForClient { since } => Some((index, since)),
-            Waiting::ForUs => None,
+            Waiting::ForUs | Waiting::Follows => None,
         });
         silent.min_by_key(|(_, since)| *since)
     }
@@ -123,6 +146,11 @@ impl Place {
     /// A whole request is there: now it is for us to answer.
     pub fn asked(&self) {
         self.places.set(self.id, Waiting::ForUs);
+    }
+
+    /// From now on it is sent what is new, until it goes.
+    pub fn follow(&self) {
+        self.places.follow(self.id);
     }
 }
 
@@ -187,5 +215,26 @@ mod tests {
         let _new = place(places.offer(start + GRACE + GRACE));
         drop(all.remove(0));
         assert!(matches!(places.offer(start), Offer::NotBefore(Some(_))));
+    }
+
+    #[test]
+    fn pages_take_no_place_of_scrapes_and_the_oldest_gives_way() {
+        let (places, start) = (Arc::new(Places::default()), Instant::now());
+        let follow = |_| {
+            let (page, evicted) = place(places.offer(start));
+            page.asked();
+            page.follow();
+            // It is a page whatever is written to it.
+            page.heard();
+            (page, evicted)
+        };
+        let mut pages: Vec<_> = (0..FOLLOWERS).map(follow).collect();
+        let scrapes = full(&places, start);
+        assert!(matches!(places.offer(start), Offer::NotBefore(Some(_))));
+        drop(scrapes);
+        assert!(pages.iter_mut().all(|(_, evicted)| evicted.try_recv().is_err()));
+        let _one_more = follow(FOLLOWERS);
+        let evicted: Vec<bool> = pages.iter_mut().map(|(_, is)| is.try_recv().is_ok()).collect();
+        assert!(evicted[0] && evicted[1..].iter().all(|is| !is), "{evicted:?}");
     }
 }

@@ -20,6 +20,9 @@ const HEAD_TIME_MAX: Duration = Duration::from_secs(1);
 /// Longer than any scrape timeout one would set for a page of some kilobytes.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
 
+/// For who is sent one event after the other and takes none.
+const STUCK_TIME_MAX: Duration = Duration::from_secs(10);
+
 /// What a client sends first that wants to speak TLS.
 pub const TLS_HANDSHAKE: u8 = 0x16;
 
@@ -30,6 +33,8 @@ pub struct Progress {
     has_asked: AtomicBool,
     /// How it will end, and whether it took the final numbers.
     answer: Mutex<Option<(ConnectionEnd, bool)>>,
+    /// Since when the socket has taken nothing of what is there for it.
+    stuck_since: Mutex<Option<Instant>>,
     begun: Notify,
     asked: Notify,
 }
@@ -42,6 +47,7 @@ impl Progress {
             speaks_tls: AtomicBool::default(),
             has_asked: AtomicBool::default(),
             answer: Mutex::default(),
+            stuck_since: Mutex::default(),
             begun: Notify::new(),
             asked: Notify::new(),
         }
@@ -64,7 +70,35 @@ impl Progress {
     /// Now it is for the client to take the answer.
     pub fn answered(&self, end: ConnectionEnd, is_final: bool) {
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some((end, is_final));
-        self.place.heard();
+        match end {
+            ConnectionEnd::Followed => self.place.follow(),
+            _ => self.place.heard(),
+        }
+    }
+
+    /// The answer goes on as long as the run.
+    pub fn is_following(&self) -> bool {
+        self.answer().is_some_and(|(end, _)| end == ConnectionEnd::Followed)
+    }
+
+    fn note_written(&self, is_taken: bool) {
+        let mut stuck = self.stuck_since.lock().unwrap_or_else(PoisonError::into_inner);
+        match is_taken {
+            true => *stuck = None,
+            false => drop(stuck.get_or_insert_with(Instant::now)),
+        }
+    }
+
+    fn is_stuck(&self) -> bool {
+        let stuck = self.stuck_since.lock().unwrap_or_else(PoisonError::into_inner);
+        stuck.is_some_and(|since| since.elapsed() >= STUCK_TIME_MAX)
+    }
+
+    async fn answer_too_late(&self) {
+        sleep(ANSWER_TIME_MAX).await;
+        while self.is_following() && !self.is_stuck() {
+            sleep(STUCK_TIME_MAX).await;
+        }
     }
 
     pub fn has_begun(&self) -> bool {
@@ -92,7 +126,7 @@ impl Progress {
         };
         tokio::select! {
             biased;
-            () = self.asked.notified() => sleep(ANSWER_TIME_MAX).await,
+            () = self.asked.notified() => self.answer_too_late().await,
             () = head => {}
         }
     }
@@ -134,7 +168,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let length = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.progress.note_written(written.is_ready());
+        let length = ready!(written)?;
         if length > 0 {
             self.progress.place.heard();
         }

@@ -1,0 +1,91 @@
+//! The screen: one loop that takes keys and news, and draws what has changed.
+//!
+//! `standing` is the terminal while the screen stands, and gives it back however that ends; `state` is what
+//! was chosen with keys; `list`, `detail` and `frame` draw, purely.
+
+mod detail;
+mod frame;
+mod list;
+mod paint;
+mod standing;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{TryRecvError, channel};
+use std::time::{Duration, Instant};
+
+use ratatui::crossterm::event::{self, Event, KeyEventKind};
+
+use self::paint::Palette;
+use self::standing::Standing;
+use self::state::{After, State};
+use super::Runs;
+use super::asking::{keep_asking, key_of};
+use super::row::Rows;
+use crate::error::{Error, Result};
+use crate::ledger::now;
+use crate::observe::colour;
+use crate::outcome::Outcome;
+use crate::pipeline::Stop;
+use crate::signals;
+
+/// Between two looks at keys, news and signals: nobody sees more than ten pictures a second.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Ages are told in seconds.
+const DRAW_EVERY_MAX: Duration = Duration::from_secs(1);
+
+pub fn watch(runs: Runs, every: Duration) -> Result<Outcome> {
+    let mut state = State::new(match &runs {
+        Runs::At(targets) => Rows::at(targets.iter().map(key_of)),
+        Runs::Ledger { .. } => Rows::default(),
+    });
+    let stop = Arc::new(Stop::default());
+    signals::listen(&stop);
+    let (telling, news) = channel();
+    keep_asking(runs, every, telling)?;
+    let palette = Palette::new(colour::is_wanted(&io::stdout()));
+    let failed = |cause| Error::local_io("the terminal cannot be used", cause);
+    let mut standing = Standing::take(io::stdout()).map_err(failed)?;
+    let mut drawn: Option<Instant> = None;
+    loop {
+        let mut is_changed = drawn.is_none_or(|drawn| drawn.elapsed() >= DRAW_EVERY_MAX);
+        loop {
+            match news.try_recv() {
+                Ok(one) => is_changed |= state.take(one, now()),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    return Err(Error::internal("the thread that asks the runs has ended"));
+                }
+            }
+        }
+        if !standing.stands() {
+            return Ok(Outcome::Internal);
+        }
+        if is_changed {
+            standing
+                .draw(|frame| frame::draw(frame, &mut state, &palette, now()))
+                .map_err(failed)?;
+            drawn = Some(Instant::now());
+        }
+        let mut wait = LOOK_EVERY;
+        while event::poll(wait).map_err(failed)? {
+            wait = Duration::ZERO;
+            match event::read().map_err(failed)? {
+                Event::Key(key) if key.kind == KeyEventKind::Press => {
+                    if state.press(key) == After::Leave {
+                        return Ok(Outcome::Complete);
+                    }
+                }
+                _ => {}
+            }
+            drawn = None;
+        }
+        if stop.is_stopping() {
+            return Ok(stop.received().map_or(Outcome::Complete, Outcome::Interrupted));
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! A run as people see it while it is on: a sampler reads its numbers every second, and what it read is
+//! shown to all who look.
+//!
+//! `view` is one reading in the words of people, `series` what was read before, `events` the stream of a page.
+//! A picture of the run is made once for all pages that are open, and not at all while none is. A run without a
+//! metrics port has none of this.
+
+pub mod events;
+pub mod sentence;
+pub mod series;
+pub mod view;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use self::events::{EventStream, Picture};
+use self::series::{Sample, TimeSeries};
+use self::view::View;
+use crate::draw::Element;
+use crate::observe::metrics::Metrics;
+use crate::observe::page;
+use crate::observe::reading::Reading;
+
+/// More often nobody can read.
+const SAMPLE_EVERY_MAX: Duration = Duration::from_secs(1);
+
+/// Readings that `/metrics` can still be asked for by their number.
+const READINGS_KEPT: usize = 8;
+
+pub struct Live {
+    metrics: Arc<Metrics>,
+    seen: Mutex<Seen>,
+    picture: watch::Sender<Picture>,
+}
+
+#[derive(Default)]
+struct Seen {
+    series: TimeSeries,
+    /// The last ones, the latest last.
+    readings: VecDeque<Arc<Reading>>,
+}
+
+/// What a page is made of: its title, and the element that is exchanged.
+#[derive(Serialize)]
+struct Document<'a> {
+    is_final: bool,
+    title: &'a str,
+    live: &'a Element,
+}
+
+impl Live {
+    pub fn new(metrics: Arc<Metrics>) -> Live {
+        Live { metrics, seen: Mutex::default(), picture: watch::Sender::default() }
+    }
+
+    /// Reads the numbers until the run has ended, and then once more.
+    pub async fn sample(&self) {
+        let mut last = self.metrics.last();
+        loop {
+            let reading = self.metrics.reading();
+            self.see(&reading);
+            if self.picture.receiver_count() > 0 {
+                self.draw(&reading);
+            }
+            if reading.is_final {
+                return;
+            }
+            let step = self.seen().series.step().min(SAMPLE_EVERY_MAX);
+            // Its sender is ours, so that the only news is the end.
+            let _ = timeout(step, last.changed()).await;
+        }
+    }
+
+    fn see(&self, reading: &Arc<Reading>) {
+        let mut seen = self.seen();
+        let sample = Sample::of(reading);
+        match reading.is_final {
+            true => seen.series.end(sample),
+            false => seen.series.add(sample),
+        }
+        if seen.readings.len() == READINGS_KEPT {
+            seen.readings.pop_front();
+        }
+        seen.readings.push_back(Arc::clone(reading));
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The reading of this number, as long as it is kept.
+    pub fn kept(&self, number: u64) -> Option<Arc<Reading>> {
+        let last = self.metrics.last().borrow().clone();
+        let seen = self.seen();
+        let mut kept = seen.readings.iter().cloned().chain(last);
+        kept.find(|reading| reading.number == number)
+    }
+
+    /// The reading that pages show now, which is kept.
+    fn shown(&self) -> Arc<Reading> {
+        let last = self.metrics.last().borrow().clone();
+        let shown = last.or_else(|| self.seen().readings.back().cloned());
+        shown.unwrap_or_else(|| {
+            let reading = self.metrics.reading();
+            self.see(&reading);
+            reading
+        })
+    }
+
+    pub fn view(&self, reading: &Reading) -> View {
+        View::of(reading, self.seen().series.rates())
+    }
+
+    fn with_document<T>(&self, reading: &Reading, of: impl FnOnce(Document) -> T) -> T {
+        let view = self.view(reading);
+        let title = page::run::title(&view);
+        let live = page::run::live(&view, &self.seen().series);
+        of(Document { is_final: reading.is_final, title: &title, live: &live })
+    }
+
+    /// The page as a whole. One of a run that is over has nothing to follow.
+    pub fn page(&self) -> String {
+        self.with_document(&self.shown(), |now| page::document(now.title, now.live, !now.is_final))
+    }
+
+    /// What the page is made of, for who cannot be sent events.
+    pub fn document(&self) -> String {
+        self.document_of(&self.shown())
+    }
+
+    fn document_of(&self, reading: &Reading) -> String {
+        self.with_document(reading, |now| {
+            serde_json::to_string(&now).expect("elements are valid JSON")
+        })
+    }
+
+    fn draw(&self, reading: &Reading) {
+        let picture = Picture::new(self.id(reading), reading.is_final, &self.document_of(reading));
+        self.picture.send_replace(picture);
+    }
+
+    fn id(&self, reading: &Reading) -> String {
+        format!("{}.{}", self.metrics.identity().run_id, reading.number)
+    }
+
+    /// None where the run is over, and whoever asks has seen that.
+    pub fn events(&self, known: Option<&str>) -> Option<EventStream> {
+        let reading = self.shown();
+        let id = self.id(&reading);
+        if reading.is_final && known == Some(id.as_str()) {
+            return None;
+        }
+        let pictures = self.picture.subscribe();
+        let is_drawn = pictures.borrow().id == id;
+        if !is_drawn {
+            self.draw(&reading);
+        }
+        Some(EventStream::new(pictures, known))
+    }
+}
