@@ -257,7 +257,7 @@ fn alertmanager_takes_the_example() {
     }
 }
 
-/// Its own tests are in `grafana`.
+/// Its own tests are in `dashboard`.
 #[test]
 fn the_dashboard_is_the_one_that_is_printed() {
     let printed = workdir!().flowgauge().args(["metrics", "dashboard"]).run();
