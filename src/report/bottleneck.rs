@@ -36,10 +36,10 @@ const BUSY_SHARE_MIN: f64 = 0.2;
 const HELD_BACK_MIN: f64 = 0.5;
 
 /// Two stages that wait for each other about as long as this, in shares of the run, are equal.
-const SAME_WAIT: f64 = 0.05;
+const SAME_WAIT: f64 = 0.15;
 
 /// Nor does it say more of two stages which one is busier by so little.
-const SAME_SHARE: f64 = 0.1;
+const SAME_SHARE: f64 = 0.2;
 
 /// None when no stage had much to do, or nobody would want it faster.
 pub fn bottleneck(numbers: &RunNumbers) -> Option<Bottleneck> {

@@ -490,7 +490,8 @@ fn a_ledger_of_an_earlier_version_is_read_and_goes_on() {
     ledger
         .open()
         .execute_batch(
-            "DROP INDEX runs_lost; ALTER TABLE runs DROP COLUMN pid_namespace;
+            "DROP TABLE metrics_addresses; DROP INDEX runs_lost;
+             ALTER TABLE runs DROP COLUMN pid_namespace;
              ALTER TABLE runs DROP COLUMN boot_id; PRAGMA user_version = 1;",
         )
         .unwrap();

@@ -110,6 +110,15 @@ fn page_and_metrics_say_the_same_under_the_same_number() {
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
+/// As the page of an exporter links to it, once it has read its ledger.
+fn first_run(address: &str) -> String {
+    eventually("a link to a run", || {
+        let overview = http::request(address, "GET", "/", BROWSER).unwrap();
+        let (_, link) = overview.text().split_once("href=\"runs/")?;
+        Some(link.split_once('"')?.0.to_string())
+    })
+}
+
 #[test]
 fn everybody_can_read_it() {
     let driver = needs!("chromium");
@@ -123,9 +132,7 @@ fn everybody_can_read_it() {
     let (run, address) = waiting(&workdir, HOSTILE);
     let mut exporter = workdir.flowgauge().args(["exporter", "--port", "0"]).spawn();
     let exporting = exporter.metrics_address();
-    let overview = http::request(&exporting, "GET", "/", BROWSER).unwrap();
-    let (_, link) = overview.text().split_once("href=\"runs/").expect("a link to a run");
-    let (id, _) = link.split_once('"').unwrap();
+    let id = first_run(&exporting);
     for scheme in ["light", "dark"] {
         let browser = Browser::start(&driver, &workdir);
         for url in [
@@ -293,11 +300,10 @@ fn the_exporter_shows_its_pipelines_with_their_last_runs() {
     let mut exporter = workdir.flowgauge().args(["exporter", "--port", "0"]).spawn();
     let address = exporter.metrics_address();
     let get = |path: &str| http::request(&address, "GET", path, BROWSER).unwrap();
+    let id = first_run(&address);
     let overview = get("/");
     let text = overview.text();
     assert!(text.contains("The last run of 1 of 2 pipelines was not complete."), "{text}");
-    let (_, link) = text.split_once("href=\"runs/").expect("a link to a run");
-    let (id, _) = link.split_once('"').unwrap();
     let run = get(&format!("/runs/{id}"));
     assert_eq!(run.status, 200, "{}", run.text());
     assert!(run.text().contains("flowgauge runs show "), "{}", run.text());

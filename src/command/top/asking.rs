@@ -30,14 +30,17 @@ const ANSWER_BYTES_MAX: usize = 512 << 10;
 /// Runs begin seldom.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
+/// A run as it showed itself, and the document as it came; or why there is none.
+pub type Answered = std::result::Result<(Box<RunSeen>, Arc<Value>), String>;
+
 /// What came to be known.
 pub enum News {
     /// The runs that are on by the ledger, and the last ones that have ended.
     Found(Vec<FoundRun>),
     /// The ledger cannot be read.
     Lost(String),
-    /// A run has answered, or why it has not. The document as it came is kept where it is printed.
-    Answer(Key, std::result::Result<(RunSeen, Arc<Value>), String>),
+    /// A run has answered, or has not.
+    Answer(Key, Answered),
 }
 
 #[derive(Clone, Debug)]
@@ -177,13 +180,13 @@ pub fn ask_once(runs: &Runs) -> Result<Vec<News>> {
     Ok(told)
 }
 
-async fn ask(target: &Target) -> std::result::Result<(RunSeen, Arc<Value>), String> {
+async fn ask(target: &Target) -> Answered {
     let late = || format!("no answer within {} s", ANSWER_MAX.as_secs());
     let body = timeout(ANSWER_MAX, body(target)).await.map_err(|_| late())??;
     const STRANGER: &str = "no run of flowgauge answers there";
     let document: Value = serde_json::from_slice(&body).map_err(|_| STRANGER.to_string())?;
     let seen = RunSeen::of(&document).ok_or_else(|| STRANGER.to_string())?;
-    Ok((seen, Arc::new(document)))
+    Ok((Box::new(seen), Arc::new(document)))
 }
 
 /// A connection of its own for each: the port has few places, and whoever looks may look for days.

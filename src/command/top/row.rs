@@ -190,7 +190,7 @@ impl Rows {
             News::Answer(key, answer) => {
                 let Some(row) = self.all.iter_mut().find(|row| row.key == key) else { return };
                 match answer {
-                    Ok((seen, document)) => row.see(seen, Some(document)),
+                    Ok((seen, document)) => row.see(*seen, Some(document)),
                     Err(trouble) => row.trouble = Some(Line(trouble).to_string()),
                 }
             }

@@ -20,6 +20,7 @@ pub fn overview(known: &Known) -> Element {
     let rows = known.pipelines.iter().map(|pipeline| row(pipeline, known.now));
     let failing = known.pipelines.iter().filter(|pipeline| !is_well(pipeline)).count();
     let told = match (known.pipelines.len(), failing) {
+        (0, _) if known.read_at.is_none() => "The ledger was not read yet.".to_string(),
         (0, _) => "No pipeline has run yet.".to_string(),
         (1, 0) => "The pipeline is well: its last run was complete.".to_string(),
         (all, 0) => format!("All {all} pipelines are well: their last runs were complete."),
@@ -37,7 +38,7 @@ pub fn overview(known: &Known) -> Element {
         .child(element("h1").text("Pipelines"))
         .child(element("p").class("told").text(told));
     let mut all = element("main").with("id", "live").child(head);
-    if !known.is_up {
+    if !known.is_up && known.read_at.is_some() {
         let lost = element("p")
             .class("alarm")
             .text("The ledger cannot be read now. What was known before is shown.");

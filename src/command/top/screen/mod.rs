@@ -74,13 +74,11 @@ pub fn watch(runs: Runs, every: Duration) -> Result<Outcome> {
         let mut wait = LOOK_EVERY;
         while event::poll(wait).map_err(failed)? {
             wait = Duration::ZERO;
-            match event::read().map_err(failed)? {
-                Event::Key(key) if key.kind == KeyEventKind::Press => {
-                    if state.press(key) == After::Leave {
-                        return Ok(Outcome::Complete);
-                    }
-                }
-                _ => {}
+            if let Event::Key(key) = event::read().map_err(failed)?
+                && key.kind == KeyEventKind::Press
+                && state.press(key) == After::Leave
+            {
+                return Ok(Outcome::Complete);
             }
             drawn = None;
         }

@@ -182,12 +182,10 @@ impl State {
                     self.shown.clone_from(&self.known);
                 }
             }
-            (View::List, KeyCode::Enter | KeyCode::Right) => {
-                if !self.rows().is_empty() {
-                    self.select(0);
-                    self.view = View::Detail;
-                    self.scroll = 0;
-                }
+            (View::List, KeyCode::Enter | KeyCode::Right) if !self.rows().is_empty() => {
+                self.select(0);
+                self.view = View::Detail;
+                self.scroll = 0;
             }
             (View::List, KeyCode::Char('s')) => {
                 let at = SortBy::ALL.iter().position(|by| *by == self.sort_by).unwrap_or(0);

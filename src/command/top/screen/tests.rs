@@ -135,7 +135,8 @@ fn state() -> State {
 }
 
 fn tell(state: &mut State, key: &str, answer: Result<Value, &str>) {
-    let answer = answer.map(|document| (RunSeen::of(&document).unwrap(), Arc::new(document)));
+    let answer =
+        answer.map(|document| (Box::new(RunSeen::of(&document).unwrap()), Arc::new(document)));
     state.take(News::Answer(Key(key.to_string()), answer.map_err(str::to_string)), NOW);
 }
 
