@@ -8,8 +8,13 @@ use flowgauge::program::{
     status, texts, top, usage,
 };
 
-/// The allocator of glibc keeps what was given back of large blocks, and puts no bound to it.
-#[cfg(all(feature = "jemalloc", target_os = "linux", target_env = "gnu"))]
+/// The allocator of glibc keeps what was given back of large blocks, and puts no bound to it; that of musl has
+/// one lock for all threads.
+#[cfg(all(
+    feature = "jemalloc",
+    target_os = "linux",
+    any(target_env = "gnu", target_env = "musl")
+))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

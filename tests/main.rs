@@ -186,4 +186,6 @@ mod suite {
     mod page;
     // Runs that are on, in a terminal and printed once.
     mod top;
+    // The files in deploy, each read by what it is for.
+    mod deploy;
 }

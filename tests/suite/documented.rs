@@ -62,6 +62,16 @@ const OF_OTHERS: &[&str] = &[
     "web.config.file",
     "web.enable-lifecycle",
     "web.enable-remote-write-receiver",
+    // docker, kubectl, tar
+    "build",
+    "build-arg",
+    "filename",
+    "namespace",
+    "no-same-owner",
+    "read-only",
+    "rm",
+    "short",
+    "strip-components",
     // cargo install
     "locked",
     "path",

@@ -40,23 +40,33 @@ fn metrics_md_lists_every_label_and_its_values() {
 
 #[test]
 fn the_pages_promise_no_option_that_does_not_exist() {
-    // Of commands of ours, and of cargo, promtool, systemctl, groupadd and Prometheus.
+    // Of commands of ours, and of promtool, systemctl, docker, kubectl and Prometheus.
     let of_others = [
         "all",
+        "build",
+        "build-arg",
         "collector.systemd",
         "collector.textfile.directory",
         "config.file",
         "enable-feature",
         "exporter-away",
         "failed",
+        "filename",
         "longest-run",
         "notify-state",
+        "namespace",
+        "no-same-owner",
         "now",
         "port",
+        "read-only",
         "remember",
+        "rm",
+        "short",
         "runbooks",
+        "strip-components",
         "stuck-after",
         "system",
+        "target",
         "web.config.file",
         "web.enable-lifecycle",
         "web.enable-remote-write-receiver",

@@ -38,7 +38,7 @@ fn samples() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut samples = Vec::new();
     let mut pages = vec![root.join("README.md"), root.join("METRICS.md")];
-    for folder in ["docs", "examples"] {
+    for folder in ["docs", "examples", "deploy/systemd", "deploy/compose"] {
         pages.extend(fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path()));
     }
     for page in pages {
