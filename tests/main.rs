@@ -182,6 +182,8 @@ mod suite {
     mod otlp;
     // The alert rules in a real Prometheus.
     mod alerts_fire;
+    // A search server that answers each question in a way it should not.
+    mod elastic_answers;
     // The page of a run in a real browser. Needs chromium.
     mod page;
     // Runs that are on, in a terminal and printed once.

@@ -166,6 +166,22 @@ mod tests {
         assert_eq!(waiting.join().unwrap(), 20);
     }
 
+    /// What is read already gets its memory, so that it can be written.
+    #[test]
+    fn closing_lets_everybody_go_who_needs_more() {
+        let budget = budget(10);
+        let oldest = budget.reserve(5).unwrap();
+        let mut younger = budget.reserve(5).unwrap();
+        let waiting = thread::spawn(move || {
+            younger.grow(20);
+            younger.bytes
+        });
+        budget.close();
+        assert_eq!(waiting.join().unwrap(), 20);
+        drop(oldest);
+        assert_eq!(budget.vitals.memory_used_bytes.get(), 0);
+    }
+
     #[test]
     fn closing_lets_everybody_go() {
         let budget = budget(10);

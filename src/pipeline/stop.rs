@@ -269,6 +269,7 @@ mod tests {
             (&[term, ReadToEnd], Draining, Some((terminated, ""))),
             (&[term, Path(disk)], Halting, Some((terminated, "LocalIo"))),
             (&[term, Path(disk), Path(away)], Halting, Some((terminated, "LocalIo"))),
+            (&[term, TooManyRejected], Halting, Some((terminated, ""))),
             (&[term, Source(away), int], Abandoned, Some((terminated, "Unavailable"))),
             (&[ReadToEnd, term], Draining, None),
             (&[ReadToEnd, term, Path(disk)], Halting, Some((Outcome::LocalIo, "LocalIo"))),

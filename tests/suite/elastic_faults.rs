@@ -200,7 +200,8 @@ fn opening_is_tried_again_too() {
 
 #[test]
 fn a_snapshot_that_cannot_be_closed_fails_nothing() {
-    for fault in [Fault::Status(500, ""), Fault::Sent(Sending::Nothing)] {
+    let silent = Fault::Sent(Sending::Silence);
+    for fault in [Fault::Status(500, ""), Fault::Sent(Sending::Nothing), silent] {
         let workdir = workdir!();
         let server = script().always(Kind::Close, 1, fault).start();
         let finished = server.read_by(&workdir).args(PAGES.split(' ')).run();

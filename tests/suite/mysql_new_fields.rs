@@ -25,6 +25,7 @@ on_both! {
     two_runs_that_add_columns_at_once_complete
     a_check_knows_what_cannot_be_added
     texts_that_are_too_long_for_a_row_are_stored_beside_it
+    a_field_called_as_a_generated_column_is_left_out
 }
 
 const COLUMNS: &str = "SELECT CONCAT(COLUMN_NAME, ' ', COLUMN_TYPE, ' ', IS_NULLABLE) FROM \
@@ -50,6 +51,18 @@ fn new_fields_of_a_file_get_columns(server: &Server) {
     load("id,v,amount,`odd\n3,c,13,x\n").run().completes().says_not("were added");
     let rows = database.client.lines("SELECT * FROM t ORDER BY id");
     assert_eq!(rows, ["1|a|NULL|NULL", "2|b|12|ä", "3|c|13|x"]);
+}
+
+/// Names that differ in case are one to the server, so no column could be added for it.
+fn a_field_called_as_a_generated_column_is_left_out(server: &Server) {
+    let database = Database::new(server);
+    database.client.run("CREATE TABLE t (id INT PRIMARY KEY, g INT AS (id + 1) STORED)");
+    for args in ["", "--new-fields add"] {
+        let load = Load::jsonl(&database, workdir!(), "{\"id\":1,\"G\":5}\n").with("--mode upsert");
+        let run = load.with(args).run().completes();
+        run.says("field 'G' is left out: the server generates that column");
+    }
+    assert_eq!(database.client.lines("SELECT id, g FROM t"), ["1|2"]);
 }
 
 fn columns_of_fields_in_objects_are_named_as_asked(server: &Server) {

@@ -4,7 +4,7 @@ use std::sync::Mutex as SyncMutex;
 
 use super::*;
 use crate::error::Kind;
-use crate::event::Counter;
+use crate::event::{Counter, Wait};
 use crate::outcome::{Outcome, Signal};
 use crate::record::Rejected;
 use crate::rejects::{Hang, MemoryRejects};
@@ -63,6 +63,7 @@ fn words(event: &Event) -> Option<String> {
         Event::Failed { error_type, .. } => format!("failed {}", error_type.as_str()),
         Event::Retrying { attempt, .. } => format!("retry {attempt}"),
         Event::RateLimited { .. } => "rate limited".to_string(),
+        Event::Waited { wait: Wait::Throttle, .. } => "throttled".to_string(),
         Event::Counted(Counter::FilesProcessed, _) => "split done".to_string(),
         Event::Counted(Counter::FilesFailed, _) => "split failed".to_string(),
         Event::Ended { outcome, .. } => format!("ended {}", outcome.as_str()),
@@ -89,6 +90,7 @@ struct Scene {
     max_errors: MaxErrors,
     memory: u64,
     mark_age: Duration,
+    rows_per_second_max: Option<u64>,
 }
 
 /// How it went.
@@ -108,6 +110,7 @@ impl Scene {
             max_errors: MaxErrors::Count(0),
             memory: 1 << 26,
             mark_age: Duration::from_secs(1),
+            rows_per_second_max: None,
         }
     }
 
@@ -128,7 +131,7 @@ impl Scene {
         let decoder = self.source.decoder(&Wanted::Everything).unwrap();
         let run = Run {
             decoder,
-            rows_per_second_max: None,
+            rows_per_second_max: self.rows_per_second_max,
             limit: SegmentLimit { records: 2, bytes: 1 << 20, record_bytes: 1 << 20 },
             source: Arc::new(self.source),
             sink: Arc::new(self.sink),
@@ -227,6 +230,34 @@ fn what_is_rejected_does_not_keep_the_memory_until_the_next_mark() {
     let played = runtime.block_on(scene.max_errors(40).play());
     played.assert_outcome(Outcome::Complete, true);
     assert_eq!(played.rejected.len(), 40);
+}
+
+/// The first segment pays for the second, and that for the third.
+#[test]
+fn rows_wait_for_their_turn() {
+    let played = paused!(async {
+        let begun = tokio::time::Instant::now();
+        let scene = Scene::new(&["a\nb\nc\nd\ne\n"]);
+        let played = Scene { rows_per_second_max: Some(1), ..scene }.play().await;
+        assert!(begun.elapsed() >= Duration::from_secs(4), "{:?}", begun.elapsed());
+        played
+    });
+    played.assert_outcome(Outcome::Complete, true);
+    played.assert_lines(&["a", "b", "c", "d", "e"]);
+    assert!((1..=2).contains(&played.count("throttled")), "{:?}", played.events);
+}
+
+/// Neither the record that was too much nor one before it finds room.
+#[test]
+fn evidence_that_cannot_be_kept_is_counted_as_lost() {
+    for (room, lost) in [(0, 2), (1, 2)] {
+        let rejects = MemoryRejects { room: Some(room), ..MemoryRejects::default() };
+        let scene = Scene::new(&["a\nb\n!c\n!d\n"]).max_errors(1);
+        let played = paused!(scene.play_with(&Arc::default(), rejects));
+        assert_eq!(played.ending.outcome, Outcome::Data, "{:?}", played.ending.error);
+        assert_eq!((played.rejected.len(), played.ending.rejects_lost), (0, lost), "{room}");
+        assert_eq!(played.ending.totals.failed, 0);
+    }
 }
 
 #[test]

@@ -16,8 +16,6 @@ pub struct Target {
     pub server: Arc<ServerInfo>,
     /// None where there is no such table yet.
     pub table: Option<Table>,
-    /// An earlier attempt of the same job may have left rows in a table without a key.
-    pub is_resuming: bool,
 }
 
 /// What is known beforehand; the plan where there is a table, and a new table where there is none.
@@ -42,7 +40,6 @@ pub struct Planning {
     selection: Option<(Vec<String>, Vec<String>)>,
     is_open: bool,
     is_untyped: bool,
-    is_resuming: bool,
 }
 
 impl Planning {
@@ -66,7 +63,6 @@ impl Planning {
             selection: selection.map(|(old, new)| (&old[..], &new[..])),
             is_open: self.is_open,
             is_untyped: self.is_untyped,
-            is_resuming: self.is_resuming,
         }
     }
 }
@@ -81,7 +77,7 @@ impl Target {
         let table = table::inspect(&mut session, &settings.full_table()).await;
         let server = Arc::clone(&session.server);
         session.close().await;
-        Ok(Target { settings: Arc::new(settings), server, table: table?, is_resuming: false })
+        Ok(Target { settings: Arc::new(settings), server, table: table? })
     }
 
     /// How records become rows. With `is_open`, records are documents, and others than these
@@ -101,7 +97,6 @@ impl Target {
             selection: selection.map(|(old, new)| (old.to_vec(), new.to_vec())),
             is_open,
             is_untyped,
-            is_resuming: self.is_resuming,
         }
     }
 

@@ -33,9 +33,6 @@ impl NodeAddress {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(wrong("is neither http nor https"));
         }
-        if url.host_str().is_none_or(str::is_empty) {
-            return Err(wrong("names no host"));
-        }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(wrong("holds a '?' or '#'"));
         }
@@ -45,10 +42,8 @@ impl NodeAddress {
                 Some((decoded(user), Secret::new(decoded(password.unwrap_or_default()))))
             }
         };
-        let cleared = url.set_username("").is_ok() && url.set_password(None).is_ok();
-        if !cleared {
-            return Err(wrong("cannot hold a user"));
-        }
+        let without_user = url.set_username("").and_then(|()| url.set_password(None));
+        without_user.map_err(|()| wrong("cannot hold a user"))?;
         if !has_scheme && url.port().is_none() && !names_port(shown) {
             url.set_port(Some(PORT)).map_err(|()| wrong("cannot have a port"))?;
         }

@@ -59,16 +59,7 @@ pub async fn read(
     limit: usize,
     mut more: impl FnMut(usize) -> More,
 ) -> std::result::Result<BodyEnd, BodyError> {
-    let encoding = response.headers().get(reqwest::header::CONTENT_ENCODING);
-    let is_packed = match encoding.map(|value| value.as_bytes().to_ascii_lowercase()) {
-        None => false,
-        Some(name) if name == b"identity" => false,
-        Some(name) if name == b"gzip" || name == b"x-gzip" => true,
-        Some(_) => {
-            let message = "the answer is packed in a way that was not asked for";
-            return Err(Error::new(Kind::Unavailable, ErrorType::Protocol, message).into());
-        }
-    };
+    let is_packed = is_packed(&response)?;
     let mut filling = Filling::new(buffer, is_packed);
     let mut limit = limit;
     let mut patience = Patience::new(timeout);
@@ -91,6 +82,44 @@ pub async fn read(
                     More::Over => return Ok(BodyEnd::Over),
                 }
             }
+        }
+    }
+}
+
+/// Reads a body until `what` finds something in so much of it as has come, and no further than `limit`.
+pub async fn find<T>(
+    mut response: Response,
+    limit: usize,
+    what: impl Fn(&[u8]) -> Option<T>,
+) -> Option<T> {
+    let mut buffer = Vec::new();
+    let mut filling = Filling::new(&mut buffer, is_packed(&response).ok()?);
+    loop {
+        let piece = response.chunk().await.ok()?;
+        for part in piece.iter().flat_map(|piece| piece.chunks(EXPANDED_AT_ONCE)) {
+            if filling.length() < limit {
+                filling.add(part, limit).ok()?;
+            }
+        }
+        let is_whole = piece.is_none();
+        if is_whole {
+            filling.ended().ok()?;
+        }
+        let found = what(filling.bytes());
+        if found.is_some() || is_whole || filling.length() >= limit {
+            return found;
+        }
+    }
+}
+
+fn is_packed(response: &Response) -> Result<bool> {
+    let encoding = response.headers().get(reqwest::header::CONTENT_ENCODING);
+    match encoding.map(|value| value.as_bytes().to_ascii_lowercase()).as_deref() {
+        None | Some(b"identity") => Ok(false),
+        Some(b"gzip" | b"x-gzip") => Ok(true),
+        Some(_) => {
+            let message = "the answer is packed in a way that was not asked for";
+            Err(Error::new(Kind::Unavailable, ErrorType::Protocol, message))
         }
     }
 }
@@ -155,9 +184,13 @@ impl Filling<'_> {
     }
 
     fn length(&self) -> usize {
+        self.bytes().len()
+    }
+
+    fn bytes(&self) -> &[u8] {
         match self {
-            Filling::Plain(buffer) => buffer.len(),
-            Filling::Packed(decoder) => decoder.get_ref().len(),
+            Filling::Plain(buffer) => buffer,
+            Filling::Packed(decoder) => decoder.get_ref(),
         }
     }
 }

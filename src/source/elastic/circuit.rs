@@ -202,6 +202,8 @@ mod tests {
                 (0, Choose(&[0], None), &[Open]),
                 (0, Choose(&[], Some(0)), &[HalfOpen]),
                 (0, Failed(0, Some(2)), &[Open]),
+                // It was asked before, and failed when its rest was over.
+                (3, Failed(0, Some(4)), &[Open]),
             ],
         );
     }

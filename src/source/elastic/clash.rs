@@ -35,9 +35,10 @@ impl Clash {
     /// Looks at the bytes only, once, because every document is looked at: a value, or a field of an
     /// object in it, may be called so, too.
     fn may_be_in(&self, document: &[u8]) -> bool {
-        memchr::memchr2_iter(b'_', b'\\', document)
-            .filter(|at| *at > 0 && document[at - 1] == b'"')
-            .any(|at| self.may_begin(&document[at..]))
+        let inside = document.get(1..).unwrap_or_default();
+        memchr::memchr2_iter(b'_', b'\\', inside)
+            .filter(|at| document[*at] == b'"')
+            .any(|at| self.may_begin(&inside[at..]))
     }
 
     fn may_begin(&self, text: &[u8]) -> bool {

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use elasticsearch::ScrollParts;
-use elasticsearch::http::Method;
 use jiff::Timestamp;
+use reqwest::Method;
 use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER,
 };
@@ -21,7 +21,7 @@ use super::circuit::Circuits;
 use super::credential_mask::CredentialMask;
 use super::error_answer::{self, ErrorAnswer, shortened};
 use super::indices::weight;
-use super::node::{Node, broken_off, node, unreachable};
+use super::node::{Node, authorities, broken_off, node, unreachable};
 use super::{Auth, ElasticTls};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, Operation, ResourceGuard, ServerResource};
@@ -130,17 +130,7 @@ pub struct Question<'a> {
 
 impl<'a> Question<'a> {
     pub fn get(operation: Operation, path: &'a str) -> Question<'a> {
-        Question { operation, method: Method::Get, path, parameters: &[], body: None }
-    }
-
-    fn method(&self) -> reqwest::Method {
-        match self.method {
-            Method::Get => reqwest::Method::GET,
-            Method::Put => reqwest::Method::PUT,
-            Method::Post => reqwest::Method::POST,
-            Method::Delete => reqwest::Method::DELETE,
-            Method::Head => reqwest::Method::HEAD,
-        }
+        Question { operation, method: Method::GET, path, parameters: &[], body: None }
     }
 }
 
@@ -154,17 +144,13 @@ impl Client {
         observer: Arc<dyn Observer>,
     ) -> Result<Client> {
         let authorization = super::node::authorization(auth)?;
-        let pem = match &tls.ca {
-            Some(path) => Some(std::fs::read(path).map_err(|cause| {
-                Error::config(format!("the certificate '{}' cannot be read", path.display()))
-                    .because(cause)
-                    .help("set --es-ca to a file in PEM format")
-            })?),
-            None => None,
+        let authorities = match &tls.ca {
+            Some(path) => authorities(path)?,
+            None => Vec::new(),
         };
         let nodes = addresses
             .into_iter()
-            .map(|address| node(address, tls, pem.as_deref()))
+            .map(|address| node(address, tls, &authorities))
             .collect::<Result<Vec<Node>>>()?;
         let circuits = Mutex::new(Circuits::new(nodes.len()));
         let RequestSettings { timeout, compress, memory } = manner;
@@ -214,7 +200,7 @@ impl Client {
         question: &Question<'_>,
     ) -> Result<std::result::Result<Answer, Error>> {
         let operation = question.operation;
-        let request = self.request(index, question.method(), question.path)?;
+        let request = self.request(index, question.method.clone(), question.path)?;
         let mut request = request.query(question.parameters);
         if let Some(body) = &question.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
@@ -260,7 +246,7 @@ impl Client {
         let mut outcome = Err(Error::internal("there is no node to ask"));
         while let Some(index) = self.choose(&tried) {
             tried.push(index);
-            let request = self.request(index, reqwest::Method::POST, path)?;
+            let request = self.request(index, Method::POST, path)?;
             let request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
             let asked = self.asked(Operation::Search);
             match self.send(index, request).await {
@@ -289,12 +275,7 @@ impl Client {
         outcome
     }
 
-    fn request(
-        &self,
-        index: usize,
-        method: reqwest::Method,
-        path: &str,
-    ) -> Result<reqwest::RequestBuilder> {
+    fn request(&self, index: usize, method: Method, path: &str) -> Result<reqwest::RequestBuilder> {
         let node = &self.nodes[index];
         let url = node
             .address

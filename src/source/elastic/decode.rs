@@ -46,11 +46,10 @@ impl Hit<'_> {
                 Some(routing) => Value::Text(routing.0.as_bytes()),
                 None => Value::Absent,
             },
-            "_version" => match self.version {
-                Some(version) => Value::Number(version.get().as_bytes()),
-                None => Value::Absent,
+            _ => match self.version {
+                Some(version) if name == "_version" => Value::Number(version.get().as_bytes()),
+                _ => Value::Absent,
             },
-            _ => Value::Absent,
         }
     }
 }
@@ -168,20 +167,20 @@ impl HitDecode {
     fn metadata(&self, hit: &Hit, fields: &mut Vec<u8>) {
         fields.clear();
         for name in &self.metadata {
-            let value = hit.metadata(name);
-            if matches!(value, Value::Absent) {
-                continue;
-            }
+            let (words, is_text) = match hit.metadata(name) {
+                Value::Text(text) => (text, true),
+                Value::Number(digits) => (digits, false),
+                _ => continue,
+            };
             if !fields.is_empty() {
                 fields.push(b',');
             }
             fields.push(b'"');
             fields.extend_from_slice(name.as_bytes());
             fields.extend_from_slice(b"\":");
-            match value {
-                Value::Text(text) => quote(text, fields),
-                Value::Number(words) => fields.extend_from_slice(words),
-                _ => fields.extend_from_slice(b"null"),
+            match is_text {
+                true => quote(words, fields),
+                false => fields.extend_from_slice(words),
             }
         }
     }

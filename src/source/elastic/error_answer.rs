@@ -344,6 +344,12 @@ mod tests {
             ),
             (500, r#"{"error":{"reason":"a","caused_by":"b"}}"#, ErrorClass::Failing, "a: b"),
             (500, r#"{"error":{"reason":null,"caused_by":null}}"#, ErrorClass::Failing, ""),
+            (
+                503,
+                r#"{"error":{"type":"rejected_execution_exception","reason":"full"}}"#,
+                ErrorClass::Busy,
+                "full",
+            ),
             (500, r#"{"error":7}"#, ErrorClass::Failing, r#"{"error":7}"#),
         ] {
             let found = ErrorAnswer::read(status, body.as_bytes());
@@ -353,6 +359,17 @@ mod tests {
                 "{status} {body}"
             );
         }
+    }
+
+    #[test]
+    fn a_refusal_that_takes_much_memory_is_known_by_its_status_alone() {
+        let body = format!(
+            "{{\"a\":[{}{{}}],\"error\":{{\"type\":\"index_closed_exception\"}}}}",
+            "{},".repeat(400_000)
+        );
+        let found = ErrorAnswer::read(400, body.as_bytes());
+        assert_eq!(found.trouble, ErrorClass::Wrong);
+        assert_eq!(found.reason.chars().count(), SHOWN_CHARS);
     }
 
     #[test]

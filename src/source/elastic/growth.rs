@@ -50,3 +50,77 @@ impl Growth {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+    use crate::error::{Error, Later, Result};
+
+    /// Has room as long as the run is not over, and says what it was asked for.
+    struct Room {
+        is_over: bool,
+        asked: Vec<(usize, u64)>,
+    }
+
+    impl Host for Room {
+        fn room(&mut self, bytes: usize, records: u64) -> bool {
+            self.asked.push((bytes, records));
+            !self.is_over
+        }
+
+        fn stopped(&self) -> Later<'static, ()> {
+            Box::pin(pending())
+        }
+
+        fn again(&mut self, error: Error) -> Result<()> {
+            Err(error)
+        }
+
+        fn succeeded(&mut self) {}
+    }
+
+    const MIB: usize = 1 << 20;
+
+    #[test]
+    fn a_page_grows_where_it_cannot_be_asked_again_in_another_way() {
+        let limit = SegmentLimit { records: 10, bytes: MIB, record_bytes: 4 * MIB };
+        let page = |size, start, is_scroll| Growth {
+            size,
+            start,
+            records: 3,
+            page_bytes: MIB / 2,
+            limit,
+            is_scroll,
+        };
+        for (growth, length, expected) in [
+            (page(2, 0, false), MIB / 2, None),
+            // Alone, a document gets a segment for itself, and no more than it may have.
+            (page(1, 0, false), MIB / 2, Some(MIB)),
+            (page(1, 0, false), MIB, Some(2 * MIB)),
+            (page(1, 0, false), 4 * MIB, Some(5 * MIB)),
+            (page(1, 0, false), 5 * MIB, None),
+            // Behind others it waits for the next segment.
+            (page(1, 9, false), MIB, None),
+            // A page of a scroll, wherever it begins.
+            (page(2, 0, true), MIB / 2, Some(MIB)),
+            (page(2, 9, true), MIB, Some(2 * MIB)),
+            (page(2, 9, true), 6 * MIB, Some(8 * MIB + 9)),
+            (page(2, 9, true), 8 * MIB + 9, None),
+        ] {
+            let mut room = Room { is_over: false, asked: Vec::new() };
+            let most = match growth.further(length, &mut room) {
+                More::UpTo(most) => Some(most),
+                More::No => None,
+                More::Over => panic!("there is room"),
+            };
+            assert_eq!(most, expected, "{} of {} from {}", length, growth.size, growth.start);
+            let is_larger = most.filter(|most| *most > limit.bytes);
+            assert_eq!(room.asked, is_larger.map(|most| (most, 3 + growth.size)).as_slice());
+            let mut over = Room { is_over: true, asked: Vec::new() };
+            let is_over = matches!(growth.further(length, &mut over), More::Over);
+            assert_eq!(is_over, is_larger.is_some());
+        }
+    }
+}

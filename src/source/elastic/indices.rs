@@ -181,6 +181,7 @@ mod tests {
             (r#""\\ud800 \\\ud800""#, r#""\\ud800 \\\ufffd""#),
             (r#""\ud8""#, r#""\ud8""#),
             (r"\ud80", r"\ud80"),
+            (r#""\u0041\uffff\ud800\u0041""#, r#""\u0041\uffff\ufffd\u0041""#),
             (r"\", r"\"),
         ] {
             let mut body = text.as_bytes().to_vec();

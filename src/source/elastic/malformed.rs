@@ -121,6 +121,11 @@ pub fn only_hit(body: &[u8]) -> Option<&[u8]> {
     body[start..].trim_ascii_end().strip_suffix(b"]}}").filter(|hit| hit.starts_with(b"{"))
 }
 
+/// The answer came to its end, as far as can be seen of one that no parser gets through.
+pub fn is_whole(body: &[u8]) -> bool {
+    body.trim_ascii_end().ends_with(b"]}}")
+}
+
 struct Hit {
     all: Range<usize>,
     source: Range<usize>,

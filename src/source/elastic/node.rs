@@ -1,9 +1,11 @@
 //! One node of a cluster: how connections to it are made, and why one could not be.
 
 use std::error::Error as StdError;
+use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine;
+use reqwest::Certificate;
 use reqwest::header::HeaderValue;
 
 use super::address::NodeAddress;
@@ -22,11 +24,22 @@ pub struct Node {
     pub http: reqwest::Client,
 }
 
-pub fn node(address: NodeAddress, tls: &ElasticTls, pem: Option<&[u8]>) -> Result<Node> {
-    let wrong = |cause: &(dyn StdError + 'static)| {
-        Error::config(format!("no client for '{}': {}", address.name(), root(cause)))
-            .help("check --es-url and --es-ca")
+/// Whose certificates are trusted beside those that the system trusts.
+pub fn authorities(path: &Path) -> Result<Vec<Certificate>> {
+    let wrong = |what: &str| {
+        Error::config(format!("the certificate '{}' {what}", path.display()))
+            .help("set --es-ca to a file in PEM format")
     };
+    let pem = std::fs::read(path).map_err(|cause| wrong("cannot be read").because(cause))?;
+    let found = Certificate::from_pem_bundle(&pem)
+        .map_err(|cause| wrong("cannot be understood").because(root(&cause)))?;
+    match found.is_empty() {
+        true => Err(wrong("is none")),
+        false => Ok(found),
+    }
+}
+
+pub fn node(address: NodeAddress, tls: &ElasticTls, authorities: &[Certificate]) -> Result<Node> {
     // Not the client of the crate `elasticsearch`: it follows redirects, and reads an answer whole,
     // however long it is.
     let mut http = reqwest::Client::builder()
@@ -39,17 +52,16 @@ pub fn node(address: NodeAddress, tls: &ElasticTls, pem: Option<&[u8]>) -> Resul
     if address.is_loopback() {
         http = http.no_proxy();
     }
-    if let Some(pem) = pem {
-        for certificate in
-            reqwest::Certificate::from_pem_bundle(pem).map_err(|cause| wrong(&cause))?
-        {
-            http = http.add_root_certificate(certificate);
-        }
+    for certificate in authorities {
+        http = http.add_root_certificate(certificate.clone());
     }
     if tls.insecure {
         http = http.danger_accept_invalid_certs(true);
     }
-    let http = http.build().map_err(|cause| wrong(&cause))?;
+    let http = http.build().map_err(|cause| {
+        Error::config(format!("no client for '{}': {}", address.name(), root(&cause)))
+            .help("check --es-url and --es-ca")
+    })?;
     Ok(Node { address, http })
 }
 
@@ -115,6 +127,23 @@ fn root(cause: &(dyn StdError + 'static)) -> String {
 mod tests {
     use super::*;
     use crate::secret::Secret;
+
+    #[test]
+    fn a_node_that_cannot_be_asked_is_said_with_what_to_do() {
+        let address = NodeAddress::parse("https://u:secret@h:9200").unwrap();
+        for (why, kind, error_type, said) in [
+            ("operation timed out", Kind::Unavailable, ErrorType::Timeout, "cannot be asked"),
+            ("deadline has elapsed", Kind::Unavailable, ErrorType::Timeout, "cannot be asked"),
+            ("Connection refused", Kind::Unavailable, ErrorType::Connection, "cannot be asked"),
+            ("invalid peer certificate", Kind::Config, ErrorType::Auth, "set --es-ca to"),
+        ] {
+            let error = unreachable(&address, &std::io::Error::other(why));
+            assert_eq!((error.kind, error.error_type), (kind, error_type), "{why}");
+            let text = error.to_string();
+            assert!(text.contains(why) && text.contains(said), "{text}");
+            assert!(text.contains("'https://h:9200'") && !text.contains("secret"), "{text}");
+        }
+    }
 
     #[test]
     fn who_we_are_is_sent_as_each_kind_wants_it() {

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
-use elasticsearch::http::Method;
 use elasticsearch::indices::IndicesGetAliasParts;
+use reqwest::Method;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -206,9 +206,6 @@ fn connect(settings: &ElasticSettings, observer: Arc<dyn Observer>) -> Result<Cl
         .iter()
         .map(|url| NodeAddress::parse(url))
         .collect::<Result<Vec<NodeAddress>>>()?;
-    if addresses.is_empty() {
-        return Err(Error::config("no server is named").help("set --es-url"));
-    }
     let mut auth = settings.auth.clone();
     let mut all = vec![auth.clone()];
     all.extend(addresses.iter().filter_map(|address| {
@@ -314,7 +311,7 @@ async fn asks_for_vectors(client: &Client, title: &str, indices: &str) -> Result
     let path = format!("/{indices}/_search");
     let question = Question {
         operation: Operation::Count,
-        method: Method::Post,
+        method: Method::POST,
         path: &path,
         parameters: &[],
         body: Some(ask::WITH_VECTORS.to_string()),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use elasticsearch::http::Method;
+use reqwest::Method;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -106,7 +106,7 @@ async fn clock(client: &Client, indices: &str, query: &RawValue) -> Result<jiff:
     let answer = client
         .ask(Question {
             operation: Operation::Count,
-            method: Method::Post,
+            method: Method::POST,
             path: &format!("/{indices}/_search"),
             parameters: &[],
             body: Some(now::question(query)),

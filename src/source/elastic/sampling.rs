@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::body::More;
-use super::malformed;
+use super::error_answer::ErrorClass;
+use super::malformed::{self, is_whole};
 use super::page::Demands;
 use super::page_reader::{Fetched, PageReader};
 use crate::error::{Error, Result};
@@ -73,12 +74,20 @@ async fn look(
         let mut body = Vec::new();
         let page = match reader.receive(response, &mut body, demands, |_| More::No).await? {
             Fetched::Page(page) => page,
-            Fetched::TooLarge if size > 1 => {
-                size = (size / 4).max(1);
+            Fetched::TooLarge if asked > 1 => {
+                size = (asked / 4).max(1);
                 continue;
             }
             // One that fills a page says enough by that.
             Fetched::TooLarge | Fetched::Over => return Ok(()),
+            // It is looked for in smaller pages, and passed over where it is alone.
+            fetched if holds_unreadable(&fetched, &body) => {
+                (size, seen) = match asked {
+                    1 => (most, seen + 1),
+                    _ => ((asked / 4).max(1), seen),
+                };
+                continue;
+            }
             Fetched::Incomplete(incomplete) => return Err(reader.incomplete(&incomplete)),
             Fetched::Refused(refusal) => return Err(refusal.error(&reader.page_name())),
         };
@@ -93,6 +102,15 @@ async fn look(
         }
     }
     Ok(())
+}
+
+/// One of its documents cannot be read, or not be given, whoever asks.
+fn holds_unreadable(fetched: &Fetched, body: &[u8]) -> bool {
+    match fetched {
+        Fetched::Incomplete(incomplete) => incomplete.is_unreadable && is_whole(body),
+        Fetched::Refused(refusal) => refusal.trouble == ErrorClass::Unservable,
+        _ => false,
+    }
 }
 
 fn note(hit: &[u8], manner: Manner<'_>, sample: &mut Sample) {

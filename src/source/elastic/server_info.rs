@@ -176,6 +176,33 @@ mod tests {
         }
     }
 
+    /// OpenSearch 1 holds indices that Elasticsearch 6 made.
+    #[test]
+    fn a_server_may_hold_old_indices_until_its_version_says_otherwise() {
+        for (product, version, expected) in [
+            (Some(Product::Elasticsearch), Some((7, 17)), true),
+            (Some(Product::Elasticsearch), Some((8, 0)), false),
+            (Some(Product::OpenSearch), Some((1, 3)), true),
+            (Some(Product::OpenSearch), Some((2, 0)), false),
+            (Some(Product::Elasticsearch), None, true),
+            (None, Some((9, 2)), true),
+            (None, None, true),
+        ] {
+            let server = ServerInfo { product, version };
+            assert_eq!(server.may_hold_old_indices(), expected, "{server:?}");
+        }
+    }
+
+    /// Who says a version of Elasticsearch, but nothing else that it would say.
+    #[test]
+    fn a_number_alone_makes_no_product() {
+        for (version, product) in [("6.8.0", None), ("5.9.9", Some(Product::OpenSearch))] {
+            let body = format!(r#"{{"nodes":{{"n":{{"version":"{version}"}}}}}}"#).into_bytes();
+            let answer = Answer { status: 200, is_elastic: false, retry_after: None, body };
+            assert_eq!(from_nodes(&answer).product, product, "{version}");
+        }
+    }
+
     #[test]
     fn versions_are_numbers() {
         assert_eq!(parsed("9.2.0"), Some((9, 2)));

@@ -273,7 +273,7 @@ impl Slice {
     ) -> Result<Option<Error>> {
         let error = self.reader.incomplete(incomplete);
         if self.reader.is_scroll() {
-            return match answer.trim_ascii_end().ends_with(b"]}}") {
+            return match malformed::is_whole(answer) {
                 true => Err(failure::hidden_end(self.title(), &incomplete.reason)),
                 false => Ok(Some(error)),
             };

@@ -7,14 +7,15 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use elasticsearch::http::Method;
 use elasticsearch::{ClosePointInTimeParts, ScrollParts, SearchParts};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::ask::{self, Pit, SearchBody};
+use super::body;
 use super::client::{Answer, Client, Question, Reply};
 use super::server_info::PagingMethod;
 use crate::error::{Error, Kind, Result};
@@ -25,6 +26,8 @@ use crate::record::ErrorType;
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Old names of scrolls that are kept for closing.
 const REPLACED_MAX: usize = 64;
+/// What is asked for where one is opened.
+const ASKED: &str = "a snapshot to read from";
 /// The name of a scroll stands at the beginning of an answer.
 const NAME_BYTES: usize = 256 << 10;
 
@@ -83,14 +86,20 @@ impl IndexSnapshot {
                 parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let question = Question {
                 operation: Operation::OpenSnapshot,
-                method: Method::Post,
+                method: Method::POST,
                 path: &path,
                 parameters: &parameters,
                 body: None,
             };
             let answer = client.ask(question).await?;
-            Ok(point_in(answer)?
-                .map(|name| IndexSnapshot::new(client, paging_method, lifetime, name)))
+            let Some((name, failed)) = point_in(answer)? else { return Ok(None) };
+            let snapshot = IndexSnapshot::new(client, paging_method, lifetime, name);
+            if failed > 0 {
+                snapshot.close().await;
+                let message = format!("{ASKED}: {failed} shards failed");
+                return Err(Error::new(Kind::Unavailable, ErrorType::PartialResult, message));
+            }
+            Ok(Some(snapshot))
         };
         let mut opening = Opening(Some(tokio::spawn(asking)));
         let Some(asked) = &mut opening.0 else { return Ok(None) };
@@ -198,7 +207,7 @@ impl IndexSnapshot {
         };
         let question = Question {
             operation: Operation::KeepAlive,
-            method: Method::Post,
+            method: Method::POST,
             path: &SearchParts::None.url(),
             parameters: &[],
             body: Some(search.text()),
@@ -329,8 +338,8 @@ impl Left {
         }
         let names = async {
             for answer in unread {
-                if let Ok(Ok(response)) = answer.await {
-                    scrolls.extend(name_of(response).await);
+                if let Ok(Ok(Reply { response, .. })) = answer.await {
+                    scrolls.extend(body::find(response, NAME_BYTES, scroll_in).await);
                 }
             }
         };
@@ -375,7 +384,7 @@ fn wait_beside(runtime: &Handle, work: impl Future<Output = ()> + Send + 'static
 async fn free(client: &Client, path: &str, body: &Value) {
     let closing = client.ask(Question {
         operation: Operation::CloseSnapshot,
-        method: Method::Delete,
+        method: Method::DELETE,
         path,
         parameters: &[],
         body: Some(body.to_string()),
@@ -388,23 +397,19 @@ async fn free(client: &Client, path: &str, body: &Value) {
     }
 }
 
-/// What the point in time is called; none where the server has no such thing.
-fn point_in(answer: Answer) -> Result<Option<String>> {
+/// What the point in time is called, and how many shards have no part in it; none where the server has
+/// no such thing.
+fn point_in(answer: Answer) -> Result<Option<(String, u64)>> {
     if answer.status != 200 && answer.refusal().is_missing() {
         return Ok(None);
     }
-    let asked = "a snapshot to read from";
-    let opened = answer.accepted(asked)?;
+    let opened = answer.accepted(ASKED)?;
     let failed = opened["_shards"]["failed"].as_u64().unwrap_or(0);
-    if failed > 0 {
-        let message = format!("{asked}: {failed} shards failed");
-        return Err(Error::new(Kind::Unavailable, ErrorType::PartialResult, message));
-    }
     let name = opened["id"].as_str().or(opened["pit_id"].as_str()).ok_or_else(|| {
-        let message = format!("{asked}: the answer does not name one");
+        let message = format!("{ASKED}: the answer does not name one");
         Error::new(Kind::Unavailable, ErrorType::Protocol, message)
     })?;
-    Ok(Some(name.to_string()))
+    Ok(Some((name.to_string(), failed)))
 }
 
 fn milliseconds(lifetime: Duration) -> String {
@@ -418,16 +423,4 @@ pub fn scroll_in(answer: &[u8]) -> Option<String> {
     let start = memchr::memmem::find(answer, KEY)? + KEY.len();
     let length = memchr::memchr(b'"', &answer[start..])?;
     String::from_utf8(answer[start..start + length].to_vec()).ok()
-}
-
-async fn name_of(reply: Reply) -> Option<String> {
-    let mut response = reply.response;
-    let mut answer = Vec::new();
-    while answer.len() < NAME_BYTES {
-        answer.extend_from_slice(&response.chunk().await.ok()??);
-        if let Some(name) = scroll_in(&answer) {
-            return Some(name);
-        }
-    }
-    None
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use elasticsearch::http::Method;
+use reqwest::Method;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -11,6 +11,7 @@ use super::ask::{self, Pit, SearchBody};
 use super::body::More;
 use super::client::{Client, Question};
 use super::error_answer::ErrorAnswer;
+use super::malformed;
 use super::page::Demands;
 use super::page_reader::{Fetched, PageReader};
 use super::page_sizer;
@@ -91,7 +92,7 @@ async fn ask_count(
     };
     let question = Question {
         operation: Operation::Count,
-        method: Method::Post,
+        method: Method::POST,
         path: &path,
         parameters: &[("allow_partial_search_results", "false")],
         body: Some(search.text()),
@@ -166,7 +167,7 @@ pub async fn weigh(reader: &PageReader) -> Result<u64> {
             Fetched::TooLarge | Fetched::Over => return Ok(1),
             // What cannot be read is weighed all the same.
             Fetched::Incomplete(incomplete)
-                if incomplete.is_unreadable && body.trim_ascii_end().ends_with(b"]}}") =>
+                if incomplete.is_unreadable && malformed::is_whole(&body) =>
             {
                 let bytes = body.len() as u64;
                 return Ok(page_sizer::fixed(records_max, reader.page_bytes(), size, bytes));

@@ -108,12 +108,21 @@ impl Cluster {
         self.scrolls.clear();
     }
 
-    /// Calls the newest point in time something else, in this answer too. Its old name is not known
-    /// from now on.
+    /// Calls the newest point in time something else, in this answer too, or the scroll that it names.
+    /// The old name is not known from now on.
     pub fn renamed(&mut self, answer: Answer) -> Answer {
         let name = self.name("point");
-        let Some(point) = self.points.last_mut() else { return answer };
         let mut text = String::from_utf8(answer.body).unwrap();
+        let Some(point) = self.points.last_mut() else {
+            for scroll in &mut self.scrolls {
+                let renamed =
+                    text.replacen(&format!("\"{}\"", scroll.name), &format!("\"{name}\""), 1);
+                if renamed != text {
+                    (text, scroll.name) = (renamed, name.clone());
+                }
+            }
+            return Answer { body: text.into_bytes(), ..answer };
+        };
         for old in &point.names {
             text = text.replacen(&format!("\"{old}\""), &format!("\"{name}\""), 1);
         }

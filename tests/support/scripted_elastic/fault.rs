@@ -34,10 +34,12 @@ pub enum Fault {
     Instead(&'static str, &'static str),
     /// The point in time is gone from now on.
     Expired,
-    /// The point in time is called something else from now on, and this answer says so.
+    /// The point in time, or the scroll, is called something else from now on, and this answer says so.
     Renamed,
     /// No hits, as if it were over.
     Empty,
+    /// With one more header.
+    Headed(&'static str, &'static str),
     /// Hits from the beginning, wherever it was asked to go on.
     FromStart,
     /// Comes as it should, but sent like this.
@@ -79,6 +81,7 @@ impl Fault {
             Fault::Instead(..)
             | Fault::Renamed
             | Fault::Empty
+            | Fault::Headed(..)
             | Fault::Bomb(_)
             | Fault::FromStart
             | Fault::Sent(_)
@@ -158,6 +161,11 @@ impl Fault {
                     None => text,
                 };
                 Answer { body: body.into_bytes(), ..good }
+            }
+            Fault::Headed(name, value) => {
+                let mut answer = good;
+                answer.headers.push((*name, (*value).to_owned()));
+                answer
             }
             Fault::Sent(sending) => Answer { sending: *sending, ..good },
             Fault::Renamed | Fault::FromStart | Fault::Held => good,

@@ -319,6 +319,9 @@ fn serve(server: &Shared, stream: TcpStream, node: Node) -> std::io::Result<()> 
     stream.set_nodelay(true)?;
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
+    if wire::refuse_tls(&mut reader, &mut writer)? {
+        return Ok(());
+    }
     while let Some(request) = wire::read(&mut reader)? {
         let (answer, is_held) = server.play().answer(request, node);
         server.changed.notify_all();

@@ -106,6 +106,18 @@ pub fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Request>> {
     Ok(Some(request))
 }
 
+/// Answers a TLS handshake as servers without TLS do; says whether it was one.
+pub fn refuse_tls(reader: &mut BufReader<TcpStream>, writer: &mut TcpStream) -> io::Result<bool> {
+    const HANDSHAKE: u8 = 0x16;
+    if reader.fill_buf()?.first() != Some(&HANDSHAKE) {
+        return Ok(false);
+    }
+    writer.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")?;
+    writer.shutdown(Shutdown::Write)?;
+    io::copy(reader, &mut io::sink())?;
+    Ok(true)
+}
+
 fn line(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
     let mut line = String::new();
     stream.read_line(&mut line)?;

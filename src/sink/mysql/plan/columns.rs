@@ -120,10 +120,7 @@ impl<'a> Finding<'a> {
         }
         for field in inexact {
             match names.find(field.column()) {
-                Some(at) if self.feeds[at].is_none() && !columns[at].is_generated => {
-                    self.note_case(&columns[at], field.column());
-                    self.feed_or_leave(given, at, field);
-                }
+                Some(at) if self.feeds[at].is_none() => self.feed_or_leave(given, at, field),
                 _ if field.is_beside => {}
                 // It comes with the object, which is a column itself.
                 _ if field.columns_above().any(|above| names.exact(above).is_some()) => {}
@@ -164,6 +161,7 @@ impl<'a> Finding<'a> {
             self.left_out.push(field.name.clone());
             return;
         }
+        self.note_case(column, field.column());
         self.feed(given, at, Feed { field: &field.name, known: Some(field) });
     }
 

@@ -24,9 +24,6 @@ pub struct PlanInput<'a> {
     pub is_open: bool,
     /// Text may be JSON, NULL or a number in disguise: all that a CSV file has.
     pub is_untyped: bool,
-    /// An earlier attempt of the same job may have left rows: an insert into a table without a key
-    /// goes on where it was.
-    pub is_resuming: bool,
 }
 
 pub fn plan(given: &PlanInput<'_>) -> Result<Plan> {

@@ -188,10 +188,6 @@ fn mode_of(given: &PlanInput<'_>, keys: &Keys<'_>) -> Result<(Mode, String)> {
     if given.table.is_empty {
         return Ok((Mode::Insert, "the default for an empty table without a key".to_string()));
     }
-    if given.is_resuming {
-        let reason = "a load of this table is resumed, which has no key".to_string();
-        return Ok((Mode::Insert, reason));
-    }
     Err(Error::config(format!(
         "table {} holds rows and has no unique key within the written columns, so a second run \
          would write every row again",

@@ -48,6 +48,12 @@ fn whole_documents_keep_their_own_words() {
         (&["_id"], r#"{"_index":"x","_id":"1","_source":{ },"sort":[1]}"#, r#"{"_id":"1" }"#),
         (&["_routing"], r#"{"_index":"x","_id":"1","_source":{"a":1}}"#, r#"{"a":1}"#),
         (&["_routing"], r#"{"_index":"x","_id":"1","_source":{}}"#, "{}"),
+        (&["_version"], r#"{"_index":"x","_id":"1","_source":{"a":1}}"#, r#"{"a":1}"#),
+        (
+            &["_id"],
+            r#"{"_index":"x","_id":"a\u0001\n","_source":{"a":1}}"#,
+            r#"{"_id":"a\u0001\n","a":1}"#,
+        ),
     ] {
         let rows = decode(&decoder(&Wanted::Everything, metadata), hit.as_bytes(), 1).unwrap();
         assert_eq!(rows.row(0).next(), Some(Value::Json(expected.as_bytes())), "{metadata:?}");
@@ -97,6 +103,17 @@ fn a_document_that_is_no_row_is_rejected_under_its_name() {
     let records: Vec<_> = rows.rejected.iter().map(|found| found.place.record).collect();
     assert_eq!(records, [Some(2), Some(3), Some(4), Some(5)]);
     assert_eq!(rows.rejected[3].raw, b"not a hit");
+}
+
+#[test]
+fn a_document_that_is_no_object_is_rejected_whole_or_not() {
+    let hit = br#"{"_index":"i","_id":"1","_source":[1]}"#;
+    for wanted in [Wanted::Everything, chosen(&["a"], Others::Ignore)] {
+        let rows = decode(&decoder(&wanted, &[]), hit, 1).unwrap();
+        let rejected = &rows.rejected[0];
+        assert_eq!((rows.len(), rejected.reason.as_str()), (0, "not a JSON object"));
+        assert_eq!(rejected.place.to_string(), "i, _id '1'");
+    }
 }
 
 #[test]

@@ -67,6 +67,35 @@ fn a_page_with_bad_documents_is_cut() {
     }
 }
 
+/// What is wrong stands outside of the documents.
+#[test]
+fn an_answer_that_is_broken_elsewhere_is_not_mended() {
+    let whole = String::from_utf8(page(&[b"{\"x\":1 /**/}"])).unwrap();
+    assert!(read(whole.as_bytes(), DEMANDS).unwrap().is_ok());
+    for (what, with) in [
+        ("\"max_score\":null", "\"max_score\":nul"),
+        ("\"max_score\":null", "\"max_score\":[1/2]"),
+        ("\"max_score\":null", "\"max_score\":{} {}"),
+        ("\"hits\":{", "\"hits\":{\"hits\":[],"),
+        ("\"hits\":{", "\"empty\":{},\"hits\":{}}"),
+        ("[{\"_index\"", "[{},{\"_index\""),
+        ("{\"x\":1 /**/}", "{\"x\":1 / 2}"),
+        ("{\"x\":1 /**/}", "/ {\"x\":1}"),
+    ] {
+        let body = whole.replacen(what, with, 1);
+        assert_ne!(body, whole);
+        assert!(read(body.as_bytes(), DEMANDS).is_none(), "{body}");
+    }
+}
+
+/// Nothing in it needs to be mended: a strict parser says what is missing.
+#[test]
+fn an_answer_without_hits_is_read_as_it_is() {
+    let body = page(&[]);
+    let found = read(&body, DEMANDS).unwrap().unwrap();
+    assert_eq!((found.hits.len(), found.records.as_deref()), (0, Some(&b""[..])));
+}
+
 /// Whose end cannot be told from the next hit.
 #[test]
 fn a_page_that_cannot_be_cut_with_certainty_is_not() {

@@ -73,6 +73,10 @@ fn dates_are_written_as_the_mapping_says() {
         (json!({"type": "date", "format": "basic_date"}), Dates::format("basic_date")),
         (json!({"type": "date", "format": "d MMM y", "locale": "fr"}), french()),
         (json!({"type": "keyword", "format": "basic_date"}), Dates::Iso),
+        (
+            json!({"type": "date", "format": ["basic_date"]}),
+            Dates::Unclear("the mapping's format is not a text".to_string()),
+        ),
     ] {
         assert_eq!(dates_of(&one(json!({ "a": mapping }))), expected, "{mapping}");
     }
@@ -90,6 +94,13 @@ fn dates_of_several_indices_have_one_format_or_none() {
             &basic,
             Err(
                 "indices differ in their format: 'basic_date' and 'strict_date_optional_time||epoch_millis'",
+            ),
+        ),
+        (
+            &plain,
+            &json!({"type": "date", "format": 7}),
+            Err(
+                "indices differ in their format: 'strict_date_optional_time||epoch_millis' and another",
             ),
         ),
         (&plain, &json!({"type": "of_tomorrow"}), Err("its type is of_tomorrow in another index")),
@@ -114,6 +125,7 @@ fn dates_of_old_indices_are_read_by_other_rules() {
         "a": {"type": "date"},
         "b": {"type": "date", "format": "epoch_second"},
         "c": {"type": "long"},
+        "d": {"type": "date", "format": "epoch_millis"},
     }));
     let settings = |version: &str| json!({"i": {"settings": {"index.version.created": version}}});
     for (settings, is_doubted) in [
@@ -201,6 +213,8 @@ fn documents_that_are_not_kept_are_noticed() {
     });
     let found = read(&mappings, listing(false));
     assert_eq!(found.without_source.as_deref(), Some("a"));
+    let disabled = json!({"x": {"mappings": {"_source": {"mode": "disabled"}}}});
+    assert_eq!(read(&disabled, listing(false)).without_source.as_deref(), Some("x"));
     assert_eq!(found.synthetic.as_deref(), Some("b"));
     for (settings, expected) in [
         (json!({}), None),
@@ -237,6 +251,11 @@ fn fields_that_are_computed_from_documents_are_fields_of_theirs() {
     assert_eq!(found.fields[0].kind, FieldKind::Int(64));
     assert!(found.computed.contains("id") && found.computed.contains("script"));
     assert!(!found.computed.contains("o"));
+    let mut twice = mappings.clone();
+    twice["j"] = mappings["i"].clone();
+    let both = read(&twice, listing(true));
+    assert_eq!(names(&both), names(&found));
+    assert_eq!(both.computed, found.computed);
     let found = read(&mappings, listing(false));
     assert_eq!(names(&found), ["id", "n", "o"]);
     assert_eq!(found.fields[2].kind, FieldKind::Json);

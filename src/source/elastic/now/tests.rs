@@ -90,6 +90,8 @@ fn what_is_no_date_stays() {
         r#"{"match":{"k":{"query":"right now"}}}"#,
         r#"{"query_string":{"query":"who knows, nowhere, snow"}}"#,
         r#"{"prefix":{"d":"now"}}"#,
+        r#"{"bool":["then"]}"#,
+        r#"{"function_score":{"exp":{"i":{"origin":1,"scale":2},"multi_value_mode":"avg"}}}"#,
         r#"{"bool":{"must":{"ids":{"values":["now"]}},"minimum_should_match":1}}"#,
     ] {
         assert_eq!(pin(query), Ok(query.to_string()));
@@ -119,6 +121,16 @@ fn what_is_not_understood_is_said() {
         (r#"{"function_score":{"random_score":{},"min_score":0.5}}"#, "function_score"),
         (r#"{"function_score":{"gauss":{"d":{"scale":"1d"}}}}"#, "function_score"),
         (r#"{"more_like_this":{"like":[{"_index":"a","_id":"1"}]}}"#, "more_like_this"),
+        // The server will refuse these, or knows more.
+        (r#"{"bool":{"must":["now"]}}"#, "query"),
+        (r#"{"bool":["now"]}"#, "bool"),
+        (r#"{"range":["now"]}"#, "range"),
+        (r#"{"term":["now"]}"#, "term"),
+        (r#"{"new_query":{"now":1}}"#, "new_query"),
+        (
+            r#"{"function_score":{"linear":{"d":{"origin":"2024","scale":"now"}}}}"#,
+            "function_score",
+        ),
     ] {
         assert_eq!(pin(query), Err(clause.to_string()), "{query}");
     }
@@ -131,6 +143,10 @@ fn filters_of_aliases_are_looked_at() {
     assert_eq!(in_filters(&filtered(range)), Some("recent".to_string()));
     assert_eq!(in_filters(&filtered(json!({ "term": { "k": "x" } }))), None);
     assert_eq!(in_filters(&json!({ "error": "no", "status": 404 })), None);
+    // Known only where the fields are, which nobody asks for here; or not at all.
+    for filter in [json!({ "term": { "d": "now" } }), json!({ "script": { "script": "true" } })] {
+        assert_eq!(in_filters(&filtered(filter)), Some("recent".to_string()));
+    }
 }
 
 #[test]

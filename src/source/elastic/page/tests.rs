@@ -38,6 +38,23 @@ fn a_whole_page_counts() {
 }
 
 #[test]
+fn a_page_of_all_clusters_counts() {
+    let all = r#""_clusters":{"total":2,"successful":2,"skipped":0}"#;
+    let body = page(HIT).replace(r#""took":1"#, all);
+    assert_eq!(read(body.as_bytes(), FIRST).unwrap().hits.len(), 1);
+}
+
+/// The order of the hits before it can be told, but the next page could not begin behind it.
+#[test]
+fn a_last_hit_with_strange_sort_values_is_noticed() {
+    let order = Order { after: None, equals: 0, equals_max: Some(1) };
+    let hit = |sort: &str| HIT.replace("[7,18446744073709551615]", sort);
+    let body = page(&[hit("[8,10]"), hit("[9.5,1]")].join(","));
+    let found = read(body.as_bytes(), Demands { order: Some(order), ..ANY }).unwrap();
+    assert_eq!((found.disorder, found.equals), (Some(Disorder::Strange), 0));
+}
+
+#[test]
 fn a_page_without_hits_is_the_end() {
     let body = page("");
     let found = read(body.as_bytes(), FIRST).unwrap();
