@@ -9,10 +9,11 @@ use tokio::runtime::Handle;
 
 use super::bounded::bounded;
 use super::fitted_table::{Fitted, fit_table};
+use super::waiting::{OPENING, beside};
 use crate::config::{ColumnSelection, Settings, SinkSettings, SourceSettings};
 use crate::error::{Error, Result};
 use crate::event::{Observer, Stage, tell_failure};
-use crate::pipeline::{self, RetryPolicy, persist};
+use crate::pipeline::{self, persist};
 use crate::record::{Field, Shape};
 use crate::sink::Sink;
 use crate::sink::file::{FileSettings, FileSink, Format, OutputTarget};
@@ -100,13 +101,6 @@ async fn inspect(mysql: MysqlSettings, observer: &Arc<dyn Observer>) -> Result<M
     let inspect = async || MysqlTarget::inspect(mysql.clone()).await;
     persist(OPENING, observer, Stage::Insert, inspect).await
 }
-
-/// A server that was never reached is more likely named wrongly than away.
-pub(super) const OPENING: RetryPolicy = RetryPolicy {
-    wait_min: Duration::from_millis(250),
-    wait_max: Duration::from_secs(5),
-    elapsed_max: Duration::from_secs(30),
-};
 
 impl Ends {
     /// Opens the source, and fits it to the output.
@@ -218,15 +212,6 @@ async fn open_source(settings: &Settings, observer: &Arc<dyn Observer>) -> Resul
             Ok(Arc::new(persist(OPENING, observer, Stage::Fetch, open).await?))
         }
     }
-}
-
-/// Opening a file reads, and a pipe may bring nothing for ever.
-pub(super) async fn beside<T: Send + 'static>(
-    open: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(open)
-        .await
-        .map_err(|cause| Error::internal("opening the source broke off").because(cause))?
 }
 
 /// A file takes documents as they are where it can, and columns otherwise.

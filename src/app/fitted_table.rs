@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::ends::{OPENING, beside};
+use super::waiting::{OPENING, beside};
 use crate::config::{Settings, SourceSettings};
 use crate::error::{Error, Result};
 use crate::event::{Observer, Stage};

@@ -22,6 +22,7 @@ mod session;
 mod stream;
 mod summary;
 mod text_files;
+mod waiting;
 mod ways_out;
 
 use std::io::{self, IsTerminal};

@@ -13,6 +13,7 @@ mod lost;
 mod missing;
 mod opening;
 mod past;
+mod place;
 mod pruning;
 mod queries;
 mod reading;

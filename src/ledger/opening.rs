@@ -13,6 +13,7 @@ use rustix::fs::statfs;
 
 use super::damage::make_room;
 use super::missing::Missing;
+use super::place::real;
 use super::reading::read;
 use super::schema::{APPLICATION_ID, VERSION, application_id, is_blank, migrate, version};
 
@@ -41,13 +42,6 @@ const NETWORK: [u32; 11] = [
     0x4750_4653,
     0x7375_7245,
 ];
-
-/// Where a link leads, as SQLite keeps its files beside that. It also takes a name that begins with `file:` for
-/// more than a name.
-pub fn real(path: &Path) -> PathBuf {
-    let real = fs::canonicalize(path).or_else(|_| std::path::absolute(path));
-    real.unwrap_or_else(|_| path.to_path_buf())
-}
 
 /// A damaged ledger is put aside and a new one begun. What else is there under the name stays as it is.
 pub fn open(path: &Path) -> Result<Connection, Missing> {

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::damage::with_end;
 use super::missing::Missing;
-use super::opening::real;
+use super::place::real;
 use super::schema::{APPLICATION_ID, VERSION, application_id, is_blank, version};
 
 /// Readers of a log in front of the file wait for nobody but who opens or closes it.

@@ -13,8 +13,9 @@ use rusqlite::{Connection, InterruptHandle, Transaction, TransactionBehavior};
 
 use super::damage::{BESIDE, make_room, with_end};
 use super::missing::Missing;
-use super::opening::{open, real};
+use super::opening::open;
 use super::past::Past;
+use super::place::real;
 use super::pruning::{IN_PASSING_MAX, prune_some};
 use super::queries::PipelineHistory;
 use super::recording::{self, EndedRun, cpu_seconds};

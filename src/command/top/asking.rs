@@ -14,12 +14,15 @@ use tokio::runtime::Builder;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use super::row::Key;
 use super::seen::RunSeen;
 use super::{RUNS_MAX, Runs, address};
 use crate::error::{Error, Result};
 use crate::export::{Target, http_client};
 use crate::ledger::{self, RunRow, Standing, now};
+
+/// Of a run: its id, or where it is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key(pub String);
 
 /// Of a whole answer. A run answers within milliseconds, on a machine that is full within one second.
 const ANSWER_MAX: Duration = Duration::from_secs(3);

@@ -5,15 +5,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::asking::News;
+use super::asking::{Key, News};
 use super::seen::RunSeen;
 use crate::command::history::narrow;
 use crate::report::text;
 use crate::shown::Line;
-
-/// Of a run: its id, or where it is asked.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key(pub String);
 
 /// As many as a wide terminal can draw.
 const RATES_MAX: usize = 200;

@@ -1,6 +1,5 @@
 //! All that is known beside the first screen, by where it belongs.
 
-use super::run::maybe;
 use super::{ago, count, figure, seconds, section, unknown};
 use crate::draw::{Element, Node, element};
 use crate::observe::live::view::{OperationView, View};
@@ -196,4 +195,9 @@ fn process(view: &View) -> Element {
         rows.push(row("last complete run", ago(view.taken_at_seconds - at)));
     }
     group("Process", rows)
+}
+
+/// A number that may be unknown.
+fn maybe(series: &str, value: Option<f64>, shown: impl Fn(f64) -> String) -> Element {
+    value.map_or_else(unknown, |value| figure(series, value, shown(value)))
 }

@@ -1,6 +1,6 @@
 //! The page of a run, made of its view.
 
-use super::{ago, figure, standing};
+use super::{ago, standing};
 use super::{balance, count, details, earlier, moment, path, plots, section, unknown};
 use crate::draw::{Element, element};
 use crate::observe::live::series::TimeSeries;
@@ -165,9 +165,4 @@ fn foot(view: &View) -> Element {
                 "Without JavaScript this page stays as it is. Load it again for newer numbers.",
             )
         }))
-}
-
-/// A number that may be unknown.
-pub fn maybe(series: &str, value: Option<f64>, shown: impl Fn(f64) -> String) -> Element {
-    value.map_or_else(unknown, |value| figure(series, value, shown(value)))
 }

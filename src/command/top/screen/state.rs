@@ -2,8 +2,9 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use crate::command::top::asking::Key;
 use crate::command::top::asking::News;
-use crate::command::top::row::{Key, Row, Rows};
+use crate::command::top::row::{Row, Rows};
 
 const FILTER_CHARS_MAX: usize = 60;
 

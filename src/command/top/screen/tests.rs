@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 use super::frame;
 use super::paint::Palette;
 use super::state::{After, State, View};
+use crate::command::top::asking::Key;
 use crate::command::top::asking::News;
-use crate::command::top::row::{Key, Rows};
+use crate::command::top::row::Rows;
 use crate::command::top::seen::RunSeen;
 
 const NOW: f64 = 1_795_750_000.0;
