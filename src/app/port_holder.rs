@@ -28,16 +28,15 @@ pub enum Holder {
 
 /// Who has it, as far as that is certain.
 pub fn holder(settings: &Settings, port: u16) -> Holder {
-    match by_answer(&settings.metrics.host, port, &settings.pipeline_id) {
+    match info(&settings.metrics.host, port) {
+        Some(info) => by_answer(&info, &settings.pipeline_id),
         // It may speak TLS, or want a password.
-        Holder::Other => by_ledger(settings, port).unwrap_or(Holder::Other),
-        known => known,
+        None => by_ledger(settings, port).unwrap_or(Holder::Other),
     }
 }
 
 /// Who answers there, as far as it says so.
-fn by_answer(host: &str, port: u16, pipeline_id: &str) -> Holder {
-    let info = info(host, port).unwrap_or_default();
+fn by_answer(info: &Value, pipeline_id: &str) -> Holder {
     if info.get("pipeline_id").and_then(Value::as_str) != Some(pipeline_id) {
         return Holder::Other;
     }

@@ -126,6 +126,8 @@ fn flag_of(route: &str) -> &'static str {
         "push" => "--metrics-push",
         "remote_write" => "--metrics-remote-write",
         "webhook" => "--notify-webhook",
+        "otlp_metrics" => "metrics to OpenTelemetry",
+        "otlp_traces" => "the trace to OpenTelemetry",
         _ => "--metrics-until-scraped",
     }
 }

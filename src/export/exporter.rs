@@ -220,7 +220,11 @@ async fn tell_the_end(route: &mut dyn Route, last: &Last) -> Result<()> {
         ErrorType::Timeout,
         format!("'{}' did not answer in time", route.aim()),
     ));
-    while let Ok(answer) = timeout_at(last.deadline, route.end(&last.end)).await {
+    let deadline = match Instant::now().checked_add(route.patience()) {
+        Some(patient) => last.deadline.min(patient),
+        None => last.deadline,
+    };
+    while let Ok(answer) = timeout_at(deadline, route.end(&last.end)).await {
         tries += 1;
         told = answer;
         let Err(error) = &told else { break };
@@ -230,7 +234,7 @@ async fn tell_the_end(route: &mut dyn Route, last: &Last) -> Result<()> {
             _ => false,
         };
         let wait = error.wait_min().unwrap_or_default().max(pause);
-        if !may_be_again || tries == TRIES_MAX || Instant::now() + wait >= last.deadline {
+        if !may_be_again || tries == TRIES_MAX || Instant::now() + wait >= deadline {
             break;
         }
         sleep(wait).await;

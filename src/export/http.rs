@@ -168,6 +168,10 @@ impl HttpClient {
                 return Error::new(Kind::Config, ErrorType::Protocol, message)
                     .help(format!("set {} to where the server itself is", self.target.option));
             }
+            // It takes nothing now, or whoever stands before it found nobody.
+            StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE => {
+                (Kind::Overloaded, ErrorType::Overloaded)
+            }
             // It may have been taken before something else went wrong.
             _ if status.is_server_error() => (Kind::Unknown, ErrorType::Other),
             _ => (Kind::Data, ErrorType::Protocol),

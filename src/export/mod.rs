@@ -91,6 +91,11 @@ pub trait Route: Send {
         end.report.outcome != Outcome::Locked
     }
 
+    /// How long telling of the end may take, within what all have together.
+    fn patience(&self) -> Duration {
+        Duration::MAX
+    }
+
     /// What may have arrived may be sent again.
     fn is_repeatable(&self) -> bool {
         true

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::event::{Event, Observer, RunState, Stage};
 use crate::record::{ErrorType, Interval};
+use crate::secret::by_name;
 use crate::trace_context::SpanId;
 
 pub const SLOWEST_MAX: usize = 20;
@@ -206,7 +207,7 @@ impl Observer for Timeline {
                 stage: *stage,
                 error_type: *error_type,
                 at: now,
-                reason: reason.clone(),
+                reason: by_name(reason),
                 retry: None,
             }),
             Event::Retrying { stage, error_type, attempt, wait, reason } => {
@@ -214,7 +215,7 @@ impl Observer for Timeline {
                     stage: *stage,
                     error_type: *error_type,
                     at: now,
-                    reason: reason.clone(),
+                    reason: by_name(reason),
                     retry: Some((*attempt, *wait)),
                 });
             }

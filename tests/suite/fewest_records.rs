@@ -75,6 +75,26 @@ fn an_output_that_has_only_a_header_is_replaced() {
     }
 }
 
+/// A long header may be longer than a few records are when they are compressed.
+#[test]
+fn a_compressed_output_with_records_is_not_replaced_by_a_header() {
+    for output in ["o.csv.gz", "o.csv.zst"] {
+        let workdir = workdir!();
+        let args = format!("--csv-file in.csv --output-file {output}");
+        workdir.write("in.csv", "id\n1\n2\n3\n");
+        run(&workdir, &args).assert_code(0);
+        let before = std::fs::read(workdir.path(output)).unwrap();
+        let header = "customer_number,shipping_address,billing_address,currency,total_amount\n";
+        workdir.write("in.csv", header);
+        run(&workdir, &args).assert_code(3).assert_stderr_has("no record would replace");
+        assert_eq!(std::fs::read(workdir.path(output)).unwrap(), before);
+        std::fs::remove_file(workdir.path(output)).unwrap();
+        for _ in 0..2 {
+            run(&workdir, &args).assert_code(0);
+        }
+    }
+}
+
 #[test]
 fn a_look_says_what_a_run_of_too_few_records_would() {
     let workdir = workdir!();

@@ -211,6 +211,25 @@ fn variables_that_mean_nothing_are_passed_over_with_a_line() {
     assert!(!finished.stderr.contains("s3cret"), "{finished}");
 }
 
+/// A server repeats the address that it was asked at, and that holds a secret.
+#[test]
+fn the_value_of_a_variable_is_in_no_span() {
+    let workdir = workdir!();
+    let echo = HttpReceiver::start(Reply::Echo("HTTP/1.1 400 Bad\r\nconnection: close\r\n\r\n"));
+    let traces = HttpReceiver::start(Reply::Bytes("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"));
+    let config = format!(
+        "source_type = 'elasticsearch'\nes_url = 'http://{}/${{TOKEN}}'\nes_index = 'i'\n\
+         output_file = 'o.jsonl'\n",
+        echo.address
+    );
+    workdir.write("syncs.toml", config);
+    let command = workdir.flowgauge().args(["--config", "syncs.toml"]).env("TOKEN", "geheim-4711");
+    let endpoint = format!("http://{}", traces.address);
+    command.env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", endpoint).run();
+    let told = traces.next().text();
+    assert!(told.contains("exception") && !told.contains("geheim-4711"), "{told}");
+}
+
 #[test]
 fn lines_for_machines_name_the_trace() {
     let workdir = workdir!();

@@ -14,6 +14,8 @@ use crate::trace_context::{self, TraceContext};
 const PEM_BYTES_MAX: usize = 4 << 20;
 /// What nothing else is said of.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// More often is a load, and says nothing more.
+const INTERVAL_MIN: Duration = Duration::from_secs(1);
 const ATTRIBUTES_MAX: usize = 128;
 
 struct Signal {
@@ -39,7 +41,9 @@ pub fn otel(variable: impl Fn(&str) -> Option<String>, warnings: &mut Vec<String
     OtelSettings {
         resource: reader.resource(),
         temporality: reader.temporality(),
-        interval: reader.milliseconds("OTEL_METRIC_EXPORT_INTERVAL"),
+        interval: reader
+            .milliseconds("OTEL_METRIC_EXPORT_INTERVAL")
+            .map(|interval| interval.max(INTERVAL_MIN)),
         traces: traces.filter(|_| trace.as_ref().is_some_and(|trace| trace.is_sampled)),
         metrics,
         trace,
@@ -235,7 +239,11 @@ impl<V: Fn(&str) -> Option<String>> OtelReader<'_, V> {
                 format!("{}://{written}", if is_plain { "http" } else { "https" })
             }
             OtlpProtocol::Http if name == "OTEL_EXPORTER_OTLP_ENDPOINT" => {
-                format!("{}/{}", written.trim_end_matches('/'), signal.path)
+                let (address, query) = match written.split_once('?') {
+                    Some((address, query)) => (address, format!("?{query}")),
+                    None => (&*written, String::new()),
+                };
+                format!("{}/{}{query}", address.trim_end_matches('/'), signal.path)
             }
             _ => written,
         };
@@ -315,6 +323,9 @@ impl<V: Fn(&str) -> Option<String>> OtelReader<'_, V> {
         for header in written.split(',').map(str::trim).filter(|header| !header.is_empty()) {
             let added = match header.split_once('=') {
                 None => Err("a header is written as NAME=VALUE".to_string()),
+                Some((key, _)) if key.contains(':') => {
+                    Err("a header is written as NAME=VALUE, without a colon".to_string())
+                }
                 Some((key, value)) => match percent_decode_str(value.trim()).decode_utf8() {
                     Ok(value) => target.add_header(&format!("{}: {value}", key.trim())),
                     Err(_) => Err("the value of a header is no UTF-8".to_string()),
@@ -360,6 +371,11 @@ mod tests {
             (&[][..], "", ""),
             (&[(ENDPOINT, "")], "", ""),
             (&[(ENDPOINT, "http://c:4318")], "http://c:4318/v1/metrics", "http://c:4318/v1/traces"),
+            (
+                &[(ENDPOINT, "http://c/a/?k=v")],
+                "http://c/a/v1/metrics?k=v",
+                "http://c/a/v1/traces?k=v",
+            ),
             (&[(ENDPOINT, "http://c/a/")], "http://c/a/v1/metrics", "http://c/a/v1/traces"),
             (&[(OF_METRICS, "http://c:1/x")], "http://c:1/x", ""),
             (&[("OTEL_TRACES_EXPORTER", "OTLP")], "", "http://localhost:4318/v1/traces"),
@@ -403,6 +419,7 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_COMPRESSION", "snappy"),
             ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere.pem"),
             ("OTEL_EXPORTER_OTLP_HEADERS", "geheim"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "Authorization: Bearer geheim=="),
             ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "both"),
             ("OTEL_METRIC_EXPORT_INTERVAL", "0"),
             ("OTEL_RESOURCE_ATTRIBUTES", "a=b,c"),

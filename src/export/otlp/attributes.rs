@@ -45,6 +45,7 @@ pub fn resource(said: &[(String, String)], identity: &RunIdentity) -> Resource {
     let mut attributes = vec![
         text("service.instance.id", &*identity.run_id),
         text("flowgauge.pipeline.id", &*identity.pipeline_id),
+        number("process.pid", u64::from(std::process::id())),
     ];
     let known = [
         ("service.name", Some(env!("CARGO_PKG_NAME").to_string())),
@@ -63,6 +64,5 @@ pub fn resource(said: &[(String, String)], identity: &RunIdentity) -> Resource {
             attributes.push(text(key, value));
         }
     }
-    attributes.push(number("process.pid", u64::from(std::process::id())));
     Resource { attributes, ..Resource::default() }
 }

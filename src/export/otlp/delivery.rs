@@ -70,7 +70,8 @@ impl Delivery {
         self.client.target().name()
     }
 
-    pub async fn send(&mut self, message: &impl Message) -> Result<()> {
+    /// An error within says that it was taken but for a part: it is not to be sent again.
+    pub async fn send(&mut self, message: &impl Message) -> Result<Result<()>> {
         let body = message.encode_to_vec();
         let partial = match self.receiver.protocol {
             OtlpProtocol::Http => self.post(body).await?,
@@ -80,16 +81,16 @@ impl Delivery {
         let said = self.client.target().masked(said.trim());
         if rejected > 0 {
             let items = self.signal.items();
-            return Err(Error::data(
+            return Ok(Err(Error::data(
                 ErrorType::Protocol,
                 format!("'{}' took all but {rejected} {items}: {said}", self.aim()),
-            ));
+            )));
         }
         if !said.is_empty() && !self.has_warned {
             self.has_warned = true;
             tracing::warn!("'{}' says: {said}", self.aim());
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     async fn post(&mut self, body: Vec<u8>) -> Result<(i64, String)> {
@@ -190,8 +191,8 @@ fn judged(code: &str) -> (Kind, ErrorType, String) {
         "10" => (Kind::Unknown, ErrorType::Other, "ABORTED"),
         "11" => (Kind::Unknown, ErrorType::Other, "OUT_OF_RANGE"),
         "12" => (Kind::Config, ErrorType::Protocol, "UNIMPLEMENTED"),
-        // The receiver says it of itself, or whoever stands before it.
-        "14" => (Kind::Unknown, ErrorType::Connection, "UNAVAILABLE"),
+        // The receiver says of itself that it takes nothing now.
+        "14" => (Kind::Overloaded, ErrorType::Overloaded, "UNAVAILABLE"),
         "15" => (Kind::Unknown, ErrorType::Other, "DATA_LOSS"),
         "16" => (Kind::Config, ErrorType::Auth, "UNAUTHENTICATED"),
         code => return (Kind::Data, ErrorType::Protocol, format!("status {code}")),

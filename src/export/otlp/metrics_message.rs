@@ -114,9 +114,12 @@ impl Cumulated {
                 .flatten();
             Some((point, since(&point.value, before)?))
         });
+        let is_whole = is_of_whole_numbers(&metric.name);
         let data = match metric.kind {
             SeriesType::Counter => metric::Data::Sum(Sum {
-                data_points: points.filter_map(|(one, value)| clock.number(one, &value)).collect(),
+                data_points: points
+                    .filter_map(|(one, value)| clock.number(is_whole, one, &value))
+                    .collect(),
                 aggregation_temporality: temporality.into(),
                 is_monotonic: true,
             }),
@@ -125,7 +128,7 @@ impl Cumulated {
                 let clock = Clock { start: 0, ..clock };
                 metric::Data::Gauge(Gauge {
                     data_points: points
-                        .filter_map(|(one, value)| clock.number(one, &value))
+                        .filter_map(|(one, value)| clock.number(is_whole, one, &value))
                         .collect(),
                 })
             }
@@ -181,6 +184,11 @@ impl Cumulated {
     }
 }
 
+/// Receivers take a series that is a whole number now and a fraction later for two.
+fn is_of_whole_numbers(name: &str) -> bool {
+    !name.contains("_seconds") && !name.contains("_ratio")
+}
+
 /// Its value only grows while the run lasts.
 fn counts(metric: &MetricMoment) -> bool {
     let grows = matches!(metric.kind, SeriesType::Counter | SeriesType::Histogram);
@@ -220,14 +228,13 @@ struct Clock {
 }
 
 impl Clock {
-    fn number(self, point: &Point, value: &PointValue) -> Option<NumberDataPoint> {
+    fn number(self, is_whole: bool, point: &Point, value: &PointValue) -> Option<NumberDataPoint> {
         let PointValue::Number(value) = *value else { return None };
         // What is not known yet.
         if value.is_nan() {
             return None;
         }
-        let whole = value.fract() == 0.0 && value.abs() < (1_u64 << 53) as f64;
-        let value = match whole {
+        let value = match is_whole {
             true => number_data_point::Value::AsInt(value as i64),
             false => number_data_point::Value::AsDouble(value),
         };

@@ -17,6 +17,9 @@ use crate::event::RunIdentity;
 use crate::export::{OtelSettings, PERIOD, Rhythm, Route, RunEnd, Temporality};
 use crate::observe::Moment;
 
+/// Its variables are often set for a whole machine, and a receiver that hangs is not to hold up every run.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// Metrics, at the start, in between and at the end.
 pub struct OtlpMetrics {
     delivery: Delivery,
@@ -50,7 +53,7 @@ impl OtlpMetrics {
         if sent.as_ref().is_err_and(|error| error.kind != Kind::Unknown) {
             self.cumulated.restore(before);
         }
-        sent
+        sent?
     }
 }
 
@@ -65,6 +68,10 @@ impl Route for OtlpMetrics {
 
     fn rhythm(&self) -> Rhythm {
         Rhythm::AtOnceAndEvery(self.period)
+    }
+
+    fn patience(&self) -> Duration {
+        PATIENCE
     }
 
     fn is_repeatable(&self) -> bool {
@@ -116,6 +123,10 @@ impl Route for OtlpTraces {
         self.delivery.aim()
     }
 
+    fn patience(&self) -> Duration {
+        PATIENCE
+    }
+
     /// A span that is sent twice may be there twice.
     fn is_repeatable(&self) -> bool {
         false
@@ -126,7 +137,7 @@ impl Route for OtlpTraces {
             let Some(trace) = &self.settings.trace else { return Ok(()) };
             let resource = resource(&self.settings.resource, &self.identity);
             let message = spans_message::message(resource, trace, &self.identity, end);
-            self.delivery.send(&message).await
+            self.delivery.send(&message).await?
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Compression of encoded segments, each a gzip member or zstd frame of its own: the workers
 //! compress in parallel, and a reader of the whole file sees one stream.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
@@ -25,6 +25,20 @@ impl Compression {
             Compression::Gzip => "gzip",
             Compression::Zstd => "zstd",
         }
+    }
+
+    /// None where that is more than `bytes_max`, or was never compressed so.
+    pub fn undo(self, bytes: Vec<u8>, bytes_max: u64) -> Option<Vec<u8>> {
+        let reader: Box<dyn Read + '_> = match self {
+            // Nothing at all is whole in each.
+            _ if bytes.is_empty() => return Some(bytes),
+            Compression::None => Box::new(&bytes[..]),
+            Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(&bytes[..])),
+            Compression::Zstd => Box::new(zstd::Decoder::new(&bytes[..]).ok()?),
+        };
+        let mut plain = Vec::new();
+        reader.take(bytes_max + 1).read_to_end(&mut plain).ok()?;
+        (plain.len() as u64 <= bytes_max).then_some(plain)
     }
 
     pub fn apply(self, bytes: Vec<u8>) -> Vec<u8> {

@@ -152,12 +152,13 @@ impl FileSink {
             Encoder::Json(_) => (&[][..], b','),
             Encoder::Csv(csv) => (csv.header(), csv.delimiter()),
         };
-        if self.published_compression != Compression::None {
-            return bytes <= self.published_compression.apply(header.to_vec()).len() as u64;
+        if bytes > nothing_lost::BYTES_MAX {
+            return false;
         }
-        bytes <= nothing_lost::BYTES_MAX
-            && fs::read(path)
-                .is_ok_and(|before| before == header || has_no_records(&before, header, delimiter))
+        let before = fs::read(path).ok();
+        let before = before
+            .and_then(|before| self.published_compression.undo(before, nothing_lost::BYTES_MAX));
+        before.is_some_and(|before| before == header || has_no_records(&before, header, delimiter))
     }
 }
 
