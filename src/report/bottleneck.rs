@@ -149,6 +149,9 @@ impl Bottleneck {
                 (Wait::Retry, _) => {
                     format!("waiting to try again to write, {percent} % of the time")
                 }
+                (Wait::Lock, _) => {
+                    format!("others hold locks on the rows or the table, {percent} % of the time")
+                }
                 _ => format!("writing is held back as it was asked for, {percent} % of the time"),
             };
         }
@@ -252,7 +255,7 @@ mod tests {
     #[test]
     fn what_is_advised_can_be_done_and_fits_a_terminal() {
         let shares = [0.3, 1.0];
-        let held = [None, Some(Wait::Retry), Some(Wait::Throttle)];
+        let held = [None, Some(Wait::Retry), Some(Wait::Throttle), Some(Wait::Lock)];
         for stage in Stage::ALL {
             for (busy_share, by) in shares.into_iter().flat_map(|share| held.map(|by| (share, by)))
             {

@@ -148,6 +148,11 @@ impl RunNumbers {
 
     /// The share of the source that is durable, between 0 and 1; unknown where the source cannot tell how much there is.
     pub fn progress(&self) -> Option<f64> {
+        // Of nothing all is done, too.
+        let is_known = self.records_expected.or(self.stored_expected).is_some();
+        if is_known && self.outcome == Some(Outcome::Complete) {
+            return Some(1.0);
+        }
         if let Some(expected) = self.records_expected.filter(|&expected| expected > 0) {
             return Some((self.counts.processed() as f64 / expected as f64).min(1.0));
         }
@@ -178,7 +183,8 @@ impl RunNumbers {
 
     /// Time left at the average rate so far, which says nothing while nothing moves.
     pub fn eta(&self) -> Option<Duration> {
-        if self.silence().is_some() {
+        // One that is stopped does not read the rest.
+        if self.silence().is_some() || self.state == RunState::Draining {
             return None;
         }
         let done = self.progress().filter(|&done| done > 0.0)?;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ pub fn key_of(target: &Target) -> Key {
 }
 
 /// Until nobody listens.
-pub fn keep_asking(runs: Runs, every: Duration, news: Sender<News>) -> Result<()> {
+pub fn keep_asking(runs: Runs, every: Duration, news: SyncSender<News>) -> Result<()> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
@@ -79,7 +79,7 @@ pub fn keep_asking(runs: Runs, every: Duration, news: Sender<News>) -> Result<()
     Ok(())
 }
 
-async fn ask_all(runs: Runs, every: Duration, news: Sender<News>) {
+async fn ask_all(runs: Runs, every: Duration, news: SyncSender<News>) {
     match runs {
         Runs::At(targets) => {
             let mut asking = JoinSet::new();
@@ -136,7 +136,7 @@ async fn ask_all(runs: Runs, every: Duration, news: Sender<News>) {
     }
 }
 
-async fn ask_again(key: Key, target: Target, every: Duration, news: Sender<News>) {
+async fn ask_again(key: Key, target: Target, every: Duration, news: SyncSender<News>) {
     loop {
         if news.send(News::Answer(key.clone(), ask(&target).await)).is_err() {
             return;

@@ -203,6 +203,8 @@ impl Rows {
                                 row.see(RunSeen::of_row(&run.row, now), None);
                                 row.silence();
                             }
+                            let pipeline = &run.row.pipeline_id;
+                            self.all.retain(|row| !row.is_over_of(pipeline));
                             self.all.push(row);
                         }
                         continue;
@@ -213,16 +215,10 @@ impl Rows {
                         if run.is_on() {
                             row.silence();
                         }
-                    } else if let Some(outcome) = &run.row.outcome {
-                        match &mut row.seen {
-                            Some(seen) if seen.outcome.is_none() => {
-                                seen.outcome = Some(Line(outcome).to_string());
-                                seen.sentence =
-                                    run.row.error.as_ref().map(|it| Line(it).to_string());
-                                row.trouble = None;
-                            }
-                            Some(_) => {}
-                            None => row.see(RunSeen::of_row(&run.row, now), None),
+                    } else if run.row.outcome.is_some() {
+                        // Its last answer is from before its end, which the ledger has.
+                        if row.seen.as_ref().is_none_or(|seen| seen.outcome.is_none()) {
+                            row.see(RunSeen::of_row(&run.row, now), None);
                         }
                     }
                 }
@@ -232,6 +228,13 @@ impl Rows {
 }
 
 impl Row {
+    /// An ended run of this pipeline, in whose place a later one stands.
+    fn is_over_of(&self, pipeline_id: &str) -> bool {
+        self.seen.as_ref().is_some_and(|seen| {
+            seen.outcome.is_some() && seen.pipeline_id == Line(pipeline_id).to_string()
+        })
+    }
+
     fn silence(&mut self) {
         self.is_silent = true;
         self.trouble = Some(

@@ -110,6 +110,7 @@ fn busy(view: &View, stage: &StageView) -> Element {
     if stage.is_limit {
         let words = match view.limit.as_ref().and_then(|limit| limit.held_back_by) {
             Some("retry") => "waits to try again",
+            Some("lock") => "others hold locks",
             Some(_) => "held back by settings",
             None => "the limit",
         };
@@ -127,6 +128,7 @@ fn longest_wait(stage: &StageView) -> Option<&'static str> {
         (waits.output, "room behind it"),
         (waits.retry, "another try"),
         (waits.throttle, "its allowance"),
+        (waits.lock, "locks of others"),
     ];
     let longest = all.into_iter().max_by(|one, other| one.0.total_cmp(&other.0))?;
     (longest.0 > stage.busy_seconds * 0.05).then_some(longest.1)

@@ -19,10 +19,15 @@ pub struct Known<'a> {
 pub fn overview(known: &Known) -> Element {
     let rows = known.pipelines.iter().map(|pipeline| row(pipeline, known.now));
     let failing = known.pipelines.iter().filter(|pipeline| !is_well(pipeline)).count();
+    let unended = known.pipelines.iter().filter(|pipeline| pipeline.last.is_none()).count();
     let told = match (known.pipelines.len(), failing) {
         (0, _) if known.read_at.is_none() => "The ledger was not read yet.".to_string(),
         (0, _) => "No pipeline has run yet.".to_string(),
+        (all, 0) if unended == all => "No run has ended yet.".to_string(),
         (1, 0) => "The pipeline is well: its last run was complete.".to_string(),
+        (all, 0) if unended > 0 => {
+            format!("All that have ended are well; of {unended} of {all} pipelines no run has.")
+        }
         (all, 0) => format!("All {all} pipelines are well: their last runs were complete."),
         (all, failing) => {
             let pipelines = if all == 1 { "pipeline" } else { "pipelines" };

@@ -325,7 +325,7 @@ fn earlier(seen: &RunSeen, width: usize, palette: &Palette) -> Section {
             let records = run.written.map(text::count).unwrap_or_default();
             let duration = run.duration.map(time).unwrap_or_default();
             Line::from(vec![
-                Span::raw(left(&exact_moment(run.started_at)[5..16], 13)),
+                Span::raw(left(exact_moment(run.started_at).get(5..16).unwrap_or("?"), 13)),
                 Span::styled(left(&outcome, 12), style),
                 Span::raw(cut(
                     &format!("{}{}", right(&records, 13), right(&duration, 8)),

@@ -14,7 +14,7 @@ mod tests;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{TryRecvError, channel};
+use std::sync::mpsc::{TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
@@ -45,7 +45,8 @@ pub fn watch(runs: Runs, every: Duration) -> Result<Outcome> {
     });
     let stop = Arc::new(Stop::default());
     signals::listen(&stop);
-    let (telling, news) = channel();
+    // Where nobody takes the pictures, nobody is asked for more.
+    let (telling, news) = sync_channel(super::RUNS_MAX);
     keep_asking(runs, every, telling)?;
     let palette = Palette::new(colour::is_wanted(&io::stdout()));
     let failed = |cause| Error::local_io("the terminal cannot be used", cause);
