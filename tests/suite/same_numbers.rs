@@ -206,6 +206,10 @@ fn assert_summarized(summary: &Value, scraped: &Numbers, id: &str) {
         assert_eq!(Some(value), records[name].as_f64(), "{name}");
     }
     for reason in ["duplicate", "unchanged", "filtered"] {
+        // A series that cannot move in this run is not there.
+        if reason == "filtered" && records["skipped"][reason] == 0 {
+            continue;
+        }
         let value = scraped_of("pipeline_records_skipped_total", &[("reason", reason)]);
         assert_eq!(Some(value), records["skipped"][reason].as_f64(), "{reason}");
     }
