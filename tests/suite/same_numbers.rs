@@ -1,5 +1,5 @@
 //! Every way that a run is told of against each other, number by number, for runs that end in every way: the
-//! summary in words and as JSON, the scrape, the textfile, the Pushgateway, remote write in Prometheus, the ledger,
+//! summary in words and as JSON, the page, top, the scrape, the textfile, the Pushgateway, remote write in Prometheus, the ledger,
 //! and the exporter.
 
 use std::collections::BTreeMap;
@@ -267,6 +267,12 @@ fn every_way_out_has_the_same_numbers() {
             run.signal(Signal::TERM);
         }
         run.wait_for_line("the last numbers are served until they are scraped");
+        // A scrape ends the wait, so those that only look come first.
+        let page = http::get(&address, "/run.json").unwrap();
+        let page: Value = serde_json::from_str(page.text()).unwrap();
+        let top = ["top", "--once", "--format", "json", &address];
+        let top = workdir.flowgauge().args(top).run();
+        let top: Value = serde_json::from_str(&top.stdout).unwrap();
         let scraped = numbers_on(&Scrape::of(&address).text, id);
         let finished = run.finish();
         finished.assert_code(code);
@@ -276,6 +282,13 @@ fn every_way_out_has_the_same_numbers() {
         assert_eq!(outlets.in_prometheus(id), scraped, "{id}, remote write");
         let summary = summary(workdir);
         assert_summarized(&summary, &scraped, id);
+        for (shown, by) in [(&page, "page"), (&top["runs"][0]["run"], "top")] {
+            assert_eq!(shown["outcome"], summary["outcome"], "{id}, {by}");
+            for name in ["read", "processed", "inserted", "updated", "failed", "residual"] {
+                let told = &summary["records"][name];
+                assert_eq!(&shown["records"][name], told, "{id}, {by}, {name}");
+            }
+        }
         let run_id = summary["run_id"].as_str().unwrap();
         assert_kept(&in_ledger(workdir, run_id), &summary);
         assert_exported(&outlets.in_exporter(id, run_id), &scraped);
