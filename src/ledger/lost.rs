@@ -11,6 +11,7 @@ use super::opening::open_existing;
 use super::queries::{RunRow, silent};
 use super::totals::LOST;
 use super::{now, totals};
+use crate::host::host_name;
 
 pub const REASON: &str =
     "the process ended without a word: it was killed, or the machine went down";
@@ -46,7 +47,7 @@ impl RunProcess<'_> {
         let is_same = |written: Option<&str>, here: Option<String>| {
             written.is_none_or(|written| here.is_some_and(|here| here == written))
         };
-        self.host == host()
+        self.host == host_name()
             && is_same(self.pid_namespace, pid_namespace())
             && is_same(self.boot_id, boot_id())
     }
@@ -76,12 +77,6 @@ impl RunProcess<'_> {
             }
         }
     }
-}
-
-/// The name of this machine.
-pub fn host() -> String {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim_end().to_string()
 }
 
 /// Who the processes are that this one can see: `pid:[4026531836]`. Containers have one each.

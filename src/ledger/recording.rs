@@ -9,6 +9,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::{BegunRun, address, lost, totals};
 use crate::event::{Stage, Wait};
+use crate::host::host_name;
 use crate::outcome::Outcome;
 use crate::record::ErrorType;
 use crate::report::{Latencies, RejectedColumn, Report, RouteReport, RunNumbers, bottleneck};
@@ -64,7 +65,7 @@ pub fn begin(connection: &Connection, run: &BegunRun, now: f64) -> rusqlite::Res
             run.started_at,
             now,
             run.version,
-            lost::host(),
+            host_name(),
             std::process::id(),
             run.source,
             run.source_name,

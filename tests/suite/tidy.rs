@@ -60,7 +60,7 @@ const PLAN: &[Room] = &[
     room("source",   2, &[FLOOR_0, FLOOR_1, All("file_identity")]),
     room("sink",     2, &[FLOOR_0, FLOOR_1, All("part")]),
     room("rejects",  2, &[FLOOR_0, FLOOR_1, All("part")]),
-    room("ledger",   2, &[FLOOR_0, FLOOR_1]),
+    room("ledger",   2, &[FLOOR_0, FLOOR_1, All("host")]),
 
     // The pipeline knows the traits and not who implements them; observers know neither.
     Room {
