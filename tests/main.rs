@@ -190,4 +190,7 @@ mod suite {
     mod top;
     // The files in deploy, each read by what it is for.
     mod deploy;
+    // Receivers of OTLP that
+    // answer as the specification of OTLP has it, or against it.
+    mod otlp_answers;
 }

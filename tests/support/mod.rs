@@ -11,6 +11,7 @@ pub mod database;
 pub mod exposition;
 pub mod faulty_disk;
 pub mod folder;
+pub mod grpc_receiver;
 pub mod http;
 pub mod https;
 pub mod indices;
