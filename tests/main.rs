@@ -190,7 +190,8 @@ mod suite {
     mod top;
     // The files in deploy, each read by what it is for.
     mod deploy;
-    // Receivers of OTLP that
+    // The trace of a run in a real Jaeger, its messages as the reference classes read them, and receivers that
     // answer as the specification of OTLP has it, or against it.
     mod otlp_answers;
+    mod otlp_receivers;
 }

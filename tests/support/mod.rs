@@ -15,6 +15,7 @@ pub mod grpc_receiver;
 pub mod http;
 pub mod https;
 pub mod indices;
+pub mod jaeger;
 pub mod ledger;
 pub mod load;
 pub mod mysql_proxy;
