@@ -106,9 +106,10 @@ pub fn of_call(signal: Signal, reply: &Reply) -> Partial {
     framed(reply).and_then(|message| signal.partial(&message)).unwrap_or_default()
 }
 
-/// The words of a refusal.
+/// The words of a refusal; of a page there are none.
 pub fn words(refusal: &Refusal) -> String {
-    let Some(body) = plain(&refusal.headers, &refusal.body) else { return String::new() };
+    let body = plain(&refusal.headers, &refusal.body);
+    let Some(body) = body.filter(|_| !is_page(&refusal.headers)) else { return String::new() };
     match is_of(&refusal.headers, "application/x-protobuf") {
         true => Status::decode(&*body).map(|status| status.message).unwrap_or_default(),
         false => String::from_utf8_lossy(&body).into_owned(),
