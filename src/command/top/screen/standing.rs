@@ -12,7 +12,7 @@ use ratatui::crossterm::terminal::{
 };
 use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
 
-use crate::observe::standard_error::standard_error;
+use crate::console::standard_error::standard_error;
 
 /// Given back once: a second time would put the cursor where it was when the screen was taken.
 static STANDS: AtomicBool = AtomicBool::new(false);
