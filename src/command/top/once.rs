@@ -61,8 +61,8 @@ fn entry(row: &Row) -> Value {
     let seen = row.seen.as_ref();
     json!({
         "at": row.key.0,
-        "pipeline_id": seen.map(|seen| &seen.pipeline_id),
-        "run_id": seen.map(|seen| &seen.run_id),
+        "pipeline_id": seen.map(|seen| &seen.pipeline_id).or(row.pipeline_id.as_ref()),
+        "run_id": seen.map(|seen| &seen.run_id).or(row.pipeline_id.as_ref().map(|_| &row.key.0)),
         "state": row.state().0,
         "error": row.trouble,
         "records": seen.map(|seen| json!({

@@ -77,7 +77,7 @@ fn work(view: &View) -> Element {
 
 fn sink(view: &View) -> Element {
     let mut rows = vec![row("kind", view.sink.kind), row("format", view.sink.format)];
-    rows.push(row("lanes", text::count(view.lanes)));
+    rows.push(row("lanes", count("pipeline_stage_threads{stage=\"insert\"}", view.lanes)));
     if let Some(published) = view.published {
         let words = if published { "yes" } else { "no" };
         rows.push(row(
