@@ -240,7 +240,7 @@ fn types_are_declared() {
 
 #[test]
 fn a_decimal_comma_is_named() {
-    let comma = "column 'a': a number with a comma, which no type reads";
+    let comma = "column 'a': a number with a comma: --types COLUMN=decimal:comma reads it";
     let plain = "column 'a': not a decimal: digits, a point and digits";
     for (value, words) in [
         ("\"12,50\"", comma),
@@ -254,6 +254,36 @@ fn a_decimal_comma_is_named() {
         let program = workdir.flowgauge().args(["--csv-file", "in.csv", "--output-file", "-"]);
         program.args(["--types", "a=decimal"]).run().assert_code(3).assert_stderr_has(words);
     }
+}
+
+#[test]
+fn a_decimal_comma_is_read_where_somebody_says_so() {
+    let text = "a;b\n1.234,50;1,5\n-0,5;\n12;x\n";
+    let decimal = |types: &str| {
+        let args = format!("--csv-delimiter ; --types {types}");
+        Trial::csv(workdir!(), text).with(&args).run()
+    };
+    let rows = [r#"{"a":1234.50,"b":"1,5"}"#, r#"{"a":-0.5,"b":""}"#, r#"{"a":12,"b":"x"}"#];
+    decimal("a=decimal(12,2):comma").completes().writes(&rows);
+    decimal("a=decimal:comma").completes().writes(&rows);
+    decimal("a=decimal:comma,b=decimal:comma").ends_with(3).says(
+        "line 4, byte 23, column 'b': not a decimal with a comma: digits, or groups of three",
+    );
+    decimal("a=int:comma").ends_with(2).says("'a=int:comma' is not COL=TYPE");
+    // 1.5 may be meant either way, and is no number with a comma.
+    let doubtful = Trial::csv(workdir!(), "a\n1.5\n").with("--types a=decimal:comma").run();
+    doubtful.ends_with(3).says("column 'a': not a decimal with a comma");
+    let workdir = workdir!();
+    workdir.write("in.jsonl", "{\"a\":\"1,5\"}\n");
+    let args = "--jsonl-file in.jsonl --output-file - --types a=decimal:comma";
+    let documents = workdir.flowgauge().args(args.split(' ')).run();
+    documents.assert_code(2).assert_stderr_has("is for CSV");
+    // Nobody guesses.
+    Trial::csv(workdir!(), "a\n1.234\n2.345\n")
+        .with("--infer")
+        .run()
+        .completes()
+        .writes(&[r#"{"a":1.234}"#, r#"{"a":2.345}"#]);
 }
 
 #[test]
