@@ -258,26 +258,31 @@ fn a_decimal_comma_is_named() {
 
 #[test]
 fn a_decimal_comma_is_read_where_somebody_says_so() {
-    let text = "a;b\n1.234,50;1,5\n-0,5;\n12;x\n";
-    let decimal = |types: &str| {
-        let args = format!("--csv-delimiter ; --types {types}");
-        Trial::csv(workdir!(), text).with(&args).run()
-    };
-    let rows = [r#"{"a":1234.50,"b":"1,5"}"#, r#"{"a":-0.5,"b":""}"#, r#"{"a":12,"b":"x"}"#];
-    decimal("a=decimal(12,2):comma").completes().writes(&rows);
-    decimal("a=decimal:comma").completes().writes(&rows);
-    decimal("a=decimal:comma,b=decimal:comma").ends_with(3).says(
-        "line 4, byte 23, column 'b': not a decimal with a comma: digits, or groups of three",
-    );
-    decimal("a=int:comma").ends_with(2).says("'a=int:comma' is not COL=TYPE");
-    // 1.5 may be meant either way, and is no number with a comma.
-    let doubtful = Trial::csv(workdir!(), "a\n1.5\n").with("--types a=decimal:comma").run();
-    doubtful.ends_with(3).says("column 'a': not a decimal with a comma");
     let workdir = workdir!();
+    workdir.write("in.csv", "a;b\n1.234,50;1,5\n-0,5;\n12;x\n");
     workdir.write("in.jsonl", "{\"a\":\"1,5\"}\n");
-    let args = "--jsonl-file in.jsonl --output-file - --types a=decimal:comma";
-    let documents = workdir.flowgauge().args(args.split(' ')).run();
+    let run = |args: &str| {
+        let args = format!("{args} --output-file - --csv-delimiter ;");
+        workdir.flowgauge().args(args.split(' ')).run()
+    };
+    let rows = "{\"a\":1234.50,\"b\":\"1,5\"}\n{\"a\":-0.5,\"b\":\"\"}\n{\"a\":12,\"b\":\"x\"}\n";
+    for types in ["a=decimal(12,2):comma", "a=decimal:comma"] {
+        run(&format!("--csv-file in.csv --types {types}")).assert_code(0).assert_stdout(rows);
+    }
+    run("--csv-file in.csv --types a=decimal:comma,b=decimal:comma")
+        .assert_code(3)
+        .assert_stderr_has(
+            "line 4, byte 23, column 'b': not a decimal with a comma: digits, or groups of three",
+        );
+    let kind = run("--csv-file in.csv --types a=int:comma");
+    kind.assert_code(2).assert_stderr_has("'a=int:comma' is not COL=TYPE");
+    let documents = workdir.flowgauge().args(["--jsonl-file", "in.jsonl", "--output-file", "-"]);
+    let documents = documents.args(["--types", "a=decimal:comma"]).run();
     documents.assert_code(2).assert_stderr_has("is for CSV");
+    // It may be meant either way, and is no number with a comma.
+    workdir.write("in.csv", "a\n1.5\n");
+    let doubtful = run("--csv-file in.csv --types a=decimal:comma");
+    doubtful.assert_code(3).assert_stderr_has("column 'a': not a decimal with a comma");
     // Nobody guesses.
     Trial::csv(workdir!(), "a\n1.234\n2.345\n")
         .with("--infer")
