@@ -15,9 +15,9 @@ use procfs::process::Process;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal as Arrivals, SignalKind, signal};
 
+use crate::console::logging::{complain, say_signal};
+use crate::console::standard_error::standard_error;
 use crate::error::{Error, Result};
-use crate::observe::logging::{complain, say_signal};
-use crate::observe::standard_error::standard_error;
 use crate::outcome::{Outcome, Signal};
 use crate::pipeline::Stop;
 

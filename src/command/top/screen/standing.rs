@@ -13,7 +13,7 @@ use ratatui::crossterm::terminal::{
 use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
 
 use super::writer::{Descriptor, Picture, TerminalWriter};
-use crate::observe::standard_error::standard_error;
+use crate::console::standard_error::standard_error;
 
 /// While it stands. Given back once: a second time would put the cursor where it was when the screen was taken.
 static STANDING: Mutex<Option<Arc<TerminalWriter>>> = Mutex::new(None);

@@ -2,8 +2,8 @@
 
 use super::{ago, count, figure, seconds, section, unknown};
 use crate::draw::{Element, Node, element};
-use crate::observe::live::view::{OperationView, View};
 use crate::report::text;
+use crate::web::live::view::{OperationView, View};
 
 pub fn details(view: &View) -> Element {
     let groups = [

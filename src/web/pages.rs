@@ -9,13 +9,13 @@ use hyper::{Method, StatusCode};
 use serde::Serialize;
 
 use crate::event::RunState;
-use crate::observe::live::events::EventStream;
-use crate::observe::live::{Kept, Live};
+use crate::observe::connections::ConnectionCounts;
 use crate::observe::metrics::Metrics;
 use crate::observe::openmetrics;
 use crate::observe::scrape::Number;
-use crate::observe::server::counts::ConnectionCounts;
 use crate::shown::Json;
+use crate::web::live::events::EventStream;
+use crate::web::live::{Kept, Live};
 
 pub const TEXT: &str = "text/plain; charset=utf-8";
 pub const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";

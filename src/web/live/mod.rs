@@ -23,8 +23,8 @@ use self::series::{Rates, Sample, TimeSeries};
 use self::view::View;
 use crate::draw::Element;
 use crate::observe::metrics::Metrics;
-use crate::observe::page;
 use crate::observe::reading::Reading;
+use crate::web::page;
 
 /// More often nobody can read.
 const SAMPLE_EVERY_MAX: Duration = Duration::from_secs(1);

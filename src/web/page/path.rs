@@ -3,8 +3,8 @@
 use super::{count, derived, figure, per_second, percent, section, unknown};
 use crate::draw::plot::bar;
 use crate::draw::{Element, element};
-use crate::observe::live::view::{StageView, View};
 use crate::report::text;
+use crate::web::live::view::{StageView, View};
 
 pub fn path(view: &View) -> Element {
     let [fetch, convert, insert] = &view.stages[..] else { return element("div") };

@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::{per_second, section};
 use crate::draw::plot::{Curve, curves};
 use crate::draw::{Element, element};
-use crate::observe::live::sentence::spoken;
-use crate::observe::live::series::{Sample, TimeSeries};
-use crate::observe::live::view::View;
 use crate::report::text;
+use crate::web::live::sentence::spoken;
+use crate::web::live::series::{Sample, TimeSeries};
+use crate::web::live::view::View;
 
 /// A plot has room for no more; what is between is in the rates.
 const POINTS_MAX: usize = 240;
