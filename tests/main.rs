@@ -190,4 +190,6 @@ mod suite {
     mod top;
     // The files in deploy, each read by what it is for.
     mod deploy;
+    // Folder, data source, dashboard and alert rules in a Grafana.
+    mod provision;
 }

@@ -42,6 +42,14 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
+/// What was answered, where it was not taken.
+pub struct Refusal {
+    pub status: StatusCode,
+    headers: HeaderMap,
+    /// The beginning of it.
+    pub body: Vec<u8>,
+}
+
 /// What was answered, where it was taken.
 #[derive(Debug)]
 #[cfg_attr(not(feature = "otlp"), allow(dead_code))]
@@ -68,6 +76,11 @@ impl HttpClient {
         }
     }
 
+    /// For somebody who waits for nothing else: any time for a request.
+    pub fn patient(self, time: Duration) -> HttpClient {
+        HttpClient { time_max: time, ..self }
+    }
+
     /// With less time for a request.
     #[cfg(feature = "otlp")]
     pub fn within(self, time: Duration) -> HttpClient {
@@ -92,6 +105,16 @@ impl HttpClient {
 
     /// The same, with as much of what is answered as is wanted.
     pub async fn exchange(&mut self, request: &Request, bytes_max: usize) -> Result<Reply> {
+        let answer = self.answer(request, bytes_max).await?;
+        answer.map_err(|refusal| self.refused(&refusal))
+    }
+
+    /// The same for somebody who knows what a status means.
+    pub async fn answer(
+        &mut self,
+        request: &Request,
+        bytes_max: usize,
+    ) -> Result<std::result::Result<Reply, Refusal>> {
         let Request { method, url, headers, body } = request;
         let client = match self.client.take() {
             Some(client) => client,
@@ -106,13 +129,13 @@ impl HttpClient {
                 return Ok(Ok(reply(response, bytes_max).await?));
             }
             // The status is what counts; what else is said may never end.
-            let refusal = tokio::time::timeout(REFUSAL_MAX, refusal(&mut response));
-            let refusal = refusal.await.unwrap_or_default();
-            Ok::<_, reqwest::Error>(Err((response, refusal)))
+            let body = tokio::time::timeout(REFUSAL_MAX, refusal(&mut response));
+            let body = body.await.unwrap_or_default();
+            let (status, headers) = (response.status(), response.headers().clone());
+            Ok::<_, reqwest::Error>(Err(Refusal { status, headers, body }))
         });
         match sent.await {
-            Ok(Ok(Ok(reply))) => Ok(reply),
-            Ok(Ok(Err((response, refusal)))) => Err(self.refused(&response, &refusal)),
+            Ok(Ok(answer)) => Ok(answer),
             Ok(Err(cause)) => Err(self.broken_off(cause)),
             Err(_) => Err(Error::new(
                 Kind::Unknown,
@@ -157,8 +180,10 @@ impl HttpClient {
         self.target.name()
     }
 
-    fn refused(&self, response: &Response, refusal: &[u8]) -> Error {
-        let (name, status) = (self.name(), response.status());
+    /// In the words of whoever refused.
+    pub fn refused(&self, refusal: &Refusal) -> Error {
+        let Refusal { status, headers, body } = refusal;
+        let (name, status) = (self.name(), *status);
         let code = status.as_u16();
         let (kind, error_type) = match status {
             StatusCode::TOO_MANY_REQUESTS => (Kind::Overloaded, ErrorType::Overloaded),
@@ -176,13 +201,18 @@ impl HttpClient {
             _ if status.is_server_error() => (Kind::Unknown, ErrorType::Other),
             _ => (Kind::Data, ErrorType::Protocol),
         };
-        let said = shortened(&self.target.masked(&String::from_utf8_lossy(refusal)));
+        let said = self.shown(&String::from_utf8_lossy(body));
         let said = if said.is_empty() { said } else { format!(": {said}") };
         let error = Error::new(kind, error_type, format!("'{name}' answered {code}{said}"));
-        match retry_after(response.headers()) {
+        match retry_after(headers) {
             Some(wait) => error.not_before(wait),
             None => error,
         }
+    }
+
+    /// Words of the other side, without what it only knows from us.
+    pub fn shown(&self, words: &str) -> String {
+        shortened(&self.target.masked(words))
     }
 
     fn broken_off(&self, cause: reqwest::Error) -> Error {

@@ -30,6 +30,7 @@ pub mod process;
 pub mod progress;
 pub mod reading;
 mod rejected_columns;
+pub mod rule_groups;
 pub mod scrape;
 mod series;
 pub mod server;
@@ -37,6 +38,7 @@ pub mod servers;
 pub mod standard_error;
 pub mod stats;
 pub mod timeline;
+pub mod yaml;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
