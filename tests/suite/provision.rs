@@ -548,6 +548,12 @@ not tried      rule group 'flowgauge', 19 rules
     );
     let second = grafana.provision(&workdir).run();
     second.assert_code(0).assert_stdout_has("2 created, 0 changed, 2 unchanged\n");
+
+    // It was done, and only nobody said so.
+    let grafana = Script::new().faults("POST", SAVE, 1, 1, Fault::Cut).start();
+    grafana.provision(&workdir).run().assert_code(4).assert_stdout_has("failed         dashboard");
+    let second = grafana.provision(&workdir).run();
+    second.assert_code(0).assert_stdout_has("1 created, 0 changed, 3 unchanged\n");
 }
 
 #[test]

@@ -158,6 +158,8 @@ fn answer<S: Read + Write + 'static>(mut stream: S, play: &Mutex<Play>) -> Optio
     let mut play = play.lock().unwrap();
     let fault = play.fault_of(&exchange);
     let (status, body) = match play.path_below(&exchange) {
+        // Whoever refuses does nothing.
+        Some(_) if fault.as_ref().is_some_and(|fault| fault.status() > 0) => (0, Value::Null),
         Some(path) => play.store.answer(&exchange, &path),
         None => (404, Value::from("page not found")),
     };

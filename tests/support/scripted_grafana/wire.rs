@@ -33,9 +33,9 @@ pub enum Fault {
     Status(u16, &'static str, &'static str),
     /// The same with the token in its body.
     Echo(u16),
-    /// The connection stays, and nothing comes.
+    /// It is done, the connection stays, and nothing comes.
     Silence,
-    /// Half of a document.
+    /// It is done, and half of a document comes.
     Cut,
 }
 
