@@ -192,4 +192,6 @@ mod suite {
     mod deploy;
     // Folder, data source, dashboard and alert rules in a Grafana.
     mod provision;
+    // The same where it does not answer as it should.
+    mod provision_answers;
 }
