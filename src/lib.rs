@@ -27,6 +27,7 @@ mod observe;
 mod outcome;
 mod part;
 mod pipeline;
+mod provision;
 mod record;
 mod rejects;
 mod report;

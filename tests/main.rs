@@ -194,4 +194,8 @@ mod suite {
     // answer as the specification of OTLP has it, or against it.
     mod otlp_answers;
     mod otlp_receivers;
+    // Folder, data source, dashboard and alert rules in a Grafana.
+    mod provision;
+    // The same where it does not answer as it should.
+    mod provision_answers;
 }

@@ -189,6 +189,6 @@ pub fn complain_at_end(pipeline: Option<&str>, error: &Error, exit: Outcome) {
     logging::complain_of(&message, error, exit);
 }
 
-fn warn(warning: &str) {
+pub fn warn(warning: &str) {
     logging::warn(&Line(warning).to_string());
 }

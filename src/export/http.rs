@@ -2,6 +2,7 @@
 //! sends, and what it takes nobody reads.
 
 use std::error::Error as StdError;
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -44,6 +45,14 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
+/// What was answered, where it was not taken.
+pub struct Refusal {
+    pub status: StatusCode,
+    headers: HeaderMap,
+    /// The beginning of it.
+    pub body: Vec<u8>,
+}
+
 /// What was answered, where it was taken.
 #[derive(Debug)]
 #[cfg_attr(not(feature = "otlp"), allow(dead_code))]
@@ -64,6 +73,12 @@ pub struct Refusal {
     pub body: Vec<u8>,
 }
 
+impl Refusal {
+    pub fn words(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+}
+
 /// For somebody who asks by himself.
 pub fn client(target: &Target) -> Result<Client> {
     HttpClient::new(target.clone()).client()
@@ -78,6 +93,11 @@ impl HttpClient {
             #[cfg(feature = "otlp")]
             is_http2: false,
         }
+    }
+
+    /// For somebody who waits for nothing else: any time for a request.
+    pub fn patient(self, time: Duration) -> HttpClient {
+        HttpClient { time_max: time, ..self }
     }
 
     /// With less time for a request.
@@ -99,14 +119,14 @@ impl HttpClient {
     /// Ok where the other side says that it has taken it. An error is of the kind `Unavailable` or
     /// `Overloaded` where it certainly has not, and `Unknown` where it may have.
     pub async fn send(&mut self, request: &Request) -> Result<()> {
-        match self.exchange(request, 0).await? {
+        match self.answer(request, 0).await? {
             Ok(_) => Ok(()),
-            Err(refusal) => Err(self.refused(&refusal, &String::from_utf8_lossy(&refusal.body))),
+            Err(refusal) => Err(self.refused(&refusal, &refusal.words())),
         }
     }
 
-    /// What is answered, and as much of it as is wanted; an error where nothing is.
-    pub async fn exchange(
+    /// What is answered, and as much of it as is wanted; for somebody who knows what a status means.
+    pub async fn answer(
         &mut self,
         request: &Request,
         bytes_max: usize,
@@ -196,13 +216,18 @@ impl HttpClient {
             _ if status.is_server_error() => (Kind::Unknown, ErrorType::Other),
             _ => (Kind::Data, ErrorType::Protocol),
         };
-        let said = shortened(&self.target.masked(said));
+        let said = self.shown(said);
         let said = if said.is_empty() { said } else { format!(": {said}") };
         let error = Error::new(kind, error_type, format!("'{name}' answered {code}{said}"));
         match retry_after(&refusal.headers, Timestamp::now()) {
             Some(wait) => error.not_before(wait),
             None => error,
         }
+    }
+
+    /// Words of the other side, without what it only knows from us.
+    pub fn shown(&self, words: &str) -> String {
+        shortened(&self.target.masked(words))
     }
 
     fn broken_off(&self, cause: reqwest::Error) -> Error {

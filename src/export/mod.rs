@@ -24,7 +24,7 @@ use std::time::Duration;
 
 pub use self::deadline::{left, telling_allowance};
 pub use self::exporter::Exporter;
-pub use self::http::client as http_client;
+pub use self::http::{HttpClient, Refusal, Request, client as http_client};
 pub use self::labels::Labels;
 pub use self::otel_settings::{OtelSettings, OtlpProtocol, OtlpReceiver, Temporality};
 use self::pushgateway::Pushgateway;

@@ -27,6 +27,7 @@ pub mod prometheus;
 pub mod receiver;
 pub mod rust_source;
 pub mod scripted_elastic;
+pub mod scripted_grafana;
 pub mod secrets;
 pub mod server;
 pub mod silent_clients;

@@ -84,7 +84,7 @@ impl Delivery {
         }
         let url = self.receiver.target.url.clone();
         let request = Request { method: Method::POST, url, headers, body };
-        match self.client.exchange(&request, answer::BYTES_MAX).await? {
+        match self.client.answer(&request, answer::BYTES_MAX).await? {
             Ok(reply) if reply.is_cut => Ok(Err(self.too_long())),
             Ok(reply) if answer::is_page(&reply.headers) => {
                 let message = format!("'{}' answered with a page, not as OTLP does", self.aim());
@@ -120,7 +120,7 @@ impl Delivery {
         frame.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
         frame.put_slice(&message);
         let request = Request { method: Method::POST, url, headers, body: frame.to_vec() };
-        let reply = match self.client.exchange(&request, answer::BYTES_MAX).await? {
+        let reply = match self.client.answer(&request, answer::BYTES_MAX).await? {
             Ok(reply) if reply.is_cut => return Ok(Err(self.too_long())),
             Ok(reply) => reply,
             Err(refusal) => return self.refused(&refusal),
