@@ -190,4 +190,6 @@ mod suite {
     mod top;
     // The files in deploy, each read by what it is for.
     mod deploy;
+    // What catalogues are told by OpenLineage.
+    mod openlineage;
 }

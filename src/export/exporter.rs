@@ -178,7 +178,7 @@ async fn travel(mut route: Box<dyn Route>, read: Read, mut last: LastWord) -> Op
                     () = sleep(period) => {}
                 }
             }
-            let is_repeatable = route.is_repeatable();
+            let gives_way = route.gives_way_to_end();
             let moment = read();
             let told = async {
                 match std::mem::take(&mut is_first) {
@@ -186,8 +186,7 @@ async fn travel(mut route: Box<dyn Route>, read: Read, mut last: LastWord) -> Op
                     false => route.refresh(&moment).await,
                 }
             };
-            // What the end would only say again is broken off for it.
-            if is_repeatable {
+            if gives_way {
                 tokio::select! {
                     biased;
                     () = came(&mut last) => break,
