@@ -342,6 +342,16 @@ fn a_catalogue_that_comes_later_gets_both_events() {
     assert_eq!((&start, &end["eventType"]), (&first, &json!("COMPLETE")));
 }
 
+/// It has most likely heard of the start, and the end has what the start has.
+#[test]
+fn a_start_that_may_have_been_taken_is_not_sent_again_at_the_end() {
+    let workdir = workdir!();
+    let catalogue = Catalogue::with_replies(vec![Reply::Closed, CREATED]);
+    let command = orders(&workdir, 5, 0).args(["--openlineage", &catalogue.url]);
+    command.args(["--require-report"]).run().assert_code(0);
+    assert_eq!(catalogue.both().1["eventType"], "COMPLETE");
+}
+
 /// The data is there before anybody has answered, and a second signal lets go of who never does.
 #[test]
 fn a_catalogue_that_hangs_never_holds_up_the_data() {

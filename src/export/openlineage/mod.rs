@@ -37,6 +37,8 @@ pub struct OpenLineage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StartEvent {
     Pending,
+    /// It may have been taken.
+    Unknown,
     /// It would be refused again.
     Refused,
     Taken,
@@ -62,7 +64,8 @@ impl OpenLineage {
         self.start = match &sent {
             Ok(()) => StartEvent::Taken,
             Err(error) => match error.kind {
-                Kind::Unavailable | Kind::Overloaded | Kind::Unknown => StartEvent::Pending,
+                Kind::Unavailable | Kind::Overloaded => StartEvent::Pending,
+                Kind::Unknown => StartEvent::Unknown,
                 _ => StartEvent::Refused,
             },
         };
@@ -72,7 +75,7 @@ impl OpenLineage {
     /// The end says both again, and is what a person is told of.
     async fn try_start(&mut self) -> Result<()> {
         // A run that another one keeps from its work never has both ends open.
-        if self.start == StartEvent::Pending
+        if matches!(self.start, StartEvent::Pending | StartEvent::Unknown)
             && self.lineage.opened().is_some()
             && let Err(error) = self.tell_start().await
         {
@@ -81,9 +84,10 @@ impl OpenLineage {
         Ok(())
     }
 
-    /// Each run has one of both.
+    /// Each run has one of both. A start that may have been taken is not sent again, as whoever is slow would
+    /// have no time left for the end, and show a run that is on for ever.
     async fn tell_end(&mut self, end: &RunEnd) -> Result<()> {
-        if self.start != StartEvent::Taken {
+        if matches!(self.start, StartEvent::Pending | StartEvent::Refused) {
             self.tell_start().await?;
         }
         let event = self.frame.end(self.lineage.known(), end);
