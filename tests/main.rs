@@ -198,4 +198,6 @@ mod suite {
     mod provision;
     // The same where it does not answer as it should.
     mod provision_answers;
+    // What catalogues are told by OpenLineage.
+    mod openlineage;
 }

@@ -181,11 +181,7 @@ async fn travel(mut route: Box<dyn Route>, read: Read, mut last: LastWord) -> Op
                     () = sleep(period) => {}
                 }
             }
-            // What the end would only say again, as zeros are, is broken off for it. The rest has its time.
-            let grace = match is_first || route.is_repeatable() {
-                true => Duration::ZERO,
-                false => route.patience(),
-            };
+            let grace = route.grace(is_first);
             let moment = read();
             let told = async {
                 match std::mem::take(&mut is_first) {

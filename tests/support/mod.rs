@@ -4,6 +4,7 @@
 //! whether a working one passes.
 
 pub mod browser;
+pub mod catalogue;
 pub mod chance;
 pub mod collector;
 pub mod daemon;
