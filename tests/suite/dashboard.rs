@@ -213,10 +213,12 @@ scrape_configs:
         assert_eq!(answer(&prometheus, target, ALL), [Value::Null; 0]);
     }
 
-    workdir.write("many.csv", rows(20_000));
+    let failed = expected;
+    workdir.write("many.csv", rows(20_000).replacen("\n1,name 1\n", "\nx\ny\nz\n1,name 1\n", 1));
     let load = workdir.flowgauge().args(["--csv-file", "many.csv", "--output-file", "many.jsonl"]);
     let load = load.args(["--pipeline-id", EU, "--metrics-port", "0", "--batch-size", "20"]);
     let load = load.args(["--max-rows-per-second", "100", "--summary-json", "summary.json"]);
+    let load = load.args(["--max-errors", "3"]);
     let mut load = load.args(&pushed).args(["--metrics-push-interval", "1s"]).spawn();
     let new = workdir.write(
         "targets.new",
@@ -227,7 +229,7 @@ scrape_configs:
         "count by (pipeline_id) (changes(pipeline_records_processed_total[6s]) > 3) == 2",
         |series| !series.is_empty(),
     );
-    assert_eq!(last_run(&prometheus, &dashboard), expected);
+    assert_eq!(last_run(&prometheus, &dashboard), failed);
     let of_now = |title: &'static str| -> Vec<f64> {
         let targets = targets(&dashboard, move |other| other == title);
         let series = targets.flat_map(|target| prometheus.query(&filled(target, &chosen(EU))));
@@ -236,7 +238,8 @@ scrape_configs:
     assert_eq!(of_now("Running now"), [1.0]);
     let rates = of_now("Records");
     assert!(rates.len() == 2 && rates.iter().all(|rate| *rate < 150.0), "{rates:?}");
-    assert_eq!(of_now("Records in a batch"), [20.0]);
+    assert_eq!(of_now("Rejected records"), [3.0]);
+    assert_eq!(of_now("Errors").iter().sum::<f64>(), 3.0);
     let shares = of_now("At work");
     assert!(shares.len() == 3 && shares.iter().all(|share| *share <= 1.1), "{shares:?}");
     load.signal(Signal::TERM);
@@ -244,7 +247,21 @@ scrape_configs:
     prometheus.query_until("pipeline_last_run_outcome{outcome='terminated'} == 1", |series| {
         series.len() == 2
     });
-    assert_eq!(last_run(&prometheus, &dashboard), summed_up(&workdir));
+    let stopped = summed_up(&workdir);
+    assert_eq!(last_run(&prometheus, &dashboard), stopped);
+    // Each of the three is a point.
+    let points = |title: &'static str| -> Vec<f64> {
+        let series: Vec<Value> = targets(&dashboard, move |other| other == title)
+            .flat_map(|target| answer(&prometheus, target, &chosen(EU)))
+            .collect();
+        assert_eq!(series.len(), 1, "{series:?}");
+        let values = series[0]["values"].as_array().unwrap().iter();
+        values.map(|pair| pair[1].as_str().unwrap().parse().unwrap()).collect()
+    };
+    let [_, inserted, _, _, rejected] = stopped.1[..] else { panic!("{stopped:?}") };
+    assert_eq!(points("Records of each run"), [5.0, 0.0, inserted]);
+    assert_eq!(points("Rejected in each run"), [2.0, 3.0, rejected]);
+    assert_eq!(points("How long each run took")[1..], [failed.1[0], stopped.1[0]]);
     exporter.signal(Signal::TERM);
     exporter.finish();
 }
