@@ -312,6 +312,11 @@ pub enum Event {
         took: Duration,
         flush: Flush,
     },
+    /// A reader has ended: how long it was on a core, or waited for one. The rest of the time in which it was busy
+    /// it waited for what it reads. Not told where the kernel does not say.
+    ReaderEnded {
+        on_core: Duration,
+    },
     /// A worker decoded, converted and prepared a segment.
     Prepared {
         took: Duration,
@@ -437,6 +442,8 @@ pub struct Vitals {
     /// Threads that read, and lanes that were opened: a sink may want fewer than are configured.
     pub readers: Gauge,
     pub lanes: Gauge,
+    /// As many as the sink would open; 0 before it is known.
+    pub lanes_max: Gauge,
     pub active_workers: Gauge,
     pub queue_depth: Gauge,
     pub queue_bytes: Gauge,

@@ -3,7 +3,7 @@
 //! The path of one record, which is also the order of these modules: settings say what to do
 //! (`config`); a `source` finds segments; workers decode, `convert` and prepare them; the
 //! `pipeline` keeps order, memory and retries; a `sink` commits; what was refused goes to
-//! `rejects`; what happened becomes a `report`. `observe` listens. See ARCHITECTURE.md.
+//! `rejects`; what happened becomes a `report`. `observe` listens, `console` and `web` show. See ARCHITECTURE.md.
 
 #![forbid(unsafe_code)]
 
@@ -11,6 +11,7 @@ mod app;
 mod cli;
 mod command;
 mod config;
+mod console;
 mod convert;
 mod draw;
 mod error;
@@ -34,6 +35,7 @@ mod signals;
 mod sink;
 mod source;
 mod trace_context;
+mod web;
 
 /// What `main` tells the story of the program with.
 pub mod program {
@@ -43,8 +45,8 @@ pub mod program {
         check, exporter, metrics, run, runs, schema, status, texts, top, usage,
     };
     pub use crate::config::is_told_by_environment;
-    pub use crate::observe::panics;
-    pub use crate::observe::standard_error::{LAST_LINES_MAX, standard_error};
+    pub use crate::console::panics;
+    pub use crate::console::standard_error::{LAST_LINES_MAX, standard_error};
     pub use crate::outcome::Outcome;
     pub use crate::sink::mysql::session::driver_buffers;
     pub mod signals {
@@ -56,12 +58,12 @@ pub mod program {
 /// says what nobody uses.
 pub mod parts {
     pub use crate::config::options::{OPTIONS, Opt, Takes};
+    pub use crate::console::logging::Style;
     pub use crate::convert::Typing;
     pub use crate::convert::date::calendar::civil;
     pub use crate::convert::date::{DateFormat, ParsedTime};
     pub use crate::event::{Event, Observer, Vitals};
     pub use crate::observe::catalogue::{Metric, SeriesType};
-    pub use crate::observe::logging::Style;
     pub use crate::observe::{CATALOGUE, Stats, describe};
     pub use crate::part::IfExists;
     pub use crate::pipeline::{MaxErrors, Minimum, RetryPolicy, Run, Stop, run as run_pipeline};

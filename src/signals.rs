@@ -15,9 +15,9 @@ use procfs::process::Process;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal as Arrivals, SignalKind, signal};
 
+use crate::console::logging::{complain, say_signal};
+use crate::console::standard_error::standard_error;
 use crate::error::{Error, Result};
-use crate::observe::logging::{complain, say_signal};
-use crate::observe::standard_error::standard_error;
 use crate::outcome::{Outcome, Signal};
 use crate::pipeline::Stop;
 
@@ -36,10 +36,13 @@ const SAY_WAIT_MAX: Duration = Duration::from_millis(200);
 const LET_GO_MAX: Duration = Duration::from_secs(12);
 
 /// What signals stop, once there is something. A process has one set of handlers.
-static STOPPED: Mutex<Stopped> = Mutex::new(Stopped { stop: None, came: None, let_go: None });
+static STOPPED: Mutex<Stopped> =
+    Mutex::new(Stopped { stop: None, is_silent: false, came: None, let_go: None });
 
 struct Stopped {
     stop: Option<Arc<Stop>>,
+    /// What it stops reads nothing that is to be finished.
+    is_silent: bool,
     /// The first that came while there was something to stop.
     came: Option<Signal>,
     /// When a second one came.
@@ -86,7 +89,14 @@ pub fn listen(stop: &Arc<Stop>) {
         stop.signal(signal);
     }
     stopped.stop = Some(Arc::clone(stop));
+    stopped.is_silent = false;
     stopped.let_go = None;
+}
+
+/// The same for a screen, which ends at once and has nothing to say of that.
+pub fn listen_silently(stop: &Arc<Stop>) {
+    listen(stop);
+    what_stops().is_silent = true;
 }
 
 /// What came since there was something to stop.
@@ -156,6 +166,9 @@ fn received(signal: Signal) {
     let is_first = stop.signal(signal);
     stopped.came.get_or_insert(signal);
     if is_first {
+        if stopped.is_silent {
+            return;
+        }
         let doing = "finishing what was read; a second signal stops at once";
         say_signal(signal, &format!("{}: {doing}", signal.name()));
         return;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::port_holder::{Holder, holder};
 use crate::config::Settings;
 use crate::error::{Error, Result};
-use crate::observe::{Pages, Protection, Server, ServerFlags, bind};
+use crate::web::{Pages, Protection, Server, ServerFlags, bind};
 
 const TRY_EVERY: Duration = Duration::from_millis(100);
 const LOOK_EVERY: Duration = Duration::from_millis(20);

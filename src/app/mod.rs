@@ -41,10 +41,10 @@ use self::session::RunSession;
 use crate::config::{
     LogFormat, LogLevel, Settings, SettingsRefusal, environment, log_format_of_environment,
 };
+use crate::console::logging::{self, Style};
+use crate::console::panics;
+use crate::console::standard_error::standard_error;
 use crate::error::Error;
-use crate::observe::logging::{self, Style};
-use crate::observe::panics;
-use crate::observe::standard_error::standard_error;
 use crate::outcome::Outcome;
 use crate::shown::{Block, Line};
 use crate::signals;

@@ -7,9 +7,9 @@ use super::stream::{is_standard_input, is_stream};
 use super::text_files::text_files;
 use super::{begin_look, begin_refusal, level, style};
 use crate::config::{PipelineSettings, Settings};
+use crate::console::logging;
 use crate::error::{Error, Result};
 use crate::ledger::FLAG as LEDGER_FLAG;
-use crate::observe::logging;
 use crate::outcome::Outcome;
 use crate::part::is_same_place;
 

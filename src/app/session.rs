@@ -19,14 +19,15 @@ use super::text_files::text_files;
 use super::ways_out::WaysOut;
 use super::{backup, complain, complain_at_end, show_bar, summary};
 use crate::config::{Settings, SinkSettings};
+use crate::console::logging::EventLog;
+use crate::console::panics;
+use crate::console::progress::{EndNames, Progress};
+use crate::console::standard_error::standard_error;
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer, RunIdentity, Vitals};
 use crate::export::{NoticeEvent, RunEnd, TEXTFILE_FLAG};
 use crate::ledger::Past;
-use crate::observe::logging::EventLog;
-use crate::observe::progress::{EndNames, Progress};
-use crate::observe::standard_error::standard_error;
-use crate::observe::{Fanout, Metrics, Pages, REVISION, Stats, panics};
+use crate::observe::{Fanout, Metrics, REVISION, Stats};
 use crate::outcome::Outcome;
 use crate::part::in_use;
 use crate::pipeline::{self, Ending, MaxErrors, Minimum, OnRejected, RetryPolicy, Run, Stop};
@@ -37,6 +38,7 @@ use crate::secret::by_name;
 use crate::signals;
 use crate::sink::MarkPolicy;
 use crate::sink::file::FLAG as OUTPUT_FLAG;
+use crate::web::Pages;
 
 /// What a power cut may cost of an unfinished file: by size, because a disk takes its time, and by
 /// age, because counters advance here.

@@ -12,15 +12,15 @@ use std::time::Duration;
 use super::bounded::bounded;
 use super::stream::{self, STOPPED_MAX, is_let_go, is_stream};
 use crate::config::{LogFormat, Settings, Summary};
+use crate::console::progress::terminal_width;
+use crate::console::standard_error::standard_error;
 use crate::error::{Error, Kind, Result};
-use crate::observe::progress::terminal_width;
-use crate::observe::standard_error::standard_error;
 use crate::outcome::Outcome;
 use crate::part::{PartFile, PartPolicy};
 use crate::pipeline::Stop;
 use crate::record::ErrorType;
 use crate::report::json::{self, SummaryPhase};
-use crate::report::{Report, text};
+use crate::report::{Report, summary, text};
 use crate::shown::Json;
 
 /// Of the file it is written to.
@@ -41,7 +41,7 @@ pub fn show(report: &Report, settings: &Settings) {
     if !reporting.is_quiet {
         match reporting.log_format {
             LogFormat::Text => {
-                standard_error().say(text::summary(report, terminal_width()));
+                standard_error().say(summary(report, terminal_width()));
             }
             LogFormat::Json => {
                 let (alarm, outcome) = (report.alarm(), report.outcome.as_str());

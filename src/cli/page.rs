@@ -10,8 +10,9 @@ use clap_complete::Shell;
 
 use super::pipeline_names::{LISTING, names_for};
 use super::{command, help};
+use crate::console::colour;
 use crate::error::{Error, Result};
-use crate::observe::{REVISION, colour};
+use crate::observe::REVISION;
 
 /// A page that was asked for.
 #[derive(Debug)]

@@ -19,10 +19,10 @@ use super::print;
 use crate::app::{self, Destination, Ends, Fitted};
 use crate::cli::Which;
 use crate::config::{self, Settings, SinkSettings, WrittenOptions};
+use crate::console::logging::EventLog;
 use crate::error::{Error, Result};
 use crate::event::Observer;
 use crate::ledger::{self, PipelineHistory};
-use crate::observe::logging::EventLog;
 use crate::outcome::Outcome;
 use crate::pipeline::{self, MaxErrors, Minimum, Stop};
 use crate::record::{Rows, Shape};
@@ -243,8 +243,10 @@ fn doubtful_number(minimum: &Minimum, known: Option<u64>, total: Total) -> Optio
 /// A share that these records are over, and all of them together may not be.
 fn doubtful_share(budget: MaxErrors, rows: &Rows, seen: u64, is_whole: bool) -> Option<String> {
     let failed = rows.rejected.len() as u64;
-    let is_doubtful =
-        budget.is_exceeded(failed, seen, true) && !budget.is_exceeded(failed, seen, is_whole);
+    // Where none would be taken, it is no warning any more.
+    let is_doubtful = failed < seen
+        && budget.is_exceeded(failed, seen, true)
+        && !budget.is_exceeded(failed, seen, is_whole);
     is_doubtful.then(|| {
         format!(
             "{failed} of the first {} are more than --max-errors {budget}; a run judges that after \
@@ -254,18 +256,22 @@ fn doubtful_share(budget: MaxErrors, rows: &Rows, seen: u64, is_whole: bool) -> 
     })
 }
 
-/// A run would end at these records.
+/// A run would end at these records, or they give no hope of another end.
 fn within_budget(budget: MaxErrors, rows: &Rows, seen: u64, is_whole: bool) -> Result<()> {
     let failed = rows.rejected.len() as u64;
-    let first = rows.rejected.iter().min_by_key(|rejected| rejected.place.record);
-    let Some(first) = first.filter(|_| budget.is_exceeded(failed, seen, is_whole)) else {
+    let Some(first) = rows.rejected.iter().min_by_key(|rejected| rejected.place.record) else {
         return Ok(());
     };
-    let message = format!(
-        "{}; {failed} of the first {} would be rejected and --max-errors is {budget}",
-        first.reason,
-        text::counted(seen, "record")
-    );
+    let tried = text::counted(seen, "record");
+    let said = match (budget.is_exceeded(failed, seen, is_whole), failed == seen) {
+        (true, _) => format!("{failed} of the first {tried} would be rejected"),
+        // A share is judged later, but nothing that was tried speaks for the others.
+        (false, true) if budget.is_exceeded(failed, seen, true) => {
+            format!("none of the first {tried} would be written")
+        }
+        (false, _) => return Ok(()),
+    };
+    let message = format!("{}; {said} and --max-errors is {budget}", first.reason);
     Err(Error::data(first.error_type, message).at(first.place.clone()))
 }
 

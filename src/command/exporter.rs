@@ -17,13 +17,13 @@ use self::notifier::Notifier;
 use crate::app;
 use crate::cli::history::ExporterAsked;
 use crate::config::{self, ExporterSettings, WrittenOptions};
+use crate::console::logging::{self, Style};
 use crate::error::{Error, Result};
 use crate::ledger::{self, Missing, PipelineHistory, RunRow, now};
-use crate::observe::logging::{self, Style};
-use crate::observe::{LedgerPages, Protection, ServerFlags, bind};
 use crate::outcome::Outcome;
 use crate::pipeline::Stop;
 use crate::signals;
+use crate::web::{LedgerPages, Protection, ServerFlags, bind};
 
 pub fn run(asked: &ExporterAsked, written: WrittenOptions) -> Outcome {
     logging::install(Style::Text, LevelFilter::INFO);

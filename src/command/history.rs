@@ -9,9 +9,9 @@ use jiff::tz::TimeZone;
 
 use crate::app;
 use crate::config::{self, LedgerPlace, WrittenOptions};
+use crate::console::logging::{self, Style};
 use crate::error::{Error, Kind};
 use crate::ledger::{Missing, now};
-use crate::observe::logging::{self, Style};
 use crate::outcome::Outcome;
 use crate::record::ErrorType;
 use crate::report::text;

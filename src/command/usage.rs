@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::observe::standard_error::standard_error;
+use crate::console::standard_error::standard_error;
 use crate::outcome::Outcome;
 use crate::{app, cli};
 

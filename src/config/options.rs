@@ -317,7 +317,7 @@ pub const OPTIONS: &[Opt] = &[
     switch(
         Theme::Source,
         "allow-empty",
-        "An empty file without a header, or a pattern of files or indices that matches nothing, is an empty source and no error; and a run without records may replace an output that has some",
+        "An empty file without a header, or a pattern of files or indices that matches nothing, is an empty source and no error",
     ),
     switch(Theme::Csv, "infer", "Infer column types from the first records"),
     names(
@@ -392,6 +392,11 @@ pub const OPTIONS: &[Opt] = &[
         "if-exists",
         IfExists::NAMES,
         "What to do with an output file that exists: replace it when the run succeeds, or refuse to run",
+    ),
+    switch(
+        Theme::Output,
+        "allow-empty-output",
+        "A run without records may replace an output file that has some",
     ),
     one(
         Theme::Mysql,

@@ -19,6 +19,7 @@ mod queries;
 mod reading;
 mod recording;
 mod schema;
+mod standing;
 mod totals;
 mod writer;
 
@@ -26,7 +27,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use self::address::metrics_addresses;
-pub use self::lost::{Standing, write_lost};
+pub use self::lost::write_lost;
 pub use self::missing::Missing;
 pub use self::opening::check;
 pub use self::past::Past;
@@ -36,6 +37,7 @@ pub use self::queries::{
     runs_named,
 };
 pub use self::reading::read;
+pub use self::standing::Standing;
 pub use self::writer::{GiveUp, Ledger};
 
 /// What the file is called where nobody names it.

@@ -3,8 +3,8 @@
 use rusqlite::{Connection, Row, ToSql, params, params_from_iter};
 use serde::Serialize;
 
-use super::lost::{REASON, RunProcess, SILENT_S, Standing};
 use super::schema::version;
+use super::standing::{REASON, RunProcess, SILENT_S, Standing};
 use super::totals::{LOST, outcomes};
 
 /// A run with its last numbers, under the names of the tables.

@@ -7,7 +7,7 @@ use procfs::process::Process;
 use rusqlite::{Connection, params};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{BegunRun, address, lost, totals};
+use super::{BegunRun, address, standing, totals};
 use crate::event::{Stage, Wait};
 use crate::host::host_name;
 use crate::outcome::Outcome;
@@ -76,8 +76,8 @@ pub fn begin(connection: &Connection, run: &BegunRun, now: f64) -> rusqlite::Res
             run.settings,
             run.expected_interval.map(|interval| interval.as_secs_f64()),
             run.trace_id,
-            lost::pid_namespace(),
-            lost::boot_id(),
+            standing::pid_namespace(),
+            standing::boot_id(),
         ])?;
     if let Some(url) = &run.metrics_url {
         address::write(connection, &run.run_id, url)?;

@@ -6,12 +6,12 @@
 
 use crate::event::{Counter, RunState, Stage, Wait};
 use crate::ledger::PipelineHistory;
+use crate::observe::connections::ConnectionEnd;
 use crate::observe::ledger_metrics::LEDGER_METRICS;
 use crate::observe::scrape::{
     Sample, Scrape, distribution, latencies, maybe, one, quantiles, sample, sizes,
 };
 pub use crate::observe::series::SeriesType;
-use crate::observe::server::counts::ConnectionEnd;
 use crate::outcome::Outcome;
 use crate::record::ErrorType;
 use crate::report::Latencies;

@@ -1,9 +1,13 @@
 //! Every metric that is made of the ledger, on one page: what is shown of runs that are over, under the names
 //! that they have in a run's own metrics, so that the same alerts work on both.
 
-use prometheus::proto;
+use std::time::SystemTime;
+
+use prometheus::{TextEncoder, proto};
 
 use crate::ledger::{PipelineHistory, RunRow};
+use crate::observe::openmetrics;
+use crate::observe::scrape::Number;
 use crate::observe::series::{SeriesType, pair};
 
 /// One series of a pipeline: the values of its metric's labels in their order, and its number.
@@ -155,8 +159,40 @@ fn flag(is_so: bool) -> f64 {
     f64::from(u8::from(is_so))
 }
 
+/// What the exporter shows at one moment.
+pub struct LedgerScrape<'a> {
+    pub pipelines: &'a [PipelineHistory],
+    pub labels_run_id: bool,
+    /// The ledger can be read.
+    pub is_up: bool,
+    pub read_at: Option<SystemTime>,
+}
+
+impl LedgerScrape<'_> {
+    pub fn text(&self) -> String {
+        let families = self.families();
+        TextEncoder::new().encode_to_string(&families).expect("no family is without a series")
+    }
+
+    pub fn openmetrics(&self, since: SystemTime) -> String {
+        openmetrics::encode(&self.families(), since, None)
+    }
+
+    fn families(&self) -> Vec<proto::MetricFamily> {
+        let mut all = families(self.pipelines, self.labels_run_id);
+        let help = "1 while the ledger can be read.";
+        all.push(own_gauge("pipeline_exporter_up", help, self.is_up.number()));
+        if let Some(read_at) = self.read_at {
+            let (name, help) =
+                ("pipeline_exporter_last_read_timestamp_seconds", "When the ledger was read last.");
+            all.push(own_gauge(name, help, read_at.number()));
+        }
+        all
+    }
+}
+
 /// The families of all pipelines. Those without a series are left out.
-pub fn families(pipelines: &[PipelineHistory], labels_run_id: bool) -> Vec<proto::MetricFamily> {
+fn families(pipelines: &[PipelineHistory], labels_run_id: bool) -> Vec<proto::MetricFamily> {
     let families = LEDGER_METRICS.iter().map(|metric| {
         let series = pipelines.iter().flat_map(|pipeline| {
             metric.series(pipeline).into_iter().map(move |(values, number)| {
@@ -177,7 +213,7 @@ pub fn families(pipelines: &[PipelineHistory], labels_run_id: bool) -> Vec<proto
 }
 
 /// A gauge of the exporter itself.
-pub fn own_gauge(name: &str, help: &str, number: f64) -> proto::MetricFamily {
+fn own_gauge(name: &str, help: &str, number: f64) -> proto::MetricFamily {
     let kind = SeriesType::Gauge;
     family(name, help, kind, vec![series_of(kind, Vec::new(), number)])
 }

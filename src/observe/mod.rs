@@ -1,40 +1,27 @@
-//! Who listens to a run: the numbers (`stats`), the catalogue of metrics and its exposition
-//! (`catalogue`, `metrics`, `openmetrics`), the HTTP server that answers scrapes and browsers (`pages`,
-//! `page`, `live`, `server`), the log (`logging`) and the progress of a run (`progress`), both of which go through
-//! `standard_error`, and what becomes of panics (`panics`).
+//! What is measured of a run: the numbers (`stats`) and when things happened (`timeline`), the catalogue of metrics
+//! and its exposition (`catalogue`, `metrics`, `openmetrics`), the frozen snapshot that leaves at the end (`moment`),
+//! and what is made of the catalogue for others (`alert_rules`, `dashboard`).
 //!
-//! Nothing here touches the data path: it hears events, which cannot fail and do not block, and
-//! reads snapshots. What may have to wait - for a terminal, later for a database or a network - has a
-//! thread of its own behind a `backlog` that is bounded and counts what it leaves out. The crate `prometheus` is known in this folder and nowhere else.
+//! Nothing here touches the data path: it hears events, which cannot fail and do not block. Whoever shows the
+//! numbers reads snapshots. The crate `prometheus` is known in this folder and nowhere else.
 
 pub mod alert_rules;
-mod backlog;
 pub mod catalogue;
-pub mod colour;
+pub mod connections;
 pub mod dashboard;
 mod last_errors;
 pub mod latency;
-mod ledger_metrics;
-mod ledger_pages;
-mod line;
-mod live;
-pub mod logging;
+pub mod ledger_metrics;
 pub mod metrics;
 pub mod moment;
 pub mod openmetrics;
-mod page;
-pub mod pages;
-pub mod panics;
 mod possible;
 pub mod process;
-pub mod progress;
 pub mod reading;
 mod rejected_columns;
 pub mod scrape;
 mod series;
-pub mod server;
 pub mod servers;
-pub mod standard_error;
 pub mod stats;
 pub mod timeline;
 
@@ -44,16 +31,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::event::{Event, Observer};
 
 pub use catalogue::{CATALOGUE, describe};
-pub use ledger_pages::LedgerPages;
 pub use metrics::Metrics;
 #[cfg(feature = "otlp")]
 pub use moment::{MetricMoment, Point, PointValue};
 pub use moment::{Moment, Series};
-pub use pages::Pages;
 pub use scrape::REVISION;
 #[cfg(feature = "otlp")]
 pub use series::SeriesType;
-pub use server::{Protection, Server, ServerFlags, bind};
 pub use stats::Stats;
 #[cfg(feature = "otlp")]
 pub use timeline::RunTimeline;

@@ -6,9 +6,9 @@ use std::time::SystemTime;
 
 use crate::event::{RunIdentity, Vitals};
 use crate::ledger::{Past, PipelineHistory};
+use crate::observe::connections::ConnectionCounts;
 use crate::observe::process::Process;
 use crate::observe::scrape::Scrape;
-use crate::observe::server::counts::ConnectionCounts;
 use crate::observe::stats::Stats;
 use crate::report::RunNumbers;
 

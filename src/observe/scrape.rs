@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::event::{RunIdentity, Vitals};
 use crate::ledger::PipelineHistory;
+use crate::observe::connections::ConnectionCounts;
 use crate::observe::process::Process;
-use crate::observe::server::counts::ConnectionCounts;
 use crate::outcome::Outcome;
 use crate::report::{Latencies, RunNumbers, Sizes};
 

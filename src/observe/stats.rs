@@ -140,6 +140,8 @@ pub struct Stats {
     batch_records: Amounts,
     batch_bytes: Amounts,
     stages: [Spent; 3],
+    /// In microseconds; `UNKNOWN` before a reader has ended.
+    readers_on_core: AtomicU64,
     errors: ByError,
     retries: ByError,
     last_errors: LastErrors,
@@ -190,6 +192,7 @@ impl Stats {
             batch_records: Amounts::new(BATCH_RECORDS),
             batch_bytes: Amounts::new(BATCH_BYTES),
             stages: Default::default(),
+            readers_on_core: AtomicU64::new(UNKNOWN),
             errors: ByError::new(ERRORS),
             retries: ByError::new(RETRIES),
             last_errors: LastErrors::default(),
@@ -260,6 +263,10 @@ impl Stats {
             batch_bytes: self.batch_bytes.read(),
             stages: self.stages.each_ref().map(Spent::read),
             threads: [vitals.readers.get(), vitals.worker_count, vitals.lanes.get()],
+            lanes_max: vitals.lanes_max.get(),
+            readers_on_core: Some(self.readers_on_core.load(Relaxed))
+                .filter(|&micros| micros != UNKNOWN)
+                .map(Duration::from_micros),
             errors: self.errors.read(),
             retries: self.retries.read(),
             last_errors: self.last_errors.read(),
@@ -283,6 +290,9 @@ impl Stats {
         }
     }
 }
+
+/// Of a time that nobody has told.
+const UNKNOWN: u64 = u64::MAX;
 
 const MOVED: u8 = 0;
 const HELD_BACK: u8 = 1;
@@ -352,6 +362,12 @@ impl Observer for Stats {
                 self.stages[Stage::Fetch as usize].busy(took);
                 self.fetch.record(took);
                 self.flushes[flush as usize].fetch_add(1, Relaxed);
+            }
+            Event::ReaderEnded { on_core } => {
+                let more = on_core.as_micros() as u64;
+                let add = |before| if before == UNKNOWN { more } else { before + more };
+                let _ =
+                    self.readers_on_core.fetch_update(Relaxed, Relaxed, |before| Some(add(before)));
             }
             Event::Prepared { took } => self.stages[Stage::Convert as usize].busy(took),
             Event::Committed { took } => self.stages[Stage::Insert as usize].busy(took),

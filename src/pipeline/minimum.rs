@@ -1,5 +1,5 @@
 //! How few records a run may have: `--min-records`, `--max-shrink` against the last complete run, and
-//! `--allow-empty` where an output would be replaced by one without any. A source that lost its records looks like a good one that has none.
+//! `--allow-empty-output` where an output would be replaced by one without any. A source that lost its records looks like a good one that has none.
 
 use super::max_errors::Percent;
 use crate::error::Error;
@@ -62,7 +62,7 @@ impl Minimum {
                 let message =
                     format!("no record would replace an output of {} bytes", count(bytes));
                 Err(Error::data(ErrorType::PartialResult, message).help(format!(
-                    "{consequence}; check the source, or set --allow-empty if that is right"
+                    "{consequence}; check the source, or set --allow-empty-output if that is right"
                 )))
             }
             _ => Ok(()),
@@ -101,7 +101,7 @@ mod tests {
                 said(least(None).check_taken(0, Some(1_234), false)),
                 Some(
                     "no record would replace an output of 1,234 bytes; nothing was published; check the \
-                     source, or set --allow-empty if that is right",
+                     source, or set --allow-empty-output if that is right",
                 ),
             ),
         ];

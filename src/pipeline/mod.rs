@@ -202,7 +202,9 @@ async fn move_records(run: &Arc<Run>, settling: &Arc<Settling>) -> Option<ReadTo
 }
 
 async fn open_lanes(run: &Run) -> Result<Vec<Box<dyn Lane>>> {
-    let lane_count = (run.vitals.lane_count as usize).min(run.sink.lanes_max()).max(1);
+    let lanes_max = run.sink.lanes_max();
+    run.vitals.lanes_max.set(lanes_max as u64);
+    let lane_count = (run.vitals.lane_count as usize).min(lanes_max).max(1);
     let mut lanes = Vec::new();
     for _ in 0..lane_count {
         lanes.push(lane::open(run).await?);

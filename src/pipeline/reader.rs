@@ -51,6 +51,14 @@ impl Splits {
 impl Reader<'_> {
     /// Reads split after split. None when it was stopped before the end.
     pub fn read(&self) -> Result<Option<ReadToEnd>> {
+        let read = self.read_splits();
+        if let Some(on_core) = on_core() {
+            self.run.observer.notice(&Event::ReaderEnded { on_core });
+        }
+        read
+    }
+
+    fn read_splits(&self) -> Result<Option<ReadToEnd>> {
         let mut end = ReadToEnd::default();
         loop {
             let split = self.splits.next.fetch_add(1, Ordering::Relaxed);
@@ -122,6 +130,15 @@ impl Reader<'_> {
     fn waited(&self, took: Duration) {
         self.run.observer.notice(&Event::Waited { stage: Stage::Fetch, wait: Wait::Output, took });
     }
+}
+
+/// How long this thread, which has done nothing else, was on a core or waited for one: it slept for the rest.
+fn on_core() -> Option<Duration> {
+    let times = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let mut times = times.split_ascii_whitespace().map(|time| time.parse().ok());
+    let (on_core, waited): (u64, u64) = (times.next()??, times.next()??);
+    // A kernel that does not count says 0.
+    (on_core > 0).then(|| Duration::from_nanos(on_core + waited))
 }
 
 /// What a cursor is offered.

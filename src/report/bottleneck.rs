@@ -132,13 +132,40 @@ fn slower(first_waited: f64, second_waited: f64) -> Slower {
     }
 }
 
+/// What is to be known before somebody is told to change something.
+struct Advice<'a> {
+    source: &'a str,
+    sink: &'a str,
+    reads_pipe: bool,
+    /// Unknown where the kernel does not say.
+    waits_for_storage: Option<bool>,
+    has_idle_cores: bool,
+    takes_more_lanes: bool,
+}
+
+/// Whether the reader slept for most of the time in which it was busy. A machine that is full, and what it
+/// decompresses, keep it on its core, or waiting for one.
+fn waits_for_storage(numbers: &RunNumbers) -> Option<bool> {
+    let busy = numbers.stage(Stage::Fetch).busy;
+    numbers.readers_on_core.map(|on_core| on_core < busy / 2)
+}
+
 impl Bottleneck {
     /// In the words of somebody who wants it faster, with what may be done about it.
     pub fn sentence(&self, report: &Report) -> String {
-        self.words(report.source, report.sink, report.reads_pipe, report.has_idle_cores)
+        let run = &report.run;
+        let advice = Advice {
+            source: report.source,
+            sink: report.sink,
+            reads_pipe: report.reads_pipe,
+            waits_for_storage: waits_for_storage(run),
+            has_idle_cores: report.has_idle_cores,
+            takes_more_lanes: run.lanes_max > run.threads[Stage::Insert as usize],
+        };
+        self.words(&advice)
     }
 
-    fn words(&self, source: &str, sink: &str, reads_pipe: bool, has_idle_cores: bool) -> String {
+    fn words(&self, of: &Advice) -> String {
         let percent = (self.busy_share * 100.0).round();
         if let Some(held_back) = self.held_back {
             let percent = (held_back.share * 100.0).round();
@@ -157,22 +184,31 @@ impl Bottleneck {
         }
         match self.stage {
             Stage::Fetch => {
-                let advice = match source {
-                    "elasticsearch" => "more --es-slices may help",
-                    _ if reads_pipe => "what writes to the pipe may be slow",
-                    _ => "faster storage may help",
+                let advice = match of.source {
+                    "elasticsearch" => "; more --es-slices may help",
+                    _ if of.reads_pipe => "; what writes to the pipe may be slow",
+                    _ => match of.waits_for_storage {
+                        Some(true) => "; faster storage may help",
+                        Some(false) => " on its core",
+                        None => "",
+                    },
                 };
-                format!("reading, the reader {percent} % busy; {advice}")
+                format!("reading, the reader {percent} % busy{advice}")
             }
-            Stage::Convert if has_idle_cores => {
+            Stage::Convert if of.has_idle_cores => {
                 format!("converting, the workers {percent} % busy; more --workers may help")
             }
             Stage::Convert => format!("converting, the workers {percent} % busy on all cores"),
             // Lanes that are mostly idle wait for each other's rows or for a server: more change nothing.
-            Stage::Insert if sink == "mysql" && self.busy_share >= MORE_LANES_MIN => {
-                format!("writing, the lanes {percent} % busy; more --lanes may help")
+            Stage::Insert if of.sink == "mysql" && self.busy_share >= MORE_LANES_MIN => {
+                match of.takes_more_lanes {
+                    true => format!("writing, the lanes {percent} % busy; more --lanes may help"),
+                    false => {
+                        format!("writing, the lanes {percent} % busy; the table takes no more")
+                    }
+                }
             }
-            Stage::Insert if sink == "mysql" => {
+            Stage::Insert if of.sink == "mysql" => {
                 format!("writing, the lanes {percent} % busy; the server is the limit")
             }
             Stage::Insert => format!("writing, {percent} % busy; the output is the limit"),
@@ -254,26 +290,51 @@ mod tests {
 
     #[test]
     fn what_is_advised_can_be_done_and_fits_a_terminal() {
-        let shares = [0.3, 1.0];
         let held = [None, Some(Wait::Retry), Some(Wait::Throttle), Some(Wait::Lock)];
-        for stage in Stage::ALL {
-            for (busy_share, by) in shares.into_iter().flat_map(|share| held.map(|by| (share, by)))
-            {
-                let held_back = by.map(|by| HeldBack { by, share: 1.0 });
-                let found = Bottleneck { stage, busy_share, held_back };
-                for (source, sink) in
-                    ["csv", "elasticsearch"].into_iter().flat_map(|s| [(s, "file"), (s, "mysql")])
-                {
-                    for (pipe, idle) in [(false, false), (false, true), (true, false), (true, true)]
-                    {
-                        let said = found.words(source, sink, pipe, idle);
-                        assert!("  limit: ".len() + said.chars().count() <= 80, "{said}");
-                        assert!(idle || !said.contains("--workers"), "{said}");
-                        assert!(!pipe || !said.contains("storage"), "{said}");
-                        assert!(busy_share > 0.5 || !said.contains("--lanes"), "{said}");
-                    }
-                }
-            }
+        let found = Stage::ALL.into_iter().flat_map(|stage| {
+            [0.3, 1.0].into_iter().flat_map(move |busy_share| {
+                held.map(|by| {
+                    let held_back = by.map(|by| HeldBack { by, share: 1.0 });
+                    Bottleneck { stage, busy_share, held_back }
+                })
+            })
+        });
+        let kinds = [
+            ("csv", "file"),
+            ("csv", "mysql"),
+            ("elasticsearch", "file"),
+            ("elasticsearch", "mysql"),
+        ];
+        let bits = 0..1 << 5;
+        let cases = found.flat_map(|found| bits.clone().map(move |bits| (found, bits)));
+        for ((found, bits), (source, sink)) in cases.flat_map(|case| kinds.map(|kind| (case, kind)))
+        {
+            let is = |bit: u32| bits & (1 << bit) != 0;
+            let of = Advice {
+                source,
+                sink,
+                reads_pipe: is(0),
+                has_idle_cores: is(1),
+                takes_more_lanes: is(2),
+                waits_for_storage: is(3).then(|| is(4)),
+            };
+            let said = found.words(&of);
+            assert!("  limit: ".len() + said.chars().count() <= 80, "{said}");
+            assert!(of.has_idle_cores || !said.contains("--workers"), "{said}");
+            assert!(!of.reads_pipe || !said.contains("storage"), "{said}");
+            assert!(of.waits_for_storage == Some(true) || !said.contains("storage"), "{said}");
+            assert!(of.takes_more_lanes || !said.contains("--lanes"), "{said}");
+            assert!(found.busy_share > 0.5 || !said.contains("--lanes"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_sleeps_waits_for_storage() {
+        let mut numbers = run([(8.0, 0.0, 1.0), (5.0, 0.0, 0.0), (0.0, 0.0, 0.0)], [1, 2, 0]);
+        assert_eq!(waits_for_storage(&numbers), None);
+        for (on_core, waits) in [(1, true), (7, false), (9, false)] {
+            numbers.readers_on_core = Some(Duration::from_secs(on_core));
+            assert_eq!(waits_for_storage(&numbers), Some(waits), "{on_core}");
         }
     }
 }

@@ -9,6 +9,7 @@ mod route_report;
 mod run_numbers;
 mod silence;
 mod stage_table;
+mod summary;
 pub mod text;
 
 pub use bottleneck::{Bottleneck, bottleneck, busy_share};
@@ -18,6 +19,7 @@ pub use run_numbers::{
     LastError, Latencies, RejectedColumn, RunNumbers, Sizes, StageTime, per_second,
 };
 pub use silence::{LastSign, SILENCE_MIN, Silence};
+pub use summary::summary;
 
 use crate::outcome::Outcome;
 use crate::record::Published;

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::silence::WaitsFor;
 use super::{LastSign, SILENCE_MIN, Silence};
 use crate::event::{
     Counter, LedgerOperation, Operation, RunState, SchemaOperation, SqlOperation, Stage, Wait,
@@ -99,6 +100,10 @@ pub struct RunNumbers {
     pub stages: [StageTime; 3],
     /// Readers, workers and lanes, indexed in the same way; 0 before they are there.
     pub threads: [u64; 3],
+    /// Lanes that the sink would open; 0 before it is known.
+    pub lanes_max: u64,
+    /// How long the readers were on a core, or waited for one; known once they have ended, where the kernel says.
+    pub readers_on_core: Option<Duration>,
     /// How often each thing went wrong, rejected records included; zeros included.
     pub errors: Vec<(Stage, ErrorType, u64)>,
     pub retries: Vec<(Stage, ErrorType, u64)>,
@@ -177,7 +182,11 @@ impl RunNumbers {
         (self.quiet >= SILENCE_MIN && self.outcome.is_none()).then(|| Silence {
             lasted: self.quiet,
             sign: self.last_sign,
-            is_of_sink: self.residual() > 0,
+            waits_for: match (self.state, self.residual()) {
+                (RunState::Starting, _) => WaitsFor::Opening,
+                (_, 0) => WaitsFor::Source,
+                _ => WaitsFor::Sink,
+            },
         })
     }
 

@@ -24,19 +24,31 @@ pub enum LastSign {
 pub struct Silence {
     pub lasted: Duration,
     pub sign: LastSign,
-    /// Records were read and are not durable, so that it is the sink that is waited for.
-    pub is_of_sink: bool,
+    pub waits_for: WaitsFor,
+}
+
+/// As far as that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitsFor {
+    /// One of the two ends is not open yet.
+    Opening,
+    Source,
+    /// Records were read and are not durable.
+    Sink,
 }
 
 impl Silence {
     /// `no answer from mysql for 40 s`
     pub fn sentence(&self, source: &str, sink: &str) -> String {
         let lasted = text::duration(Duration::from_secs(self.lasted.as_secs()));
-        let (is_of_sink, end) = match self.sign {
-            LastSign::HeldBack => return format!("writing is held back for {lasted}"),
-            LastSign::Retrying(Stage::Fetch) => (false, ", trying again"),
-            LastSign::Retrying(_) => (true, ", trying again"),
-            LastSign::Moved => (self.is_of_sink, ""),
+        let (is_of_sink, end) = match (self.sign, self.waits_for) {
+            (LastSign::HeldBack, _) => return format!("writing is held back for {lasted}"),
+            (LastSign::Retrying(Stage::Fetch), _) => (false, ", trying again"),
+            (LastSign::Retrying(_), _) => (true, ", trying again"),
+            (LastSign::Moved, WaitsFor::Opening) => {
+                return format!("{source} and {sink} are not open after {lasted}");
+            }
+            (LastSign::Moved, waits_for) => (waits_for == WaitsFor::Sink, ""),
         };
         let name = if is_of_sink { sink } else { source };
         match (name, is_of_sink) {
@@ -54,13 +66,17 @@ mod tests {
     #[test]
     fn who_is_silent_is_said() {
         use LastSign::{HeldBack, Moved, Retrying};
-        for (sign, is_of_sink, sentence) in [
-            (Moved, false, "no answer from elasticsearch for 40.0 s"),
-            (Moved, true, "the output takes nothing for 40.0 s"),
-            (Retrying(Stage::Fetch), true, "no answer from elasticsearch for 40.0 s, trying again"),
-            (HeldBack, true, "writing is held back for 40.0 s"),
+        use WaitsFor::{Opening, Sink, Source};
+        let tries = "no answer from elasticsearch for 40.0 s, trying again";
+        for (sign, waits_for, sentence) in [
+            (Moved, Source, "no answer from elasticsearch for 40.0 s"),
+            (Moved, Sink, "the output takes nothing for 40.0 s"),
+            (Moved, Opening, "elasticsearch and file are not open after 40.0 s"),
+            (Retrying(Stage::Fetch), Sink, tries),
+            (Retrying(Stage::Fetch), Opening, tries),
+            (HeldBack, Sink, "writing is held back for 40.0 s"),
         ] {
-            let silence = Silence { lasted: Duration::from_millis(40_700), sign, is_of_sink };
+            let silence = Silence { lasted: Duration::from_millis(40_700), sign, waits_for };
             assert_eq!(silence.sentence("elasticsearch", "file"), sentence);
         }
     }

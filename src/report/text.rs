@@ -1,61 +1,6 @@
-//! The summary of a run for people, and numbers as people read them. Pure.
+//! Numbers and tables as people read them. Pure.
 
-use std::fmt::Write;
 use std::time::Duration;
-
-use super::counters::COUNTERS;
-use super::{Report, bottleneck, stage_table};
-use crate::shown::Line;
-
-/// What is said at the end of a run, with a table for a terminal of this width.
-pub fn summary(report: &Report, width: usize) -> String {
-    let run = &report.run;
-    let mut out = String::new();
-    let mut line = |text: String| {
-        // Writing to a string does not fail.
-        let _ = writeln!(out, "{text}");
-    };
-    line(format!(
-        "{}{} {} in {}: {}",
-        report.alarm(),
-        Line(&report.pipeline_id),
-        report.outcome.as_str(),
-        duration(run.elapsed),
-        report.what_happened()
-    ));
-    line(String::new());
-    stage_table::rows(run, width).into_iter().for_each(&mut line);
-    line(String::new());
-    line(format!("  {}", report.balance()));
-    for (error_type, failed) in &run.rejected {
-        line(format!("    {:>12} {}", count(*failed), error_type.as_str()));
-    }
-    for row in &COUNTERS {
-        let values = run.counted(row.counter);
-        if let Some(sentence) = row.sentence.filter(|_| values > 0) {
-            line(format!("  {}", sentence.replace("{}", &counted(values, "value"))));
-        }
-    }
-    if let Some(rejects) = &report.rejects {
-        line(format!("  rejected records: {}", Line(rejects)));
-    }
-    if report.rejects_lost > 0 {
-        line(format!("  {} in no file", counted(report.rejects_lost, "rejected record")));
-    }
-    if report.log_lines_dropped > 0 {
-        line(format!(
-            "  dropped: {}, as standard error could not be written",
-            counted(report.log_lines_dropped, "log line")
-        ));
-    }
-    if let Some(bottleneck) = bottleneck(run) {
-        line(format!("  limit: {}", bottleneck.sentence(report)));
-    }
-    if let Some(restore) = report.restore.as_ref().filter(|_| report.published.is_some()) {
-        restore.lines().iter().for_each(|text| line(format!("  {}", Line(text))));
-    }
-    out
-}
 
 /// Columns under their heads, as wide as their widest value.
 pub fn table<'a, const N: usize>(

@@ -344,6 +344,11 @@ impl Picker {
         self.leave_out(name, rows)
     }
 
+    fn has_twin(&self, name: &str) -> bool {
+        let name = name.to_lowercase();
+        self.columns.keys().any(|other| other.to_lowercase() == name)
+    }
+
     /// A field that is no column.
     fn leave_out(&self, name: &str, rows: &mut Rows) -> RowResult {
         let reason = match &self.others {
@@ -354,6 +359,9 @@ impl Picker {
             Others::Count { .. } => {
                 rows.fields_ignored += 1;
                 return Ok(());
+            }
+            Others::Stop { .. } if self.has_twin(name) => {
+                "a field whose name differs from that of another in upper and lower case alone, which the target does not tell apart; say with --select COLUMN=FIELD what goes where, or say --new-fields ignore"
             }
             Others::Stop { .. } => {
                 "a field that the target has no column for; add the column, choose fields with --select, or say --new-fields ignore"

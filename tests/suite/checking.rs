@@ -160,3 +160,16 @@ fn a_share_that_the_first_records_are_over_is_a_warning() {
         "warning: 1 of the first 10 records are more than --max-errors 5%; a run judges that",
     );
 }
+
+/// Nothing speaks for the others, whenever a run would judge.
+#[test]
+fn first_records_of_which_none_would_be_written_end_a_look() {
+    let text = "a,b\n".to_owned() + &"1\n".repeat(10) + &"1,2\n".repeat(1_000);
+    let args = "check --csv-file in.csv --output-file out.jsonl --batch-size 10 --max-errors";
+    let look = |share: &str| Trial::csv(workdir!(), &text).with(&format!("{args} {share}")).run();
+    look("5%").ends_with(3).says(
+        "in.csv, line 2, byte 4: 1 field where there are 2 columns; none of the first 10 records would be written and --max-errors is 5%",
+    );
+    look("100%").completes();
+    look("10").completes();
+}

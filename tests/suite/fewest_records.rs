@@ -25,7 +25,7 @@ fn a_good_file_is_not_replaced_by_one_without_records() {
         let refused = run(&workdir, &args);
         refused.assert_code(3).assert_stderr_has(&format!(
             "no record would replace an output of {} bytes; nothing was published; check the source, or \
-             set --allow-empty if that is right",
+             set --allow-empty-output if that is right",
             good.len()
         ));
         workdir.assert_file(output, &good);
@@ -37,7 +37,10 @@ fn a_good_file_is_not_replaced_by_one_without_records() {
         workdir.put_away("bad.jsonl");
         workdir.assert_file(output, &good);
         std::fs::write(workdir.path("in.csv"), "id,name\n").unwrap();
-        run(&workdir, &format!("{args} --allow-empty")).assert_code(0);
+        // That the source may be empty says nothing of the output.
+        run(&workdir, &format!("{args} --allow-empty")).assert_code(3);
+        workdir.assert_file(output, &good);
+        run(&workdir, &format!("{args} --allow-empty-output")).assert_code(0);
         workdir.assert_file(output, empty);
     }
 }
@@ -118,7 +121,8 @@ fn a_look_says_what_a_run_of_too_few_records_would() {
     let refused = "no record would replace an output of ";
     check(args).assert_code(3).assert_stderr_has(refused);
     run(&workdir, args).assert_code(3).assert_stderr_has(refused);
-    check(&format!("{args} --allow-empty")).assert_code(0);
+    check(&format!("{args} --allow-empty")).assert_code(3).assert_stderr_has(refused);
+    check(&format!("{args} --allow-empty-output")).assert_code(0);
     check("--csv-file in.csv --output-file other.jsonl").assert_code(0);
     // All of them rejected is none as well.
     workdir.write("in.csv", "id\n1,2\n");
@@ -204,4 +208,29 @@ fn what_a_table_has_stays(server: &Server) {
         "the output has 2 records, and --min-records is 3; what was written stays",
     );
     assert_eq!(database.client.lines("SELECT id FROM t ORDER BY id"), ["1", "2"]);
+}
+
+/// A drop folder that is empty for a night: nothing to read is no mistake, and the file of the night before stays.
+#[test]
+fn a_source_that_may_be_empty_is_no_leave_to_replace_what_is_there() {
+    let workdir = workdir!();
+    std::fs::create_dir(workdir.path("drop")).unwrap();
+    let file = workdir.write("drop/1.csv", "id\n1\n");
+    let args = "--csv-file drop/*.csv --output-file o.jsonl --allow-empty";
+    run(&workdir, args).assert_code(0);
+    std::fs::remove_file(file).unwrap();
+    let refused = run(&workdir, args);
+    refused.assert_code(3).assert_stderr_has("no record would replace an output of 11 bytes");
+    refused.assert_stderr_has("set --allow-empty-output");
+    workdir.assert_file("o.jsonl", "{\"id\":\"1\"}\n");
+    run(&workdir, &format!("{args} --allow-empty-output")).assert_code(0);
+    workdir.assert_file("o.jsonl", "");
+    // Without the other one it is no leave to find nothing, either.
+    let nothing = "--csv-file drop/*.csv --output-file o.jsonl --allow-empty-output";
+    run(&workdir, nothing).assert_code(2).assert_stderr_has("use --allow-empty");
+    let table =
+        "--csv-file drop/*.csv --db-table t --db-name d --sink-type mysql --allow-empty-output";
+    run(&workdir, table)
+        .assert_code(2)
+        .assert_stderr_has("it has no meaning with --sink-type mysql");
 }

@@ -26,6 +26,7 @@ on_both! {
     a_check_knows_what_cannot_be_added
     texts_that_are_too_long_for_a_row_are_stored_beside_it
     a_field_called_as_a_generated_column_is_left_out
+    fields_that_differ_in_case_alone_are_no_new_columns
 }
 
 const COLUMNS: &str = "SELECT CONCAT(COLUMN_NAME, ' ', COLUMN_TYPE, ' ', IS_NULLABLE) FROM \
@@ -51,6 +52,29 @@ fn new_fields_of_a_file_get_columns(server: &Server) {
     load("id,v,amount,`odd\n3,c,13,x\n").run().completes().says_not("were added");
     let rows = database.client.lines("SELECT * FROM t ORDER BY id");
     assert_eq!(rows, ["1|a|NULL|NULL", "2|b|12|ä", "3|c|13|x"]);
+}
+
+fn fields_that_differ_in_case_alone_are_no_new_columns(server: &Server) {
+    let database = Database::new(server);
+    database.client.run("CREATE TABLE t (id INT PRIMARY KEY, a TEXT) DEFAULT CHARSET=utf8mb4");
+    let csv = |args: &str| {
+        let load = Load::csv(&database, workdir!(), "id,a,A\n1,x,y\n").with("--infer");
+        load.with(args).run()
+    };
+    for args in ["", "--new-fields add"] {
+        let refused = csv(args).ends_with(2);
+        let refused = refused
+            .says("the fields 'a' and 'A' both go into column 'a'; the server does not tell");
+        refused.says_not("ADD COLUMN").says_not("add the column");
+    }
+    csv("--new-fields ignore").completes().says("field 'A' is left out");
+    // The same amid the run.
+    let late = "{\"id\":1,\"a\":\"x\"}\n".repeat(20_000) + "{\"id\":3,\"A\":\"y\"}\n";
+    let ended = Load::jsonl(&database, workdir!(), late).run().ends_with(3);
+    ended
+        .says("differs from that of another in upper and lower case alone")
+        .says_not("add the column");
+    assert_eq!(database.client.lines("SELECT * FROM t"), ["1|x"]);
 }
 
 /// Names that differ in case are one to the server, so no column could be added for it.

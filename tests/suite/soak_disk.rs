@@ -117,7 +117,7 @@ impl Case {
         let before = fs::metadata(&precious).unwrap();
         let out = if self.is_to_stdout { "-" } else { "out" };
         let mut args = format!(
-            "--csv-file in.csv --output-file {out} --max-errors 100% --allow-empty {}",
+            "--csv-file in.csv --output-file {out} --max-errors 100% --allow-empty-output {}",
             self.args
         );
         args += if self.is_csv { " --output-format csv" } else { " --output-format jsonl" };

@@ -70,7 +70,10 @@ const PLAN: &[Room] = &[
         tests_may_use: &[All("source::memory"), All("sink::memory")],
     },
     room("observe",  3, &[All("record"), All("error"), All("event"), All("outcome"), All("shown"),
-                           All("report"), All("draw"), All("secret"), All("trace_context"),
+                           All("report"), All("secret"), All("trace_context"), Names("ledger")]),
+    // Shows what observers know: on standard error, and over HTTP.
+    room("console",  3, &[FLOOR_0, All("report"), All("observe")]),
+    room("web",      3, &[FLOOR_0, All("report"), All("draw"), All("observe"), All("console"),
                            Names("ledger")]),
     // Tells others of a run: what observers know, by way of files and servers that are no data.
     room("export",   3, &[FLOOR_0, All("report"), All("part"), All("host"), All("observe")]),

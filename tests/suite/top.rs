@@ -5,9 +5,12 @@ use std::net::TcpListener;
 use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::termios::{LocalModes, tcgetattr};
 use serde_json::Value;
 
+use crate::support::outlet::{Screen, fill, terminal};
 use crate::support::program::Running;
+use crate::support::secrets::HASH;
 use crate::support::tmux::Tmux;
 use crate::support::{Workdir, eventually, http, needs, workdir};
 
@@ -39,7 +42,7 @@ fn end(mut running: Running) {
 #[test]
 fn a_run_that_is_asked_once_says_what_its_metrics_say() {
     let workdir = workdir!();
-    let (running, address) = run_on(&workdir, "orders", "");
+    let (running, address) = run_on(&workdir, "orders", "--lanes 4");
     let document = eventually("records to be written", || {
         let document = once(&workdir, &address, 0);
         (document["runs"][0]["records"]["processed"].as_u64()? > 0).then_some(document)
@@ -49,17 +52,21 @@ fn a_run_that_is_asked_once_says_what_its_metrics_say() {
     let run = &shown["run"];
     let number = run["snapshot"].as_u64().unwrap();
     let page = http::get(&address, &format!("/metrics?snapshot={number}")).unwrap();
-    if page.status == 200 {
-        let value = |name: &str| {
-            let line = page.text().lines().find(|line| line.starts_with(name)).unwrap().to_owned();
-            line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
-        };
-        assert_eq!(shown["records"]["read"].as_f64(), Some(value("pipeline_records_read_total{")));
-        assert_eq!(
-            shown["records"]["processed"].as_f64(),
-            Some(value("pipeline_records_processed_total{"))
-        );
-    }
+    assert_eq!(page.status, 200, "{}", page.text());
+    let value = |name: &str| {
+        let line = page.text().lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+        line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
+    };
+    assert_eq!(shown["records"]["read"].as_f64(), Some(value("pipeline_records_read_total{")));
+    assert_eq!(
+        shown["records"]["processed"].as_f64(),
+        Some(value("pipeline_records_processed_total{"))
+    );
+    // A file has one writer, however many are allowed.
+    assert_eq!(run["lanes"].as_f64(), Some(value("pipeline_stage_threads{stage=\"insert\"")));
+    assert_eq!((&run["lanes"], &run["lanes_configured"]), (&1.into(), &4.into()));
+    let again = http::get(&address, &format!("/run.json?snapshot={number}")).unwrap();
+    assert_eq!(&serde_json::from_str::<Value>(again.text()).unwrap(), run);
     let table = workdir.flowgauge().args(["top", "--once", &address]).run();
     table
         .assert_code(0)
@@ -99,6 +106,25 @@ fn the_ledger_knows_which_runs_are_on() {
     let none = workdir.flowgauge().args(["top", "--once"]).run();
     none.assert_code(0).assert_stdout("").assert_stderr_has("no run is on");
     assert_eq!(once(&workdir, "", 0)["runs"], Value::Array(Vec::new()));
+}
+
+/// It does not let everybody look, and the ledger has its name.
+#[test]
+fn a_run_behind_a_password_has_a_name() {
+    let workdir = workdir!();
+    workdir.write("web.yml", format!("basic_auth_users:\n  ann: {HASH}\n"));
+    let (running, _) = run_on(&workdir, "orders", "--metrics-web-config web.yml");
+    let document = eventually("the run", || {
+        let document = once(&workdir, "", 4);
+        (document["runs"].as_array()?.len() == 1).then_some(document)
+    });
+    let run = &document["runs"][0];
+    assert_eq!((&run["pipeline_id"], &run["state"]), (&"orders".into(), &"no answer".into()));
+    assert_eq!(run["run_id"], run["at"]);
+    let table = workdir.flowgauge().args(["top", "--once"]).run();
+    table.assert_code(4).assert_stdout_has("orders    no answer");
+    table.assert_stderr_has("'orders': it wants a user and a password");
+    end(running);
 }
 
 /// A server that answers everybody like this, until the test ends.
@@ -244,5 +270,31 @@ fn a_signal_gives_the_terminal_back() {
         screen.wait_for("nobody listens there");
         kill_process(Pid::from_raw(screen.pid()).unwrap(), signal).unwrap();
         screen.ends_whole(code);
+    }
+}
+
+/// It is full before the screen stands, so that not even the first picture gets through.
+#[test]
+fn a_terminal_that_nobody_reads_holds_up_no_end() {
+    for (signal, code) in [(Some(Signal::TERM), 143), (Some(Signal::INT), 130), (None, 0)] {
+        let workdir = workdir!();
+        let (terminal, mut shown) = terminal();
+        fill(&terminal, &shown);
+        let modes =
+            || tcgetattr(&terminal).unwrap().local_modes & (LocalModes::ICANON | LocalModes::ECHO);
+        let before = modes();
+        let program = workdir.flowgauge().args(["top", "127.0.0.1:1"]);
+        let running = program.screen(terminal.try_clone().unwrap()).spawn();
+        eventually("the screen to be taken", || modes().is_empty().then_some(()));
+        match signal {
+            Some(signal) => running.signal(signal),
+            None => shown.write_all(b"q").unwrap(),
+        }
+        running.finish().assert_code(code);
+        assert_eq!(modes(), before);
+        // What gives the screen back is there for whoever reads again.
+        drop(terminal);
+        let text = Screen::watch(shown).all();
+        assert!(text.ends_with("\x1b[?1049l\x1b[?25h"), "{text:?}");
     }
 }

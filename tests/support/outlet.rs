@@ -7,10 +7,12 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 
 use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::ioctl_fionread;
 use rustix::pipe::fcntl_setpipe_size;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 
-use super::{Flowgauge, PATIENCE, Workdir};
+use super::{Flowgauge, PATIENCE, Workdir, eventually};
 
 #[derive(Clone, Copy, Debug)]
 pub enum Outlet {
@@ -102,6 +104,23 @@ pub fn terminal() -> (OwnedFd, File) {
     let terminal = rustix::fs::open(name, flags, Mode::empty()).unwrap();
     (terminal, shown.into())
 }
+
+/// Writes until the kernel takes nothing more, so that whoever writes next waits for a reader.
+pub fn fill(terminal: &OwnedFd, shown: &File) {
+    // A file of its own, as flags are shared by all who have this one.
+    let name = ptsname(shown, Vec::new()).unwrap();
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let mut writer = File::from(rustix::fs::open(name, flags, Mode::empty()).unwrap());
+    tcsetwinsize(terminal, Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    eventually("a full terminal", || {
+        while writer.write(&[b'x'; 64]).is_ok() {}
+        // The kernel moves what was written to whoever reads, and has moved all it can.
+        (ioctl_fionread(shown).unwrap() >= TERMINAL_READ_BUFFER).then_some(())
+    });
+    while writer.write(b"x").is_ok() {}
+}
+
+const TERMINAL_READ_BUFFER: u64 = 4095;
 
 /// What a terminal shows, read on a thread.
 pub struct Screen {

@@ -26,6 +26,7 @@ pub struct Flowgauge {
     is_stdout_full: bool,
     stderr: Option<Stdio>,
     terminal: Option<OwnedFd>,
+    is_stdout_terminal: bool,
 }
 
 impl Flowgauge {
@@ -48,6 +49,7 @@ impl Flowgauge {
             is_stdout_full: false,
             stderr: None,
             terminal: None,
+            is_stdout_terminal: false,
         }
     }
 
@@ -109,6 +111,11 @@ impl Flowgauge {
         self
     }
 
+    /// Standard output is one as well.
+    pub fn screen(self, terminal: OwnedFd) -> Flowgauge {
+        Flowgauge { is_stdout_terminal: true, ..self.terminal(terminal) }
+    }
+
     /// Runs it to its end.
     #[track_caller]
     pub fn run(self) -> Finished {
@@ -124,6 +131,9 @@ impl Flowgauge {
         }
         if let Some(terminal) = self.terminal {
             self.is_stdin_open = true;
+            if self.is_stdout_terminal {
+                self.command.stdout(terminal.try_clone().unwrap());
+            }
             self.command.stdin(terminal.try_clone().unwrap()).stderr(terminal);
         }
         let mut full = None;

@@ -5,11 +5,11 @@ use crate::app::{self, Fitted, Holder};
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::export::Textfile;
-use crate::observe::{Protection, ServerFlags, bind};
 use crate::part::in_use;
 use crate::rejects::{FLAG as REJECTS_FLAG, RejectPath};
 use crate::sink::file::FLAG as OUTPUT_FLAG;
 use crate::sink::mysql::Guard;
+use crate::web::{Protection, ServerFlags, bind};
 
 /// Warnings about what is taken for the moment. An error where it would be for the next run, too.
 pub fn of_files_and_ports(settings: &Settings) -> Result<Vec<String>> {

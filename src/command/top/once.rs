@@ -9,9 +9,9 @@ use crate::app;
 use crate::cli::top::OnceFormat;
 use crate::command::history::{Align, table};
 use crate::command::print;
+use crate::console::logging;
 use crate::error::{Error, Kind, Result};
 use crate::ledger::now;
-use crate::observe::logging;
 use crate::outcome::Outcome;
 use crate::record::ErrorType;
 use crate::report::text;
@@ -61,8 +61,8 @@ fn entry(row: &Row) -> Value {
     let seen = row.seen.as_ref();
     json!({
         "at": row.key.0,
-        "pipeline_id": seen.map(|seen| &seen.pipeline_id),
-        "run_id": seen.map(|seen| &seen.run_id),
+        "pipeline_id": seen.map(|seen| &seen.pipeline_id).or(row.pipeline_id.as_ref()),
+        "run_id": seen.map(|seen| &seen.run_id).or(row.pipeline_id.as_ref().map(|_| &row.key.0)),
         "state": row.state().0,
         "error": row.trouble,
         "records": seen.map(|seen| json!({

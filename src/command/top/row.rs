@@ -17,6 +17,8 @@ const RATES_MAX: usize = 200;
 #[derive(Clone, Debug)]
 pub struct Row {
     pub key: Key,
+    /// As the ledger has it, of a run that was found there.
+    pub pipeline_id: Option<String>,
     pub seen: Option<RunSeen>,
     /// As it came, of the last answer.
     pub document: Option<Arc<Value>>,
@@ -40,14 +42,15 @@ pub enum Mood {
 
 impl Row {
     pub fn new(key: Key) -> Row {
-        let (seen, document, trouble, rates) = Default::default();
-        Row { key, seen, document, trouble, rates, is_silent: false }
+        let (pipeline_id, seen, document, trouble, rates) = Default::default();
+        Row { key, pipeline_id, seen, document, trouble, rates, is_silent: false }
     }
 
     pub fn name(&self) -> String {
-        match &self.seen {
-            Some(seen) => seen.pipeline_id.clone(),
-            None => Line(&self.key.0).to_string(),
+        match (&self.seen, &self.pipeline_id) {
+            (Some(seen), _) => seen.pipeline_id.clone(),
+            (None, Some(pipeline_id)) => pipeline_id.clone(),
+            (None, None) => Line(&self.key.0).to_string(),
         }
     }
 
@@ -199,6 +202,7 @@ impl Rows {
                         // Those that were over before anybody looked are history.
                         if run.is_on() {
                             let mut row = Row::new(key);
+                            row.pipeline_id = Some(Line(&run.row.pipeline_id).to_string());
                             if run.url.is_none() {
                                 row.see(RunSeen::of_row(&run.row, now), None);
                                 row.silence();

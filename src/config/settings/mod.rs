@@ -313,7 +313,7 @@ impl OptionReader<'_> {
     fn minimum(&mut self) -> Minimum {
         Minimum {
             records: self.number("min-records", 0, u64::MAX),
-            may_be_empty: self.switch("allow-empty"),
+            may_be_empty: self.switch("allow-empty-output"),
             shrink: None,
         }
     }

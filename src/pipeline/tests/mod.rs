@@ -69,6 +69,7 @@ fn words(event: &Event) -> Option<String> {
         Event::Ended { outcome, .. } => format!("ended {}", outcome.as_str()),
         Event::Began(_)
         | Event::Opened(_)
+        | Event::ReaderEnded { .. }
         | Event::Requested { .. }
         | Event::Queried { .. }
         | Event::Took(_)

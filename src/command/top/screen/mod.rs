@@ -1,7 +1,7 @@
 //! The screen: one loop that takes keys and news, and draws what has changed.
 //!
-//! `standing` is the terminal while the screen stands, and gives it back however that ends; `state` is what
-//! was chosen with keys; `list`, `detail` and `frame` draw, purely.
+//! `standing` is the terminal while the screen stands, and gives it back however that ends; `writer` is the
+//! thread that writes to it; `state` is what was chosen with keys; `list`, `detail` and `frame` draw, purely.
 
 mod detail;
 mod frame;
@@ -11,6 +11,7 @@ mod standing;
 mod state;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use std::io;
 use std::sync::Arc;
@@ -25,9 +26,9 @@ use self::state::{After, State};
 use super::Runs;
 use super::asking::{keep_asking, key_of};
 use super::row::Rows;
+use crate::console::colour;
 use crate::error::{Error, Result};
 use crate::ledger::now;
-use crate::observe::colour;
 use crate::outcome::Outcome;
 use crate::pipeline::Stop;
 use crate::signals;
@@ -44,16 +45,17 @@ pub fn watch(runs: Runs, every: Duration) -> Result<Outcome> {
         Runs::Ledger { .. } => Rows::default(),
     });
     let stop = Arc::new(Stop::default());
-    signals::listen(&stop);
+    signals::listen_silently(&stop);
     // Where nobody takes the pictures, nobody is asked for more.
     let (telling, news) = sync_channel(super::RUNS_MAX);
     keep_asking(runs, every, telling)?;
     let palette = Palette::new(colour::is_wanted(&io::stdout()));
     let failed = |cause| Error::local_io("the terminal cannot be used", cause);
-    let mut standing = Standing::take(io::stdout()).map_err(failed)?;
-    let mut drawn: Option<Instant> = None;
+    let mut standing = Standing::take().map_err(failed)?;
+    let mut drawn = Instant::now();
+    let mut is_changed = true;
     loop {
-        let mut is_changed = drawn.is_none_or(|drawn| drawn.elapsed() >= DRAW_EVERY_MAX);
+        is_changed |= drawn.elapsed() >= DRAW_EVERY_MAX;
         loop {
             match news.try_recv() {
                 Ok(one) => is_changed |= state.take(one, now()),
@@ -66,11 +68,12 @@ pub fn watch(runs: Runs, every: Duration) -> Result<Outcome> {
         if !standing.stands() {
             return Ok(Outcome::Internal);
         }
-        if is_changed {
+        if is_changed && standing.is_ready() {
             standing
                 .draw(|frame| frame::draw(frame, &mut state, &palette, now()))
                 .map_err(failed)?;
-            drawn = Some(Instant::now());
+            drawn = Instant::now();
+            is_changed = false;
         }
         let mut wait = LOOK_EVERY;
         while event::poll(wait).map_err(failed)? {
@@ -81,7 +84,7 @@ pub fn watch(runs: Runs, every: Duration) -> Result<Outcome> {
             {
                 return Ok(Outcome::Complete);
             }
-            drawn = None;
+            is_changed = true;
         }
         if stop.is_stopping() {
             return Ok(stop.received().map_or(Outcome::Complete, Outcome::Interrupted));

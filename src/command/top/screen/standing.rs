@@ -2,53 +2,60 @@
 
 use std::io::{self, Write};
 use std::panic;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
-use ratatui::crossterm::execute;
+use ratatui::crossterm::queue;
 use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
 
-use crate::observe::standard_error::standard_error;
+use super::writer::{Descriptor, Picture, TerminalWriter};
+use crate::console::standard_error::standard_error;
 
-/// Given back once: a second time would put the cursor where it was when the screen was taken.
-static STANDS: AtomicBool = AtomicBool::new(false);
+/// While it stands. Given back once: a second time would put the cursor where it was when the screen was taken.
+static STANDING: Mutex<Option<Arc<TerminalWriter>>> = Mutex::new(None);
 
-pub struct Standing<W: Write> {
-    terminal: Terminal<CrosstermBackend<W>>,
+pub struct Standing {
+    terminal: Terminal<CrosstermBackend<Picture>>,
+    writer: Arc<TerminalWriter>,
 }
 
-impl Standing<io::Stdout> {
-    pub fn take(stdout: io::Stdout) -> io::Result<Standing<io::Stdout>> {
+impl Standing {
+    pub fn take() -> io::Result<Standing> {
         // Said before the panic is, which would otherwise be written onto the screen and go with it.
         let told_before = panic::take_hook();
         panic::set_hook(Box::new(move |why| {
-            give_back(&mut io::stdout());
+            give_back();
             told_before(why);
         }));
         enable_raw_mode()?;
-        Standing::on(stdout, Viewport::Fullscreen)
+        Standing::on(Descriptor, Viewport::Fullscreen)
     }
-}
 
-impl<W: Write> Standing<W> {
-    fn on(mut device: W, viewport: Viewport) -> io::Result<Standing<W>> {
-        STANDS.store(true, Ordering::SeqCst);
+    fn on(device: impl Write + Send + 'static, viewport: Viewport) -> io::Result<Standing> {
+        let writer = TerminalWriter::start(device).inspect_err(|_| drop(disable_raw_mode()))?;
+        *standing() = Some(Arc::clone(&writer));
         standard_error().hold(true);
-        let entered = execute!(device, EnterAlternateScreen, Hide);
+        let mut picture = Picture::of(&writer);
+        let entered = queue!(picture, EnterAlternateScreen, Hide).and_then(|()| picture.flush());
         let terminal = entered.and_then(|()| {
-            let backend = CrosstermBackend::new(device);
+            let backend = CrosstermBackend::new(picture);
             Terminal::with_options(backend, TerminalOptions { viewport })
         });
-        terminal.map(|terminal| Standing { terminal }).inspect_err(|_| give_back(&mut io::stdout()))
+        terminal.map(|terminal| Standing { terminal, writer }).inspect_err(|_| give_back())
     }
 
     /// Not after a panic in whatever thread.
     pub fn stands(&self) -> bool {
-        STANDS.load(Ordering::SeqCst)
+        standing().is_some()
+    }
+
+    /// The last picture is at the terminal. Where nobody takes one, no other is drawn.
+    pub fn is_ready(&self) -> bool {
+        self.writer.is_idle()
     }
 
     pub fn draw(&mut self, draw: impl FnOnce(&mut Frame)) -> io::Result<()> {
@@ -56,26 +63,28 @@ impl<W: Write> Standing<W> {
     }
 }
 
-impl<W: Write> Drop for Standing<W> {
+impl Drop for Standing {
     fn drop(&mut self) {
-        give_back(self.terminal.backend_mut());
+        give_back();
     }
 }
 
+fn standing() -> MutexGuard<'static, Option<Arc<TerminalWriter>>> {
+    STANDING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A terminal that is gone is whole.
-fn give_back(device: &mut impl Write) {
-    if !STANDS.swap(false, Ordering::SeqCst) {
-        return;
-    }
-    let _ = execute!(device, LeaveAlternateScreen, Show);
+fn give_back() {
+    let Some(writer) = standing().take() else { return };
+    let mut last = Vec::new();
+    let _ = queue!(last, LeaveAlternateScreen, Show);
+    writer.end(&last);
     let _ = disable_raw_mode();
     standard_error().hold(false);
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
     use ratatui::layout::Rect;
 
     use super::*;
@@ -110,6 +119,6 @@ mod tests {
         assert!(written.starts_with(entered), "{written:?}");
         assert_eq!(written.matches(left).count(), 1, "{written:?}");
         assert!(written.ends_with("\x1b[?25h"), "the cursor is shown: {written:?}");
-        assert!(!STANDS.load(Ordering::SeqCst));
+        assert!(standing().is_none());
     }
 }

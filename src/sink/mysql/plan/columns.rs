@@ -35,6 +35,8 @@ struct Finding<'a> {
     warnings: Vec<String>,
     /// Some dates cannot be read.
     has_unclear: bool,
+    /// Names of some fields differ in upper and lower case alone.
+    has_twins: bool,
 }
 
 pub(super) fn bind(given: &PlanInput<'_>) -> Result<Binding> {
@@ -128,6 +130,11 @@ impl<'a> Finding<'a> {
                 _ if parted.contains(&field.name[..]) => {}
                 _ if given.settings.new_fields == NewFields::Ignore => {
                     self.left_out_for_want(field);
+                }
+                // The server would not add a column whose name it takes for that of another.
+                Some(at) => {
+                    self.feed(given, at, Feed { field: &field.name, known: Some(field) });
+                    self.has_twins = true;
                 }
                 _ => self.without_column.push(&field.name),
             }
@@ -244,6 +251,13 @@ impl<'a> Finding<'a> {
         }
         let error =
             Error::config(format!("table {}: {}", given.table.name, self.faults.join("; ")));
+        let twins = self.has_twins.then(|| {
+            "the server does not tell names of columns apart by upper and lower case; \
+             --select COLUMN=FIELD,… says what goes where, and --new-fields ignore leaves out what \
+             comes second"
+                .to_string()
+        });
+        let help = twins.or(help);
         error.help(help.unwrap_or_else(|| "--select COLUMN=FIELD,… says what goes where".into()))
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{ago, count, figure, seconds, section, unknown};
 use crate::draw::{Element, Node, element};
-use crate::observe::live::view::{OperationView, View};
 use crate::report::text;
+use crate::web::live::view::{OperationView, View};
 
 pub fn details(view: &View) -> Element {
     let groups = [
@@ -77,7 +77,7 @@ fn work(view: &View) -> Element {
 
 fn sink(view: &View) -> Element {
     let mut rows = vec![row("kind", view.sink.kind), row("format", view.sink.format)];
-    rows.push(row("lanes", text::count(view.lanes)));
+    rows.push(row("lanes", count("pipeline_stage_threads{stage=\"insert\"}", view.lanes)));
     if let Some(published) = view.published {
         let words = if published { "yes" } else { "no" };
         rows.push(row(

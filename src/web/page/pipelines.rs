@@ -4,8 +4,8 @@ use super::earlier::{legend, strip};
 use super::{ago, moment, seconds, section, standing, unknown};
 use crate::draw::{Element, Node, element};
 use crate::ledger::{PipelineHistory, RunRow};
-use crate::observe::live::view::EarlierRunView;
 use crate::report::text;
+use crate::web::live::view::EarlierRunView;
 
 /// What is known of all pipelines, at a time in seconds since the epoch.
 pub struct Known<'a> {

@@ -8,7 +8,6 @@
 mod accepting;
 mod answer;
 mod connection;
-pub mod counts;
 mod head;
 mod host;
 mod places;
@@ -33,7 +32,7 @@ use self::connection::Site;
 use self::host::{AllowedHosts, bare};
 pub use self::protection::Protection;
 use crate::error::{Error, Result};
-use crate::observe::pages::Show;
+use crate::web::pages::Show;
 
 /// Connections that the system keeps while no place is free; it may keep fewer.
 const QUEUE_MAX: u32 = 4096;
@@ -204,8 +203,9 @@ mod tests {
     use super::*;
     use crate::error::Kind;
     use crate::event::{Event, Observer, RunState};
+    use crate::observe::Stats;
     use crate::observe::metrics::tests::{metrics, run};
-    use crate::observe::{Pages, Stats};
+    use crate::web::Pages;
 
     fn bound(host: &str, port: u16) -> Result<Bound> {
         bind(host, port, ServerFlags::OF_RUN, Protection::default())

@@ -23,14 +23,14 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::answer::{self, AnswerBody};
-use super::counts::ConnectionEnd;
 use super::head::{self, Fault};
 use super::host::AllowedHosts;
 use super::places::{Evicted, Place};
 use super::progress::{Progress, TLS_HANDSHAKE, Watched};
 use super::protection::Protection;
 use super::users::Admission;
-use crate::observe::pages::{Asked, Reply, Show};
+use crate::observe::connections::ConnectionEnd;
+use crate::web::pages::{Asked, Reply, Show};
 
 const HEAD_BYTES_MAX: usize = 16 << 10;
 const HEADERS_MAX: usize = 64;

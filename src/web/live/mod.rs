@@ -19,18 +19,21 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use self::events::{EventStream, Picture};
-use self::series::{Sample, TimeSeries};
+use self::series::{Rates, Sample, TimeSeries};
 use self::view::View;
 use crate::draw::Element;
 use crate::observe::metrics::Metrics;
-use crate::observe::page;
 use crate::observe::reading::Reading;
+use crate::web::page;
 
 /// More often nobody can read.
 const SAMPLE_EVERY_MAX: Duration = Duration::from_secs(1);
 
-/// Readings that `/metrics` can still be asked for by their number.
-const READINGS_KEPT: usize = 8;
+/// Readings that can still be asked for by their number: those of five seconds or more.
+const READINGS_KEPT: usize = 40;
+
+/// Whoever asks in between is shown the last reading, so that asking often takes none away from others.
+const FRESH_MAX: Duration = Duration::from_millis(250);
 
 pub struct Live {
     metrics: Arc<Metrics>,
@@ -42,7 +45,20 @@ pub struct Live {
 struct Seen {
     series: TimeSeries,
     /// The last ones, the latest last.
-    readings: VecDeque<Arc<Reading>>,
+    kept: VecDeque<Kept>,
+}
+
+/// A reading, and what only those before it tell.
+#[derive(Clone)]
+pub struct Kept {
+    pub reading: Arc<Reading>,
+    rates: Option<Rates>,
+}
+
+impl Kept {
+    pub fn view(&self) -> View {
+        View::of(&self.reading, self.rates)
+    }
 }
 
 /// What a page is made of: its title, and the element that is exchanged.
@@ -62,12 +78,11 @@ impl Live {
     pub async fn sample(&self) {
         let mut last = self.metrics.last();
         loop {
-            let reading = self.metrics.reading();
-            self.see(&reading);
+            let kept = self.see(&self.metrics.reading());
             if self.picture.receiver_count() > 0 {
-                self.draw(&reading);
+                self.draw(&kept);
             }
-            if reading.is_final {
+            if kept.reading.is_final {
                 return;
             }
             let step = self.seen().series.step().min(SAMPLE_EVERY_MAX);
@@ -76,17 +91,19 @@ impl Live {
         }
     }
 
-    fn see(&self, reading: &Arc<Reading>) {
+    fn see(&self, reading: &Arc<Reading>) -> Kept {
         let mut seen = self.seen();
         let sample = Sample::of(reading);
         match reading.is_final {
             true => seen.series.end(sample),
             false => seen.series.add(sample),
         }
-        if seen.readings.len() == READINGS_KEPT {
-            seen.readings.pop_front();
+        if seen.kept.len() == READINGS_KEPT {
+            seen.kept.pop_front();
         }
-        seen.readings.push_back(Arc::clone(reading));
+        let kept = Kept { reading: Arc::clone(reading), rates: seen.series.rates() };
+        seen.kept.push_back(kept.clone());
+        kept
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -94,53 +111,55 @@ impl Live {
     }
 
     /// The reading of this number, as long as it is kept.
-    pub fn kept(&self, number: u64) -> Option<Arc<Reading>> {
-        let last = self.metrics.last().borrow().clone();
+    pub fn kept(&self, number: u64) -> Option<Kept> {
         let seen = self.seen();
-        let mut kept = seen.readings.iter().cloned().chain(last);
-        kept.find(|reading| reading.number == number)
+        let mut kept = seen.kept.iter().cloned().chain(self.last());
+        kept.find(|kept| kept.reading.number == number)
     }
 
-    /// The reading that pages show now, which is kept.
-    fn shown(&self) -> Arc<Reading> {
+    /// The last one of a run that has ended, which has no rates of now.
+    fn last(&self) -> Option<Kept> {
         let last = self.metrics.last().borrow().clone();
-        let shown = last.or_else(|| self.seen().readings.back().cloned());
-        shown.unwrap_or_else(|| {
-            let reading = self.metrics.reading();
-            self.see(&reading);
-            reading
-        })
+        last.map(|reading| Kept { reading, rates: None })
     }
 
-    pub fn view(&self, reading: &Reading) -> View {
-        View::of(reading, self.seen().series.rates())
+    /// A reading of now, which is kept.
+    pub fn now(&self) -> Kept {
+        if let Some(last) = self.last() {
+            return last;
+        }
+        let is_fresh =
+            |kept: &Kept| kept.reading.taken_at.elapsed().is_ok_and(|age| age < FRESH_MAX);
+        let fresh = self.seen().kept.back().cloned().filter(is_fresh);
+        fresh.unwrap_or_else(|| self.see(&self.metrics.reading()))
     }
 
-    fn with_document<T>(&self, reading: &Reading, of: impl FnOnce(Document) -> T) -> T {
-        let view = self.view(reading);
+    fn with_document<T>(&self, kept: &Kept, of: impl FnOnce(Document) -> T) -> T {
+        let view = kept.view();
         let title = page::run::title(&view);
         let live = page::run::live(&view, &self.seen().series);
-        of(Document { is_final: reading.is_final, title: &title, live: &live })
+        of(Document { is_final: kept.reading.is_final, title: &title, live: &live })
     }
 
     /// The page as a whole. One of a run that is over has nothing to follow.
     pub fn page(&self) -> String {
-        self.with_document(&self.shown(), |now| page::document(now.title, now.live, !now.is_final))
+        self.with_document(&self.now(), |now| page::document(now.title, now.live, !now.is_final))
     }
 
     /// What the page is made of, for who cannot be sent events.
     pub fn document(&self) -> String {
-        self.document_of(&self.shown())
+        self.document_of(&self.now())
     }
 
-    fn document_of(&self, reading: &Reading) -> String {
-        self.with_document(reading, |now| {
+    fn document_of(&self, kept: &Kept) -> String {
+        self.with_document(kept, |now| {
             serde_json::to_string(&now).expect("elements are valid JSON")
         })
     }
 
-    fn draw(&self, reading: &Reading) {
-        let picture = Picture::new(self.id(reading), reading.is_final, &self.document_of(reading));
+    fn draw(&self, kept: &Kept) {
+        let reading = &kept.reading;
+        let picture = Picture::new(self.id(reading), reading.is_final, &self.document_of(kept));
         self.picture.send_replace(picture);
     }
 
@@ -150,15 +169,16 @@ impl Live {
 
     /// None where the run is over, and whoever asks has seen that.
     pub fn events(&self, known: Option<&str>) -> Option<EventStream> {
-        let reading = self.shown();
-        let id = self.id(&reading);
+        let kept = self.now();
+        let reading = &kept.reading;
+        let id = self.id(reading);
         if reading.is_final && known == Some(id.as_str()) {
             return None;
         }
         let pictures = self.picture.subscribe();
         let is_drawn = pictures.borrow().id == id;
         if !is_drawn {
-            self.draw(&reading);
+            self.draw(&kept);
         }
         Some(EventStream::new(pictures, known))
     }

@@ -12,8 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use super::counts::ConnectionEnd;
 use super::places::Place;
+use crate::observe::connections::ConnectionEnd;
 
 /// From the first byte of the head to its last: clients write it whole.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(1);

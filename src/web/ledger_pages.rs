@@ -6,18 +6,17 @@ use std::time::SystemTime;
 
 use hyper::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
-use prometheus::TextEncoder;
 
 use crate::ledger::PipelineHistory;
-use crate::observe::ledger_metrics::{families, own_gauge};
+use crate::observe::connections::ConnectionCounts;
+use crate::observe::ledger_metrics::LedgerScrape;
 use crate::observe::openmetrics;
-use crate::observe::page;
-use crate::observe::page::pipelines::{self, Known};
-use crate::observe::pages::{
+use crate::observe::scrape::Number;
+use crate::web::page;
+use crate::web::page::pipelines::{self, Known};
+use crate::web::pages::{
     Asked, HTML, Page, Reply, Show, TEXT_FORMAT, prefers_html, prefers_openmetrics, refused, text,
 };
-use crate::observe::scrape::Number;
-use crate::observe::server::counts::ConnectionCounts;
 
 const INDEX: &str = "\
 /         this list, and for browsers the pipelines with their last runs
@@ -63,26 +62,15 @@ impl LedgerPages {
 
     fn metrics(&self, accept: &str) -> Page {
         let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
-        let mut all = families(&found.pipelines, self.labels_run_id);
-        all.push(own_gauge(
-            "pipeline_exporter_up",
-            "1 while the ledger can be read.",
-            found.is_up.number(),
-        ));
-        if let Some(read_at) = found.read_at {
-            let help = "When the ledger was read last.";
-            all.push(own_gauge(
-                "pipeline_exporter_last_read_timestamp_seconds",
-                help,
-                read_at.number(),
-            ));
-        }
+        let scrape = LedgerScrape {
+            pipelines: &found.pipelines,
+            labels_run_id: self.labels_run_id,
+            is_up: found.is_up,
+            read_at: found.read_at,
+        };
         let (content_type, body) = match prefers_openmetrics(accept) {
-            true => (openmetrics::CONTENT_TYPE, openmetrics::encode(&all, self.since, None)),
-            false => {
-                let text = TextEncoder::new().encode_to_string(&all);
-                (TEXT_FORMAT, text.expect("families without a series are left out"))
-            }
+            true => (openmetrics::CONTENT_TYPE, scrape.openmetrics(self.since)),
+            false => (TEXT_FORMAT, scrape.text()),
         };
         Page::new(content_type, body)
     }

@@ -58,6 +58,8 @@ pub struct View {
     pub records_per_second: Option<f64>,
     /// Records read a second, in the same way.
     pub read_per_second: Option<f64>,
+    /// Records written a second, those that were rejected or skipped not among them, in the same way.
+    pub written_per_second: Option<f64>,
     /// The same over the whole run.
     pub records_per_second_average: f64,
     /// read = inserted + updated + skipped + failed + residual
@@ -70,7 +72,9 @@ pub struct View {
     /// The stage that holds the run back; null where none does.
     pub limit: Option<LimitView>,
     pub workers: WorkersView,
+    /// Those that are open, 0 before there are any; and as many as `--lanes` would have at most.
     pub lanes: u64,
+    pub lanes_configured: u64,
     pub queue: QueueView,
     pub memory: MemoryView,
     pub latency_seconds: LatenciesView,
@@ -339,6 +343,7 @@ impl View {
             eta_seconds: run.eta().filter(|_| ended.is_none()).map(Duration::number),
             records_per_second: rates.map(|rates| rates.processed),
             read_per_second: rates.map(|rates| rates.read),
+            written_per_second: rates.map(|rates| rates.written),
             records_per_second_average: run.rate(),
             records: RecordsView {
                 read: run.records_read,
@@ -363,7 +368,8 @@ impl View {
                 active: vitals.active_workers.get(),
                 configured: vitals.worker_count,
             },
-            lanes: vitals.lane_count,
+            lanes: run.threads[Stage::Insert as usize],
+            lanes_configured: vitals.lane_count,
             queue: QueueView {
                 depth: vitals.queue_depth.get(),
                 capacity: vitals.queue_capacity,

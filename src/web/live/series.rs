@@ -26,6 +26,7 @@ pub struct Sample {
     pub at: Duration,
     pub read: u64,
     pub processed: u64,
+    pub written: u64,
     pub errors: u64,
     pub retries: u64,
     pub insert_count: u64,
@@ -46,6 +47,7 @@ impl Sample {
             at: run.elapsed,
             read: run.records_read,
             processed: run.counts.processed(),
+            written: run.counts.inserted + run.counts.updated,
             errors: sum(&run.errors),
             retries: sum(&run.retries),
             insert_count: run.insert.count,
@@ -83,7 +85,18 @@ impl TimeSeries {
         &self.samples
     }
 
+    /// What came behind the last of the samples, which may be minutes ago: the first and the last of the last seconds.
+    pub fn latest(&self) -> impl Iterator<Item = &Sample> {
+        let after = self.samples.last().map(|last| last.at);
+        let ends = [self.recent.front(), self.recent.back()].into_iter().flatten();
+        ends.filter(move |sample| after.is_none_or(|after| sample.at > after))
+    }
+
     pub fn add(&mut self, sample: Sample) {
+        // Two who read at a time may come the other way round.
+        if self.recent.back().is_some_and(|last| sample.at < last.at) {
+            return;
+        }
         self.recent.push_back(sample);
         while self.recent.get(1).is_some_and(|second| second.at + RECENT <= sample.at) {
             self.recent.pop_front();
@@ -117,6 +130,7 @@ impl TimeSeries {
         Some(Rates {
             read: rate(now.read, before.read),
             processed: rate(now.processed, before.processed),
+            written: rate(now.written, before.written),
         })
     }
 }
@@ -126,6 +140,7 @@ impl TimeSeries {
 pub struct Rates {
     pub read: f64,
     pub processed: f64,
+    pub written: f64,
 }
 
 #[cfg(test)]
@@ -163,5 +178,34 @@ mod tests {
         series.add(Sample { at, processed: 9_990, ..Sample::default() });
         let rate = series.rates().unwrap().processed;
         assert!(rate < 10.0, "{rate}");
+    }
+
+    #[test]
+    fn records_that_were_rejected_are_not_written() {
+        let mut series = TimeSeries::default();
+        let at = Duration::from_secs(2);
+        series.add(Sample { at, read: 80, processed: 40, written: 30, ..Sample::default() });
+        let rates = series.rates().unwrap();
+        assert_eq!((rates.read, rates.processed, rates.written), (40.0, 20.0, 15.0));
+    }
+
+    /// In a run of a day a sample is kept every few minutes.
+    #[test]
+    fn the_latest_is_there_between_two_samples() {
+        let mut series = run_for(100_000);
+        let step = series.step();
+        assert!(step > 8 * RECENT, "{step:?}");
+        let last = *series.samples().last().unwrap();
+        let mut at = last.at;
+        while at + FIRST_STEP < last.at + step - EARLY_MAX {
+            at += FIRST_STEP;
+            series.add(Sample { at, processed: last.processed, ..Sample::default() });
+        }
+        assert_eq!(series.samples().last(), Some(&last));
+        let latest: Vec<Duration> = series.latest().map(|sample| sample.at).collect();
+        assert_eq!(latest, [at - RECENT, at]);
+        assert_eq!(series.rates().unwrap().processed, 0.0);
+        series.end(Sample { at, ..Sample::default() });
+        assert_eq!(series.latest().count(), 0);
     }
 }

@@ -3,8 +3,8 @@
 use super::{ago, standing};
 use super::{balance, count, details, earlier, moment, path, plots, section, unknown};
 use crate::draw::{Element, element};
-use crate::observe::live::series::TimeSeries;
-use crate::observe::live::view::View;
+use crate::web::live::series::TimeSeries;
+use crate::web::live::view::View;
 
 /// `41 % orders`, so that a tab tells how far it is.
 pub fn title(view: &View) -> String {

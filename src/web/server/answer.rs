@@ -17,9 +17,9 @@ use hyper::http::HeaderValue;
 use hyper::{Response, StatusCode};
 
 use super::head::Fault;
-use crate::observe::live::events::EventStream;
-use crate::observe::page::policy;
-use crate::observe::pages::{EVENTS, HTML, Page, TEXT};
+use crate::web::live::events::EventStream;
+use crate::web::page::policy;
+use crate::web::pages::{EVENTS, HTML, Page, TEXT};
 
 /// Number of the reading that is shown.
 const SNAPSHOT: HeaderName = HeaderName::from_static("flowgauge-snapshot");

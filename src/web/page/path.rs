@@ -3,8 +3,8 @@
 use super::{count, derived, figure, per_second, percent, section, unknown};
 use crate::draw::plot::bar;
 use crate::draw::{Element, element};
-use crate::observe::live::view::{StageView, View};
 use crate::report::text;
+use crate::web::live::view::{StageView, View};
 
 pub fn path(view: &View) -> Element {
     let [fetch, convert, insert] = &view.stages[..] else { return element("div") };
@@ -16,11 +16,15 @@ pub fn path(view: &View) -> Element {
 fn source(view: &View, stage: &StageView) -> Element {
     let bytes = format!("pipeline_bytes_read_total{{format=\"{}\"}}", view.source.format);
     let read = figure(bytes, view.bytes.read as f64, text::bytes(view.bytes.read));
-    room(view.source.kind, "source", rate(view, view.records.read, "read"))
-        .class(limit(stage))
-        .child(bar_of(stage))
-        .child(busy(view, stage))
-        .child(element("p").child(read).text(" read"))
+    room(
+        view.source.kind,
+        "source",
+        rate(view.read_per_second, view, view.records.read, "rate of pipeline_records_read_total"),
+    )
+    .class(limit(stage))
+    .child(bar_of(stage))
+    .child(busy(view, stage))
+    .child(element("p").child(read).text(" read"))
 }
 
 fn queue(view: &View) -> Element {
@@ -52,7 +56,8 @@ fn lanes(view: &View, stage: &StageView) -> Element {
     let latency = &view.latency_seconds.insert;
     let series = "pipeline_stage_latency_seconds{stage=\"insert\",quantile=\"0.95\"}";
     let slow = latency.p95.map_or_else(unknown, |p95| figure(series, p95, super::seconds(p95)));
-    room("lanes", "writing", element("span").text(text::count(view.lanes)))
+    let open = count("pipeline_stage_threads{stage=\"insert\"}", view.lanes);
+    room("lanes", "writing", element("span").child(open))
         .class(limit(stage))
         .child(bar_of(stage))
         .child(busy(view, stage))
@@ -63,7 +68,8 @@ fn sink(view: &View) -> Element {
     let bytes = format!("pipeline_bytes_written_total{{format=\"{}\"}}", view.sink.format);
     let written = figure(bytes, view.bytes.written as f64, text::bytes(view.bytes.written));
     let records = view.records.inserted + view.records.updated;
-    room(view.sink.kind, "sink", rate(view, records, "processed"))
+    let origin = "rate of pipeline_records_inserted_total and pipeline_records_updated_total";
+    room(view.sink.kind, "sink", rate(view.written_per_second, view, records, origin))
         .class("room")
         .child(bar(view.progress_ratio.unwrap_or_default(), "level"))
         .child(element("p").text(match view.progress_ratio {
@@ -76,13 +82,9 @@ fn sink(view: &View) -> Element {
 }
 
 /// Records a second: of the last seconds where the run is on, else of all of it.
-fn rate(view: &View, records: u64, counted: &str) -> Element {
+fn rate(now: Option<f64>, view: &View, records: u64, origin: &str) -> Element {
     let average = records as f64 / view.elapsed_seconds.max(1e-9);
-    let rate = match counted {
-        "processed" => view.records_per_second.unwrap_or(average),
-        _ => view.read_per_second.unwrap_or(average),
-    };
-    derived(format!("rate of pipeline_records_{counted}_total"), per_second(rate))
+    derived(origin.to_string(), per_second(now.unwrap_or(average)))
 }
 
 fn room(name: &str, what: &str, number: Element) -> Element {

@@ -2,8 +2,8 @@
 
 use super::{count, derived, section};
 use crate::draw::{Element, element};
-use crate::observe::live::view::View;
 use crate::report::text;
+use crate::web::live::view::View;
 
 pub fn balance(view: &View) -> Element {
     let records = &view.records;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::event::{RunIdentity, RunState, Stage, Wait};
 use crate::outcome::Outcome;
-use crate::report::{Bottleneck, RunNumbers, bottleneck, text};
+use crate::report::{Bottleneck, LastSign, RunNumbers, bottleneck, text};
 
 /// `running for 3 min 05 s; 41 %, about 4 min left; waiting for MySQL 83 % of the time`
 pub fn sentence(run: &RunNumbers, identity: &RunIdentity) -> String {
@@ -33,9 +33,12 @@ fn ended(run: &RunNumbers, outcome: Outcome) -> String {
 
 fn going_on(run: &RunNumbers, identity: &RunIdentity) -> String {
     let lasted = spoken(run.elapsed);
-    let silence = run.silence().map(|silence| silence.sentence(identity.source, identity.sink));
+    let is_opening = run.state == RunState::Starting;
+    // Which of the two ends is waited for while they are opened is known only of one that is tried again.
+    let silence = run.silence().filter(|it| !is_opening || it.sign != LastSign::Moved);
+    let silence = silence.map(|silence| silence.sentence(identity.source, identity.sink));
     let mut parts = vec![match run.state {
-        RunState::Starting if silence.is_none() => {
+        RunState::Starting => {
             format!("opening {} and {} for {lasted}", identity.source, identity.sink)
         }
         RunState::Draining => format!("finishing what is under way, after {lasted}"),
@@ -107,6 +110,35 @@ pub fn rough(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::metrics::tests::metrics;
+
+    #[test]
+    fn a_run_that_is_not_open_is_opening_however_long_it_is_silent() {
+        let (_, metrics) = metrics();
+        let lasted = Duration::from_secs(42);
+        let said = |state, last_sign| {
+            let run = RunNumbers {
+                state,
+                last_sign,
+                elapsed: lasted,
+                quiet: lasted,
+                ..RunNumbers::default()
+            };
+            sentence(&run, metrics.identity())
+        };
+        use LastSign::{Moved, Retrying};
+        for (state, sign, expected) in [
+            (RunState::Starting, Moved, "opening csv and file for 42 s"),
+            (
+                RunState::Starting,
+                Retrying(Stage::Fetch),
+                "opening csv and file for 42 s; nothing new to read for 42.0 s, trying again",
+            ),
+            (RunState::Running, Moved, "running for 42 s; nothing new to read for 42.0 s"),
+        ] {
+            assert_eq!(said(state, sign), expected);
+        }
+    }
 
     #[test]
     fn times_are_as_exact_as_they_are_known() {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::{per_second, section};
 use crate::draw::plot::{Curve, curves};
 use crate::draw::{Element, element};
-use crate::observe::live::sentence::spoken;
-use crate::observe::live::series::{Sample, TimeSeries};
-use crate::observe::live::view::View;
 use crate::report::text;
+use crate::web::live::sentence::spoken;
+use crate::web::live::series::{Sample, TimeSeries};
+use crate::web::live::view::View;
 
 /// A plot has room for no more; what is between is in the rates.
 const POINTS_MAX: usize = 240;
@@ -18,7 +18,8 @@ const POINTS_MAX: usize = 240;
 const RATE_OF: Duration = Duration::from_secs(1);
 
 pub fn plots(view: &View, series: &TimeSeries) -> Element {
-    let samples = thinned(series.samples());
+    let mut samples = thinned(series.samples());
+    samples.extend(series.latest());
     let lasted = Duration::try_from_secs_f64(view.elapsed_seconds).unwrap_or_default();
     let plot =
         |name: &'static str,
@@ -177,6 +178,23 @@ mod tests {
         {
             assert_eq!(round_up(value), top, "{value}");
         }
+    }
+
+    #[test]
+    fn a_plot_ends_with_what_is_now() {
+        let (_, metrics) = crate::observe::metrics::tests::metrics();
+        let view = View::of(&metrics.reading(), None);
+        let mut series = TimeSeries::default();
+        let sample = |quarters: u32, queue_depth| Sample {
+            at: Duration::from_millis(250) * quarters,
+            queue_depth,
+            ..Sample::default()
+        };
+        (0..100_000).for_each(|quarters| series.add(sample(quarters, 0)));
+        series.add(sample(100_000, 7));
+        assert_ne!(series.samples().last().unwrap().queue_depth, 7, "it is between two samples");
+        let drawn = serde_json::to_string(&plots(&view, &series)).unwrap();
+        assert!(drawn.contains("Batches in the queue over time: 7 now"), "{drawn}");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use super::{ago, seconds, section, standing};
 use crate::draw::plot::up_and_down;
 use crate::draw::{Element, element};
-use crate::observe::live::view::{EarlierRunView, LedgerView, View};
 use crate::report::text;
+use crate::web::live::view::{EarlierRunView, LedgerView, View};
 
 pub fn earlier(view: &View, ledger: &LedgerView) -> Element {
     let whole = section("earlier", "Earlier runs");
