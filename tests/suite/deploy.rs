@@ -257,6 +257,28 @@ fn alertmanager_takes_the_example() {
     }
 }
 
+/// The alerts on what Kubernetes and systemd know go by name.
+#[test]
+fn jobs_and_units_have_the_names_that_alerts_look_for() {
+    let rules = text("../docs/alerts.yml");
+    let looked_for = |label: &str| {
+        let (_, after) = rules.split_once(&format!("{label}=~\"")).unwrap();
+        after.split_once(".*\"").unwrap().0.to_string()
+    };
+    for name in ["kubernetes/cronjob-file.yaml", "kubernetes/cronjob-table.yaml"] {
+        let text = text(name);
+        let (_, job) = text.split_once("kind: CronJob\n").unwrap();
+        let job = job.lines().find_map(|line| line.strip_prefix("  name: ")).unwrap();
+        assert!(job.starts_with(&looked_for("job_name")), "{name}: {job}");
+    }
+    for entry in fs::read_dir(shipped("systemd")).unwrap() {
+        let unit = entry.unwrap().file_name().into_string().unwrap();
+        if unit.ends_with(".service") {
+            assert!(unit.starts_with(&looked_for("name")), "{unit}");
+        }
+    }
+}
+
 /// Its own tests are in `dashboard`.
 #[test]
 fn the_dashboard_is_the_one_that_is_printed() {
