@@ -114,9 +114,10 @@ fn a_run_behind_a_password_has_a_name() {
     let workdir = workdir!();
     workdir.write("web.yml", format!("basic_auth_users:\n  ann: {HASH}\n"));
     let (running, _) = run_on(&workdir, "orders", "--metrics-web-config web.yml");
-    let document = eventually("the run", || {
-        let document = once(&workdir, "", 4);
-        (document["runs"].as_array()?.len() == 1).then_some(document)
+    let args = ["top", "--once", "--format", "json"];
+    let document: Value = eventually("the run in the ledger", || {
+        let finished = workdir.flowgauge().args(args).run();
+        (finished.code() == Some(4)).then(|| serde_json::from_str(&finished.stdout).unwrap())
     });
     let run = &document["runs"][0];
     assert_eq!((&run["pipeline_id"], &run["state"]), (&"orders".into(), &"no answer".into()));
