@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod app;
+mod chance;
 mod cli;
 mod command;
 mod config;

@@ -133,7 +133,7 @@ impl Grafana {
                 }
                 Err(refusal) => refusal,
             };
-            let error = self.client.refused(&refusal);
+            let error = self.client.refused(&refusal, &refusal.words());
             let wait = error.wait_min().unwrap_or(Duration::from_secs(u64::from(tries)));
             if error.kind != Kind::Overloaded || tries == TRIES || wait > WAIT_MAX {
                 return Ok(Err(refusal));
@@ -189,7 +189,7 @@ impl Grafana {
                 "this Grafana takes it differently; please report it with its version".to_string(),
             ),
             // Redirects, overload and what went wrong there.
-            _ => return self.client.refused(refusal),
+            _ => return self.client.refused(refusal, &refusal.words()),
         };
         let said = String::from_utf8_lossy(&refusal.body);
         let document: Option<Value> = serde_json::from_str(&said).ok();

@@ -44,6 +44,7 @@ const PLAN: &[Room] = &[
     room("secret",   0, &[FLOOR_0]),
     room("shown",    0, &[FLOOR_0]),
     room("loopback", 0, &[]),
+    room("chance",   0, &[]),
     room("trace_context", 0, &[]),
 
     // Pure: no I/O, no clock.

@@ -99,6 +99,15 @@ impl Prometheus {
         }
     }
 
+    /// The series that a query had in the last minutes, each with its values a second apart.
+    #[track_caller]
+    pub fn query_range(&self, expression: &str, minutes: u32) -> Vec<Value> {
+        let now = self.number("vector(time())").unwrap();
+        let (query, start) = (percent_encoded(expression), now - 60.0 * f64::from(minutes));
+        let path = format!("/api/v1/query_range?query={query}&start={start}&end={now}&step=1");
+        serde_json::from_value(self.api(&path)["result"].take()).unwrap()
+    }
+
     /// The number a query with one series returns; none where it returns no series.
     #[track_caller]
     pub fn number(&self, expression: &str) -> Option<f64> {
@@ -131,7 +140,7 @@ impl Prometheus {
 
     /// Looks again and again, for it is the server of somebody else and cannot tell us.
     #[track_caller]
-    fn wait_until(&mut self, what: &str, holds: impl Fn(&Prometheus) -> bool) {
+    pub fn wait_until(&mut self, what: &str, holds: impl Fn(&Prometheus) -> bool) {
         const PAUSE: Duration = Duration::from_millis(50);
         let tries = PATIENCE.as_millis() / PAUSE.as_millis();
         for _ in 0..tries {

@@ -8,6 +8,7 @@ mod elastic;
 mod export;
 mod files_read;
 mod history;
+mod lineage;
 mod mysql;
 mod otel;
 mod output_file;

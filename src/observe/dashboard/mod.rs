@@ -1,10 +1,12 @@
 //! The dashboard for Grafana as JSON, made of its rows and panels.
 
+mod expression;
 mod panels;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use panels::{Look, PIPELINES, Panel, Query, ROWS, Unit};
+use expression::expression;
+use panels::{Look, Panel, Query, ROWS, Unit};
 
 /// It is found again by this, so that it is replaced and not made twice.
 pub const UID: &str = "flowgauge";
@@ -12,7 +14,6 @@ pub const UID: &str = "flowgauge";
 /// As Grafana 11 and later write it; earlier ones read it as well.
 const SCHEMA_VERSION: u32 = 39;
 
-const HEIGHT: u32 = 8;
 const COLUMNS: u32 = 24;
 
 pub fn dashboard() -> Value {
@@ -31,12 +32,12 @@ pub fn dashboard() -> Value {
         let mut x = 0;
         for shown in row.panels {
             if x + u32::from(shown.width) > COLUMNS {
-                (x, y) = (0, y + HEIGHT);
+                (x, y) = (0, y + row.height);
             }
-            panels.push(panel(shown, panels.len() + 1, x, y));
+            panels.push(panel(shown, panels.len() + 1, (x, y), row.height));
             x += u32::from(shown.width);
         }
-        y += HEIGHT;
+        y += row.height;
     }
     json!({
         "uid": UID,
@@ -55,7 +56,7 @@ pub fn dashboard() -> Value {
     })
 }
 
-/// Where a run began.
+/// When runs began, by what they say themselves: in milliseconds, as Grafana has it.
 fn starts() -> Value {
     json!({
         "name": "Starts of runs",
@@ -63,7 +64,10 @@ fn starts() -> Value {
         "enable": true,
         "hide": false,
         "iconColor": "blue",
-        "expr": selected("changes(max by (pipeline_id) (pipeline_start_timestamp_seconds{<pipelines>})[$__interval:]) > 0"),
+        "expr": expression("1000 * max by (pipeline_id) (pipeline_start_timestamp_seconds{<pipelines>})"),
+        "useValueForTime": true,
+        // What is nearer to each other becomes one.
+        "step": "15s",
         "titleFormat": "{{pipeline_id}}",
     })
 }
@@ -112,49 +116,45 @@ fn source() -> Value {
     json!({ "type": "prometheus", "uid": "${datasource}" })
 }
 
-fn selected(expression: &str) -> String {
-    expression.replace(PIPELINES, "pipeline_id=~\"$pipeline\"")
-}
-
-fn panel(panel: &Panel, id: usize, x: u32, y: u32) -> Value {
-    let targets = panel.queries.iter().zip('A'..='Z');
+fn panel(panel: &Panel, id: usize, (x, y): (u32, u32), height: u32) -> Value {
     let targets: Vec<Value> =
-        targets.map(|(query, name)| target(panel.look, query, name)).collect();
+        named(panel.queries).map(|(name, query)| target(panel.look, query, name)).collect();
     let mut json = json!({
         "id": id,
         "type": kind(panel.look),
         "title": panel.title,
         "description": panel.description,
         "datasource": source(),
-        "gridPos": { "x": x, "y": y, "w": panel.width, "h": HEIGHT },
+        "gridPos": { "x": x, "y": y, "w": panel.width, "h": height },
         "targets": targets,
-        "fieldConfig": { "defaults": defaults(panel), "overrides": [] },
+        "fieldConfig": { "defaults": defaults(panel), "overrides": overrides(panel) },
         "options": options(panel.look),
     });
     if panel.look == Look::Table {
-        json["transformations"] = json!([{
-            "id": "organize",
-            "options": { "excludeByName": { "Time": true }, "indexByName": {}, "renameByName": { "Value": "seconds" } },
-        }]);
+        json["transformations"] = transformations(panel.queries);
     }
     json
 }
 
+fn named(queries: &'static [Query]) -> impl Iterator<Item = (char, &'static Query)> {
+    ('A'..='Z').zip(queries)
+}
+
 fn kind(look: Look) -> &'static str {
     match look {
-        Look::Lines | Look::Stacked | Look::Bars => "timeseries",
+        Look::Lines | Look::ManyLines | Look::Stacked | Look::Points => "timeseries",
         Look::Number | Look::Name => "stat",
-        Look::Share | Look::Amounts => "bargauge",
+        Look::Share => "bargauge",
         Look::Table => "table",
     }
 }
 
 fn target(look: Look, query: &Query, name: char) -> Value {
-    let is_of_now = !matches!(look, Look::Lines | Look::Stacked | Look::Bars);
+    let is_of_now = kind(look) != "timeseries";
     json!({
         "refId": name.to_string(),
         "datasource": source(),
-        "expr": selected(query.expression),
+        "expr": expression(query.expression),
         "legendFormat": query.legend,
         "instant": is_of_now,
         "range": !is_of_now,
@@ -162,17 +162,65 @@ fn target(look: Look, query: &Query, name: char) -> Value {
     })
 }
 
-fn defaults(panel: &Panel) -> Value {
-    let unit = match panel.unit {
+/// One row for all queries with the same labels, and a column for each query with its legend above. One without a
+/// legend has only its labels to tell. Grafana calls the column of a query that is alone `Value`.
+fn transformations(queries: &'static [Query]) -> Value {
+    let mut hidden = Map::from_iter([("Time".into(), json!(true))]);
+    let mut names = Map::from_iter([("pipeline_id".into(), json!("pipeline"))]);
+    for (name, query) in named(queries) {
+        let is_alone = queries.len() == 1;
+        let column = if is_alone { "Value".into() } else { format!("Value #{name}") };
+        match query.legend {
+            "" => hidden.insert(column, json!(true)),
+            legend => names.insert(column, legend.into()),
+        };
+    }
+    json!([
+        { "id": "merge", "options": {} },
+        {
+            "id": "organize",
+            "options": { "excludeByName": hidden, "indexByName": { "pipeline_id": 0, "outcome": 1, "stage": 1 }, "renameByName": names },
+        },
+    ])
+}
+
+fn overrides(panel: &Panel) -> Vec<Value> {
+    if panel.look != Look::Table {
+        return Vec::new();
+    }
+    let of = |column: &str, properties: Value| json!({ "matcher": { "id": "byName", "options": column }, "properties": properties });
+    let columns = panel.queries.iter().filter(|query| !query.legend.is_empty());
+    let units = columns.map(|query| {
+        of(query.legend, json!([{ "id": "unit", "value": unit(query.unit.unwrap_or(panel.unit)) }]))
+    });
+    let outcome = of(
+        "outcome",
+        json!([
+            { "id": "custom.cellOptions", "value": { "type": "color-text" } },
+            { "id": "mappings", "value": [
+                { "type": "value", "options": { "complete": { "color": "green", "index": 0 } } },
+                { "type": "regex", "options": { "pattern": ".+", "result": { "color": "red", "index": 1 } } },
+            ]},
+        ]),
+    );
+    units.chain([outcome]).collect()
+}
+
+fn unit(unit: Unit) -> &'static str {
+    match unit {
         Unit::Count => "short",
-        Unit::PerSecond => "cps",
+        Unit::RecordsPerSecond => "recps",
+        Unit::RequestsPerSecond => "reqps",
         Unit::Seconds => "s",
         Unit::Bytes => "bytes",
         Unit::BytesPerSecond => "binBps",
         Unit::Ratio => "percentunit",
-    };
+    }
+}
+
+fn defaults(panel: &Panel) -> Value {
     let mut defaults = json!({
-        "unit": unit,
+        "unit": unit(panel.unit),
         "color": { "mode": if panel.look == Look::Name { "fixed" } else { "palette-classic" } },
         "mappings": [],
         "thresholds": { "mode": "absolute", "steps": [{ "color": "green", "value": null }] },
@@ -180,19 +228,23 @@ fn defaults(panel: &Panel) -> Value {
     if panel.look == Look::Name {
         defaults["color"]["fixedColor"] = "text".into();
     }
+    if let Some(nothing) = panel.nothing {
+        defaults["noValue"] = nothing.into();
+    }
     if panel.unit == Unit::Ratio {
         (defaults["min"], defaults["max"]) = (json!(0), json!(1));
     }
     if kind(panel.look) == "timeseries" {
-        let is_filled = panel.look != Look::Lines;
+        let is_of_runs = panel.look == Look::Points;
         defaults["min"] = json!(0);
         defaults["custom"] = json!({
-            "drawStyle": if panel.look == Look::Bars { "bars" } else { "line" },
+            "drawStyle": "line",
             "lineWidth": 1,
-            "fillOpacity": if is_filled { 40 } else { 0 },
-            "showPoints": "never",
-            // Between two runs there is nothing.
-            "spanNulls": false,
+            "fillOpacity": if panel.look == Look::Stacked { 40 } else { 0 },
+            "showPoints": if is_of_runs { "always" } else { "never" },
+            "pointSize": if is_of_runs { 7 } else { 5 },
+            // Between two runs there is nothing, unless the runs are the points.
+            "spanNulls": is_of_runs,
             "stacking": { "mode": if panel.look == Look::Stacked { "normal" } else { "none" }, "group": "A" },
         });
     }
@@ -202,8 +254,13 @@ fn defaults(panel: &Panel) -> Value {
 fn options(look: Look) -> Value {
     let reduce = json!({ "calcs": ["lastNotNull"], "fields": "", "values": false });
     match look {
-        Look::Lines | Look::Stacked | Look::Bars => json!({
-            "legend": { "displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": [] },
+        Look::Lines | Look::ManyLines | Look::Stacked | Look::Points => json!({
+            "legend": {
+                "displayMode": "list",
+                "placement": if matches!(look, Look::ManyLines | Look::Stacked) { "right" } else { "bottom" },
+                "showLegend": true,
+                "calcs": [],
+            },
             "tooltip": { "mode": "multi", "sort": "desc" },
         }),
         Look::Number | Look::Name => json!({
@@ -217,7 +274,7 @@ fn options(look: Look) -> Value {
             "showPercentChange": false,
             "percentChangeColorMode": "standard",
         }),
-        Look::Share | Look::Amounts => json!({
+        Look::Share => json!({
             "reduceOptions": reduce,
             "orientation": "horizontal",
             "displayMode": "basic",
@@ -234,6 +291,7 @@ fn options(look: Look) -> Value {
             "showHeader": true,
             "cellHeight": "sm",
             "frameIndex": 0,
+            "sortBy": [{ "displayName": "pipeline", "desc": false }],
             "footer": { "show": false, "reducer": ["sum"], "countRows": false },
         }),
     }
@@ -263,12 +321,17 @@ mod tests {
         let known: HashSet<&str> = CATALOGUE.iter().map(|metric| metric.name).collect();
         for panel in ROWS.iter().flat_map(|row| row.panels) {
             for query in panel.queries {
-                let names = names(query.expression);
+                let whole = expression(query.expression);
+                let names = names(&whole);
                 assert!(!names.is_empty(), "{}", panel.title);
                 for name in names {
                     assert!(known.contains(name), "{name} of '{}'", panel.title);
                 }
-                assert!(query.expression.contains(PIPELINES), "{}", panel.title);
+                // Else it counts twice what comes in two ways.
+                let says_which =
+                    ["<on", "<newest", "<latest", "pipeline_runs_total", "_timestamp_seconds"];
+                let says_which = says_which.iter().any(|word| query.expression.contains(word));
+                assert!(says_which || panel.look == Look::Name, "{}", panel.title);
             }
         }
     }
