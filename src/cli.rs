@@ -5,6 +5,7 @@ pub mod history;
 mod metrics_page;
 pub mod page;
 mod pipeline_names;
+pub mod provision;
 pub mod top;
 
 use std::ffi::{OsStr, OsString};

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod app;
+mod chance;
 mod cli;
 mod command;
 mod config;
@@ -26,6 +27,7 @@ mod observe;
 mod outcome;
 mod part;
 mod pipeline;
+mod provision;
 mod record;
 mod rejects;
 mod report;

@@ -190,4 +190,14 @@ mod suite {
     mod top;
     // The files in deploy, each read by what it is for.
     mod deploy;
+    // The trace of a run in a real Jaeger, its messages as the reference classes read them, and receivers that
+    // answer as the specification of OTLP has it, or against it.
+    mod otlp_answers;
+    mod otlp_receivers;
+    // Folder, data source, dashboard and alert rules in a Grafana.
+    mod provision;
+    // The same where it does not answer as it should.
+    mod provision_answers;
+    // What catalogues are told by OpenLineage.
+    mod openlineage;
 }

@@ -4,7 +4,7 @@
 //! says what will be done, `session` is one run, `history` its row in the ledger, `summary` is what is told of it, `run_all` what pipelines
 //! share that are run one after another, `preflight` what can be known before it: `keep_apart` that no file
 //! is used for two things, `stream` that standard streams are there. `backup` is what restores the dates of
-//! one, `bounded` waits for what may hang, `ways_out` tells others of the end, `metrics_port` is where they ask, `port_holder` who else may have it. `refusal` is told where not even the settings are known.
+//! one, `bounded` waits for what may hang, `ways_out` tells others of the end, `lineage` is what catalogues are told that it reads and writes, `metrics_port` is where they ask, `port_holder` who else may have it. `refusal` is told where not even the settings are known.
 
 mod backup;
 mod bounded;
@@ -13,6 +13,7 @@ mod fitted_table;
 mod history;
 mod intent;
 mod keep_apart;
+mod lineage;
 mod metrics_port;
 mod port_holder;
 mod preflight;
@@ -189,6 +190,6 @@ pub fn complain_at_end(pipeline: Option<&str>, error: &Error, exit: Outcome) {
     logging::complain_of(&message, error, exit);
 }
 
-fn warn(warning: &str) {
+pub fn warn(warning: &str) {
     logging::warn(&Line(warning).to_string());
 }

@@ -11,6 +11,7 @@ use super::ends::{Destination, Ends, output};
 use super::history::{History, PAST_MAX, cannot_compare, ledger_give_up, minimum_against};
 use super::intent::intent;
 use super::keep_apart::{lone, lone_summary};
+use super::lineage;
 use super::metrics_port::MetricsPort;
 use super::preflight::{check_streams, open_rejects};
 use super::stream::is_stream;
@@ -97,7 +98,7 @@ impl RunSession {
         let past = Arc::<Past>::default();
         let metrics =
             Arc::new(Metrics::new(Arc::clone(&stats), Arc::clone(&identity), Arc::clone(&past)));
-        let ways_out = WaysOut::new(settings, &identity, &metrics);
+        let ways_out = WaysOut::new(settings, &identity, &metrics, stats.started_at());
         let listeners: Vec<Arc<dyn Observer>> = vec![
             Arc::clone(&stats) as _,
             Arc::clone(metrics.timeline()) as _,
@@ -192,7 +193,7 @@ impl RunSession {
             let outcome = stop.received().map_or(Outcome::Internal, Outcome::Interrupted);
             return Ok(Ending { outcome, ..Ending::default() });
         };
-        self.ways_out.begin();
+        self.ways_out.begin(lineage::opened(settings, &ends));
         self.restore = backup::restore(settings, &*ends.source);
         let table = ends.table.as_deref();
         tracing::info!(

@@ -2,17 +2,18 @@
 //! waited for, once the data is as it will stay.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use super::complain_at_end;
+use super::lineage;
 use super::metrics_port::MetricsPort;
 use crate::config::{Linger, Settings};
 use crate::error::Error;
 use crate::event::RunIdentity;
-use crate::export::{Exporter, RunEnd, left, routes, telling_allowance};
+use crate::export::{Exporter, Lineage, RunEnd, RunLineage, left, routes, telling_allowance};
 use crate::observe::Metrics;
 use crate::outcome::Outcome;
 use crate::pipeline::Stop;
@@ -23,18 +24,26 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 pub struct WaysOut {
     exporter: Exporter,
+    lineage: Arc<RunLineage>,
 }
 
 impl WaysOut {
     /// Before anything has happened, so that the numbers are those of a beginning.
-    pub fn new(settings: &Settings, identity: &RunIdentity, metrics: &Arc<Metrics>) -> WaysOut {
-        let routes = routes(&settings.export, identity, || metrics.moment());
+    pub fn new(
+        settings: &Settings,
+        identity: &RunIdentity,
+        metrics: &Arc<Metrics>,
+        started_at: SystemTime,
+    ) -> WaysOut {
+        let lineage = Arc::new(RunLineage::new(started_at, lineage::named(settings)));
+        let routes = routes(&settings.export, identity, &lineage, || metrics.moment());
         let metrics = Arc::clone(metrics);
-        WaysOut { exporter: Exporter::new(routes, move || metrics.moment()) }
+        WaysOut { exporter: Exporter::new(routes, move || metrics.moment()), lineage }
     }
 
     /// The run holds its output, so the numbers of its pipeline are its own.
-    pub fn begin(&mut self) {
+    pub fn begin(&mut self, lineage: Lineage) {
+        self.lineage.open(lineage);
         if let Err(error) = self.exporter.begin() {
             tracing::warn!("nobody is told of the run while it is on: {error}");
         }
@@ -126,6 +135,7 @@ fn flag_of(route: &str) -> &'static str {
         "push" => "--metrics-push",
         "remote_write" => "--metrics-remote-write",
         "webhook" => "--notify-webhook",
+        "openlineage" => "--openlineage",
         "otlp_metrics" => "metrics to OpenTelemetry",
         "otlp_traces" => "the trace to OpenTelemetry",
         _ => "--metrics-until-scraped",

@@ -6,23 +6,24 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::command as whole;
-use crate::command::metrics::MetricsPage;
+use super::provision::{self, provision_arguments, provision_asked};
+use crate::command::metrics::{MetricsPage, RulesAsked};
 use crate::config::units;
 use crate::observe::alert_rules::{RULE_TIMES, RUNBOOKS, RUNBOOKS_DEFAULT, as_prometheus};
 
 pub const NAME: &str = "metrics";
 
 const WHAT: &str = "what";
-const PAGES: [&str; 4] = ["describe", "rules", "scrape-config", "dashboard"];
+const PAGES: [&str; 5] = ["describe", "rules", "scrape-config", "dashboard", "provision"];
 const TARGET: &str = "target";
 const EVERY: &str = "every";
-const OF_RULES: &str = "Of rules";
+const OF_RULES: &str = "Of rules and provision";
 const OF_SCRAPE_CONFIG: &str = "Of scrape-config";
 
 pub fn command() -> Command {
     let what = Arg::new(WHAT)
         .value_name("PAGE")
-        .help("describe, rules, scrape-config or dashboard")
+        .help("describe, rules, scrape-config, dashboard or provision")
         .required(true)
         .value_parser(PAGES)
         .hide_possible_values(true);
@@ -34,7 +35,7 @@ pub fn command() -> Command {
     });
     Command::new(NAME)
         .about(
-            "Print the metrics as a table, alert rules and a scrape configuration for Prometheus, or a dashboard for Grafana",
+            "Print the metrics as a table, alert rules and a scrape configuration for Prometheus, or a dashboard for Grafana; provision puts dashboard and rules into a Grafana",
         )
         .arg(what)
         .args(times)
@@ -61,6 +62,7 @@ pub fn command() -> Command {
                 .help("How often a run is scraped [default: 5s]")
                 .help_heading(OF_SCRAPE_CONFIG),
         )
+        .args(provision_arguments())
 }
 
 fn duration(name: &'static str) -> Arg {
@@ -95,13 +97,15 @@ pub fn read(matches: &ArgMatches) -> Result<MetricsPage, clap::Error> {
         matches.get_many::<String>(TARGET).into_iter().flatten().cloned().collect();
     let every = matches.get_one::<Duration>(EVERY).copied();
     let runbooks = matches.get_one::<String>(RUNBOOKS).cloned();
+    let of_provision = provision::given(matches);
     let of_rules = times.first().map(|(name, _)| *name).or(runbooks.is_some().then_some(RUNBOOKS));
     let of_scrape_config =
         (!targets.is_empty()).then_some(TARGET).or(every.is_some().then_some(EVERY));
     let foreign = match page {
-        Some("rules") => of_scrape_config,
-        Some("scrape-config") => of_rules,
-        _ => of_rules.or(of_scrape_config),
+        Some("rules") => of_scrape_config.or(of_provision),
+        Some("scrape-config") => of_rules.or(of_provision),
+        Some("provision") => of_scrape_config,
+        _ => of_rules.or(of_scrape_config).or(of_provision),
     };
     if let (Some(name), Some(page)) = (foreign, page) {
         let message = format!("--{name} has no meaning with 'metrics {page}'");
@@ -111,11 +115,11 @@ pub fn read(matches: &ArgMatches) -> Result<MetricsPage, clap::Error> {
         let message = format!("'{}' is no HOST:PORT", target.escape_default());
         return Err(whole().error(ErrorKind::ValueValidation, message));
     }
+    let runbooks = runbooks.unwrap_or_else(|| RUNBOOKS_DEFAULT.to_string());
+    let rules = RulesAsked { times, runbooks };
     Ok(match page {
-        Some("rules") => MetricsPage::Rules {
-            times,
-            runbooks: runbooks.unwrap_or_else(|| RUNBOOKS_DEFAULT.to_string()),
-        },
+        Some("rules") => MetricsPage::Rules(rules),
+        Some("provision") => MetricsPage::Provision(provision_asked(matches, rules)?),
         Some("scrape-config") => MetricsPage::ScrapeConfig {
             targets: if targets.is_empty() { vec!["localhost:8000".to_string()] } else { targets },
             every: every.unwrap_or(Duration::from_secs(5)),

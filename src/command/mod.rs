@@ -4,6 +4,7 @@ pub mod check;
 pub mod exporter;
 mod history;
 pub mod metrics;
+mod provision;
 pub mod run;
 pub mod runs;
 pub mod schema;

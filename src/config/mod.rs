@@ -18,7 +18,7 @@ mod places;
 mod schema;
 mod settings;
 pub mod shell_expansion;
-mod small_file;
+pub mod small_file;
 mod tables;
 pub mod units;
 mod variables;
@@ -35,6 +35,7 @@ pub use places::is_named_after_pipeline;
 pub use schema::schema;
 pub use settings::{
     ColumnSelection, ExporterSettings, Linger, Settings, SinkSettings, SourceSettings, Summary,
+    secret_in,
 };
 pub use units::some_duration;
 pub use written::{OptionOrigin, WrittenOptions};

@@ -5,6 +5,7 @@
 
 pub mod amount;
 pub mod date;
+mod decimal_comma;
 pub mod number;
 
 use std::collections::HashMap;
@@ -80,6 +81,8 @@ pub struct Typing {
     pub declared: Vec<(String, Type)>,
     /// What columns are to be that are made for these.
     pub columns: Vec<(String, ColumnType)>,
+    /// Those of the declared columns whose decimals have a comma.
+    pub commas: Vec<String>,
     /// Columns of times, and how these are written. What a sink of text gets is the text.
     pub dates: Vec<(String, Dates)>,
     pub infer: Infer,
@@ -105,6 +108,8 @@ struct Column {
     name: String,
     kind: Type,
     is_declared: bool,
+    /// Its numbers have a decimal comma, and may have points between groups of three digits.
+    has_comma: bool,
     /// Records that the type was guessed from; else 0.
     guessed_from: u64,
 }
@@ -115,6 +120,7 @@ impl Values {
             name: name.clone(),
             kind: Type::Text,
             is_declared: false,
+            has_comma: false,
             guessed_from: 0,
         };
         Values { columns: columns.iter().map(column).collect(), null: null.map(String::into_bytes) }
@@ -144,6 +150,13 @@ impl Values {
             "the columns are {}, by the names of the source and not by those that --select gives",
             listed(&names)
         )))
+    }
+
+    /// Columns that were declared, and have a decimal comma.
+    pub fn read_commas(&mut self, names: &[String]) {
+        for column in self.columns.iter_mut().filter(|column| names.contains(&column.name)) {
+            column.has_comma = true;
+        }
     }
 
     /// The same for some of the columns, in this order.
@@ -184,13 +197,16 @@ impl Values {
             rows.null();
             return Ok(());
         }
-        let kind = self.columns[column].kind;
+        let Column { kind, has_comma, .. } = self.columns[column];
         if kind != Type::Text && value.is_empty() {
             rows.null();
             return Ok(());
         }
         match kind {
             Type::Text => rows.text(value),
+            Type::Decimal if has_comma => {
+                rows.number(&decimal_comma::plain(value).ok_or_else(unfit_for_comma)?);
+            }
             Type::Int | Type::Decimal | Type::Float => {
                 if !kind.fits(value) {
                     return Err(match kind != Type::Int && has_decimal_comma(value) {
@@ -275,7 +291,12 @@ fn has_decimal_comma(value: &[u8]) -> bool {
 }
 
 fn unfit_comma() -> Unfit {
-    let reason = "a number with a comma, which no type reads: leave the column text";
+    let reason = "a number with a comma: --types COLUMN=decimal:comma reads it";
+    Unfit { error_type: ErrorType::TypeMismatch, reason: reason.to_string() }
+}
+
+fn unfit_for_comma() -> Unfit {
+    let reason = "not a decimal with a comma: digits, or groups of three with points between them, a comma and digits";
     Unfit { error_type: ErrorType::TypeMismatch, reason: reason.to_string() }
 }
 

@@ -10,15 +10,16 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::chance::chance;
 use crate::error::{Error, Kind, Result};
 use crate::export::{Rhythm, Route, RunEnd};
 use crate::observe::Moment;
 use crate::record::ErrorType;
 use crate::report::RouteReport;
 
-/// How often it is tried to tell of an end, and the pause before the second try, which doubles.
+/// How often it is tried to tell of an end, and the longest pause before the second try, which doubles.
 const TRIES_MAX: u32 = 4;
-const PAUSE_MIN: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// Whoever waits for the end also listens to signals.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -28,9 +29,10 @@ type LastWord = watch::Receiver<Option<Arc<Last>>>;
 /// Which route, and what became of it; none where it was not wanted.
 type Answer = (usize, Option<Result<()>>);
 
-/// The end, and until when it can be told.
+/// The end, since when it is known, and until when it can be told.
 struct Last {
     end: RunEnd,
+    since: Instant,
     deadline: Instant,
 }
 
@@ -88,8 +90,9 @@ impl Exporter {
         allowance: Duration,
         is_let_go: impl Fn() -> bool,
     ) -> Vec<RouteReport> {
-        let deadline = Instant::now() + allowance;
-        self.last.send_replace(Some(Arc::new(Last { end, deadline })));
+        let since = Instant::now();
+        let deadline = since + allowance;
+        self.last.send_replace(Some(Arc::new(Last { end, since, deadline })));
         // One that was refused has not begun, and has nothing to tell but its end.
         if let Err(error) = self.begin() {
             return self.all(&error.to_string());
@@ -178,7 +181,7 @@ async fn travel(mut route: Box<dyn Route>, read: Read, mut last: LastWord) -> Op
                     () = sleep(period) => {}
                 }
             }
-            let is_repeatable = route.is_repeatable();
+            let grace = route.grace(is_first);
             let moment = read();
             let told = async {
                 match std::mem::take(&mut is_first) {
@@ -186,15 +189,10 @@ async fn travel(mut route: Box<dyn Route>, read: Read, mut last: LastWord) -> Op
                     false => route.refresh(&moment).await,
                 }
             };
-            // What the end would only say again is broken off for it.
-            if is_repeatable {
-                tokio::select! {
-                    biased;
-                    () = came(&mut last) => break,
-                    answer = told => voice.heard(answer),
-                }
-            } else {
-                voice.heard(told.await);
+            tokio::select! {
+                biased;
+                () = passed(&mut last, grace) => break,
+                answer = told => voice.heard(answer),
             }
         }
     }
@@ -212,15 +210,23 @@ async fn came(last: &mut LastWord) {
     let _ = last.wait_for(Option::is_some).await;
 }
 
+/// So long after the end.
+async fn passed(last: &mut LastWord, grace: Duration) {
+    came(last).await;
+    if !grace.is_zero() {
+        sleep(grace).await;
+    }
+}
+
 async fn tell_the_end(route: &mut dyn Route, last: &Last) -> Result<()> {
-    let mut pause = PAUSE_MIN;
+    let mut pause = PAUSE;
     let mut tries = 0;
     let mut told = Err(Error::new(
         Kind::Unavailable,
         ErrorType::Timeout,
         format!("'{}' did not answer in time", route.aim()),
     ));
-    let deadline = match Instant::now().checked_add(route.patience()) {
+    let deadline = match last.since.checked_add(route.patience()) {
         Some(patient) => last.deadline.min(patient),
         None => last.deadline,
     };
@@ -233,7 +239,8 @@ async fn tell_the_end(route: &mut dyn Route, last: &Last) -> Result<()> {
             Kind::Unknown => route.is_repeatable(),
             _ => false,
         };
-        let wait = error.wait_min().unwrap_or_default().max(pause);
+        let wait = pause.mul_f64(0.5 + chance() / 2.0);
+        let wait = error.wait_min().unwrap_or_default().max(wait);
         if !may_be_again || tries == TRIES_MAX || Instant::now() + wait >= deadline {
             break;
         }
@@ -261,5 +268,70 @@ impl Voice {
             Ok(()) | Err(_) => {}
         }
         self.is_failing = answer.is_err();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Later;
+    use crate::observe::metrics::tests::metrics;
+
+    const PATIENCE: Duration = Duration::from_secs(3);
+
+    /// Once it has begun.
+    struct Hanging {
+        is_repeatable: bool,
+    }
+
+    impl Route for Hanging {
+        fn name(&self) -> &'static str {
+            "hanging"
+        }
+
+        fn aim(&self) -> String {
+            "nowhere".to_string()
+        }
+
+        fn rhythm(&self) -> Rhythm {
+            Rhythm::AtOnceAndEvery(Duration::from_secs(1))
+        }
+
+        fn patience(&self) -> Duration {
+            PATIENCE
+        }
+
+        fn is_repeatable(&self) -> bool {
+            self.is_repeatable
+        }
+
+        fn refresh<'a>(&'a mut self, _: &'a Moment) -> Later<'a, Result<()>> {
+            Box::pin(std::future::pending())
+        }
+
+        fn end<'a>(&'a mut self, _: &'a RunEnd) -> Later<'a, Result<()>> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    /// By a clock that does not wait.
+    #[tokio::test(start_paused = true)]
+    async fn what_hangs_when_the_end_comes_has_the_time_of_the_end_and_no_more() {
+        let end = Duration::from_millis(1500);
+        for (is_repeatable, expected) in [(true, end), (false, end + PATIENCE)] {
+            let (sender, last) = watch::channel(None);
+            let (_stats, metrics) = metrics();
+            let begun = Instant::now();
+            tokio::spawn(async move {
+                sleep(end).await;
+                drop(sender);
+            });
+            let route = Box::new(Hanging { is_repeatable });
+            let travelled = travel(route, Arc::new(move || metrics.moment()), last);
+            let answer = tokio::time::timeout(Duration::from_secs(60), travelled).await;
+            assert!(answer.is_ok_and(|answer| answer.is_none()));
+            let late = begun.elapsed().saturating_sub(expected);
+            assert!(late < Duration::from_millis(10), "{is_repeatable}: {late:?}");
+        }
     }
 }

@@ -2,9 +2,12 @@
 //! sends, and what it takes nobody reads.
 
 use std::error::Error as StdError;
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Method, Response, StatusCode, Url};
 
@@ -21,7 +24,7 @@ const REFUSAL_MAX: Duration = Duration::from_millis(500);
 const REFUSAL_BYTES_MAX: usize = 4 << 10;
 const SHOWN_CHARS_MAX: usize = 200;
 /// Whoever wants to be asked later than this is asked in the next run.
-const RETRY_AFTER_MAX: u64 = 3_600;
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 
 pub struct HttpClient {
     target: Target,
@@ -42,14 +45,38 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
+/// What was answered, where it was not taken.
+pub struct Refusal {
+    pub status: StatusCode,
+    headers: HeaderMap,
+    /// The beginning of it.
+    pub body: Vec<u8>,
+}
+
 /// What was answered, where it was taken.
 #[derive(Debug)]
 #[cfg_attr(not(feature = "otlp"), allow(dead_code))]
 pub struct Reply {
     pub headers: HeaderMap,
     pub body: Vec<u8>,
+    /// There was more, and what came behind is not known.
+    pub is_cut: bool,
     /// Headers that come behind.
     pub trailers: HeaderMap,
+}
+
+/// What was answered where it was not, with the beginning of why.
+#[derive(Debug)]
+pub struct Refusal {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Refusal {
+    pub fn words(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
 }
 
 /// For somebody who asks by himself.
@@ -66,6 +93,11 @@ impl HttpClient {
             #[cfg(feature = "otlp")]
             is_http2: false,
         }
+    }
+
+    /// For somebody who waits for nothing else: any time for a request.
+    pub fn patient(self, time: Duration) -> HttpClient {
+        HttpClient { time_max: time, ..self }
     }
 
     /// With less time for a request.
@@ -87,11 +119,18 @@ impl HttpClient {
     /// Ok where the other side says that it has taken it. An error is of the kind `Unavailable` or
     /// `Overloaded` where it certainly has not, and `Unknown` where it may have.
     pub async fn send(&mut self, request: &Request) -> Result<()> {
-        self.exchange(request, 0).await.map(|_| ())
+        match self.answer(request, 0).await? {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(self.refused(&refusal, &refusal.words())),
+        }
     }
 
-    /// The same, with as much of what is answered as is wanted.
-    pub async fn exchange(&mut self, request: &Request, bytes_max: usize) -> Result<Reply> {
+    /// What is answered, and as much of it as is wanted; for somebody who knows what a status means.
+    pub async fn answer(
+        &mut self,
+        request: &Request,
+        bytes_max: usize,
+    ) -> Result<std::result::Result<Reply, Refusal>> {
         let Request { method, url, headers, body } = request;
         let client = match self.client.take() {
             Some(client) => client,
@@ -106,13 +145,13 @@ impl HttpClient {
                 return Ok(Ok(reply(response, bytes_max).await?));
             }
             // The status is what counts; what else is said may never end.
-            let refusal = tokio::time::timeout(REFUSAL_MAX, refusal(&mut response));
-            let refusal = refusal.await.unwrap_or_default();
-            Ok::<_, reqwest::Error>(Err((response, refusal)))
+            let said = tokio::time::timeout(REFUSAL_MAX, said(&mut response)).await;
+            let headers = response.headers().clone();
+            let body = said.unwrap_or_default();
+            Ok::<_, reqwest::Error>(Err(Refusal { status: response.status(), headers, body }))
         });
         match sent.await {
-            Ok(Ok(Ok(reply))) => Ok(reply),
-            Ok(Ok(Err((response, refusal)))) => Err(self.refused(&response, &refusal)),
+            Ok(Ok(answer)) => Ok(answer),
             Ok(Err(cause)) => Err(self.broken_off(cause)),
             Err(_) => Err(Error::new(
                 Kind::Unknown,
@@ -157,8 +196,9 @@ impl HttpClient {
         self.target.name()
     }
 
-    fn refused(&self, response: &Response, refusal: &[u8]) -> Error {
-        let (name, status) = (self.name(), response.status());
+    /// `said` are the words of a refusal.
+    pub fn refused(&self, refusal: &Refusal, said: &str) -> Error {
+        let (name, status) = (self.name(), refusal.status);
         let code = status.as_u16();
         let (kind, error_type) = match status {
             StatusCode::TOO_MANY_REQUESTS => (Kind::Overloaded, ErrorType::Overloaded),
@@ -176,13 +216,18 @@ impl HttpClient {
             _ if status.is_server_error() => (Kind::Unknown, ErrorType::Other),
             _ => (Kind::Data, ErrorType::Protocol),
         };
-        let said = shortened(&self.target.masked(&String::from_utf8_lossy(refusal)));
+        let said = self.shown(said);
         let said = if said.is_empty() { said } else { format!(": {said}") };
         let error = Error::new(kind, error_type, format!("'{name}' answered {code}{said}"));
-        match retry_after(response.headers()) {
+        match retry_after(&refusal.headers, Timestamp::now()) {
             Some(wait) => error.not_before(wait),
             None => error,
         }
+    }
+
+    /// Words of the other side, without what it only knows from us.
+    pub fn shown(&self, words: &str) -> String {
+        shortened(&self.target.masked(words))
     }
 
     fn broken_off(&self, cause: reqwest::Error) -> Error {
@@ -217,21 +262,24 @@ impl HttpClient {
 /// All of an answer is read, or what there is room for; where nothing is wanted, nothing is read.
 async fn reply(response: Response, bytes_max: usize) -> reqwest::Result<Reply> {
     let headers = response.headers().clone();
-    let (mut body, mut trailers) = (Vec::new(), HeaderMap::new());
+    let (mut body, mut trailers, mut is_cut) = (Vec::new(), HeaderMap::new(), false);
     if bytes_max > 0 {
         let mut frames = reqwest::Body::from(response);
         while let Some(frame) = frames.frame().await {
             match frame?.into_data() {
-                Ok(data) if body.len() + data.len() > bytes_max => break,
+                Ok(data) if body.len() + data.len() > bytes_max => {
+                    is_cut = true;
+                    break;
+                }
                 Ok(data) => body.extend_from_slice(&data),
                 Err(frame) => trailers = frame.into_trailers().unwrap_or_default(),
             }
         }
     }
-    Ok(Reply { headers, body, trailers })
+    Ok(Reply { headers, body, is_cut, trailers })
 }
 
-async fn refusal(response: &mut Response) -> Vec<u8> {
+async fn said(response: &mut Response) -> Vec<u8> {
     let mut said = Vec::new();
     while let Ok(Some(piece)) = response.chunk().await {
         said.extend_from_slice(&piece);
@@ -243,14 +291,21 @@ async fn refusal(response: &mut Response) -> Vec<u8> {
     said
 }
 
-/// Seconds; whoever writes a date is asked again as soon as others.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds.min(RETRY_AFTER_MAX)))
+/// Seconds, or a date.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let written = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match written.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let then = rfc2822::parse(written).ok()?.timestamp();
+            Duration::try_from(then.duration_since(now)).ok()?
+        }
+    };
+    Some(wait.min(RETRY_AFTER_MAX))
 }
 
 /// Words of the other side in one line.
-fn shortened(text: &str) -> String {
+pub fn shortened(text: &str) -> String {
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match words.char_indices().nth(SHOWN_CHARS_MAX) {
         Some((end, _)) => format!("{}...", &words[..end]),
@@ -279,14 +334,23 @@ mod tests {
     }
 
     #[test]
-    fn when_to_come_again_is_in_seconds() {
-        for (text, seconds) in
-            [("2", Some(2)), ("999999", Some(3_600)), ("soon", None), ("-1", None), ("", None)]
-        {
+    fn when_to_come_again_is_in_seconds_or_a_date() {
+        let now: Timestamp = "2026-11-27T08:00:00Z".parse().unwrap();
+        for (text, seconds) in [
+            ("2", Some(2)),
+            ("999999", Some(3_600)),
+            ("Fri, 27 Nov 2026 08:00:07 GMT", Some(7)),
+            ("Sat, 28 Nov 2026 08:00:07 GMT", Some(3_600)),
+            ("Fri, 27 Nov 2026 07:59:59 GMT", None),
+            ("soon", None),
+            ("-1", None),
+            ("", None),
+        ] {
             let mut headers = HeaderMap::new();
             headers.insert(RETRY_AFTER, text.parse().unwrap());
-            assert_eq!(retry_after(&headers), seconds.map(Duration::from_secs), "{text}");
+            let expected = seconds.map(Duration::from_secs);
+            assert_eq!(retry_after(&headers, now), expected, "{text}");
         }
-        assert_eq!(retry_after(&HeaderMap::new()), None);
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
     }
 }

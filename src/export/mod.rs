@@ -9,6 +9,7 @@ mod deadline;
 mod exporter;
 mod http;
 mod labels;
+mod openlineage;
 mod otel_settings;
 #[cfg(feature = "otlp")]
 mod otlp;
@@ -20,12 +21,18 @@ mod webhook;
 mod write_request;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::deadline::{left, telling_allowance};
 pub use self::exporter::Exporter;
-pub use self::http::client as http_client;
+pub use self::http::{HttpClient, Refusal, Request, client as http_client};
 pub use self::labels::Labels;
+use self::openlineage::OpenLineage;
+pub use self::openlineage::{
+    Dataset, DatasetField, Lineage, MadeColumn, OpenLineageSettings, ParentRun, RunLineage,
+    complete as complete_lineage_url,
+};
 pub use self::otel_settings::{OtelSettings, OtlpProtocol, OtlpReceiver, Temporality};
 use self::pushgateway::Pushgateway;
 use self::remote_write::RemoteWrite;
@@ -51,6 +58,7 @@ pub struct ExportSettings {
     pub webhook: Option<Target>,
     pub notify_on: Vec<NoticeEvent>,
     pub notify_format: NoticeFormat,
+    pub openlineage: Option<OpenLineageSettings>,
     pub labels: Labels,
     pub otel: OtelSettings,
 }
@@ -101,6 +109,15 @@ pub trait Route: Send {
         true
     }
 
+    /// How long what is under way when the end comes may go on: not at all where the end only says it again, as it
+    /// does with zeros.
+    fn grace(&self, is_first: bool) -> Duration {
+        match is_first || self.is_repeatable() {
+            true => Duration::ZERO,
+            false => self.patience(),
+        }
+    }
+
     /// Where the rhythm is `AtOnceAndEvery`, before all else.
     fn begin(&mut self) -> Later<'_, Result<()>> {
         Box::pin(async { Ok(()) })
@@ -117,6 +134,7 @@ pub trait Route: Send {
 pub fn routes(
     settings: &ExportSettings,
     identity: &RunIdentity,
+    lineage: &Arc<RunLineage>,
     zeros: impl Fn() -> Moment,
 ) -> Vec<Box<dyn Route>> {
     let mut routes: Vec<Box<dyn Route>> = Vec::new();
@@ -132,6 +150,9 @@ pub fn routes(
     }
     if let Some(target) = &settings.webhook {
         routes.push(Box::new(Webhook::new(target, &settings.notify_on, settings.notify_format)));
+    }
+    if let Some(settings) = &settings.openlineage {
+        routes.push(Box::new(OpenLineage::new(settings, identity, lineage)));
     }
     #[cfg(feature = "otlp")]
     {

@@ -63,6 +63,27 @@ pub fn as_prometheus(seconds: u64) -> String {
     format!("{}{unit}", seconds / length)
 }
 
+/// The whole seconds of a time as Prometheus writes it, such as `1h30m`.
+pub fn seconds(text: &str) -> Option<u64> {
+    let mut sum: u64 = 0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|letter: char| !letter.is_ascii_digit())?;
+        let (number, behind) = rest.split_at(digits);
+        let units = [(365 * DAY, "y"), (7 * DAY, "w"), (DAY, "d"), (HOUR, "h"), (1, "s")];
+        // `ms` begins with the unit of minutes.
+        let (length, behind) = match behind.strip_prefix('m') {
+            Some(behind) if !behind.starts_with('s') => (MINUTE, behind),
+            _ => units
+                .iter()
+                .find_map(|(length, unit)| Some((*length, behind.strip_prefix(unit)?)))?,
+        };
+        sum = sum.checked_add(number.parse::<u64>().ok()?.checked_mul(length)?)?;
+        rest = behind;
+    }
+    (!text.is_empty()).then_some(sum)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +104,25 @@ mod tests {
             [(1, "1s"), (90, "90s"), (300, "5m"), (5_400, "90m"), (172_800, "2d")]
         {
             assert_eq!(as_prometheus(seconds), text);
+            assert_eq!(super::seconds(text), Some(seconds));
+        }
+    }
+
+    #[test]
+    fn times_are_read_as_prometheus_has_them() {
+        for (text, expected) in [
+            ("0s", Some(0)),
+            ("1h30m", Some(5_400)),
+            ("1w2d", Some(9 * DAY)),
+            ("1y", Some(365 * DAY)),
+            ("", None),
+            ("10", None),
+            ("m", None),
+            ("500ms", None),
+            ("1x", None),
+            ("99999999999999999999y", None),
+        ] {
+            assert_eq!(seconds(text), expected, "{text}");
         }
     }
 }

@@ -19,11 +19,13 @@ mod possible;
 pub mod process;
 pub mod reading;
 mod rejected_columns;
+pub mod rule_groups;
 pub mod scrape;
 mod series;
 pub mod servers;
 pub mod stats;
 pub mod timeline;
+pub mod yaml;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

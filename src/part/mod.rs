@@ -268,6 +268,7 @@ impl PartFile {
         }
         // A file that appears in this moment may have something in it.
         let is_to_nothing = policy.keeps_content && replaced_bytes.is_none();
+        let bytes = self.file.metadata().ok().map(|metadata| metadata.len());
         let renamed = match policy.if_exists {
             IfExists::Replace if !is_to_nothing => fs::rename(&self.path, resolved),
             _ => rename_to_nothing(&self.path, resolved),
@@ -279,7 +280,8 @@ impl PartFile {
                 .help(format!("{}check --{}", policy.loss, policy.flag)),
         })?;
         // The claim goes: the name is free for the next run.
-        *state = PartState::Published(Published { name: Some(shown.to_string()), replaced_bytes });
+        let name = Some(shown.to_string());
+        *state = PartState::Published(Published { name, replaced_bytes, bytes });
         Ok(())
     }
 

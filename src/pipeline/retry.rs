@@ -1,12 +1,12 @@
 //! What is done about an error of the other side: the one table, how long to wait, and the tries
 //! of one operation.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::chance::chance;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, Stage, Wait, tell_failure};
 
@@ -153,12 +153,6 @@ pub async fn persist<T>(
             Err(error) => tries.wait(error).await?,
         }
     }
-}
-
-/// Between 0 and 1. The hasher's keys are random; jitter needs nothing better.
-fn chance() -> f64 {
-    let bits = RandomState::new().hash_one(0_u8) >> 11;
-    bits as f64 / (1_u64 << 53) as f64
 }
 
 #[cfg(test)]

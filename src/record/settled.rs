@@ -38,4 +38,6 @@ pub struct Published {
     pub name: Option<String>,
     /// Size of what was there before and is now replaced.
     pub replaced_bytes: Option<u64>,
+    /// Size of what has the name now, where it is a file.
+    pub bytes: Option<u64>,
 }

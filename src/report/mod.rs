@@ -118,10 +118,10 @@ impl Report {
             };
         }
         match &self.published {
-            Some(Published { name: Some(name), replaced_bytes: None }) => {
+            Some(Published { name: Some(name), replaced_bytes: None, .. }) => {
                 format!("{whole} in '{}'", Line(name))
             }
-            Some(Published { name: Some(name), replaced_bytes: Some(before) }) => {
+            Some(Published { name: Some(name), replaced_bytes: Some(before), .. }) => {
                 let (name, before) = (Line(name), text::bytes(*before));
                 format!("{whole} in '{name}', which replaced {before}")
             }

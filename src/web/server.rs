@@ -16,7 +16,6 @@ mod protection;
 mod tls;
 mod users;
 mod web_config;
-mod yaml;
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};

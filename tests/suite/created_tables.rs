@@ -17,6 +17,7 @@ on_both! {
     few_values_that_make_a_column_text_are_said
     times_are_known_in_text
     types_decide_columns
+    a_format_of_days_makes_a_date_and_a_comma_a_decimal
     check_tries_records_against_the_table
     names_in_objects_are_joined
     keys_have_room_for_the_longest_text
@@ -213,6 +214,32 @@ fn types_decide_columns(server: &Server) {
     let load = Load::jsonl(&database, workdir!(), "{\"id\":1,\"late\":2}\n");
     load.with("--create-table --key id --types late=varchar(9),id=int").run().completes();
     assert_eq!(columns(&database), ["id bigint", "late varchar(9)"]);
+}
+
+/// Of the day that was written, wherever clocks stand.
+fn a_format_of_days_makes_a_date_and_a_comma_a_decimal(server: &Server) {
+    let database = Database::new(server);
+    let types = "day=date:dd.MM.yyyy,at=date:dd.MM.yyyy HH:mm,either=date:yyyyMMdd||epoch_millis,n=decimal(12,2):comma";
+    let run = |load: Load<'_>, types: &str| {
+        let zones = "--source-zone Europe/Berlin --db-datetime-zone America/New_York";
+        let load = load.with("--create-table --key id").with(zones).arg("--types").arg(types);
+        load.run().completes();
+        let columns = columns(&database);
+        let rows = database.client.lines("SELECT * FROM t");
+        database.client.run("DROP TABLE t");
+        (columns, rows)
+    };
+    let csv = "id;day;at;either;n\n7;01.03.2024;01.03.2024 00:30;20240301;-1.234,5\n";
+    let load = Load::csv(&database, workdir!(), csv).with("--csv-delimiter ;");
+    let (columns, rows) = run(load, types);
+    assert_eq!(
+        columns[1..],
+        ["day date", "at datetime(3)", "either datetime(3)", "n decimal(12,2)"]
+    );
+    assert_eq!(rows, ["7|2024-03-01|2024-02-29 18:30:00.000|2024-02-29 18:00:00.000|-1234.50"]);
+    let document = "{\"id\":7,\"day\":\"01.03.2024\"}\n";
+    let (columns, rows) = run(Load::jsonl(&database, workdir!(), document), "day=date:dd.MM.yyyy");
+    assert_eq!((&columns[1][..], &rows[0][..]), ("day date", "7|2024-03-01"));
 }
 
 fn check_tries_records_against_the_table(server: &Server) {

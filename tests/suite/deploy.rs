@@ -219,7 +219,7 @@ fn the_recipe_of_the_image_and_the_scripts_are_linted() {
     let verdict = judged(program(&tools, "hadolint").arg(shipped("container/Containerfile")));
     assert_eq!(verdict, Ok(String::new()));
 
-    let scripts = ["release", "package", "pages", "third-party", "compose/documents"];
+    let scripts = ["release", "package", "pages", "checksums", "third-party", "compose/documents"];
     let maintainer = ["debian/postinst", "debian/prerm", "debian/postrm"];
     let scripts = scripts.iter().chain(&maintainer).map(|name| shipped(name));
     let verdict = judged(program(&tools, "shellcheck").args(scripts));
@@ -319,32 +319,40 @@ fn every_flag_of_flowgauge_in_these_files_exists() {
     assert!(count > 20, "{count}");
 }
 
-/// The package of the program that these tests are built with.
+/// The packages of the program that these tests are built with.
 #[test]
-fn the_debian_package_is_without_complaint() {
+fn the_debian_packages_are_without_complaint() {
     needs!("deploy_tools");
     let workdir = workdir!();
     let stripped = workdir.path("flowgauge");
     let mut strip = Command::new("strip");
     judged(strip.arg("--remove-section=.comment").arg("-o").arg(&stripped).arg(flowgauge()))
         .unwrap();
+    let mut keep = Command::new("objcopy");
+    keep.args(["--only-keep-debug", "--compress-debug-sections=zlib"]).arg(flowgauge());
+    judged(keep.arg(workdir.path("flowgauge.debug"))).unwrap();
     let mut package = Command::new(shipped("package"));
-    package.arg("--binary").arg(&stripped).arg("--out").arg(workdir.root());
+    package.arg("--binary").arg(&stripped).arg("--out").arg(workdir.path("out"));
     // A minute less than the best compression takes.
     package.env("DPKG_DEB_COMPRESSOR_TYPE", "gzip").env("DPKG_DEB_COMPRESSOR_LEVEL", "1");
     package.env("SOURCE_DATE_EPOCH", "1800000000");
     judged(&mut package).unwrap();
-    let name = workdir.names().into_iter().find(|name| name.ends_with(".deb")).unwrap();
-    let first = fs::read(workdir.path(&name)).unwrap();
+    let sums = workdir.read("out/SHA256SUMS");
+    let names = sums.lines().map(|line| line.split_whitespace().nth(1).unwrap());
+    let packages: Vec<PathBuf> = names.map(|name| workdir.path("out").join(name)).collect();
+    let [symbols, program] = &packages[..] else { panic!("{packages:?}") };
+    judged(
+        Command::new("sha256sum").args(["--check", "SHA256SUMS"]).current_dir(workdir.path("out")),
+    )
+    .unwrap();
 
     let mut lintian = Command::new("lintian");
     // Whose address it is, is for whoever gives it away.
     let suppressed = "bogus-mail-host,bogus-mail-host-in-debian-changelog";
     lintian.args(["--allow-root", "--fail-on", "error,warning", "--suppress-tags", suppressed]);
-    assert_eq!(judged(lintian.arg(workdir.path(&name))), Ok(String::new()));
+    assert_eq!(judged(lintian.args(&packages)), Ok(String::new()));
 
-    let contents =
-        judged(Command::new("dpkg-deb").arg("--contents").arg(workdir.path(&name))).unwrap();
+    let contents = judged(Command::new("dpkg-deb").arg("--contents").arg(program)).unwrap();
     for path in [
         "./usr/bin/flowgauge",
         "./usr/share/man/man1/flowgauge-exporter.1.gz",
@@ -356,11 +364,21 @@ fn the_debian_package_is_without_complaint() {
         assert!(contents.lines().any(|line| line.ends_with(path)), "{path}:\n{contents}");
     }
 
-    // The same program makes the same package.
-    fs::remove_file(workdir.path(&name)).unwrap();
+    // Where backtraces, gdb and perf look for it.
+    let notes = judged(Command::new("readelf").arg("--notes").arg(&stripped)).unwrap();
+    let id = notes.lines().find_map(|line| line.trim().strip_prefix("Build ID: ")).unwrap();
+    let path = format!("./usr/lib/debug/.build-id/{}/{}.debug", &id[..2], &id[2..]);
+    let contents = judged(Command::new("dpkg-deb").arg("--contents").arg(symbols)).unwrap();
+    assert!(contents.lines().any(|line| line.ends_with(&path)), "{path}:\n{contents}");
+
+    // The same program makes the same packages; the line tables of another one are left out.
+    let contents = packages.iter().map(fs::read).collect::<Result<Vec<_>, _>>().unwrap();
     judged(&mut package).unwrap();
-    assert!(
-        fs::read(workdir.path(&name)).unwrap() == first,
-        "the package differs from the one before"
-    );
+    for (path, first) in packages.iter().zip(&contents) {
+        assert!(fs::read(path).unwrap() == *first, "{path:?} differs from the one before");
+    }
+    fs::remove_file(symbols).unwrap();
+    fs::copy(Path::new("/bin/true"), workdir.path("flowgauge.debug")).unwrap();
+    judged(&mut package).unwrap();
+    assert!(!symbols.exists(), "symbols of another program were packaged");
 }

@@ -240,7 +240,7 @@ fn types_are_declared() {
 
 #[test]
 fn a_decimal_comma_is_named() {
-    let comma = "column 'a': a number with a comma, which no type reads";
+    let comma = "column 'a': a number with a comma: --types COLUMN=decimal:comma reads it";
     let plain = "column 'a': not a decimal: digits, a point and digits";
     for (value, words) in [
         ("\"12,50\"", comma),
@@ -254,6 +254,41 @@ fn a_decimal_comma_is_named() {
         let program = workdir.flowgauge().args(["--csv-file", "in.csv", "--output-file", "-"]);
         program.args(["--types", "a=decimal"]).run().assert_code(3).assert_stderr_has(words);
     }
+}
+
+#[test]
+fn a_decimal_comma_is_read_where_somebody_says_so() {
+    let workdir = workdir!();
+    workdir.write("in.csv", "a;b\n1.234,50;1,5\n-0,5;\n12;x\n");
+    workdir.write("in.jsonl", "{\"a\":\"1,5\"}\n");
+    let run = |args: &str| {
+        let args = format!("{args} --output-file - --csv-delimiter ;");
+        workdir.flowgauge().args(args.split(' ')).run()
+    };
+    let rows = "{\"a\":1234.50,\"b\":\"1,5\"}\n{\"a\":-0.5,\"b\":\"\"}\n{\"a\":12,\"b\":\"x\"}\n";
+    for types in ["a=decimal(12,2):comma", "a=decimal:comma"] {
+        run(&format!("--csv-file in.csv --types {types}")).assert_code(0).assert_stdout(rows);
+    }
+    run("--csv-file in.csv --types a=decimal:comma,b=decimal:comma")
+        .assert_code(3)
+        .assert_stderr_has(
+            "line 4, byte 23, column 'b': not a decimal with a comma: digits, or groups of three",
+        );
+    let kind = run("--csv-file in.csv --types a=int:comma");
+    kind.assert_code(2).assert_stderr_has("'a=int:comma' is not COL=TYPE");
+    let documents = workdir.flowgauge().args(["--jsonl-file", "in.jsonl", "--output-file", "-"]);
+    let documents = documents.args(["--types", "a=decimal:comma"]).run();
+    documents.assert_code(2).assert_stderr_has("is for CSV");
+    // It may be meant either way, and is no number with a comma.
+    workdir.write("in.csv", "a\n1.5\n");
+    let doubtful = run("--csv-file in.csv --types a=decimal:comma");
+    doubtful.assert_code(3).assert_stderr_has("column 'a': not a decimal with a comma");
+    // Nobody guesses.
+    Trial::csv(workdir!(), "a\n1.234\n2.345\n")
+        .with("--infer")
+        .run()
+        .completes()
+        .writes(&[r#"{"a":1.234}"#, r#"{"a":2.345}"#]);
 }
 
 #[test]

@@ -30,6 +30,17 @@ const OF_COMMANDS: &[&str] = &[
     "slow-batch",
     "runbooks",
     "slow-for",
+    // Of `metrics provision`.
+    "grafana",
+    "token-file",
+    "org-id",
+    "prometheus",
+    "data-source",
+    "folder",
+    "editable",
+    "overwrite",
+    "dry-run",
+    "timeout",
     // runs, status, exporter
     "pipeline",
     "last",

@@ -84,7 +84,7 @@ fn a_collector_has_the_numbers_and_the_spans_of_a_run() {
         assert_eq!(attribute(&run, "flowgauge.records.inserted"), "5");
         assert_eq!(attribute(&run, "flowgauge.outcome"), "complete");
         assert!(attribute(&taken.spans[0][0]["resource"], "service.name") == "flowgauge");
-        assert_spans_are_within_their_parents(&taken.all_spans());
+        taken.assert_nested();
         let batches = taken.points(last, "pipeline_batch_duration_seconds");
         let exemplars = batches[0]["exemplars"].as_array().unwrap();
         assert_eq!(exemplars.len(), 3, "three batches");
@@ -93,21 +93,6 @@ fn a_collector_has_the_numbers_and_the_spans_of_a_run() {
         assert!(exemplars.iter().all(|one| slowest.contains(&one["spanId"])), "{exemplars:?}");
     }
     assert_eq!(LedgerFile::of(&workdir).texts("SELECT DISTINCT trace_id FROM runs"), [TRACE]);
-}
-
-#[track_caller]
-fn assert_spans_are_within_their_parents(spans: &[Value]) {
-    let time = |span: &Value, key: &str| span[key].as_str().unwrap().parse::<u64>().unwrap();
-    for span in spans.iter().filter(|span| span["name"] != "run") {
-        let parent = spans.iter().find(|parent| parent["spanId"] == span["parentSpanId"]);
-        let parent = parent.unwrap_or_else(|| panic!("{span} has no parent"));
-        assert!(time(parent, "startTimeUnixNano") <= time(span, "startTimeUnixNano"), "{span}");
-        assert!(time(span, "startTimeUnixNano") <= time(span, "endTimeUnixNano"), "{span}");
-        assert!(
-            time(span, "endTimeUnixNano") <= time(parent, "endTimeUnixNano"),
-            "{span} {parent}"
-        );
-    }
 }
 
 #[test]

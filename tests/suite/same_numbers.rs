@@ -1,6 +1,6 @@
 //! Every way that a run is told of against each other, number by number, for runs that end in every way: the
-//! summary in words and as JSON, the page, top, the scrape, the textfile, the Pushgateway, remote write in Prometheus, the ledger,
-//! and the exporter.
+//! summary in words and as JSON, the page, top, the scrape, the textfile, the Pushgateway, remote write in Prometheus, OpenLineage, the
+//! ledger, and the exporter.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -8,6 +8,7 @@ use std::io::Write;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::support::catalogue::Catalogue;
 use crate::support::daemon::pushgateway;
 use crate::support::exposition::Scrape;
 use crate::support::orders::{orders_as, sampled, summary};
@@ -24,6 +25,7 @@ struct Outlets {
     workdir: Workdir,
     gateway: Daemon,
     prometheus: Prometheus,
+    catalogue: Catalogue,
     exporter: (Running, String),
 }
 
@@ -34,7 +36,8 @@ impl Outlets {
         let command = workdir.flowgauge().args(["exporter", "--port", "0", "--poll", "20ms"]);
         let mut running = command.spawn();
         let address = running.metrics_address();
-        Outlets { workdir, gateway, prometheus, exporter: (running, address) }
+        let catalogue = Catalogue::start();
+        Outlets { workdir, gateway, prometheus, catalogue, exporter: (running, address) }
     }
 
     fn tell(&self, command: Flowgauge) -> Flowgauge {
@@ -42,7 +45,7 @@ impl Outlets {
         let write = format!("http://{}/api/v1/write", self.prometheus.address);
         let command = command.args(["--metrics-port", "0", "--metrics-textfile", "run.prom"]);
         let command = command.args(["--metrics-push", &push, "--metrics-remote-write", &write]);
-        command.args(["--expect-every", "24h"])
+        command.args(["--expect-every", "24h", "--openlineage", &self.catalogue.url])
     }
 
     fn from(&self, flag: &str, name: &str, id: &str) -> Flowgauge {
@@ -245,6 +248,34 @@ fn assert_summarized(summary: &Value, scraped: &Numbers, id: &str) {
     assert_eq!(scraped_of("pipeline_runs_total", &[("outcome", outcome)]), 1.0);
 }
 
+/// What a catalogue has: the same balance, and what is certainly read and written.
+#[track_caller]
+fn assert_in_catalogue(end: &Value, summary: &Value, id: &str) {
+    let balance = &end["run"]["facets"]["flowgauge_balance"];
+    let records = &summary["records"];
+    for name in ["read", "inserted", "updated", "skipped", "failed", "residual", "unknown"] {
+        assert_eq!(balance["records"][name], records[name], "{id}, {name}");
+    }
+    for way in ["read", "written"] {
+        assert_eq!(balance["bytes"][way], summary["bytes"][way], "{id}, {way}");
+    }
+    for name in ["outcome", "published"] {
+        assert_eq!(balance[name], summary[name], "{id}, {name}");
+    }
+    assert_eq!(balance["durationSeconds"], summary["duration_seconds"], "{id}");
+    assert_eq!(end["run"]["runId"], summary["run_id"], "{id}");
+    if let Some(input) = end["inputs"].get(0) {
+        assert_eq!(input["inputFacets"]["inputStatistics"]["rowCount"], records["read"], "{id}");
+    }
+    let written = &end["outputs"][0]["outputFacets"]["outputStatistics"];
+    let (rows, size) = match summary["published"] == true {
+        // JSON lines have no header.
+        true => (&records["inserted"], &summary["bytes"]["written"]),
+        false => (&Value::Null, &Value::Null),
+    };
+    assert_eq!((&written["rowCount"], &written["size"]), (rows, size), "{id}");
+}
+
 #[test]
 fn every_way_out_has_the_same_numbers() {
     let (gateway, prometheus) = (needs!("pushgateway"), needs!("prometheus"));
@@ -289,6 +320,7 @@ fn every_way_out_has_the_same_numbers() {
                 assert_eq!(&shown["records"][name], told, "{id}, {by}, {name}");
             }
         }
+        assert_in_catalogue(&outlets.catalogue.both().1, &summary, id);
         let run_id = summary["run_id"].as_str().unwrap();
         assert_kept(&in_ledger(workdir, run_id), &summary);
         assert_exported(&outlets.in_exporter(id, run_id), &scraped);
@@ -372,10 +404,8 @@ fn a_run_that_was_killed_is_lost_with_the_numbers_that_all_had_last() {
     }
     assert_eq!(number("pipeline_last_run_outcome", &[("outcome", "lost")]), 1.0);
     assert_eq!(number("pipeline_runs_total", &[("outcome", "lost")]), 1.0);
-    assert_eq!(
-        Some(number("pipeline_last_completion_timestamp_seconds", &[])),
-        kept["heartbeat_at"].as_f64()
-    );
+    let ended = number("pipeline_last_completion_timestamp_seconds", &[]);
+    assert_same(ended, &kept["heartbeat_at"], "heartbeat");
     let again = outlets.in_exporter(id, &run_id);
     assert_eq!(again, exported, "it is the same when it is written");
     drop(stdin);

@@ -44,6 +44,7 @@ const PLAN: &[Room] = &[
     room("secret",   0, &[FLOOR_0]),
     room("shown",    0, &[FLOOR_0]),
     room("loopback", 0, &[]),
+    room("chance",   0, &[]),
     room("trace_context", 0, &[]),
 
     // Pure: no I/O, no clock.
@@ -77,6 +78,8 @@ const PLAN: &[Room] = &[
                            Names("ledger")]),
     // Tells others of a run: what observers know, by way of files and servers that are no data.
     room("export",   3, &[FLOOR_0, All("report"), All("part"), All("host"), All("observe")]),
+    // Gives a Grafana what belongs to the metrics; a run knows nothing of it.
+    room("provision", 3, &[FLOOR_0, All("observe"), All("export")]),
 
     // The settings are the sum of the parts' own settings, so they stand above the parts, which
     // know nothing of them.

@@ -45,7 +45,8 @@ fn a_target_that_fails_costs_a_line() {
         let command = command.args(["--metrics-remote-write", &write]);
         let command = command.args(["--metrics-remote-write-token-file", "token"]);
         let hook = format!("http://u:{PASSWORD}@{address}/{PATH}");
-        let command = command.args(["--notify-webhook", &hook, "--require-report"]);
+        let command = command.args(["--notify-webhook", &hook, "--openlineage", &hook]);
+        let command = command.args(["--require-report"]);
         let finished = command.run();
         // The outcome of the data goes before what was not told.
         finished.assert_code(3);
@@ -53,6 +54,7 @@ fn a_target_that_fails_costs_a_line() {
             ("--metrics-push", "push"),
             ("--metrics-remote-write", "remote_write"),
             ("--notify-webhook", "webhook"),
+            ("--openlineage", "openlineage"),
         ] {
             finished.assert_stderr_has(&format!("{flag}: the end of the run did not arrive: "));
             let (is_ok, reason) = report(&workdir, route);
@@ -139,6 +141,17 @@ fn settings_of_the_ways_out_that_make_no_sense_are_mistakes() {
             "it has no meaning without --metrics-push or --metrics-remote-write",
         ),
         ("--notify-on failure", "it has no meaning without --notify-webhook"),
+        (
+            "--openlineage h:5000",
+            "--openlineage (FLOWGAUGE_OPENLINEAGE, openlineage): the URL is neither http nor https",
+        ),
+        ("--openlineage-namespace shop", "it has no meaning without --openlineage"),
+        ("--openlineage-ca in.csv", "it has no meaning without --openlineage"),
+        ("--openlineage http://h --openlineage-token-file absent", "cannot read 'absent'"),
+        (
+            "--openlineage http://h --openlineage-namespace=",
+            "a name cannot be empty or hold control characters",
+        ),
         ("--metrics-until-scraped", "it has no meaning without --metrics-port"),
         ("--metrics-linger 5s", "it has no meaning without --metrics-until-scraped"),
         ("--metrics-scrapes 2", "it has no meaning without --metrics-until-scraped"),

@@ -115,6 +115,21 @@ impl Taken {
         scopes.flat_map(|scope| scope["spans"].as_array().unwrap()).cloned().collect()
     }
 
+    /// All spans but that of the run are within a parent.
+    #[track_caller]
+    pub fn assert_nested(&self) {
+        let spans = self.all_spans();
+        let time = |span: &Value, key: &str| span[key].as_str().unwrap().parse::<u64>().unwrap();
+        for span in spans.iter().filter(|span| span["name"] != "run") {
+            let parent = spans.iter().find(|parent| parent["spanId"] == span["parentSpanId"]);
+            let parent = parent.unwrap_or_else(|| panic!("{span} has no parent"));
+            let (from, to) = ("startTimeUnixNano", "endTimeUnixNano");
+            assert!(time(parent, from) <= time(span, from), "{span}");
+            assert!(time(span, from) <= time(span, to), "{span}");
+            assert!(time(span, to) <= time(parent, to), "{span} {parent}");
+        }
+    }
+
     #[track_caller]
     pub fn span(&self, name: &str) -> Value {
         let spans = self.all_spans();

@@ -4,6 +4,7 @@
 //! whether a working one passes.
 
 pub mod browser;
+pub mod catalogue;
 pub mod chance;
 pub mod collector;
 pub mod daemon;
@@ -11,9 +12,11 @@ pub mod database;
 pub mod exposition;
 pub mod faulty_disk;
 pub mod folder;
+pub mod grpc_receiver;
 pub mod http;
 pub mod https;
 pub mod indices;
+pub mod jaeger;
 pub mod ledger;
 pub mod load;
 pub mod mysql_proxy;
@@ -25,6 +28,7 @@ pub mod prometheus;
 pub mod receiver;
 pub mod rust_source;
 pub mod scripted_elastic;
+pub mod scripted_grafana;
 pub mod secrets;
 pub mod server;
 pub mod silent_clients;

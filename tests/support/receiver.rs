@@ -12,6 +12,8 @@ use super::PATIENCE;
 pub enum Reply {
     /// These bytes, and the end.
     Bytes(&'static str),
+    /// The same of what is no text.
+    Raw(&'static [u8]),
     /// The same, with what was asked and told added to the body.
     Echo(&'static str),
     /// Nothing, and the connection stays.
@@ -62,6 +64,7 @@ impl HttpReceiver {
                 }
                 match reply {
                     Reply::Bytes(bytes) => drop(stream.write_all(bytes.as_bytes())),
+                    Reply::Raw(bytes) => drop(stream.write_all(bytes)),
                     Reply::Echo(bytes) => {
                         let answer = format!("{bytes}{}\n{}", echoed.head, echoed.text());
                         drop(stream.write_all(answer.as_bytes()));

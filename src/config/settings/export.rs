@@ -21,12 +21,12 @@ const PUSH_INTERVAL_MIN: Duration = Duration::from_secs(1);
 const RESERVED_LABELS: [&str; 3] = ["pipeline_id", "le", "quantile"];
 
 /// The options of one address.
-struct AddressOptions {
-    url: &'static str,
-    password_file: &'static str,
-    token_file: &'static str,
-    header: &'static str,
-    ca: &'static str,
+pub(super) struct AddressOptions {
+    pub url: &'static str,
+    pub password_file: &'static str,
+    pub token_file: &'static str,
+    pub header: &'static str,
+    pub ca: &'static str,
 }
 
 const PUSH: AddressOptions = AddressOptions {
@@ -101,6 +101,7 @@ impl OptionReader<'_> {
             webhook,
             notify_on: self.notify_on(),
             notify_format: self.choice_or_default("notify-format"),
+            openlineage: self.openlineage(),
             labels: self.metrics_labels(),
             otel: otel(|name| std::env::var(name).ok(), &mut self.warnings),
         }
@@ -134,7 +135,7 @@ impl OptionReader<'_> {
     }
 
     /// Some where it is written, even if there is something wrong with it, which is noted.
-    fn target(&mut self, options: &AddressOptions) -> Option<Target> {
+    pub(super) fn target(&mut self, options: &AddressOptions) -> Option<Target> {
         let others = [options.password_file, options.token_file, options.header, options.ca];
         let Some(written) = self.text(options.url) else {
             self.refuse(&others, &format!("without --{}", options.url));

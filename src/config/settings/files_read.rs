@@ -13,7 +13,7 @@ pub struct FileRead {
 }
 
 /// Options that name files which are no data.
-const NO_DATA: [&str; 14] = [
+const NO_DATA: [&str; 17] = [
     "db-pass-file",
     "es-pass-file",
     "es-api-key-file",
@@ -28,6 +28,9 @@ const NO_DATA: [&str; 14] = [
     "notify-webhook-pass-file",
     "notify-webhook-token-file",
     "notify-webhook-ca",
+    "openlineage-pass-file",
+    "openlineage-token-file",
+    "openlineage-ca",
 ];
 
 impl OptionReader<'_> {

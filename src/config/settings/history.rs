@@ -15,7 +15,7 @@ pub type ShownOptions = BTreeMap<&'static str, Vec<String>>;
 const SECRET: [&str; 7] = ["pass", "token", "api-key", "secret", "header", "webhook", "credential"];
 
 /// Addresses that nobody can guess, so that their paths are secrets.
-const SECRET_PATH: [&str; 2] = ["metrics-push", "metrics-remote-write"];
+const SECRET_PATH: [&str; 3] = ["metrics-push", "metrics-remote-write", "openlineage"];
 
 const WITHHELD: &str = "(secret)";
 
@@ -98,6 +98,8 @@ mod tests {
             ("es-url", "u:p@host", "host"),
             ("es-url", "http://elastic:pass?word#x@h:9", "http://(secret)"),
             ("metrics-push", "https://u:p@h:9/base/x?y=z", "https://h:9"),
+            ("openlineage", "https://u:p@h:9/base/x?y=z", "https://h:9"),
+            ("openlineage-header", "X-Key: secret", "(secret)"),
             ("db-url", "mysql://u:p@h/d", "mysql://h/d"),
             ("notify-webhook", "https://h/secret", "(secret)"),
             ("key", "id", "id"),

@@ -8,6 +8,7 @@ mod elastic;
 mod export;
 mod files_read;
 mod history;
+mod lineage;
 mod mysql;
 mod otel;
 mod output_file;
@@ -20,6 +21,7 @@ pub use self::export::{ExporterSettings, Linger};
 pub use self::files_read::FileRead;
 pub use self::history::ShownOptions;
 pub use self::reporting::{MetricsSettings, Reporting, Summary};
+pub use self::secrets::secret_in;
 use super::choices::{Choice, SinkType, SourceType};
 use super::defaults::{
     BATCH_BYTES, LANE_COUNT_MAX, PAGE_BYTES, PIPELINE_ID, RECORD_BYTES, RECORD_SHARE_OF_MEMORY,

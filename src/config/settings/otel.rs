@@ -168,7 +168,7 @@ impl<V: Fn(&str) -> Option<String>> OtelReader<'_, V> {
         for pair in written.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
             let decoded = |text: &str| {
                 let decoded = percent_decode_str(text.trim()).decode_utf8();
-                decoded.ok().map(|text| text.into_owned())
+                decoded.ok().filter(|_| is_encoded(text)).map(|text| text.into_owned())
             };
             let pair = pair
                 .split_once('=')
@@ -235,7 +235,7 @@ impl<V: Fn(&str) -> Option<String>> OtelReader<'_, V> {
             // Without a scheme it is as insecure as is said.
             OtlpProtocol::Grpc if !written.contains("://") => {
                 let insecure = self.of_signal(signal, "INSECURE");
-                let is_plain = insecure.is_some_and(|(word, _)| word.eq_ignore_ascii_case("true"));
+                let is_plain = insecure.is_some_and(|(_, name)| self.is_true(&name));
                 format!("{}://{written}", if is_plain { "http" } else { "https" })
             }
             OtlpProtocol::Http if name == "OTEL_EXPORTER_OTLP_ENDPOINT" => {
@@ -289,8 +289,13 @@ impl<V: Fn(&str) -> Option<String>> OtelReader<'_, V> {
     }
 
     fn timeout(&mut self, signal: &Signal) -> Duration {
-        let named = self.of_signal(signal, "TIMEOUT");
-        named.and_then(|(_, name)| self.milliseconds(&name)).unwrap_or(TIMEOUT)
+        let timeout = match self.of_signal(signal, "TIMEOUT") {
+            // By the rules that is no limit; there are others.
+            Some((written, _)) if written == "0" => Some(Duration::MAX),
+            Some((_, name)) => self.milliseconds(&name),
+            None => None,
+        };
+        timeout.unwrap_or(TIMEOUT)
     }
 
     fn is_compressed(&mut self, signal: &Signal) -> bool {
@@ -336,6 +341,13 @@ impl<V: Fn(&str) -> Option<String>> OtelReader<'_, V> {
             }
         }
     }
+}
+
+/// Each percent sign stands before two hexadecimal digits.
+fn is_encoded(text: &str) -> bool {
+    text.split('%').skip(1).all(|after| {
+        after.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    })
 }
 
 fn pem(path: &str) -> Result<Vec<u8>, String> {
@@ -423,6 +435,8 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "both"),
             ("OTEL_METRIC_EXPORT_INTERVAL", "0"),
             ("OTEL_RESOURCE_ATTRIBUTES", "a=b,c"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "a=b,share=100%,c=d"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "a=b,c=%ff"),
             ("OTEL_TRACES_SAMPLER", "jaeger_remote"),
             ("OTEL_SDK_DISABLED", "yes"),
             ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "c:geheim@x"),
@@ -473,6 +487,23 @@ mod tests {
         let expected = [("deployment.environment", "pröd"), ("service.name", "b")];
         assert_eq!(settings.resource, expected.map(|(k, v)| (k.to_string(), v.to_string())));
         assert_eq!(settings.trace, None, "nobody asked for one");
+    }
+
+    #[test]
+    fn no_limit_of_time_is_none_and_plain_is_only_what_is_true() {
+        let (settings, warnings) = read(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "0"),
+        ]);
+        assert_eq!(settings.metrics.unwrap().timeout, Duration::MAX);
+        assert_eq!(warnings, [""; 0]);
+        let (settings, warnings) = read(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "c:4317"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+            ("OTEL_EXPORTER_OTLP_INSECURE", "yes"),
+        ]);
+        assert_eq!(url(&settings.metrics), "https://c:4317/");
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Passwords: typed, in a file, in the environment, or among systemd's credentials.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::config::option_reader::OptionReader;
@@ -58,15 +59,21 @@ impl OptionReader<'_> {
     }
 
     fn read_secret(&mut self, name: &str, path: &Path) -> Option<Secret> {
-        match small_file::read_text(path, SECRET_BYTES_MAX) {
-            // Editors end a file with a line end; passwords do not.
-            Ok(text) => Some(Secret::new(text.trim_end_matches(['\n', '\r']))),
+        match secret_in(path) {
+            Ok(secret) => Some(secret),
             Err(cause) => {
                 self.wrong(name, &format!("cannot read '{}': {cause}", path.display()));
                 None
             }
         }
     }
+}
+
+/// The secret that a file holds.
+pub fn secret_in(path: &Path) -> io::Result<Secret> {
+    let text = small_file::read_text(path, SECRET_BYTES_MAX)?;
+    // Editors end a file with a line end; passwords do not.
+    Ok(Secret::new(text.trim_end_matches(['\n', '\r'])))
 }
 
 fn variable(name: &str) -> String {

@@ -11,6 +11,8 @@ use crate::record::{ColumnType, Dates, EpochUnit};
 #[derive(Debug, PartialEq)]
 enum Meant {
     Column(ColumnType),
+    /// The same for numbers that have a decimal comma.
+    WithComma(ColumnType),
     Dates(Dates),
 }
 
@@ -47,6 +49,11 @@ impl OptionReader<'_> {
                     typing.declared.push((column.clone(), Type::of(column_type)));
                     typing.columns.push((column, column_type));
                 }
+                Meant::WithComma(column_type) => {
+                    typing.commas.push(column.clone());
+                    typing.declared.push((column.clone(), Type::of(column_type)));
+                    typing.columns.push((column, column_type));
+                }
                 Meant::Dates(dates) => typing.dates.push((column, dates)),
             }
         }
@@ -60,6 +67,12 @@ impl OptionReader<'_> {
         for (field, meant) in self.types() {
             match (meant, sink) {
                 (Meant::Dates(meant), _) => types.dates.push((field, meant)),
+                (Meant::WithComma(_), _) => {
+                    let why = format!(
+                        "'{field}=decimal:comma' is for CSV: numbers of documents have a point"
+                    );
+                    self.wrong("types", &why);
+                }
                 (Meant::Column(column_type), Some(SinkSettings::File(_))) => {
                     let why = format!(
                         "'{field}={column_type}' is for CSV and for tables: documents are copied as they are; of their dates, write date:PATTERN, epoch_s or epoch_ms"
@@ -104,6 +117,10 @@ fn parsed(text: &str) -> Result<(&str, Meant), String> {
 fn plain(text: &str) -> Result<(&str, Meant), String> {
     let known = |kind: &str| {
         let kind = kind.trim();
+        if let Some(kind) = kind.strip_suffix(":comma") {
+            let is_decimal = |kind: &ColumnType| matches!(kind, ColumnType::Decimal { .. });
+            return column_type(kind).filter(is_decimal).map(Meant::WithComma);
+        }
         match count_of(kind) {
             Some(unit) => Some(Meant::Dates(unit)),
             None => column_type(kind).map(Meant::Column),
@@ -114,7 +131,7 @@ fn plain(text: &str) -> Result<(&str, Meant), String> {
         .ok_or_else(|| format!("is not COL=TYPE with one of {TYPES}"))
 }
 
-const TYPES: &str = "text, varchar(N), int, int unsigned, decimal, decimal(DIGITS,FRACTION), float, bool, json, base64, date, datetime(N), time(N), epoch_s, epoch_ms, date:PATTERN";
+const TYPES: &str = "text, varchar(N), int, int unsigned, decimal, decimal(DIGITS,FRACTION), decimal:comma, float, bool, json, base64, date, datetime(N), time(N), epoch_s, epoch_ms, date:PATTERN";
 
 /// As servers write them, and in shorter words.
 fn column_type(text: &str) -> Option<ColumnType> {
@@ -188,6 +205,14 @@ mod tests {
             ("a=bigint unsigned", "a", column(ColumnType::Int { is_unsigned: true })),
             ("a=DECIMAL(12, 2)", "a", column(ColumnType::Decimal { digits: 12, fraction: 2 })),
             ("a=decimal(2,3)", "", None),
+            ("a=decimal:comma", "a", Some(Meant::WithComma(ColumnType::DECIMAL))),
+            (
+                "a=decimal(12,2):comma",
+                "a",
+                Some(Meant::WithComma(ColumnType::Decimal { digits: 12, fraction: 2 })),
+            ),
+            ("a=int:comma", "", None),
+            ("a=decimal(2,3):comma", "", None),
             ("a=decimal(66)", "", None),
             ("a=datetime(3)", "a", column(ColumnType::DateTime(3))),
             ("a=datetime(7)", "", None),

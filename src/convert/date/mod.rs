@@ -182,6 +182,14 @@ impl DateFormat {
         self.fraction_digits
     }
 
+    /// Every alternative has parts of a day and none of a time of day.
+    pub fn is_of_days(&self) -> bool {
+        self.alternatives.iter().all(|alternative| match alternative {
+            Alternative::Pieces { pieces, .. } => piece::are_of_days(pieces),
+            Alternative::Epoch(_) => false,
+        })
+    }
+
     /// For a person: the format, and how it writes a certain time.
     pub fn words(&self) -> String {
         match &*self.text {

@@ -26,6 +26,11 @@ pub enum TimePart {
 const PARTS: usize = 13;
 
 impl TimePart {
+    pub fn is_of_day(self) -> bool {
+        use TimePart::{Day, DayOfYear, Month, Weekday, Year, YearOfEra};
+        matches!(self, Year | YearOfEra | Month | Day | DayOfYear | Weekday)
+    }
+
     /// What the first of its names counts as.
     pub fn first_of_names(self) -> i64 {
         i64::from(self != TimePart::Half)

@@ -261,6 +261,16 @@ fn zone(text: &[u8], at: usize) -> Result<(i32, usize), DateFault> {
     }
 }
 
+/// Whether nothing but days is said by them.
+pub fn are_of_days(pieces: &[Piece]) -> bool {
+    pieces.iter().all(|piece| match piece {
+        Piece::Number(NumberPiece { part, .. }) | Piece::Name(part, _) => part.is_of_day(),
+        Piece::Literal(_) => true,
+        Piece::Optional(inner) => are_of_days(inner),
+        Piece::Fraction { .. } | Piece::Offset(_) | Piece::Zone => false,
+    })
+}
+
 pub fn has_names(pieces: &[Piece]) -> bool {
     pieces.iter().any(|piece| match piece {
         Piece::Name(..) => true,

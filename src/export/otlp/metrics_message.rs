@@ -107,7 +107,8 @@ impl Cumulated {
             true => 0,
             false => nanoseconds(start),
         };
-        let clock = Clock { start, now: nanoseconds(moment.taken_at) };
+        // A clock that was set back makes no point that ends before it begins.
+        let clock = Clock { start, now: nanoseconds(moment.taken_at).max(start) };
         let points = metric.points.iter().filter_map(|point| {
             let before = is_delta
                 .then(|| self.taken.values.get(&(metric.name.clone(), point.labels.clone())))
@@ -161,13 +162,15 @@ impl Cumulated {
         })
     }
 
-    /// The slowest batches that came since the last time, which have spans.
+    /// The slowest batches, which have spans: what was slow on the way may have none, for others were slower.
+    /// A delta has those that came since the last time, for the next one counts them no more.
     fn exemplars(&self, metric: &MetricMoment, timeline: &RunTimeline) -> Vec<Exemplar> {
         let (Some(trace), Some(started_at)) = (&self.trace, timeline.started_at) else {
             return Vec::new();
         };
         let since = match self.temporality {
             Temporality::Delta => self.taken.at,
+            Temporality::Cumulative if timeline.ended.is_none() => return Vec::new(),
             Temporality::Cumulative => UNIX_EPOCH,
         };
         let of = timeline.exemplars(&metric.name).into_iter();
@@ -376,6 +379,23 @@ mod tests {
     }
 
     #[test]
+    fn no_point_ends_before_it_begins() {
+        let (stats, metrics) = metrics();
+        let zeros = metrics.moment();
+        run(&stats);
+        for temporality in [Temporality::Cumulative, Temporality::Delta] {
+            let cumulated = Cumulated::new(Resource::default(), temporality, None, &zeros);
+            let mut moment = metrics.moment();
+            moment.taken_at = zeros.taken_at - Duration::from_secs(60);
+            let message = cumulated.message(&moment);
+            let name = "pipeline_records_read_total";
+            let Some(metric::Data::Sum(sum)) = find(&message, name) else { panic!() };
+            let point = &sum.data_points[0];
+            assert_eq!(point.time_unix_nano, point.start_time_unix_nano);
+        }
+    }
+
+    #[test]
     fn exemplars_lead_to_the_spans_of_slow_batches() {
         let (stats, metrics) = metrics();
         let zeros = metrics.moment();
@@ -392,9 +412,13 @@ mod tests {
         let trace = TraceContext::begin();
         let kept = Some(trace.clone());
         let cumulated = Cumulated::new(Resource::default(), Temporality::Cumulative, kept, &zeros);
-        let moment = metrics.moment();
-        let message = cumulated.message(&moment);
         let name = "pipeline_batch_duration_seconds";
+        let mut moment = metrics.moment();
+        let message = cumulated.message(&moment);
+        let Some(metric::Data::Histogram(histogram)) = find(&message, name) else { panic!() };
+        assert_eq!(histogram.data_points[0].exemplars, []);
+        moment.timeline.ended = Some(slow);
+        let message = cumulated.message(&moment);
         let Some(metric::Data::Histogram(histogram)) = find(&message, name) else { panic!() };
         let exemplar = &histogram.data_points[0].exemplars[0];
         assert_eq!(exemplar.trace_id, trace.trace.0);

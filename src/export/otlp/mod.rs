@@ -2,16 +2,19 @@
 //! are made here, because the library for it has neither exemplars nor histograms that are read, and a
 //! fixed time for its end.
 
+mod answer;
 mod attributes;
 mod delivery;
 mod metrics_message;
+mod signal;
 mod spans_message;
 
 use std::time::Duration;
 
 use self::attributes::resource;
-use self::delivery::{Delivery, Signal};
+use self::delivery::Delivery;
 use self::metrics_message::Cumulated;
+use self::signal::Signal;
 use crate::error::{Kind, Later, Result};
 use crate::event::RunIdentity;
 use crate::export::{OtelSettings, PERIOD, Rhythm, Route, RunEnd, Temporality};

@@ -20,8 +20,10 @@ use crate::record::Position;
 use crate::report::RunNumbers;
 use crate::trace_context::{SpanId, TraceContext};
 
-/// The trace is kept, as its flags say.
-const SAMPLED: u32 = 1;
+/// The trace is kept, as its flags say, and the parent of a span is in this process.
+const SAMPLED: u32 = 0x101;
+/// The parent is in another one.
+const BELOW_A_REMOTE_PARENT: u32 = 0x200;
 
 pub fn message(
     resource: Resource,
@@ -79,9 +81,12 @@ impl Spans<'_> {
 
     fn run(&self, identity: &RunIdentity, end: &RunEnd, took: Duration) -> Span {
         let report = &end.report;
-        let parent = self.trace.parent.map_or(Vec::new(), |parent| parent.0.to_vec());
         let mut span = self.span(self.trace.span, self.trace.span, "run", Duration::ZERO, took);
-        span.parent_span_id = parent;
+        span.parent_span_id = Vec::new();
+        if let Some(parent) = self.trace.parent {
+            span.parent_span_id = parent.0.to_vec();
+            span.flags |= BELOW_A_REMOTE_PARENT;
+        }
         let counts = &self.numbers.counts;
         let results = [
             ("read", self.numbers.records_read),

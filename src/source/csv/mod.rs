@@ -186,6 +186,7 @@ impl CsvSource {
         // Files that are empty, and may be, have no columns to be named.
         if !columns.is_empty() {
             values.set(&settings.typing.declared)?;
+            values.read_commas(&settings.typing.commas);
             let dates = settings.typing.dates.iter();
             values.set(&dates.map(|(name, _)| (name.clone(), Type::Text)).collect::<Vec<_>>())?;
         }

@@ -146,6 +146,13 @@ impl ElasticSettings {
         let shown: Vec<&str> = self.urls.iter().map(|url| address::without_user(url)).collect();
         shown.join(",")
     }
+
+    /// Host and port of the node that is named first.
+    pub fn first_node(&self) -> Option<String> {
+        let node = address::NodeAddress::parse(self.urls.first()?).ok()?;
+        let port = node.url.port_or_known_default()?;
+        Some(format!("{}:{port}", node.url.host_str()?))
+    }
 }
 
 pub struct ElasticSource {

@@ -30,7 +30,7 @@ use crate::web::page;
 const SAMPLE_EVERY_MAX: Duration = Duration::from_secs(1);
 
 /// Readings that can still be asked for by their number: those of five seconds or more.
-const READINGS_KEPT: usize = 40;
+const READINGS_KEPT: usize = 25;
 
 /// Whoever asks in between is shown the last reading, so that asking often takes none away from others.
 const FRESH_MAX: Duration = Duration::from_millis(250);

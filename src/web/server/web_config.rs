@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::tls::{ClientCertificates, TlsFiles, TlsVersion};
-use super::yaml::{self, Flaw, Node, Value};
 use crate::error::{Error, Result};
+use crate::observe::yaml::{self, Flaw, Node, Value};
 
 /// Some users and names of files.
 const BYTES_MAX: u64 = 256 << 10;

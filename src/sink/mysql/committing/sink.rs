@@ -76,7 +76,7 @@ impl MysqlSink {
     }
 
     fn published(&self) -> Published {
-        Published { name: Some(self.shared.plan.table.to_string()), replaced_bytes: None }
+        Published { name: Some(self.shared.plan.table.to_string()), ..Published::default() }
     }
 }
 

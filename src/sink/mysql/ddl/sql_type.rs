@@ -69,6 +69,9 @@ impl SqlType {
             FieldKind::Bool => SqlType::Plain("TINYINT(1)", 1),
             FieldKind::Time if field.origin.contains("nanos") => SqlType::DateTime(6),
             FieldKind::Time => match Times::of(field) {
+                Ok(Times::By(format)) if field.is_declared && format.is_of_days() => {
+                    SqlType::said(ColumnType::Date)
+                }
                 Ok(Times::By(format)) if format.fraction_digits() > 3 => SqlType::DateTime(6),
                 _ => SqlType::DateTime(3),
             },
