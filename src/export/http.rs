@@ -1,8 +1,8 @@
 //! One request and what became of it. Redirects are not followed: whoever is there would learn who
 //! sends, and what it takes nobody reads.
 
-use std::error::Error as StdError;
 use std::borrow::Cow;
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -42,14 +42,6 @@ pub struct Request {
     pub method: Method,
     pub url: Url,
     pub headers: HeaderMap,
-    pub body: Vec<u8>,
-}
-
-/// What was answered, where it was not taken.
-pub struct Refusal {
-    pub status: StatusCode,
-    headers: HeaderMap,
-    /// The beginning of it.
     pub body: Vec<u8>,
 }
 
