@@ -152,19 +152,19 @@ fn a_scrape_of_a_run_is_without_complaint() {
 /// Queries of METRICS.md that have no answer in the scene below, with the reason.
 const WITHOUT_ANSWER: &[(&str, &str)] = &[
     (
-        "sum by (pipeline_id, stage, error_type) (increase(pipeline_retries_total[15m]))",
+        "max by (pipeline_id, stage, error_type) (increase(pipeline_retries_total[15m]))",
         "no run has a server",
     ),
     (
-        "sum by (pipeline_id, stage) (increase(pipeline_rate_limited_total[15m]))",
+        "max by (pipeline_id, stage) (increase(pipeline_rate_limited_total[15m]))",
         "no run has a server",
     ),
     (
-        "sum by (pipeline_id, code) (rate(pipeline_http_requests_total{code!=\"200\"}[5m]))",
+        "max by (pipeline_id, code) (sum without (operation) (rate(pipeline_http_requests_total{code!=\"200\"}[5m])))",
         "no run has Elasticsearch",
     ),
     (
-        "sum by (pipeline_id, operation) (pipeline_schema_operations_total{status=\"failed\"})",
+        "max by (pipeline_id, operation) (pipeline_schema_operations_total{status=\"failed\"})",
         "no run has a table",
     ),
 ];

@@ -77,13 +77,14 @@ pub const ROWS: &[Row] = &[
         panels: &[
             Panel {
                 title: "Running now",
+                // What was pushed a while ago may be of the state before.
                 description: "What each run that is on is doing.",
                 look: Look::Name,
                 unit: Unit::Count,
                 width: 6,
-                nothing: Some("nothing is on"),
+                nothing: Some("no run is on"),
                 queries: &[query(
-                    "max by (pipeline_id, state) (pipeline_state{state=~\"starting|running|draining\",<pipelines>}) == 1",
+                    "max by (pipeline_id, state) (pipeline_state{state=\"draining\",<pipelines>} == 1 or pipeline_state{state=\"running\",<pipelines>} == 1 unless on (pipeline_id) pipeline_state{state=\"draining\",<pipelines>} == 1 or pipeline_state{state=\"starting\",<pipelines>} == 1 unless on (pipeline_id) pipeline_state{state=~\"running|draining\",<pipelines>} == 1)",
                     "{{pipeline_id}}: {{state}}",
                 )],
             },
@@ -93,7 +94,7 @@ pub const ROWS: &[Row] = &[
                 look: Look::Share,
                 unit: Unit::Ratio,
                 width: 10,
-                nothing: Some("nothing is on"),
+                nothing: None,
                 queries: &[query(
                     "max by (pipeline_id) (pipeline_progress_ratio{<pipelines>} <on>)",
                     "{{pipeline_id}}",
@@ -105,7 +106,7 @@ pub const ROWS: &[Row] = &[
                 look: Look::Number,
                 unit: Unit::Seconds,
                 width: 8,
-                nothing: Some("nothing is on"),
+                nothing: None,
                 queries: &[query(
                     "max by (pipeline_id) (pipeline_eta_seconds{<pipelines>} <on>)",
                     "{{pipeline_id}}",
