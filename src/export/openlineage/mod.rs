@@ -22,8 +22,7 @@ use crate::export::http::{HttpClient, Request};
 use crate::export::{PERIOD, Rhythm, Route, RunEnd};
 use crate::observe::Moment;
 
-/// Its variables are often set for a whole machine. Beside a START that is under way this is what all ways
-/// have together.
+/// For each of both events, as its variables are often set for a whole machine.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub struct OpenLineage {
@@ -60,6 +59,8 @@ impl OpenLineage {
 
     async fn tell_start(&mut self) -> Result<()> {
         let event = self.frame.start(self.lineage.started_at, self.lineage.known());
+        // Also where it is broken off.
+        self.start = StartEvent::Unknown;
         let sent = self.send(&event).await;
         self.start = match &sent {
             Ok(()) => StartEvent::Taken,
@@ -118,12 +119,15 @@ impl Route for OpenLineage {
     }
 
     fn patience(&self) -> Duration {
-        PATIENCE
+        match self.start {
+            StartEvent::Taken => PATIENCE,
+            _ => 2 * PATIENCE,
+        }
     }
 
-    /// A start that is broken off might arrive behind the end, which needs time of its own.
+    /// A start that is broken off might arrive behind the end.
     fn grace(&self, _: bool) -> Duration {
-        PATIENCE / 2
+        PATIENCE
     }
 
     fn begin(&mut self) -> Later<'_, Result<()>> {
