@@ -299,3 +299,18 @@ fn a_terminal_that_nobody_reads_holds_up_no_end() {
         assert!(text.ends_with("\x1b[?1049l\x1b[?25h"), "{text:?}");
     }
 }
+
+/// A window that is closed, or a connection that is lost.
+#[test]
+fn a_terminal_that_is_gone_ends_the_screen() {
+    let workdir = workdir!();
+    let (terminal, shown) = terminal();
+    let program = workdir.flowgauge().args(["top", "127.0.0.1:1"]);
+    let running = program.screen(terminal.try_clone().unwrap()).spawn();
+    eventually("the screen to be taken", || {
+        let modes = tcgetattr(&terminal).unwrap().local_modes;
+        (!modes.contains(LocalModes::ICANON)).then_some(())
+    });
+    drop((terminal, shown));
+    running.finish().assert_code(5);
+}

@@ -1,10 +1,11 @@
 //! The screen: one loop that takes keys and news, and draws what has changed.
 //!
 //! `standing` is the terminal while the screen stands, and gives it back however that ends; `writer` is the
-//! thread that writes to it; `state` is what was chosen with keys; `list`, `detail` and `frame` draw, purely.
+//! thread that writes to it, and `keys` the one that reads; `state` is what was chosen with keys; `list`, `detail` and `frame` draw, purely.
 
 mod detail;
 mod frame;
+mod keys;
 mod list;
 mod paint;
 mod standing;
@@ -15,10 +16,10 @@ mod writer;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{TryRecvError, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
-use ratatui::crossterm::event::{self, Event, KeyEventKind};
+use ratatui::crossterm::event::{Event, KeyEventKind};
 
 use self::paint::Palette;
 use self::standing::Standing;
@@ -52,6 +53,7 @@ pub fn watch(runs: Runs, every: Duration) -> Result<Outcome> {
     let palette = Palette::new(colour::is_wanted(&io::stdout()));
     let failed = |cause| Error::local_io("the terminal cannot be used", cause);
     let mut standing = Standing::take().map_err(failed)?;
+    let keys = keys::listen().map_err(failed)?;
     let mut drawn = Instant::now();
     let mut is_changed = true;
     loop {
@@ -76,9 +78,16 @@ pub fn watch(runs: Runs, every: Duration) -> Result<Outcome> {
             is_changed = false;
         }
         let mut wait = LOOK_EVERY;
-        while event::poll(wait).map_err(failed)? {
+        loop {
+            let event = match keys.recv_timeout(wait) {
+                Ok(event) => event.map_err(failed)?,
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Error::internal("the thread that reads keys has ended"));
+                }
+            };
             wait = Duration::ZERO;
-            if let Event::Key(key) = event::read().map_err(failed)?
+            if let Event::Key(key) = event
                 && key.kind == KeyEventKind::Press
                 && state.press(key) == After::Leave
             {

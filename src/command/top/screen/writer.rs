@@ -70,13 +70,15 @@ impl TerminalWriter {
 
     fn hand_over(&self, bytes: &mut Vec<u8>) -> io::Result<()> {
         let mut state = self.state();
+        if state.is_over {
+            // Nor is it said that this fails: whoever draws would say so to a terminal that is gone.
+            bytes.clear();
+            return Ok(());
+        }
         if let Some(cause) = state.failed.take() {
             return Err(cause);
         }
-        match state.is_over {
-            true => bytes.clear(),
-            false => state.waiting.append(bytes),
-        }
+        state.waiting.append(bytes);
         self.changed.notify_all();
         Ok(())
     }
@@ -215,5 +217,31 @@ mod tests {
         assert!(writer.wait_idle());
         let written = mem::take(&mut *written.lock().unwrap());
         assert_eq!(written, [&[b'x'; PIECE][..], b"end"].concat());
+    }
+
+    struct Gone;
+
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(Errno::IO.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_device_that_is_gone_fails_once_and_not_behind_the_end() {
+        let writer = TerminalWriter::start(Gone).unwrap();
+        let mut picture = Picture::of(&writer);
+        picture.write_all(b"one").unwrap();
+        picture.flush().unwrap();
+        assert!(writer.wait_idle());
+        picture.write_all(b"two").unwrap();
+        assert!(picture.flush().is_err());
+        writer.end(b"end");
+        assert!(writer.wait_idle());
+        picture.flush().unwrap();
     }
 }
