@@ -170,6 +170,8 @@ async fn travel(mut route: Box<dyn Route>, read: Read, mut last: LastWord) -> Op
         Rhythm::Every(period) => (false, Some(period)),
         Rhythm::AtOnceAndEvery(period) => (true, Some(period)),
     };
+    // As it was when the end came, where something was under way.
+    let mut patience = None;
     if let Some(period) = period {
         let mut voice = Voice { aim: route.aim(), period, is_failing: false };
         let mut is_first = at_once;
@@ -182,6 +184,7 @@ async fn travel(mut route: Box<dyn Route>, read: Read, mut last: LastWord) -> Op
                 }
             }
             let grace = route.grace(is_first);
+            let before = route.patience();
             let moment = read();
             let told = async {
                 match std::mem::take(&mut is_first) {
@@ -191,8 +194,12 @@ async fn travel(mut route: Box<dyn Route>, read: Read, mut last: LastWord) -> Op
             };
             tokio::select! {
                 biased;
-                () = passed(&mut last, grace) => break,
+                () = passed(&mut last, grace) => {}
                 answer = told => voice.heard(answer),
+            }
+            if is_over(&mut last) {
+                patience = Some(before);
+                break;
             }
         }
     }
@@ -202,12 +209,18 @@ async fn travel(mut route: Box<dyn Route>, read: Read, mut last: LastWord) -> Op
     if !route.is_wanted(&last.end) {
         return None;
     }
-    Some(tell_the_end(&mut *route, &last).await)
+    let patience = patience.unwrap_or_else(|| route.patience());
+    Some(tell_the_end(&mut *route, &last, patience).await)
 }
 
 /// The end, or that nobody will tell of one.
 async fn came(last: &mut LastWord) {
     let _ = last.wait_for(Option::is_some).await;
+}
+
+/// The end is known, or nobody will tell of one.
+fn is_over(last: &mut LastWord) -> bool {
+    last.borrow_and_update().is_some() || last.has_changed().is_err()
 }
 
 /// So long after the end.
@@ -218,7 +231,7 @@ async fn passed(last: &mut LastWord, grace: Duration) {
     }
 }
 
-async fn tell_the_end(route: &mut dyn Route, last: &Last) -> Result<()> {
+async fn tell_the_end(route: &mut dyn Route, last: &Last, patience: Duration) -> Result<()> {
     let mut pause = PAUSE;
     let mut tries = 0;
     let mut told = Err(Error::new(
@@ -226,7 +239,7 @@ async fn tell_the_end(route: &mut dyn Route, last: &Last) -> Result<()> {
         ErrorType::Timeout,
         format!("'{}' did not answer in time", route.aim()),
     ));
-    let deadline = match last.since.checked_add(route.patience()) {
+    let deadline = match last.since.checked_add(patience) {
         Some(patient) => last.deadline.min(patient),
         None => last.deadline,
     };
@@ -276,6 +289,8 @@ mod tests {
     use super::*;
     use crate::error::Later;
     use crate::observe::metrics::tests::metrics;
+    use crate::outcome::Outcome;
+    use crate::report::{OutputKind, Report};
 
     const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -333,5 +348,88 @@ mod tests {
             let late = begun.elapsed().saturating_sub(expected);
             assert!(late < Duration::from_millis(10), "{is_repeatable}: {late:?}");
         }
+    }
+
+    /// Everything takes it 3 s, and the end has 4 s once it has begun.
+    struct Slow {
+        has_begun: bool,
+    }
+
+    impl Slow {
+        const TIME: Duration = Duration::from_secs(3);
+    }
+
+    impl Route for Slow {
+        fn name(&self) -> &'static str {
+            "slow"
+        }
+
+        fn aim(&self) -> String {
+            "far away".to_string()
+        }
+
+        fn rhythm(&self) -> Rhythm {
+            Rhythm::AtOnceAndEvery(Duration::from_secs(15))
+        }
+
+        fn patience(&self) -> Duration {
+            Duration::from_secs(if self.has_begun { 4 } else { 8 })
+        }
+
+        fn grace(&self, _: bool) -> Duration {
+            Duration::from_secs(4)
+        }
+
+        fn begin(&mut self) -> Later<'_, Result<()>> {
+            Box::pin(async {
+                sleep(Slow::TIME).await;
+                self.has_begun = true;
+                Ok(())
+            })
+        }
+
+        fn end<'a>(&'a mut self, _: &'a RunEnd) -> Later<'a, Result<()>> {
+            Box::pin(async {
+                sleep(Slow::TIME).await;
+                Ok(())
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_beginning_that_takes_its_time_leaves_the_end_its_own() {
+        let (stats, metrics) = metrics();
+        let report = Report {
+            pipeline_id: String::new(),
+            run_id: String::new(),
+            started_at_seconds: 0.0,
+            ended_at_seconds: None,
+            outcome: Outcome::Complete,
+            error: None,
+            published: None,
+            source: "",
+            sink: "",
+            output: OutputKind::File,
+            rejects: None,
+            rejects_lost: 0,
+            restore: None,
+            unclear: 0,
+            log_lines_dropped: 0,
+            has_idle_cores: false,
+            reads_pipe: false,
+            reports: Vec::new(),
+            requires_reports: false,
+            requires_ledger: false,
+            run: stats.numbers(),
+        };
+        let moment = metrics.moment();
+        let end = RunEnd { moment, report, outcome_before: None, is_file_apart: true };
+        let since = Instant::now();
+        let deadline = since + Duration::from_secs(60);
+        let (_sender, last) = watch::channel(Some(Arc::new(Last { end, since, deadline })));
+        let route = Box::new(Slow { has_begun: false });
+        let answer = travel(route, Arc::new(move || metrics.moment()), last).await;
+        assert!(matches!(answer, Some(Ok(()))), "{answer:?}");
+        assert_eq!(since.elapsed(), 2 * Slow::TIME);
     }
 }
