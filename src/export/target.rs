@@ -65,20 +65,30 @@ impl Target {
             identity: None,
             secrets: Vec::new(),
         };
-        // An address that nobody can guess is a secret, too.
-        let path = target.url.path().trim_end_matches('/').to_string();
-        let query = target.url.query().unwrap_or_default().to_string();
-        let values: Vec<String> =
-            target.url.query_pairs().map(|(_, value)| value.into_owned()).collect();
-        // Words that every such address has are not hidden in what its server says.
-        let long = |part: &String| part.len() >= MASKED_SEGMENT_MIN;
-        let segments = path.split('/').map(decoded).filter(long);
-        let parts: Vec<String> = segments.chain(values).chain([path.clone(), query]).collect();
-        parts.iter().for_each(|part| target.hide_uncommon(part));
+        target.hide_path();
         if !user.is_empty() || password.is_some() {
             target.log_in(&user, &Secret::new(password.unwrap_or_default()))?;
         }
         Ok(target)
+    }
+
+    /// Another path and query at the same server.
+    pub fn lead_to(&mut self, url: Url) {
+        self.url = url;
+        self.hide_path();
+    }
+
+    /// An address that nobody can guess is a secret, too.
+    fn hide_path(&mut self) {
+        let path = self.url.path().trim_end_matches('/').to_string();
+        let query = self.url.query().unwrap_or_default().to_string();
+        let values: Vec<String> =
+            self.url.query_pairs().map(|(_, value)| value.into_owned()).collect();
+        // Words that every such address has are not hidden in what its server says.
+        let long = |part: &String| part.len() >= MASKED_SEGMENT_MIN;
+        let segments = path.split('/').map(decoded).filter(long);
+        let parts: Vec<String> = segments.chain(values).chain([path.clone(), query]).collect();
+        parts.iter().for_each(|part| self.hide_uncommon(part));
     }
 
     /// The user that stood in an address.

@@ -102,7 +102,7 @@ impl<V: Fn(&str) -> Option<String>> LineageVariables<'_, V> {
                 let joined = target.url.join(&endpoint).ok();
                 let joined = joined.filter(|joined| joined.origin() == target.url.origin());
                 let wrong = || format!("{ENDPOINT} is no path");
-                target.url = joined.ok_or_else(wrong)?;
+                target.lead_to(joined.ok_or_else(wrong)?);
             }
         }
         Ok(target)
@@ -197,10 +197,18 @@ mod tests {
             (&[(URL, "http://m:5000"), ("OPENLINEAGE_DISABLED", "True")], ""),
             (&[(URL, "http://m/a/"), (ENDPOINT, "b/c")], "http://m/a/b/c"),
             (&[(URL, "http://m"), (ENDPOINT, "/b")], "http://m/b"),
+            (
+                &[(URL, "http://m"), (ENDPOINT, "geheimnis?key=geheim123")],
+                "http://m/geheimnis?key=geheim123",
+            ),
         ] {
             let (settings, warnings) = read(variables);
             let url = settings.as_ref().map_or("", |settings| settings.target.url.as_str());
             assert_eq!(url, expected, "{variables:?}");
+            if let Some(settings) = &settings {
+                let said = settings.target.masked("no /geheimnis?key=geheim123, no geheim123");
+                assert_eq!(said.contains("geheim"), !url.contains("geheim"), "{said}");
+            }
             assert_eq!(warnings, [""; 0], "{variables:?}");
         }
     }
