@@ -2,6 +2,7 @@
 //! they are the same from run to run, and their fields once both ends are open.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use super::ends::Ends;
 use super::stream::{is_standard_input, is_stream};
@@ -21,10 +22,12 @@ pub fn named(settings: &Settings) -> Lineage {
     if settings.export.openlineage.is_none() {
         return Lineage::default();
     }
+    let names = text_files(settings).names;
     let inputs = match &settings.source {
-        SourceSettings::Csv(_) | SourceSettings::Jsonl(_) => files(text_files(settings).names),
+        SourceSettings::Csv(_) | SourceSettings::Jsonl(_) => files(names),
         SourceSettings::Elastic(elastic) => indices(elastic),
     };
+    let has_stream = !names.iter().all(|name| is_data_set(name));
     let output = match &settings.sink {
         SinkSettings::File(file) => {
             let path = file.path.as_deref().filter(|path| !is_stream(path));
@@ -32,7 +35,7 @@ pub fn named(settings: &Settings) -> Lineage {
         }
         SinkSettings::Mysql(mysql) => Some(table(mysql)),
     };
-    Lineage { inputs, output, ..Lineage::default() }
+    Lineage { inputs, has_stream, output, ..Lineage::default() }
 }
 
 /// The same with fields and columns.
@@ -49,7 +52,7 @@ pub fn opened(settings: &Settings, ends: &Ends) -> Lineage {
     let is_read = |field: &&Field| {
         !field.is_beside || columns.iter().any(|column| column.field == field.name)
     };
-    let read: Vec<DatasetField> = fields.iter().filter(is_read).map(field).collect();
+    let read: Arc<[DatasetField]> = fields.iter().filter(is_read).map(field).collect();
     let written = match &ends.table {
         Some(fitted) => {
             let definitions = fitted.table.definitions.iter();
@@ -64,9 +67,10 @@ pub fn opened(settings: &Settings, ends: &Ends) -> Lineage {
             .map(|column| DatasetField { name: column.name.clone(), type_name: None })
             .collect(),
     };
-    let with_fields = |input: Dataset| Dataset { fields: read.clone(), ..input };
+    let with_fields = |input: Dataset| Dataset { fields: Arc::clone(&read), ..input };
     Lineage {
         inputs: named.inputs.into_iter().map(with_fields).collect(),
+        has_stream: named.has_stream,
         output: named.output.map(|output| Dataset { fields: written, ..output }),
         columns,
         is_transactional: ends.table.as_ref().is_none_or(|fitted| fitted.plan.is_transactional),
@@ -107,9 +111,8 @@ fn field(field: &Field) -> DatasetField {
 
 /// A pattern is the folder that it is looked for in: the files of tomorrow have other names.
 fn files(names: &[String]) -> Vec<Dataset> {
-    let is_file = |name: &&String| !is_standard_input(name) && !is_stream(Path::new(name));
     let mut paths: Vec<PathBuf> = Vec::new();
-    for name in names.iter().filter(is_file) {
+    for name in names.iter().filter(|name| is_data_set(name)) {
         let path = absolute(&without_pattern(name));
         if !paths.contains(&path) {
             paths.push(path);
@@ -119,6 +122,11 @@ fn files(names: &[String]) -> Vec<Dataset> {
         paths = common_folder(&paths).into_iter().collect();
     }
     paths.iter().map(|path| Dataset::files(path)).collect()
+}
+
+/// A file, or a pattern of files.
+fn is_data_set(name: &str) -> bool {
+    !is_standard_input(name) && !is_stream(Path::new(name))
 }
 
 fn without_pattern(name: &str) -> PathBuf {
@@ -154,15 +162,19 @@ fn absolute(path: &Path) -> PathBuf {
 
 fn indices(elastic: &ElasticSettings) -> Vec<Dataset> {
     let Some(node) = elastic.first_node() else { return Vec::new() };
-    let mut names: Vec<&str> =
-        elastic.indices.iter().flat_map(|names| names.split(',')).map(str::trim).collect();
-    names.dedup();
-    let is_one = names.len() > INPUTS_MAX || names.iter().any(|name| name.starts_with('-'));
-    let joined = names.join(",");
-    if is_one {
-        names = vec![&joined];
+    index_names(&elastic.indices).iter().map(|name| Dataset::index(&node, name)).collect()
+}
+
+/// Each once. A list that leaves some out is one name.
+fn index_names(written: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in written.iter().flat_map(|names| names.split(',')).map(str::trim) {
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_string());
+        }
     }
-    names.iter().map(|name| Dataset::index(&node, name)).collect()
+    let is_one = names.len() > INPUTS_MAX || names.iter().any(|name| name.starts_with('-'));
+    if is_one { vec![names.join(",")] } else { names }
 }
 
 /// A socket is of this machine, and has no port that could be named.
@@ -205,6 +217,8 @@ mod tests {
         ] {
             assert_eq!(names(written), expected, "{written:?}");
         }
+        assert_eq!(index_names(&["a,b*".into(), "a".into()]), ["a", "b*"]);
+        assert_eq!(index_names(&["a*, -ab".into()]), ["a*,-ab"]);
         let many: Vec<String> = (0..17).map(|at| format!("/data/{at}/orders.csv")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         assert_eq!(names(&many[..16]).len(), 16);

@@ -216,6 +216,44 @@ fn several_files_are_several_inputs_without_statistics() {
     assert_statistics(&statistics, &json!(4), Some(2 * rows(2).len() as u64), Some(2));
 }
 
+/// Its records are not those of the file beside it.
+#[test]
+fn a_file_beside_a_pipe_has_no_statistics() {
+    let workdir = workdir!();
+    let catalogue = Catalogue::start();
+    workdir.write("a.csv", rows(2));
+    let command = workdir.flowgauge().args(["--csv-file", "a.csv", "--csv-file", "-"]);
+    let command = command.args(["--output-file", "out.csv", "--openlineage", &catalogue.url]);
+    command.stdin(rows(3)).run().assert_code(0);
+    let end = catalogue.both().1;
+    let inputs = array(&end["inputs"]);
+    assert_eq!(inputs.iter().map(named).collect::<Vec<_>>(), [file(&workdir, "a.csv")]);
+    assert_eq!(inputs[0].get("inputFacets"), None);
+    let statistics = &end["outputs"][0]["outputFacets"]["outputStatistics"];
+    assert_eq!(statistics["rowCount"], 5);
+}
+
+/// Long names are repeated with each column, and a catalogue takes no event of any size.
+#[test]
+fn events_of_long_names_stay_small() {
+    let workdir = workdir!();
+    let catalogue = Catalogue::start();
+    let names: Vec<String> = (0..600).map(|at| format!("{at:0>500}")).collect();
+    let text = format!("{}\n{}\n", names.join(","), vec!["1"; names.len()].join(","));
+    let mut command = workdir.flowgauge().args(["--output-file", "out.jsonl"]);
+    for at in 0..10 {
+        let name = format!("{at}.csv");
+        workdir.write(&name, &text);
+        command = command.args(["--csv-file", &name]);
+    }
+    command.args(["--openlineage", &catalogue.url]).run().assert_code(0);
+    let (start, end) = catalogue.both();
+    for event in [start, end] {
+        assert!(event.to_string().len() < 3 << 20, "{}", event.to_string().len());
+        assert_eq!(array(&event["inputs"]).len(), 10);
+    }
+}
+
 on_both! {
     needs!("mariadb"), needs!("mysql");
     a_table_is_told_with_its_types

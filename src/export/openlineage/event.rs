@@ -75,7 +75,8 @@ impl EventFrame {
         let mut inputs: Vec<Value> =
             lineage.inputs.iter().map(|input| self.dataset(input, Map::new())).collect();
         // Of several, nobody counts which one a record came from.
-        if let ([input], [told]) = (&lineage.inputs[..], &mut inputs[..]) {
+        if let ([input], [told], false) = (&lineage.inputs[..], &mut inputs[..], lineage.has_stream)
+        {
             let mut statistics = Map::new();
             let body = facets::input_statistics(report, input.kind);
             self.add(&mut statistics, &facets::INPUT_STATISTICS, body);

@@ -1,18 +1,25 @@
 //! What a run reads and writes, as a catalogue names it. Pure.
 
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 /// More than these say which field goes where, and are a load for whoever draws them.
 const FIELDS_MAX: usize = 2_000;
 /// The same of fields of all inputs together, by which columns are made.
 const ORIGINS_MAX: usize = 10_000;
+/// Of all fields, and of all columns with what they are made of, as long names are repeated with each. An event is
+/// made beside the memory that records have.
+const BYTES_MAX: usize = 2 << 20;
+/// What one of them takes beside its names.
+const FRAME_BYTES: usize = 100;
 
 /// The lineage of one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lineage {
     pub inputs: Vec<Dataset>,
+    /// Records also come from standard input or a pipe, which is no data set.
+    pub has_stream: bool,
     /// None where what is written is no data set, such as standard output.
     pub output: Option<Dataset>,
     pub columns: Vec<MadeColumn>,
@@ -25,8 +32,8 @@ pub struct Dataset {
     pub kind: DatasetKind,
     pub namespace: String,
     pub name: String,
-    /// As far as they are known, and not too many.
-    pub fields: Vec<DatasetField>,
+    /// As far as they are known, and not too many. Several inputs have the same.
+    pub fields: Arc<[DatasetField]>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +77,7 @@ impl Dataset {
     }
 
     fn new(kind: DatasetKind, namespace: String, name: String) -> Dataset {
-        Dataset { kind, namespace, name, fields: Vec::new() }
+        Dataset { kind, namespace, name, fields: Arc::default() }
     }
 
     pub fn uri(&self) -> &str {
@@ -84,16 +91,40 @@ impl Dataset {
 impl Lineage {
     /// Without what would be too much.
     pub fn bounded(mut self) -> Lineage {
+        let is_long = self.fields_bytes() > BYTES_MAX;
         let output = self.output.iter_mut();
         for dataset in self.inputs.iter_mut().chain(output) {
-            if dataset.fields.len() > FIELDS_MAX {
-                dataset.fields.clear();
+            if is_long || dataset.fields.len() > FIELDS_MAX {
+                dataset.fields = Arc::default();
             }
         }
-        if self.columns.len() * self.inputs.len() > ORIGINS_MAX {
+        let is_long = self.columns_bytes() > BYTES_MAX;
+        if is_long || self.columns.len() * self.inputs.len() > ORIGINS_MAX {
             self.columns.clear();
         }
         self
+    }
+
+    fn fields_bytes(&self) -> usize {
+        let fields = self.inputs.iter().chain(&self.output).flat_map(|dataset| &*dataset.fields);
+        let bytes = fields.map(|field| {
+            let type_name = field.type_name.as_ref().map_or(0, String::len);
+            FRAME_BYTES + field.name.len() + type_name
+        });
+        bytes.sum()
+    }
+
+    fn columns_bytes(&self) -> usize {
+        let names = self.inputs.iter().map(|input| input.namespace.len() + input.name.len());
+        let (inputs, names) = (self.inputs.len(), names.sum::<usize>());
+        let bytes = self.columns.iter().map(|column| {
+            let kind = column.converted_to.as_ref().map_or(0, String::len);
+            FRAME_BYTES
+                + column.name.len()
+                + names
+                + inputs * (FRAME_BYTES + column.field.len() + kind)
+        });
+        bytes.sum()
     }
 }
 
@@ -132,19 +163,23 @@ mod tests {
 
     #[test]
     fn what_would_be_too_much_is_left_out() {
-        let field = |at: usize| DatasetField { name: at.to_string(), type_name: None };
-        let column = |at: usize| MadeColumn {
-            name: at.to_string(),
-            field: at.to_string(),
-            converted_to: None,
-        };
-        let file = || Dataset::files(Path::new("/a"));
-        for (fields, inputs, kept_fields, kept_columns) in
-            [(2_000, 5, 2_000, 2_000), (2_001, 1, 0, 2_001), (2_000, 6, 2_000, 0)]
-        {
+        for (fields, inputs, name_bytes, path_bytes, kept_fields, kept_columns) in [
+            (2_000, 5, 4, 1, 2_000, 2_000),
+            (2_001, 1, 4, 1, 0, 2_001),
+            (2_000, 6, 4, 1, 2_000, 0),
+            (2_000, 5, 500, 1, 0, 0),
+            (500, 16, 4, 4_000, 500, 0),
+        ] {
+            let name = |at: usize| format!("{at:0>name_bytes$}");
+            let field = |at: usize| DatasetField { name: name(at), type_name: None };
+            let column =
+                |at: usize| MadeColumn { name: name(at), field: name(at), converted_to: None };
+            let path = format!("/{}", "a".repeat(path_bytes));
+            let file = || Dataset::files(Path::new(&path));
             let input = Dataset { fields: (0..fields).map(field).collect(), ..file() };
             let lineage = Lineage {
                 inputs: vec![input; inputs],
+                has_stream: false,
                 output: Some(file()),
                 columns: (0..fields).map(column).collect(),
                 is_transactional: true,
