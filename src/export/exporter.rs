@@ -254,7 +254,9 @@ async fn tell_the_end(route: &mut dyn Route, last: &Last, patience: Duration) ->
         };
         let wait = pause.mul_f64(0.5 + chance() / 2.0);
         let wait = error.wait_min().unwrap_or_default().max(wait);
-        if !may_be_again || tries == TRIES_MAX || Instant::now() + wait >= deadline {
+        // Whoever is told may name a time that no clock reaches.
+        let left = deadline.saturating_duration_since(Instant::now());
+        if !may_be_again || tries == TRIES_MAX || wait >= left {
             break;
         }
         sleep(wait).await;

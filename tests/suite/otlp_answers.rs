@@ -45,6 +45,15 @@ const UNAVAILABLE_FOR_LONG: Headers = &[
         "CA4SBGZ1bGwaMAoodHlwZS5nb29nbGVhcGlzLmNvbS9nb29nbGUucnBjLlJldHJ5SW5mbxIECgIIPA",
     ),
 ];
+/// The same with one that no clock reaches.
+const UNAVAILABLE_FOR_EVER: Headers = &[
+    ("content-type", "application/grpc"),
+    ("grpc-status", "14"),
+    (
+        "grpc-status-details-bin",
+        "CA4SBGZ1bGwaOAoodHlwZS5nb29nbGVhcGlzLmNvbS9nb29nbGUucnBjLlJldHJ5SW5mbxIMCgoI//////////9/",
+    ),
+];
 /// The same with one of 10 ms.
 const EXHAUSTED_FOR_NOW: Headers = &[
     ("content-type", "application/grpc"),
@@ -248,6 +257,7 @@ fn only_what_can_be_sent_again_is() {
         (body("content-type: application/x-protobuf", PARTIAL), false),
         (grpc(UNAVAILABLE), true),
         (grpc(UNAVAILABLE_FOR_LONG), false),
+        (grpc(UNAVAILABLE_FOR_EVER), false),
         (grpc(EXHAUSTED_FOR_NOW), true),
         (grpc(RESOURCE_EXHAUSTED), false),
         (grpc(INVALID_ARGUMENT), false),
