@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::termios::{LocalModes, tcgetattr};
+use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 use serde_json::Value;
 
 use crate::support::outlet::{Screen, fill, terminal};
@@ -298,6 +298,36 @@ fn a_terminal_that_nobody_reads_holds_up_no_end() {
         let text = Screen::watch(shown).all();
         assert!(text.ends_with("\x1b[?1049l\x1b[?25h"), "{text:?}");
     }
+}
+
+/// A shell does so when the program is stopped, and what was on the screen is gone.
+#[test]
+fn a_terminal_that_was_put_back_in_between_is_taken_again() {
+    let workdir = workdir!();
+    let (terminal, mut shown) = terminal();
+    let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(&terminal, size).unwrap();
+    let modes = || tcgetattr(&terminal).unwrap();
+    let before = modes();
+    let program = workdir.flowgauge().args(["top", "127.0.0.1:1"]);
+    let running = program.screen(terminal.try_clone().unwrap()).spawn();
+    let taken = || {
+        eventually("the screen to be taken", || {
+            (!modes().local_modes.contains(LocalModes::ICANON)).then_some(())
+        });
+    };
+    taken();
+    let mut screen = Screen::watch(shown.try_clone().unwrap());
+    screen.wait_for("nobody listens there");
+    tcsetattr(&terminal, OptionalActions::Now, &before).unwrap();
+    taken();
+    // Whole, and not only what has changed.
+    screen.wait_for("\x1b[2J");
+    shown.write_all(b"q").unwrap();
+    running.finish().assert_code(0);
+    drop(terminal);
+    let text = screen.all();
+    assert!(text.ends_with("\x1b[?1049l\x1b[?25h"), "{text:?}");
 }
 
 /// A window that is closed, or a connection that is lost.

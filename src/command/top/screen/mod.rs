@@ -70,6 +70,10 @@ pub fn watch(runs: Runs, every: Duration) -> Result<Outcome> {
         if !standing.stands() {
             return Ok(Outcome::Internal);
         }
+        if standing.is_taken_away() {
+            standing.take_again().map_err(failed)?;
+            is_changed = true;
+        }
         if is_changed && standing.is_ready() {
             standing
                 .draw(|frame| frame::draw(frame, &mut state, &palette, now()))

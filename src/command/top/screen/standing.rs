@@ -8,9 +8,10 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
 use ratatui::crossterm::queue;
 use ratatui::crossterm::terminal::{
-    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
+use rustix::termios::{LocalModes, tcgetattr};
 
 use super::writer::{Descriptor, Picture, TerminalWriter};
 use crate::console::standard_error::standard_error;
@@ -51,6 +52,24 @@ impl Standing {
     /// Not after a panic in whatever thread.
     pub fn stands(&self) -> bool {
         standing().is_some()
+    }
+
+    /// Whoever stopped the program and let it go on, as shells do, has put the terminal back in between.
+    pub fn is_taken_away(&self) -> bool {
+        tcgetattr(io::stdin()).is_ok_and(|modes| modes.local_modes.contains(LocalModes::ICANON))
+    }
+
+    /// Once more, and nothing of what was drawn is there any more.
+    pub fn take_again(&mut self) -> io::Result<()> {
+        disable_raw_mode()?;
+        enable_raw_mode()?;
+        let backend = CrosstermBackend::new(Picture::of(&self.writer));
+        let options = TerminalOptions { viewport: Viewport::Fullscreen };
+        // The one before shows the cursor as it goes.
+        self.terminal = Terminal::with_options(backend, options)?;
+        let mut picture = Picture::of(&self.writer);
+        queue!(picture, EnterAlternateScreen, Clear(ClearType::All), Hide)?;
+        picture.flush()
     }
 
     /// The last picture is at the terminal. Where nobody takes one, no other is drawn.
