@@ -178,7 +178,12 @@ impl Grafana {
             ),
             404 => (
                 ErrorType::Protocol,
-                "it is not there, or alerting is turned off in this Grafana".to_string(),
+                match what.starts_with("the rule group") {
+                    true => {
+                        "it is not there, or alerting is turned off in this Grafana".to_string()
+                    }
+                    false => "it is not there; run it again to see what is".to_string(),
+                },
             ),
             409 | 412 => (
                 ErrorType::Protocol,

@@ -200,7 +200,8 @@ scrape_configs:
     );
     let mut prometheus = Prometheus::start(&binary, &workdir, &config);
     let dashboard = printed();
-    let both = "pipeline_last_run_outcome{outcome='complete'} == 1";
+    // For longer than a step of the questions below, which would not see it otherwise.
+    let both = "pipeline_last_run_outcome{outcome='complete'} offset 2s == 1";
     prometheus.query_until(both, |series| series.len() == 4);
 
     // The gateway is not told of the next one.

@@ -441,7 +441,7 @@ fn it_is_told_as_a_document() {
     assert_eq!(document["grafana"], grafana.url.as_str());
     let results: Vec<&Value> =
         document["items"].as_array().unwrap().iter().map(|item| &item["result"]).collect();
-    assert_eq!(results, ["refused", "created", "unchanged", "unchanged"]);
+    assert_eq!(results, ["refused", "to_be_created", "unchanged", "unchanged"]);
     let folder = &document["items"][0];
     assert!(folder["error"].as_str().unwrap().contains("another title"), "{folder}");
     let group = &document["items"][3];

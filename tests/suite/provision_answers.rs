@@ -231,11 +231,11 @@ fn what_is_typed_wrong_is_told_before_anything_is_asked() {
         ),
         (
             &["--grafana", "grafana:3000", "--prometheus", "http://p", "--token-file", "token"],
-            "--grafana: the URL is neither http nor https",
+            "--grafana: the URL does not begin with http:// or https://",
         ),
         (
             &["--grafana", url, "--prometheus", "p:9090", "--token-file", "token"],
-            "--prometheus: the URL is neither http nor https",
+            "--prometheus: the URL does not begin with http:// or https://",
         ),
         (
             &["--grafana", url, "--prometheus", "http://u:geheim@p", "--token-file", "token"],

@@ -46,6 +46,9 @@ fn prometheus_url(written: &str) -> Result<String> {
     let wrong = |what: &str| {
         Err(Error::config(format!("--prometheus: {what}")).help("write http://HOST:PORT"))
     };
+    if !written.contains("://") {
+        return wrong("the URL does not begin with http:// or https://");
+    }
     match Url::parse(written.trim()) {
         Ok(url) if !matches!(url.scheme(), "http" | "https") || !url.has_host() => {
             wrong("the URL is neither http nor https")
