@@ -7,6 +7,7 @@ use crate::support::workdir;
 const FOLDER: &str = "/api/folders/flowgauge-folder";
 const SOURCE: &str = "/api/datasources/uid/flowgauge-prometheus";
 const GROUP: &str = "/api/v1/provisioning/folder/flowgauge-folder/rule-groups/flowgauge";
+const RULES: &str = "/api/v1/provisioning/alert-rules";
 const SAVE: &str = "/api/dashboards/db";
 
 fn writes(grafana: &ScriptedGrafana) -> Vec<Exchange> {
@@ -157,6 +158,16 @@ not tried      rule group 'flowgauge', 19 rules
     );
     let second = grafana.provision(&workdir).run();
     second.assert_code(0).assert_stdout_has("2 created, 0 changed, 2 unchanged\n");
+
+    // Some rules are there, and their group is not whole.
+    let fault = Fault::Status(500, "", "");
+    let grafana = Script::new().faults("POST", RULES, 5, 5, fault).start();
+    let first = grafana.provision(&workdir).run();
+    first.assert_code(4).assert_stdout_has("failed         rule group 'flowgauge', 19 rules\n");
+    let second = grafana.provision(&workdir).run();
+    second.assert_code(0).assert_stdout_has("0 created, 1 changed, 3 unchanged\n");
+    let third = grafana.provision(&workdir).run();
+    third.assert_code(0).assert_stdout_has("0 created, 0 changed, 4 unchanged\n");
 
     // It was done, and only nobody said so.
     let grafana = Script::new().faults("POST", SAVE, 1, 1, Fault::Cut).start();
