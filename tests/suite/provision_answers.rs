@@ -103,6 +103,20 @@ fn an_answer_that_is_not_as_it_should_be_is_one_line() {
             "answered 412 about the dashboard 'flowgauge': changed; somebody else has it, or was faster",
         ),
         (
+            "POST",
+            SAVE,
+            Fault::Status(400, JSON, "{\"status\":\"name-match\",\"message\":\"same as folder\"}"),
+            2,
+            "answered 400 about the dashboard 'flowgauge': same as folder; rename the folder that is called like it",
+        ),
+        (
+            "POST",
+            RULES,
+            Fault::Status(400, JSON, "{\"message\":\"a conflicting alert rule is found\"}"),
+            2,
+            "rule group 'flowgauge': a conflicting alert rule is found; somebody else has it, or was faster",
+        ),
+        (
             "PUT",
             GROUP,
             Fault::Status(404, "", ""),
@@ -217,7 +231,12 @@ fn what_is_typed_wrong_is_told_before_anything_is_asked() {
     let url = grafana.url.as_str();
     let with_user = url.replace("http://", "http://me:geheim@");
     grafana.provision(&workdir);
-    let cases: [(&[&str], &str); 13] = [
+    let with_query = format!("{url}/?orgId=2");
+    let cases: [(&[&str], &str); 14] = [
+        (
+            &["--grafana", &with_query, "--prometheus", "http://p", "--token-file", "token"],
+            "--grafana: the URL holds a '?'; leave it out; --org-id says the organisation",
+        ),
         (&["--prometheus", "http://p"], "needs --grafana URL"),
         (
             &["--grafana", url],
