@@ -65,6 +65,10 @@ fn prometheus_url(written: &str) -> Result<String> {
 pub fn target(asked: &ProvisionAsked) -> Result<Target> {
     let wrong = |mistake: String| Error::config(format!("--grafana: {mistake}"));
     let mut target = Target::parse("grafana", &asked.grafana).map_err(wrong)?;
+    if target.url.query().is_some() {
+        return Err(Error::config("--grafana: the URL holds a '?'")
+            .help("leave it out; --org-id says the organisation"));
+    }
     target.authority_option = "--ca".to_string();
     let has_user = !target.headers.is_empty();
     match &asked.token_file {
