@@ -78,7 +78,7 @@ pub fn runs_command() -> Command {
         .help("list (by default), show one run, prune old ones, or check the file");
     let run = Arg::new("run")
         .value_name("RUN")
-        .help("Run to show: last (by default), last-1, or the begin of its id");
+        .help("Run to show: last (by default), last-1, or the beginning of its id");
     let last = Arg::new("last")
         .long("last")
         .value_name("N")
@@ -118,7 +118,7 @@ pub fn status_command() -> Command {
         .action(ArgAction::SetTrue)
         .help("Also pipelines that did not run for 30 days and are not expected to");
     Command::new("status")
-        .about("Say how each pipeline is; exit code 3 where one failed or is due")
+        .about("Say in what state each pipeline is; exit code 3 where one failed or is due")
         .arg(all)
         .arg(pipeline("This pipeline; may be repeated"))
         .args(of_runs(&OF_RUNS[..3]))

@@ -80,9 +80,9 @@ pub fn provision_arguments() -> Vec<Arg> {
         switch(EDITABLE, "Alert rules may be changed in Grafana"),
         switch(OVERWRITE, "Replace also what was changed in Grafana, or made by somebody else"),
         switch(DRY_RUN, "Only read, and say what would be done"),
-        one(TIMEOUT, "TIME", "Patience with one request [default: 15s]")
+        one(TIMEOUT, "TIME", "How long to wait for one request [default: 15s]")
             .value_parser(some_duration),
-        one(FORMAT, "text|json", "How it is told what was done [default: text]")
+        one(FORMAT, "text|json", "How to print what was done [default: text]")
             .value_parser(["text", "json"])
             .hide_possible_values(true),
     ];
@@ -119,21 +119,25 @@ pub fn provision_asked(
     rules: RulesAsked,
 ) -> Result<ProvisionAsked, clap::Error> {
     let text = |name| matches.get_one::<String>(name).cloned();
-    let missing = |what: &str| {
-        let message = format!("'metrics provision' needs {what}");
-        whole().error(ErrorKind::MissingRequiredArgument, message)
-    };
     let data_source = match (text(PROMETHEUS), text(DATA_SOURCE)) {
-        (Some(url), _) => DataSourceAsked::At(url),
-        (None, Some(name)) => DataSourceAsked::Existing(name),
-        (None, None) => {
-            return Err(missing(
-                "--prometheus URL, for a data source to be made, or --data-source NAME",
-            ));
-        }
+        (Some(url), _) => Some(DataSourceAsked::At(url)),
+        (None, Some(name)) => Some(DataSourceAsked::Existing(name)),
+        (None, None) => None,
+    };
+    let data_source_is_missing = data_source.is_none();
+    let (Some(grafana), Some(data_source)) = (text(GRAFANA), data_source) else {
+        let grafana = text(GRAFANA).is_none().then_some("--grafana URL");
+        let missing = [
+            grafana,
+            data_source_is_missing
+                .then_some("--prometheus URL, for a data source to be made, or --data-source NAME"),
+        ];
+        let missing: Vec<&str> = missing.into_iter().flatten().collect();
+        let message = format!("'metrics provision' needs {}", missing.join(", and "));
+        return Err(whole().error(ErrorKind::MissingRequiredArgument, message));
     };
     Ok(ProvisionAsked {
-        grafana: text(GRAFANA).ok_or_else(|| missing("--grafana URL"))?,
+        grafana,
         token_file: matches.get_one::<PathBuf>(TOKEN_FILE).cloned(),
         authority: matches.get_one::<PathBuf>(AUTHORITY).cloned(),
         org_id: matches.get_one::<u64>(ORG_ID).copied(),

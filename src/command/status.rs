@@ -7,6 +7,7 @@ use super::print;
 use crate::cli::help::wrapped;
 use crate::cli::history::StatusAsked;
 use crate::config::WrittenOptions;
+use crate::console::logging;
 use crate::ledger::{self, PipelineHistory, RunRow, Standing, now};
 use crate::outcome::Outcome;
 use crate::shown::Line;
@@ -35,12 +36,25 @@ pub fn run(asked: &StatusAsked, written: WrittenOptions) -> Outcome {
         .filter(is_shown)
         .map(|pipeline| StatusLine::of(&pipeline.judged(now), now))
         .collect();
-    if lines.is_empty() {
+    // A name that is mistyped in a monitor must not look well.
+    let is_missing = |name: &&String| lines.iter().all(|line| line.pipeline != **name);
+    let missing: Vec<&String> = asked.pipelines.iter().filter(is_missing).collect();
+    for name in &missing {
+        let message =
+            format!("the pipeline '{}' has no run in '{}'", Line(name), place.path.display());
+        logging::complain(&message);
+    }
+    if lines.is_empty() && missing.is_empty() {
         say_there_is_none(&place.path);
         return Outcome::Complete;
     }
-    match print(&shown(&lines)) {
-        Outcome::Complete if lines.iter().any(|line| line.needs_somebody) => Outcome::Data,
+    let printed = if lines.is_empty() { Outcome::Complete } else { print(&shown(&lines)) };
+    match printed {
+        Outcome::Complete
+            if lines.iter().any(|line| line.needs_somebody) || !missing.is_empty() =>
+        {
+            Outcome::Data
+        }
         printed => printed,
     }
 }

@@ -515,7 +515,7 @@ pub const OPTIONS: &[Opt] = &[
         name: "types",
         takes: Takes::Typed("COL=TYPE"),
         theme: Theme::Records,
-        help: "Column types, comma-separated: text, varchar(N), int, int unsigned, decimal(DIGITS,FRACTION), float, bool, json, date, datetime(N), time(N); date:PATTERN, epoch_s, epoch_ms say how dates are written, base64 how bytes are",
+        help: "Column types, comma-separated: text, varchar(N), int, int unsigned, decimal(DIGITS,FRACTION), decimal(DIGITS,FRACTION):comma, float, bool, json, date, datetime(N), time(N); date:PATTERN, epoch_s, epoch_ms say how dates are written, base64 how bytes are",
     },
     switch(
         Theme::Records,

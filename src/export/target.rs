@@ -41,6 +41,9 @@ impl Target {
         let written = written.trim();
         let wrong =
             |what: &str| format!("{what}; write http://HOST:PORT/PATH or https://HOST/PATH");
+        if !written.contains("://") {
+            return Err(wrong("the URL does not begin with http:// or https://"));
+        }
         let mut url = Url::parse(written).map_err(|cause| wrong(&format!("no URL: {cause}")))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(wrong("the URL is neither http nor https"));

@@ -18,8 +18,8 @@ const DAY: u64 = 24 * HOUR;
 
 pub const RULE_TIMES: &[RuleTime] = &[
     time("remember", 30 * DAY, "How long ago a pipeline may have run and still be missed"),
-    time("failed-for", DAY, "How long a failure is told that no success has followed"),
-    time("told-for", HOUR, "How long rejected records and errors of a run are told after it"),
+    time("failed-for", DAY, "How long a failure raises an alert while no success follows"),
+    time("told-for", HOUR, "How long after a run its rejected records and errors raise alerts"),
     time("stuck-after", 10 * MINUTE, "Time without a record that is settled"),
     time("longest-run", 6 * HOUR, "Time that no run should take"),
     time("full-for", 10 * MINUTE, "Time that the memory for records, or the queue, may stay full"),

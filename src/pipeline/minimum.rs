@@ -60,7 +60,7 @@ impl Minimum {
         match replaced {
             Some(bytes) if taken == 0 && !self.may_be_empty && !is_judged => {
                 let message =
-                    format!("no record would replace an output of {} bytes", count(bytes));
+                    format!("0 records would replace an output of {} bytes", count(bytes));
                 Err(Error::data(ErrorType::PartialResult, message).help(format!(
                     "{consequence}; check the source, or set --allow-empty-output if that is right"
                 )))
@@ -100,7 +100,7 @@ mod tests {
             (
                 said(least(None).check_taken(0, Some(1_234), false)),
                 Some(
-                    "no record would replace an output of 1,234 bytes; nothing was published; check the \
+                    "0 records would replace an output of 1,234 bytes; nothing was published; check the \
                      source, or set --allow-empty-output if that is right",
                 ),
             ),

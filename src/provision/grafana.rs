@@ -23,6 +23,9 @@ const ANSWER_BYTES_MAX: usize = 4 << 20;
 /// The first one that has all that is asked here.
 const MAJOR_VERSION_MIN: u32 = 10;
 
+/// What to do about something that is there already.
+const TAKEN: &str = "somebody else has it, or was faster; run it again to see";
+
 /// Of a request that Grafana has no time for.
 const TRIES: u32 = 3;
 /// A person waits for it.
@@ -168,7 +171,14 @@ impl Grafana {
 
     fn refused(&self, what: &str, refusal: &Refusal, deed: &str) -> Error {
         let status = refusal.status;
+        let said = String::from_utf8_lossy(&refusal.body);
+        let document: Option<Value> = serde_json::from_str(&said).ok();
+        let is_name_of_folder =
+            document.as_ref().is_some_and(|document| document["status"] == "name-match");
+        // Of rules that says 400.
+        let is_conflict = status == StatusCode::BAD_REQUEST && said.contains("conflict");
         let (error_type, help) = match status.as_u16() {
+            _ if is_conflict => (ErrorType::Protocol, TAKEN.to_string()),
             401 => (ErrorType::Auth, "check the token in --token-file".to_string()),
             403 => (
                 ErrorType::Auth,
@@ -178,11 +188,19 @@ impl Grafana {
             ),
             404 => (
                 ErrorType::Protocol,
-                "it is not there, or alerting is turned off in this Grafana".to_string(),
+                match what.starts_with("the rule group") {
+                    true => {
+                        "it is not there, or alerting is turned off in this Grafana".to_string()
+                    }
+                    false => "it is not there; run it again to see what is".to_string(),
+                },
             ),
-            409 | 412 => (
+            409 | 412 => (ErrorType::Protocol, TAKEN.to_string()),
+            // Until Grafana 10, whatever folder it is.
+            400 if is_name_of_folder => (
                 ErrorType::Protocol,
-                "somebody else has it, or was faster; run it again to see".to_string(),
+                "rename the folder that is called like it; with --folder, if it is the one of this command"
+                    .to_string(),
             ),
             400 | 422 => (
                 ErrorType::Protocol,
@@ -191,8 +209,6 @@ impl Grafana {
             // Redirects, overload and what went wrong there.
             _ => return self.client.refused(refusal, &refusal.words()),
         };
-        let said = String::from_utf8_lossy(&refusal.body);
-        let document: Option<Value> = serde_json::from_str(&said).ok();
         let message = document.as_ref().and_then(|document| document["message"].as_str());
         let said = self.shown(message.unwrap_or(&said));
         let said = if said.is_empty() { said } else { format!(": {said}") };

@@ -11,6 +11,8 @@ pub struct Item {
     /// Of a group.
     pub rule_count: Option<usize>,
     pub intent: Intent,
+    /// What has to be written before it.
+    pub before: Vec<Write>,
     /// What could not be known.
     pub warning: Option<String>,
 }
@@ -57,6 +59,7 @@ impl Item {
             title: title.to_string(),
             rule_count: None,
             intent,
+            before: Vec::new(),
             warning: None,
         }
     }

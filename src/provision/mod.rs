@@ -61,14 +61,14 @@ pub async fn carry_out(grafana: &mut Grafana, items: &[Item]) -> (Vec<Done>, Res
             Intent::Create(write) => (write, Done::Created),
             Intent::Change(write) => (write, Done::Changed),
         };
-        match grafana.write(&item.what(), write).await {
-            Ok(()) => done.push(becomes),
-            Err(error) => {
+        for write in item.before.iter().chain([write]) {
+            if let Err(error) = grafana.write(&item.what(), write).await {
                 done.push(Done::Failed);
                 done.resize(items.len(), Done::NotTried);
                 return (done, Err(error));
             }
         }
+        done.push(becomes);
     }
     (done, Ok(()))
 }

@@ -86,7 +86,9 @@ fn condition() -> Value {
             "refId": CONDITION,
             "datasource": { "type": EXPRESSIONS, "uid": EXPRESSIONS },
             "type": "math",
-            "expression": format!("is_number(${QUERY}) || is_nan(${QUERY}) || is_inf(${QUERY})"),
+            // 0 or 1 is not less than 0. The query stands there once: Grafana joins two by their labels, where a
+            // series without any goes with each other, which ends the rule with an error.
+            "expression": format!("is_nan(${QUERY}) >= 0"),
             "intervalMs": 1000,
             "maxDataPoints": 43200,
         },
@@ -146,6 +148,8 @@ mod tests {
         assert_eq!(wanted["data"][0]["model"]["expr"], "a > 0");
         assert_eq!(wanted["annotations"]["summary"], "{{ $values.A.Value }}");
         assert_eq!(wanted["for"], "90m");
+        let condition = wanted["data"][1]["model"]["expression"].as_str().unwrap();
+        assert_eq!(condition.matches("$A").count(), 1, "{condition}");
         let mut other = rule();
         other.annotations.insert("b".to_string(), "{{ $labels }}".to_string());
         let refused = in_grafana(&other, "g", "f", "p", 1).unwrap_err();

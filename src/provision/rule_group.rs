@@ -1,4 +1,5 @@
-//! A group of alert rules, which Grafana takes whole: what is not in it is removed.
+//! A group of alert rules, which Grafana takes whole: what is not in it is removed. Until 11.5.1 it takes only
+//! uids there that it knows, and says 500 to others, so each new rule is made by itself before.
 //!
 //! Rules that came over this API are locked in Grafana, so whatever differs in them is of an earlier version of
 //! ours. Of all others somebody may have changed them by hand.
@@ -13,6 +14,9 @@ use crate::error::{Error, Result};
 use crate::observe::rule_groups::RuleGroup;
 
 const RULES: [&str; 4] = ["api", "v1", "provisioning", "alert-rules"];
+
+/// Where a rule comes from, if people may not change it.
+const LOCKED: &str = "api";
 
 /// All uids of ours.
 const OURS: &str = "flowgauge";
@@ -34,19 +38,23 @@ pub async fn plan(
     let found_rules = found.as_ref().and_then(|found| found["rules"].as_array());
     let found_rules: &[Value] = found_rules.map_or(&[], Vec::as_slice);
     let is_same = found.as_ref().is_some_and(|found| is_same(found, &rules));
-    let intent = if is_same {
+    let is_to_open = wanted.is_editable && is_same && is_locked(grafana, found_rules).await?;
+    let mut before = Vec::new();
+    let intent = if is_same && !is_to_open {
         Intent::Keep
     } else {
-        let others = match wanted.overwrites {
+        let is_timed_otherwise = found.as_ref().is_some_and(is_timed_otherwise);
+        let of_others = match wanted.overwrites {
             true => None,
-            false => {
-                let is_timed_otherwise = found.as_ref().is_some_and(is_timed_otherwise);
-                others(grafana, found_rules, is_timed_otherwise, &rules).await?
-            }
+            false => of_others(grafana, found_rules, is_timed_otherwise, &rules).await?,
         };
-        match others {
+        let (new, elsewhere) = new_rules(grafana, found_rules, &rules).await?;
+        match of_others.or(elsewhere.filter(|_| !wanted.overwrites)) {
             Some(why) => Intent::refuse(why, "say --overwrite to replace it"),
             None => {
+                let write = |write| Write { is_editable: wanted.is_editable, ..write };
+                let made = |rule| write(Write::new(Method::POST, &RULES, rule));
+                before = new.into_iter().map(made).collect();
                 keep_what_is_decided_there(found_rules, &mut rules);
                 let body = json!({
                     "title": group.name,
@@ -54,14 +62,13 @@ pub async fn plan(
                     "interval": rule::INTERVAL,
                     "rules": rules,
                 });
-                let write = Write::new(Method::PUT, &path, body);
-                let write = Write { is_editable: wanted.is_editable, ..write };
+                let write = write(Write::new(Method::PUT, &path, body));
                 if found.is_some() { Intent::Change(write) } else { Intent::Create(write) }
             }
         }
     };
     let item = Item::new("rule group", &group.name, &group.name, intent);
-    Ok(Item { rule_count: Some(group.rules.len()), ..item })
+    Ok(Item { rule_count: Some(group.rules.len()), before, ..item })
 }
 
 fn place(group: &str) -> [&str; 7] {
@@ -79,7 +86,7 @@ fn is_timed_otherwise(found: &Value) -> bool {
 }
 
 /// Why the group, or a rule of it, may be somebody else's.
-async fn others(
+async fn of_others(
     grafana: &mut Grafana,
     found: &[Value],
     is_timed_otherwise: bool,
@@ -98,20 +105,44 @@ async fn others(
         }
         // What a group says of its rules lacks it.
         let stored = stored_rule(grafana, uid).await?;
-        if stored.is_none_or(|stored| stored["provenance"] != "api") {
+        if stored.is_none_or(|stored| stored["provenance"] != LOCKED) {
             return Ok(Some(format!("the rule '{title}' may have been changed in Grafana")));
         }
     }
+    Ok(None)
+}
+
+/// Those of `wanted` that Grafana has nowhere, and why one that another group has is left there.
+async fn new_rules(
+    grafana: &mut Grafana,
+    found: &[Value],
+    wanted: &[Value],
+) -> Result<(Vec<Value>, Option<String>)> {
+    let (mut new, mut elsewhere) = (Vec::new(), None);
     for wanted in wanted {
         let uid = wanted["uid"].as_str().unwrap_or_default();
         if found.iter().any(|found| found["uid"] == uid) {
             continue;
         }
-        if stored_rule(grafana, uid).await?.is_some() {
-            return Ok(Some(format!("a rule with the uid '{uid}' stands in another group")));
+        match stored_rule(grafana, uid).await? {
+            None => new.push(wanted.clone()),
+            Some(_) => {
+                elsewhere = Some(format!("a rule with the uid '{uid}' stands in another group"));
+            }
         }
     }
-    Ok(None)
+    Ok((new, elsewhere))
+}
+
+/// Whether a rule may not be changed in Grafana. A group that is written opens or locks all of its rules.
+async fn is_locked(grafana: &mut Grafana, found: &[Value]) -> Result<bool> {
+    for rule in found {
+        let stored = stored_rule(grafana, rule["uid"].as_str().unwrap_or_default()).await?;
+        if stored.is_some_and(|stored| stored["provenance"] == LOCKED) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn stored_rule(grafana: &mut Grafana, uid: &str) -> Result<Option<Value>> {

@@ -4,10 +4,10 @@
 
 grafana_schema_install() {
   . tests/servers/go.bash
-  into_cache grafana_schema-0.0.22-api go_build grafana_schema
-  test -x "$cache/grafana_schema-0.0.22-api/grafana_schema"
+  into_cache grafana_schema-0.0.22-api-1 go_build grafana_schema
+  test -x "$cache/grafana_schema-0.0.22-api-1/grafana_schema"
 }
 
 grafana_schema_start() {
-  export FLOWGAUGE_TEST_GRAFANA_SCHEMA=$cache/grafana_schema-0.0.22-api/grafana_schema
+  export FLOWGAUGE_TEST_GRAFANA_SCHEMA=$cache/grafana_schema-0.0.22-api-1/grafana_schema
 }

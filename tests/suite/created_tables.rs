@@ -77,7 +77,7 @@ fn a_guess_that_fails_says_so(server: &Server) {
         .ends_with(3)
         .says("by a guess from the first 10,000 records")
         .says(&remedy)
-        .says("--types n=decimal(40,20)");
+        .says("--types 'n=decimal(40,20)'");
     // On the next night, too, until somebody says what it is to be.
     load("").ends_with(3).says("by a guess from the first 10,000 records");
     database.client.run(&remedy);

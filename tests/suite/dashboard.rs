@@ -200,8 +200,12 @@ scrape_configs:
     );
     let mut prometheus = Prometheus::start(&binary, &workdir, &config);
     let dashboard = printed();
-    let both = "pipeline_last_run_outcome{outcome='complete'} == 1";
+    // For longer than a step of the questions below, which would not see it otherwise.
+    let both = "pipeline_last_run_outcome{outcome='complete'} offset 2s == 1";
     prometheus.query_until(both, |series| series.len() == 4);
+    // Longer than the second from one moment of a line to the next: what lasts less may lie between two.
+    let known = "min(count_over_time(pipeline_last_run_records{result='inserted'}[1m])) > 4";
+    prometheus.query_until(known, |series| !series.is_empty());
 
     // The gateway is not told of the next one.
     orders_as(EU, &workdir, 7, 3).args(["--max-errors", "0"]).run().assert_code(3);
@@ -225,8 +229,10 @@ scrape_configs:
         format!("[{{\"targets\": ['{}']}}]", load.metrics_address()).replace('\'', "\""),
     );
     std::fs::rename(new, workdir.path("targets.json")).unwrap();
+    // And the queue, which is filled at once at the start, is no part of a rate any more.
     prometheus.query_until(
-        "count by (pipeline_id) (changes(pipeline_records_processed_total[6s]) > 3) == 2",
+        "count by (pipeline_id) (changes(pipeline_records_processed_total[6s]) > 3) == 2 \
+         and time() - max by (pipeline_id) (pipeline_start_timestamp_seconds) > 8",
         |series| !series.is_empty(),
     );
     assert_eq!(last_run(&prometheus, &dashboard), failed);

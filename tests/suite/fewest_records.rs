@@ -24,7 +24,7 @@ fn a_good_file_is_not_replaced_by_one_without_records() {
         std::fs::write(header, "id,name\n").unwrap();
         let refused = run(&workdir, &args);
         refused.assert_code(3).assert_stderr_has(&format!(
-            "no record would replace an output of {} bytes; nothing was published; check the source, or \
+            "0 records would replace an output of {} bytes; nothing was published; check the source, or \
              set --allow-empty-output if that is right",
             good.len()
         ));
@@ -63,7 +63,7 @@ fn an_output_that_has_only_a_header_is_replaced() {
         for verb in ["check ", ""] {
             let finished = run(&workdir, &format!("{verb}{args}"));
             match is_kept {
-                true => finished.assert_code(3).assert_stderr_has("no record would replace"),
+                true => finished.assert_code(3).assert_stderr_has("0 records would replace"),
                 false => finished.assert_code(0),
             };
         }
@@ -89,7 +89,7 @@ fn a_compressed_output_with_records_is_not_replaced_by_a_header() {
         let before = std::fs::read(workdir.path(output)).unwrap();
         let header = "customer_number,shipping_address,billing_address,currency,total_amount\n";
         workdir.write("in.csv", header);
-        run(&workdir, &args).assert_code(3).assert_stderr_has("no record would replace");
+        run(&workdir, &args).assert_code(3).assert_stderr_has("0 records would replace");
         assert_eq!(std::fs::read(workdir.path(output)).unwrap(), before);
         std::fs::remove_file(workdir.path(output)).unwrap();
         for _ in 0..2 {
@@ -118,7 +118,7 @@ fn a_look_says_what_a_run_of_too_few_records_would() {
     let unread = check(&format!("{args} --max-shrink 20% --ledger no-ledger"));
     unread.assert_code(5).assert_stderr_has("--max-shrink compares with the last complete run");
     workdir.write("in.csv", "id\n");
-    let refused = "no record would replace an output of ";
+    let refused = "0 records would replace an output of ";
     check(args).assert_code(3).assert_stderr_has(refused);
     run(&workdir, args).assert_code(3).assert_stderr_has(refused);
     check(&format!("{args} --allow-empty")).assert_code(3).assert_stderr_has(refused);
@@ -220,7 +220,7 @@ fn a_source_that_may_be_empty_is_no_leave_to_replace_what_is_there() {
     run(&workdir, args).assert_code(0);
     std::fs::remove_file(file).unwrap();
     let refused = run(&workdir, args);
-    refused.assert_code(3).assert_stderr_has("no record would replace an output of 11 bytes");
+    refused.assert_code(3).assert_stderr_has("0 records would replace an output of 11 bytes");
     refused.assert_stderr_has("set --allow-empty-output");
     workdir.assert_file("o.jsonl", "{\"id\":\"1\"}\n");
     run(&workdir, &format!("{args} --allow-empty-output")).assert_code(0);

@@ -514,7 +514,7 @@ fn what_looks_like_null_is_quoted() {
         .writes_file("out.csv", "a,b,c,d,e\n\"0\",0,\"0\",[0],false\n");
 }
 
-/// What is passed over need not fit a segment.
+/// What is ignored need not fit a segment.
 #[test]
 fn segments_of_comments_and_blank_lines_hold_no_records() {
     for text in ["#\n", "\r\n", "# a\n\n#b", "\n\n\n", "#\r\n\r\n"] {

@@ -373,6 +373,12 @@ fn status_is_a_line_for_each_pipeline_and_an_exit_code() {
     bad.assert_code(3).assert_stdout_has("never").assert_stdout_has("cannot open 'other.csv'");
     assert!(bad.stdout.lines().all(|line| line.chars().count() <= 80), "{bad}");
     typed(&workdir, "status --pipeline good").assert_code(0);
+    // A name that is mistyped in a monitor.
+    let missing = typed(&workdir, "status --pipeline good --pipeline god");
+    missing
+        .assert_code(3)
+        .assert_stdout_has("good")
+        .assert_stderr_has("the pipeline 'god' has no run in ");
     // The one is late; nobody has waited for the other for long.
     for column in ["started_at", "finished_at", "heartbeat_at"] {
         ledger.execute(&format!("UPDATE runs SET {column} = {column} - 40 * 86400"), []);

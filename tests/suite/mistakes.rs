@@ -93,7 +93,7 @@ fn an_empty_path_is_refused_wherever_it_is_written() {
             verdict.says(&format!("{option}: it is empty; say a "));
         }
     }
-    assert_eq!(count, 25);
+    assert_eq!(count, 28);
     for trial in [one_row().arg("--config="), one_row().env("FLOWGAUGE_CONFIG", "")] {
         trial.run().ends_with(2).says("--config (FLOWGAUGE_CONFIG) is empty; name the file");
     }
@@ -199,7 +199,7 @@ fn under_json_mistakes_are_lines_of_the_log() {
         let expected = expected.map(|message| ("ERROR".to_string(), message.to_string()));
         assert_eq!(said, expected, "{}", verdict.finished);
     }
-    // What is passed over comes first.
+    // What is ignored comes first.
     let verdict = trial().with("--log-format=json").env("FLOWGAUGE_WORKER", "2").run().ends_with(2);
     let said = json_lines(&verdict.finished);
     assert_eq!(said.len(), 3);

@@ -36,7 +36,7 @@ fn refused(grafana: &ScriptedGrafana, finished: &Finished, why: &str) {
 fn provisioned(workdir: &Workdir, script: Script) -> ScriptedGrafana {
     let grafana = script.start();
     grafana.provision(workdir).run().assert_code(0);
-    assert_eq!(writes(&grafana).len(), 4);
+    assert_eq!(writes(&grafana).len(), 4 + 19);
     grafana
 }
 
@@ -68,8 +68,11 @@ created        rule group 'flowgauge', 19 rules
 ",
     );
     let written = writes(&grafana);
-    let places: Vec<String> =
+    let mut places: Vec<String> =
         written.iter().map(|write| format!("{} {}", write.method, write.path)).collect();
+    // A group takes no rules that are new, in Grafanas that are still about.
+    let rules = places.drain(3..22);
+    assert!(rules.into_iter().all(|place| place == "POST /api/v1/provisioning/alert-rules"));
     assert_eq!(
         places,
         [
@@ -94,7 +97,7 @@ created        rule group 'flowgauge', 19 rules
     );
 
     // And so are the queries of the rules, which ask the data source that was made.
-    let group: Value = serde_json::from_str(&written[3].body).unwrap();
+    let group: Value = serde_json::from_str(&written[22].body).unwrap();
     let rules = group["rules"].as_array().unwrap();
     let queries: BTreeMap<String, String> = rules
         .iter()
@@ -255,7 +258,9 @@ fn rules_that_may_be_changed_in_grafana_are_not_changed_back() {
     let editable = || grafana.provision(&workdir).arg("--editable");
     editable().run().assert_code(0);
     let written = writes(&grafana);
-    assert!(written[3].header("x-disable-provenance").is_some());
+    let of_rules = written.iter().skip(3);
+    assert!(of_rules.clone().count() == 20);
+    assert!(of_rules.into_iter().all(|write| write.header("x-disable-provenance").is_some()));
 
     // Somebody pauses one, says who is told, and changes the number of another.
     grafana.change(|store| {
@@ -275,6 +280,12 @@ fn rules_that_may_be_changed_in_grafana_are_not_changed_back() {
         assert_eq!(store.rules[0].document["notification_settings"]["receiver"], "us");
         assert_ne!(store.rules[1].document["data"][0]["model"]["expr"], "vector(1)");
     });
+    editable().run().assert_code(0).assert_stdout(ALL_UNCHANGED);
+
+    // Those that were locked are opened.
+    grafana.change(|store| store.rules[7].provenance = "api");
+    editable().run().assert_code(0).assert_stdout_has("0 created, 1 changed, 3 unchanged\n");
+    grafana.change(|store| assert!(store.rules.iter().all(|rule| rule.provenance.is_empty())));
     editable().run().assert_code(0).assert_stdout(ALL_UNCHANGED);
 
     // Another interval is a change as well.
@@ -381,9 +392,9 @@ fn a_data_source_that_is_there_is_not_touched() {
         .assert_code(0)
         .assert_stdout_has("unchanged      data source 'the one', uid P1-_\n");
     let written = writes(&grafana);
-    let group: Value = serde_json::from_str(&written[2].body).unwrap();
+    let group: Value = serde_json::from_str(&written[21].body).unwrap();
     assert_eq!(group["rules"][0]["data"][0]["datasourceUid"], "P1-_");
-    assert_eq!(written.len(), 3);
+    assert_eq!(written.len(), 3 + 19);
     with("P1-_").assert_code(0).assert_stdout_has("0 created, 0 changed, 4 unchanged\n");
     refused(&grafana, &with("logs"), "the data source 'logs' is no Prometheus");
     refused(&grafana, &with("nobody"), "Grafana has no data source 'nobody'");
@@ -441,7 +452,7 @@ fn it_is_told_as_a_document() {
     assert_eq!(document["grafana"], grafana.url.as_str());
     let results: Vec<&Value> =
         document["items"].as_array().unwrap().iter().map(|item| &item["result"]).collect();
-    assert_eq!(results, ["refused", "created", "unchanged", "unchanged"]);
+    assert_eq!(results, ["refused", "to_be_created", "unchanged", "unchanged"]);
     let folder = &document["items"][0];
     assert!(folder["error"].as_str().unwrap().contains("another title"), "{folder}");
     let group = &document["items"][3];

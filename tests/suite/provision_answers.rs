@@ -7,6 +7,7 @@ use crate::support::workdir;
 const FOLDER: &str = "/api/folders/flowgauge-folder";
 const SOURCE: &str = "/api/datasources/uid/flowgauge-prometheus";
 const GROUP: &str = "/api/v1/provisioning/folder/flowgauge-folder/rule-groups/flowgauge";
+const RULES: &str = "/api/v1/provisioning/alert-rules";
 const SAVE: &str = "/api/dashboards/db";
 
 fn writes(grafana: &ScriptedGrafana) -> Vec<Exchange> {
@@ -102,6 +103,20 @@ fn an_answer_that_is_not_as_it_should_be_is_one_line() {
             "answered 412 about the dashboard 'flowgauge': changed; somebody else has it, or was faster",
         ),
         (
+            "POST",
+            SAVE,
+            Fault::Status(400, JSON, "{\"status\":\"name-match\",\"message\":\"same as folder\"}"),
+            2,
+            "answered 400 about the dashboard 'flowgauge': same as folder; rename the folder that is called like it",
+        ),
+        (
+            "POST",
+            RULES,
+            Fault::Status(400, JSON, "{\"message\":\"a conflicting alert rule is found\"}"),
+            2,
+            "rule group 'flowgauge': a conflicting alert rule is found; somebody else has it, or was faster",
+        ),
+        (
             "PUT",
             GROUP,
             Fault::Status(404, "", ""),
@@ -158,6 +173,16 @@ not tried      rule group 'flowgauge', 19 rules
     let second = grafana.provision(&workdir).run();
     second.assert_code(0).assert_stdout_has("2 created, 0 changed, 2 unchanged\n");
 
+    // Some rules are there, and their group is not whole.
+    let fault = Fault::Status(500, "", "");
+    let grafana = Script::new().faults("POST", RULES, 5, 5, fault).start();
+    let first = grafana.provision(&workdir).run();
+    first.assert_code(4).assert_stdout_has("failed         rule group 'flowgauge', 19 rules\n");
+    let second = grafana.provision(&workdir).run();
+    second.assert_code(0).assert_stdout_has("0 created, 1 changed, 3 unchanged\n");
+    let third = grafana.provision(&workdir).run();
+    third.assert_code(0).assert_stdout_has("0 created, 0 changed, 4 unchanged\n");
+
     // It was done, and only nobody said so.
     let grafana = Script::new().faults("POST", SAVE, 1, 1, Fault::Cut).start();
     grafana.provision(&workdir).run().assert_code(4).assert_stdout_has("failed         dashboard");
@@ -206,7 +231,12 @@ fn what_is_typed_wrong_is_told_before_anything_is_asked() {
     let url = grafana.url.as_str();
     let with_user = url.replace("http://", "http://me:geheim@");
     grafana.provision(&workdir);
-    let cases: [(&[&str], &str); 13] = [
+    let with_query = format!("{url}/?orgId=2");
+    let cases: [(&[&str], &str); 14] = [
+        (
+            &["--grafana", &with_query, "--prometheus", "http://p", "--token-file", "token"],
+            "--grafana: the URL holds a '?'; leave it out; --org-id says the organisation",
+        ),
         (&["--prometheus", "http://p"], "needs --grafana URL"),
         (
             &["--grafana", url],
@@ -231,11 +261,11 @@ fn what_is_typed_wrong_is_told_before_anything_is_asked() {
         ),
         (
             &["--grafana", "grafana:3000", "--prometheus", "http://p", "--token-file", "token"],
-            "--grafana: the URL is neither http nor https",
+            "--grafana: the URL does not begin with http:// or https://",
         ),
         (
             &["--grafana", url, "--prometheus", "p:9090", "--token-file", "token"],
-            "--prometheus: the URL is neither http nor https",
+            "--prometheus: the URL does not begin with http:// or https://",
         ),
         (
             &["--grafana", url, "--prometheus", "http://u:geheim@p", "--token-file", "token"],

@@ -104,7 +104,7 @@ fn the_ledger_knows_which_runs_are_on() {
         end(running);
     }
     let none = workdir.flowgauge().args(["top", "--once"]).run();
-    none.assert_code(0).assert_stdout("").assert_stderr_has("no run is on");
+    none.assert_code(0).assert_stdout("").assert_stderr_has("no run is in progress");
     assert_eq!(once(&workdir, "", 0)["runs"], Value::Array(Vec::new()));
 }
 

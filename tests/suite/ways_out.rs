@@ -127,7 +127,7 @@ fn settings_of_the_ways_out_that_make_no_sense_are_mistakes() {
     for (args, words) in [
         (
             "--metrics-push localhost:9091",
-            "--metrics-push (FLOWGAUGE_METRICS_PUSH, metrics_push): the URL is neither http nor https",
+            "--metrics-push (FLOWGAUGE_METRICS_PUSH, metrics_push): the URL does not begin with http:// or https://",
         ),
         ("--metrics-push ftp://u:geheim@h/", "neither http nor https; write http://HOST:PORT/PATH"),
         ("--metrics-push http://u:geheim@/", "no URL"),
@@ -143,7 +143,7 @@ fn settings_of_the_ways_out_that_make_no_sense_are_mistakes() {
         ("--notify-on failure", "it has no meaning without --notify-webhook"),
         (
             "--openlineage h:5000",
-            "--openlineage (FLOWGAUGE_OPENLINEAGE, openlineage): the URL is neither http nor https",
+            "--openlineage (FLOWGAUGE_OPENLINEAGE, openlineage): the URL does not begin with http:// or https://",
         ),
         ("--openlineage-namespace shop", "it has no meaning without --openlineage"),
         ("--openlineage-ca in.csv", "it has no meaning without --openlineage"),

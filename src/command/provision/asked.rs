@@ -46,6 +46,9 @@ fn prometheus_url(written: &str) -> Result<String> {
     let wrong = |what: &str| {
         Err(Error::config(format!("--prometheus: {what}")).help("write http://HOST:PORT"))
     };
+    if !written.contains("://") {
+        return wrong("the URL does not begin with http:// or https://");
+    }
     match Url::parse(written.trim()) {
         Ok(url) if !matches!(url.scheme(), "http" | "https") || !url.has_host() => {
             wrong("the URL is neither http nor https")
@@ -62,6 +65,10 @@ fn prometheus_url(written: &str) -> Result<String> {
 pub fn target(asked: &ProvisionAsked) -> Result<Target> {
     let wrong = |mistake: String| Error::config(format!("--grafana: {mistake}"));
     let mut target = Target::parse("grafana", &asked.grafana).map_err(wrong)?;
+    if target.url.query().is_some() {
+        return Err(Error::config("--grafana: the URL holds a '?'")
+            .help("leave it out; --org-id says the organisation"));
+    }
     target.authority_option = "--ca".to_string();
     let has_user = !target.headers.is_empty();
     match &asked.token_file {

@@ -26,6 +26,14 @@ impl Provisioned<'_> {
         self.asked.is_dry_run || self.is_refused()
     }
 
+    fn result(&self, done: Done) -> &'static str {
+        match done {
+            Done::Created if self.is_plan() => "to be created",
+            Done::Changed if self.is_plan() => "to be changed",
+            done => done.as_str(),
+        }
+    }
+
     fn count(&self, done: Done) -> usize {
         self.done.iter().filter(|other| **other == done).count()
     }
@@ -33,11 +41,7 @@ impl Provisioned<'_> {
     pub fn text(&self) -> String {
         let mut text = String::new();
         for (item, done) in self.items.iter().zip(&self.done) {
-            let done = match done {
-                Done::Created if self.is_plan() => "to be created",
-                Done::Changed if self.is_plan() => "to be changed",
-                done => done.as_str(),
-            };
+            let done = self.result(*done);
             let what = match item.rule_count {
                 Some(rules) => format!("{} '{}', {rules} rules", item.kind, Line(&item.title)),
                 None => format!("{} '{}', uid {}", item.kind, Line(&item.title), item.uid),
@@ -72,7 +76,7 @@ impl Provisioned<'_> {
                 "kind": item.kind.replace(' ', "_"),
                 "uid": item.uid,
                 "title": item.title,
-                "result": done.as_str().replace(' ', "_"),
+                "result": self.result(*done).replace(' ', "_"),
             });
             if let Some(rules) = item.rule_count {
                 document["rules"] = rules.into();

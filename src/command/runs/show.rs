@@ -45,7 +45,7 @@ pub fn run(path: &Path, asked: &RunsAsked) -> Outcome {
 
 fn refuse(what: &str, path: &Path) -> Outcome {
     let error = Error::config(format!("{what} in the ledger '{}'", path.display()))
-        .help("flowgauge runs lists them; say last, last-1, or the begin of an id");
+        .help("flowgauge runs lists them; say last, last-1, or the beginning of an id");
     app::complain(&error);
     error.kind.into()
 }

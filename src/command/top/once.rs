@@ -38,7 +38,7 @@ pub fn print_once(runs: Runs, format: OnceFormat) -> Result<Outcome> {
             print(&format!("{}\n", crate::shown::Json(format!("{document:#}"))))
         }
         OnceFormat::Table if rows.is_empty() => {
-            logging::warn("no run is on");
+            logging::warn("no run is in progress");
             Outcome::Complete
         }
         OnceFormat::Table => print(&lines(&rows)),

@@ -1,5 +1,5 @@
 //! What is meant for OpenLineage: by options, and by the variables that its official clients read. Those are
-//! often set for a whole machine, so that what cannot be understood there is passed over with a warning.
+//! often set for a whole machine, so that what cannot be understood there is ignored with a warning.
 
 use serde_json::Value;
 
@@ -87,9 +87,7 @@ impl<V: Fn(&str) -> Option<String>> LineageVariables<'_, V> {
                 Ok(target)
             });
         target
-            .map_err(|why| {
-                self.warn(URL, &format!("is passed over, and nothing is sent there: {why}"))
-            })
+            .map_err(|why| self.warn(URL, &format!("is ignored, and nothing is sent there: {why}")))
             .ok()
     }
 
@@ -149,7 +147,7 @@ impl<V: Fn(&str) -> Option<String>> LineageVariables<'_, V> {
         };
         let parent = run(&context["parent"]);
         if parent.is_none() {
-            self.warn(CONTEXT, "names no parent with its run and job, and is passed over");
+            self.warn(CONTEXT, "names no parent with its run and job, and is ignored");
             return None;
         }
         let root = run(&context["parent"]["root"]);

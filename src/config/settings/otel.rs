@@ -1,5 +1,5 @@
 //! What the standard variables of OpenTelemetry ask for, by their rules: an empty one is unset, choices are
-//! in any case, and what cannot be understood is passed over with a warning. They are often set for a whole
+//! in any case, and what cannot be understood is ignored with a warning. They are often set for a whole
 //! machine, and must not keep records from moving.
 
 use std::path::Path;
@@ -130,7 +130,7 @@ impl<V: Fn(&str) -> Option<String>> OtelReader<'_, V> {
             Some("parentbased_traceidratio") if trace.parent.is_some() => trace.is_sampled,
             Some("parentbased_traceidratio") => share(self),
             Some(_) => {
-                self.warn(SAMPLER, "names no sampler that is known here, and is passed over");
+                self.warn(SAMPLER, "names no sampler that is known here, and is ignored");
                 by_parent
             }
         };
@@ -176,7 +176,7 @@ impl<V: Fn(&str) -> Option<String>> OtelReader<'_, V> {
                 .filter(|(key, _)| !key.is_empty());
             match pair {
                 Some(pair) => attributes.push(pair),
-                // By the rules all of it is passed over.
+                // By the rules all of it is ignored.
                 None => {
                     self.warn(ATTRIBUTES, "is not KEY=VALUE,KEY=VALUE, and passed over");
                     attributes.clear();
@@ -254,14 +254,14 @@ impl<V: Fn(&str) -> Option<String>> OtelReader<'_, V> {
         let mut target = match Target::of_variable(&name, &authority, &url) {
             Ok(target) => target,
             Err(why) => {
-                self.warn(&name, &format!("is passed over, and nothing is sent there: {why}"));
+                self.warn(&name, &format!("is ignored, and nothing is sent there: {why}"));
                 return None;
             }
         };
         if let Some(path) = certificate {
             let trusted = pem(&path).and_then(|pem| target.trust(&pem));
             if let Err(why) = trusted {
-                self.warn(&authority, &format!("is passed over: {why}"));
+                self.warn(&authority, &format!("is ignored: {why}"));
             }
         }
         self.identify(signal, &mut target);
@@ -318,7 +318,7 @@ impl<V: Fn(&str) -> Option<String>> OtelReader<'_, V> {
         let both = pem(&certificate).and_then(|certificate| Ok((certificate, pem(&key)?)));
         let identified = both.and_then(|(certificate, key)| target.identify(&certificate, &key));
         if let Err(why) = identified {
-            self.warn(&name, &format!("is passed over: {why}"));
+            self.warn(&name, &format!("is ignored: {why}"));
         }
     }
 
@@ -337,7 +337,7 @@ impl<V: Fn(&str) -> Option<String>> OtelReader<'_, V> {
                 },
             };
             if let Err(why) = added {
-                self.warn(&name, &format!("holds a header that is passed over: {why}"));
+                self.warn(&name, &format!("holds a header that is ignored: {why}"));
             }
         }
     }

@@ -82,7 +82,7 @@ pub const ROWS: &[Row] = &[
                 look: Look::Name,
                 unit: Unit::Count,
                 width: 6,
-                nothing: Some("no run is on"),
+                nothing: Some("no run is in progress"),
                 queries: &[query(
                     "max by (pipeline_id, state) (pipeline_state{state=\"draining\",<pipelines>} == 1 or pipeline_state{state=\"running\",<pipelines>} == 1 unless on (pipeline_id) pipeline_state{state=\"draining\",<pipelines>} == 1 or pipeline_state{state=\"starting\",<pipelines>} == 1 unless on (pipeline_id) pipeline_state{state=~\"running|draining\",<pipelines>} == 1)",
                     "{{pipeline_id}}: {{state}}",

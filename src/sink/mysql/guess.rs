@@ -80,10 +80,12 @@ impl Guesses {
                 sql_of(*better)
             ),
         };
+        let said = format!("{}={better}", field.escape_debug());
+        // As a shell takes it.
+        let said = if said.contains('(') { format!("'{said}'") } else { said };
         Some(format!(
-            "; the column is {guessed} by a guess from {}: {alter}drop the table and say --types {}={better}",
+            "; the column is {guessed} by a guess from {}: {alter}drop the table and say --types {said}",
             from.escape_debug(),
-            field.escape_debug(),
         ))
     }
 }

@@ -102,6 +102,7 @@ var operations = []operation{
 	{"GET", `/api/dashboards/uid/[^/]+`, nil, func() model { return &models.DashboardFullWithMeta{} }},
 	{"GET", `/api/dashboards/uid/[^/]+/versions`, nil, func() model { return &models.DashboardVersionResponseMeta{} }},
 	{"POST", `/api/dashboards/db`, func() model { return &models.SaveDashboardCommand{} }, func() model { return &models.PostDashboardOKBody{} }},
+	{"POST", `/api/v1/provisioning/alert-rules`, func() model { return &models.ProvisionedAlertRule{} }, func() model { return &models.ProvisionedAlertRule{} }},
 	{"GET", `/api/v1/provisioning/alert-rules/[^/]+`, nil, func() model { return &models.ProvisionedAlertRule{} }},
 	{"GET", `/api/v1/provisioning/folder/[^/]+/rule-groups/[^/]+`, nil, func() model { return &models.AlertRuleGroup{} }},
 	{"PUT", `/api/v1/provisioning/folder/[^/]+/rule-groups/[^/]+`, func() model { return &models.AlertRuleGroup{} }, func() model { return &models.AlertRuleGroup{} }},
@@ -135,7 +136,7 @@ func (one exchange) check() error {
 				return fmt.Errorf("the request: %w", err)
 			}
 		}
-		if one.Status == 200 {
+		if one.Status == 200 || one.Status == 201 {
 			if err := strictly(one.Answer, known.answer()); err != nil {
 				return fmt.Errorf("the answer: %w", err)
 			}

@@ -110,7 +110,11 @@ impl Store {
             }
             ("PUT", ["api", "v1", "provisioning", "folder", folder, "rule-groups", group]) => {
                 let is_editable = exchange.header("x-disable-provenance").is_some();
-                self.replace_rule_group(folder, group, &body, is_editable)
+                self.change_rule_group(folder, group, &body, is_editable)
+            }
+            ("POST", ["api", "v1", "provisioning", "alert-rules"]) => {
+                let is_editable = exchange.header("x-disable-provenance").is_some();
+                self.add_rule(&body, is_editable)
             }
             _ => said(404, "Not found"),
         }
@@ -316,6 +320,41 @@ impl Store {
                 "title": group, "folderUid": folder, "interval": first.interval, "rules": documents,
             }),
         )
+    }
+
+    fn add_rule(&mut self, body: &Value, is_editable: bool) -> Answer {
+        let (folder, group) = (text(body, "folderUID"), text(body, "ruleGroup"));
+        let is_known = |rule: &StoredRule| {
+            rule.document["uid"] == body["uid"]
+                || rule.document["folderUID"] == folder && rule.document["title"] == body["title"]
+        };
+        if self.rules.iter().any(is_known) {
+            return said(400, "a conflicting alert rule is found");
+        }
+        let (_, found) = self.rule_group(folder, group);
+        let mut whole = json!({ "interval": found.get("interval").unwrap_or(&json!(60)) });
+        let others = found["rules"].as_array().cloned().unwrap_or_default();
+        whole["rules"] = others.into_iter().chain([body.clone()]).collect();
+        match self.replace_rule_group(folder, group, &whole, is_editable) {
+            (200, _) => (201, self.rules.last().unwrap().document.clone()),
+            refused => refused,
+        }
+    }
+
+    /// Until Grafana 11.5.1 a group takes only rules whose uids are known, or none.
+    fn change_rule_group(
+        &mut self,
+        folder: &str,
+        group: &str,
+        body: &Value,
+        is_editable: bool,
+    ) -> Answer {
+        let is_known = |uid: &Value| self.rules.iter().any(|rule| rule.document["uid"] == *uid);
+        let mut rules = body["rules"].as_array().into_iter().flatten();
+        if rules.any(|rule| !rule["uid"].is_null() && !is_known(&rule["uid"])) {
+            return (500, json!({ "message": "Internal Server Error", "traceID": "" }));
+        }
+        self.replace_rule_group(folder, group, body, is_editable)
     }
 
     pub fn replace_rule_group(

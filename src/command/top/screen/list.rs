@@ -119,7 +119,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, state: &mut State, palette: &Palett
     if rows.is_empty() {
         let nothing = match (state.trouble(), state.all().is_empty()) {
             (Some(trouble), _) => format!("the ledger cannot be read: {trouble}"),
-            (None, true) => "no run is on; one that begins appears here".to_string(),
+            (None, true) => "no run is in progress; one that starts appears here".to_string(),
             (None, false) => "no run has that text; esc shows all".to_string(),
         };
         let lines = sentence_lines(&nothing, usize::from(area.width).saturating_sub(2));
